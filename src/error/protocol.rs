@@ -1,0 +1,168 @@
+//! One variant for each rule that a peer can break once the connection is established.
+
+use core::fmt;
+
+/// A limit of [`Limits`](crate::config::Limits) that the peer passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The payload of one frame, in bytes.
+    Frame,
+    /// The payload of one whole message, in bytes (after decompression).
+    Message,
+    /// How many frames make one message, empty ones included.
+    Fragments,
+}
+
+/// The peer broke a rule of the protocol, or passed a limit.
+///
+/// `Copy` and at most 24 bytes. [`close_code`](Self::close_code) is total: each variant has one
+/// code (RFC 6455 §7.4.1), which is in the Close frame that was queued.
+///
+/// ```
+/// use sansocket::error::{Limit, ProtocolError};
+/// let error = ProtocolError::Limit { limit: Limit::Message, value: 5, max: 4 };
+/// assert_eq!(error.close_code(), 1009);
+/// assert_eq!(error.to_string(), "message of 5 bytes, at most 4 are allowed (RFC 6455 §10.4)");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// A reserved bit that no extension in use defines (RFC 6455 §5.2). `bits`: RSV1 is 4, RSV2 2, RSV3 1.
+    ReservedBits {
+        /// The offending bits.
+        bits: u8,
+    },
+    /// An opcode that is not assigned (RFC 6455 §5.2).
+    ReservedOpcode {
+        /// The opcode, 3–7 or 11–15.
+        opcode: u8,
+    },
+    /// A client's frame without a mask (RFC 6455 §5.1).
+    UnmaskedFrame,
+    /// A server's frame with a mask (RFC 6455 §5.1).
+    MaskedFrame,
+    /// A payload length that is not in its shortest form (RFC 6455 §5.2).
+    LengthNotMinimal,
+    /// A 64-bit payload length with its top bit set (RFC 6455 §5.2).
+    LengthTopBit,
+    /// A control frame of more than 125 bytes (RFC 6455 §5.5).
+    ControlTooLong,
+    /// A control frame without FIN (RFC 6455 §5.5).
+    ControlFragmented,
+    /// A continuation frame with no message to continue (RFC 6455 §5.4).
+    UnexpectedContinuation,
+    /// A new message before the last fragment of the one under way (RFC 6455 §5.4).
+    MessageInterrupted,
+    /// A Close frame with a body of one byte (RFC 6455 §5.5.1).
+    CloseBodyTooShort,
+    /// A Close frame with a code that may not be on the wire (RFC 6455 §7.4).
+    CloseCode {
+        /// The code received.
+        code: u16,
+    },
+    /// A Close frame whose reason is not UTF-8 (RFC 6455 §5.5.1).
+    CloseReasonNotUtf8,
+    /// A text message that is not UTF-8 (RFC 6455 §8.1).
+    TextNotUtf8,
+    /// A limit was passed (RFC 6455 §10.4).
+    Limit {
+        /// Which one.
+        limit: Limit,
+        /// What the peer sent or announced.
+        value: u64,
+        /// What is allowed.
+        max: u64,
+    },
+}
+
+impl ProtocolError {
+    /// The status code of the Close frame that answers it (RFC 6455 §7.4.1).
+    #[must_use]
+    pub const fn close_code(self) -> u16 {
+        match self {
+            Self::ReservedBits { .. }
+            | Self::ReservedOpcode { .. }
+            | Self::UnmaskedFrame
+            | Self::MaskedFrame
+            | Self::LengthNotMinimal
+            | Self::LengthTopBit
+            | Self::ControlTooLong
+            | Self::ControlFragmented
+            | Self::UnexpectedContinuation
+            | Self::MessageInterrupted
+            | Self::CloseBodyTooShort
+            | Self::CloseCode { .. } => 1002,
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => 1007,
+            Self::Limit {
+                limit: Limit::Fragments,
+                ..
+            } => 1008,
+            Self::Limit {
+                limit: Limit::Frame | Limit::Message,
+                ..
+            } => 1009,
+        }
+    }
+
+    /// The section that the rule stands in, as `RFC 6455 §5.2`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::ReservedBits { .. }
+            | Self::ReservedOpcode { .. }
+            | Self::LengthNotMinimal
+            | Self::LengthTopBit => "RFC 6455 §5.2",
+            Self::UnmaskedFrame | Self::MaskedFrame => "RFC 6455 §5.1",
+            Self::ControlTooLong | Self::ControlFragmented => "RFC 6455 §5.5",
+            Self::UnexpectedContinuation | Self::MessageInterrupted => "RFC 6455 §5.4",
+            Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
+            Self::CloseCode { .. } => "RFC 6455 §7.4",
+            Self::TextNotUtf8 => "RFC 6455 §8.1",
+            Self::Limit { .. } => "RFC 6455 §10.4",
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservedBits { bits } => write!(
+                f,
+                "reserved bits {bits:03b} without an extension that uses them"
+            )?,
+            Self::ReservedOpcode { opcode } => write!(f, "reserved opcode {opcode}")?,
+            Self::UnmaskedFrame => f.write_str("a client's frame without a mask")?,
+            Self::MaskedFrame => f.write_str("a server's frame with a mask")?,
+            Self::LengthNotMinimal => {
+                f.write_str("a payload length that is not in its shortest form")?
+            }
+            Self::LengthTopBit => f.write_str("a payload length with its top bit set")?,
+            Self::ControlTooLong => f.write_str("a control frame of more than 125 bytes")?,
+            Self::ControlFragmented => f.write_str("a fragmented control frame")?,
+            Self::UnexpectedContinuation => {
+                f.write_str("a continuation frame with no message to continue")?
+            }
+            Self::MessageInterrupted => f.write_str("a new message inside a fragmented one")?,
+            Self::CloseBodyTooShort => f.write_str("a Close frame with a body of one byte")?,
+            Self::CloseCode { code } => write!(
+                f,
+                "a Close frame with the code {code}, which may not be sent"
+            )?,
+            Self::CloseReasonNotUtf8 => f.write_str("a Close frame whose reason is not UTF-8")?,
+            Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8")?,
+            Self::Limit { limit, value, max } => match limit {
+                Limit::Frame => write!(f, "frame of {value} bytes, at most {max} are allowed")?,
+                Limit::Message => write!(f, "message of {value} bytes, at most {max} are allowed")?,
+                Limit::Fragments => {
+                    write!(f, "message of {value} frames, at most {max} are allowed")?
+                }
+            },
+        }
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl core::error::Error for ProtocolError {}
+
+const _: () = assert!(size_of::<ProtocolError>() <= 24);

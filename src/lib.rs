@@ -1,0 +1,15 @@
+//! The WebSocket protocol (RFC 6455) as a pure state machine.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod close_code;
+pub mod config;
+pub mod error;
+pub mod role;
+
+pub use close_code::CloseCode;
+pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+pub use error::{Failure, Misuse, Unsent};
+pub use role::Role;
