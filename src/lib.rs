@@ -4,12 +4,15 @@
 
 extern crate alloc;
 
-pub mod close_code;
 pub mod config;
 pub mod error;
-pub mod role;
+
+mod close_code;
+mod payload;
+mod role;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
 pub use error::{Failure, Misuse, Unsent};
+pub use payload::{Payload, Text};
 pub use role::Role;

@@ -1,0 +1,201 @@
+//! Bytes and text that are lent from the caller's input, or owned when they had to be gathered.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Deref;
+
+/// Bytes of a message, chunk, ping or pong: lent from the input they arrived in, or owned when they
+/// were gathered from several reads or frames.
+///
+/// ```
+/// use sansocket::Payload;
+/// let mut input = *b"abc";
+/// let payload = Payload::from(&mut input[..]);
+/// assert_eq!(&*payload, b"abc");
+/// assert_eq!(payload.into_vec(), b"abc");
+/// ```
+pub struct Payload<'a>(Bytes<'a>);
+
+enum Bytes<'a> {
+    Lent(&'a mut [u8]),
+    Owned(Vec<u8>),
+    #[cfg(feature = "bytes")]
+    Shared(bytes::Bytes),
+}
+
+impl<'a> Payload<'a> {
+    /// The bytes, to be changed in place; `None` if they are shared (feature `bytes`).
+    #[must_use]
+    pub fn as_mut_slice(&mut self) -> Option<&mut [u8]> {
+        match &mut self.0 {
+            Bytes::Lent(bytes) => Some(bytes),
+            Bytes::Owned(bytes) => Some(bytes),
+            #[cfg(feature = "bytes")]
+            Bytes::Shared(_) => None,
+        }
+    }
+
+    /// The bytes as a vector: moved if they are owned, copied otherwise.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        match self.0 {
+            Bytes::Lent(bytes) => bytes.to_vec(),
+            Bytes::Owned(bytes) => bytes,
+            #[cfg(feature = "bytes")]
+            Bytes::Shared(bytes) => bytes.into(),
+        }
+    }
+
+    /// The same bytes, free of the input they were lent from: copied only if they were lent.
+    #[must_use]
+    pub fn into_owned(self) -> Payload<'static> {
+        Payload(match self.0 {
+            Bytes::Lent(bytes) => Bytes::Owned(bytes.to_vec()),
+            Bytes::Owned(bytes) => Bytes::Owned(bytes),
+            #[cfg(feature = "bytes")]
+            Bytes::Shared(bytes) => Bytes::Shared(bytes),
+        })
+    }
+
+    /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
+    #[cfg(feature = "bytes")]
+    #[must_use]
+    pub fn into_bytes(self) -> bytes::Bytes {
+        match self.0 {
+            Bytes::Lent(bytes) => bytes::Bytes::copy_from_slice(bytes),
+            Bytes::Owned(bytes) => bytes.into(),
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Lent(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
+            #[cfg(feature = "bytes")]
+            Bytes::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<'a> From<&'a mut [u8]> for Payload<'a> {
+    fn from(bytes: &'a mut [u8]) -> Self {
+        Self(Bytes::Lent(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Payload<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Owned(bytes))
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl From<bytes::Bytes> for Payload<'_> {
+    fn from(bytes: bytes::Bytes) -> Self {
+        Self(Bytes::Shared(bytes))
+    }
+}
+
+impl PartialEq for Payload<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Payload<'_> {}
+
+/// The length only: payloads stay out of logs.
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.len())
+    }
+}
+
+/// The text of a message: a `str` by validation, lent from the input or owned.
+///
+/// ```
+/// use sansocket::Text;
+/// let text = Text::from(String::from("grüezi"));
+/// assert_eq!(text.len(), 7);
+/// assert_eq!(format!("{text:?}"), "Text(7 bytes)");
+/// assert_eq!(text.into_string(), "grüezi");
+/// ```
+pub struct Text<'a>(Str<'a>);
+
+enum Str<'a> {
+    Lent(&'a mut str),
+    Owned(String),
+}
+
+impl Text<'_> {
+    /// The text as a string: moved if it is owned, copied otherwise.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        match self.0 {
+            Str::Lent(text) => String::from(&*text),
+            Str::Owned(text) => text,
+        }
+    }
+
+    /// The same text, free of the input it was lent from: copied only if it was lent.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        Text(Str::Owned(self.into_string()))
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Str::Lent(text) => text,
+            Str::Owned(text) => text,
+        }
+    }
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl<'a> From<&'a mut str> for Text<'a> {
+    fn from(text: &'a mut str) -> Self {
+        Self(Str::Lent(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Str::Owned(text))
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text<'_> {}
+
+/// The length only: text stays out of logs.
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.len())
+    }
+}
