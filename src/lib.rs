@@ -6,10 +6,12 @@ extern crate alloc;
 
 pub mod config;
 pub mod error;
+pub mod extension;
 
 mod close_code;
 mod payload;
 mod role;
+mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
