@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod config;
 pub mod error;
 pub mod extension;
+pub mod handshake;
 
 mod close_code;
 mod payload;
@@ -16,5 +17,6 @@ mod token;
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
 pub use error::{Failure, Misuse, Unsent};
+pub use handshake::{Accept, ClientRequest, Request, Response, Uri};
 pub use payload::{Payload, Text};
 pub use role::Role;
