@@ -3,8 +3,12 @@
 mod accept_key;
 mod answer;
 mod client;
+pub mod extended_connect;
 mod field;
+mod foreign;
 mod head;
+#[cfg(feature = "http")]
+mod http;
 mod origin;
 mod refusal;
 mod request;
@@ -15,6 +19,7 @@ mod uri;
 
 pub use answer::ResponseHead;
 pub use client::ClientRequest;
+pub use foreign::{Negotiated, Reply, Upgrade};
 pub use head::Headers;
 pub use refusal::Refusal;
 pub use request::Request;
