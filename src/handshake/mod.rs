@@ -28,12 +28,11 @@ pub use server::Accept;
 pub use uri::{Uri, UriError, UriPart};
 
 // What the connection drives.
-#[allow(unused_imports)] // wired by the connection
 pub(crate) use {
-    answer::{Answer, Answered, Expectation},
+    answer::{Answered, Expectation},
     head::{Scan, Scanner},
     refusal::RefusalReader,
     response::refusal,
     rules::{Offer, Rules},
-    server::{Judged, Span, judge},
+    server::{Judged, judge},
 };
