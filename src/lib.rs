@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod config;
 pub mod error;
+pub mod gate;
 
 mod close_code;
 mod payload;
