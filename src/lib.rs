@@ -9,11 +9,13 @@ extern crate std;
 pub mod backoff;
 pub mod config;
 pub mod error;
+pub mod extension;
 pub mod gate;
 
 mod close_code;
 mod payload;
 mod role;
+mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
