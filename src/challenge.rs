@@ -227,7 +227,10 @@ mod tests {
             }
             text
         };
-        Challenge::parse(value.as_bytes()).iter().map(show).collect()
+        Challenge::parse(value.as_bytes())
+            .iter()
+            .map(show)
+            .collect()
     }
 
     /// RFC 9110 §11.3, §11.6.1.
@@ -238,11 +241,17 @@ mod tests {
             ("Basic realm=\"squid\"", &["Basic; realm=squid"]),
             (
                 "Basic realm=\"simple\", Newauth realm=\"apps\", type=1, title=\"Login to \\\"apps\\\"\"",
-                &["Basic; realm=simple", "Newauth; realm=apps; type=1; title=Login to \"apps\""],
+                &[
+                    "Basic; realm=simple",
+                    "Newauth; realm=apps; type=1; title=Login to \"apps\"",
+                ],
             ),
             ("Negotiate YWJj==", &["Negotiate YWJj=="]),
             ("Negotiate, NTLM", &["Negotiate", "NTLM"]),
-            ("Negotiate YWJj , Basic realm=x", &["Negotiate YWJj", "Basic; realm=x"]),
+            (
+                "Negotiate YWJj , Basic realm=x",
+                &["Negotiate YWJj", "Basic; realm=x"],
+            ),
             (
                 "Digest realm = \"a, b\" , qop=\"auth,auth-int\",, nonce=7,",
                 &["Digest; realm=a, b; qop=auth,auth-int; nonce=7"],
@@ -279,7 +288,10 @@ mod tests {
     #[test]
     fn long_values_are_linear() {
         let value = format!("Digest {}", "a=b,".repeat(50_000));
-        assert_eq!(Challenge::parse(value.as_bytes())[0].parameters().count(), 50_000);
+        assert_eq!(
+            Challenge::parse(value.as_bytes())[0].parameters().count(),
+            50_000
+        );
         let value = format!("{}x", "a ,".repeat(50_000));
         assert_eq!(Challenge::parse(value.as_bytes()).len(), 50_001);
         assert!(Challenge::parse(" ,".repeat(50_000).as_bytes()).is_empty());
