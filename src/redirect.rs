@@ -7,8 +7,12 @@
 //!
 //! ```
 //! use sansocket::{Uri, handshake::Refusal, redirect::Redirects};
-//! # fn answer(location: &str) -> Refusal {
-//! #     Refusal { status: 302, fields: vec![("Location".into(), location.into())], body: vec![], truncated: false }
+//! # use sansocket::proxy::{Connect, Options, Outcome};
+//! # fn answer(location: &str) -> Box<Refusal> { // a refusal out of thin air
+//! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &Options::new());
+//! #     let mut head = format!("HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+//! #     let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
+//! #     refusal
 //! # }
 //! let mut redirects = Redirects::new(Uri::parse("wss://example.com/chat/old?room=1")?);
 //!
@@ -54,8 +58,10 @@ pub struct Redirects {
 /// Where a redirection leads.
 ///
 /// ```
-/// # use sansocket::{Uri, handshake::Refusal, redirect::Redirects};
-/// # let refusal = Refusal { status: 308, fields: vec![("location".into(), b"//b.example/x".to_vec())], body: vec![], truncated: false };
+/// # use sansocket::{Uri, proxy::{Connect, Options, Outcome}, redirect::Redirects};
+/// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &Options::new());
+/// # let mut head = *b"HTTP/1.1 308 x\r\nLocation: //b.example/x\r\nContent-Length: 0\r\n\r\n";
+/// # let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
 /// let mut redirects = Redirects::new(Uri::parse("wss://a.example/")?);
 /// let redirect = redirects.next(&refusal)?;
 /// assert_eq!(redirect.uri.host(), "b.example");
@@ -89,10 +95,10 @@ impl Redirect {
     /// another origin.
     #[must_use]
     pub fn carries(&self, name: &str) -> bool {
-        let is = |other: &&str| name.eq_ignore_ascii_case(other);
+        let among = |names: &[&str]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
         match self.same_origin {
-            true => !PROXY_FIELDS.iter().any(|other| is(other)),
-            false => HARMLESS_FIELDS.iter().any(|other| is(other)),
+            true => !among(&PROXY_FIELDS),
+            false => among(&HARMLESS_FIELDS),
         }
     }
 }

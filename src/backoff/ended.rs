@@ -1,6 +1,8 @@
 //! How a connection or an attempt ended, and what helps.
 
 use crate::error::Failure;
+use crate::handshake::Refusal;
+use crate::proxy::ConnectError;
 use core::fmt;
 use core::time::Duration;
 
@@ -61,6 +63,18 @@ pub(super) enum Remedy {
 }
 
 impl Ended {
+    /// The answer of a server or a proxy. `wall`, the time since 1970-01-01 00:00 UTC, is needed to
+    /// honour a `Retry-After` with a date (see [`retry_after`](super::retry_after)).
+    #[must_use]
+    pub fn refused(refusal: &Refusal, wall: Option<Duration>) -> Self {
+        Self::Refused {
+            status: refusal.status,
+            retry_after: refusal
+                .header("Retry-After")
+                .and_then(|value| super::retry_after(value, wall)),
+        }
+    }
+
     pub(super) fn remedy(self) -> Remedy {
         match self {
             Self::ByUs | Self::Tls => Remedy::Nothing,
@@ -138,4 +152,22 @@ const fn meaning(code: u16) -> Option<&'static str> {
         3008 => "timeout",
         _ => return None,
     })
+}
+
+impl From<&Refusal> for Ended {
+    /// From the answer of a server or a proxy. A date in `Retry-After` is not honoured: see
+    /// [`refused`](Self::refused).
+    fn from(refusal: &Refusal) -> Self {
+        Self::refused(refusal, None)
+    }
+}
+
+impl From<ConnectError> for Ended {
+    /// From a proxy that gave no answer.
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Answer(error) => Self::Failed(error.into()),
+            ConnectError::Closed | ConnectError::Timeout => Self::Unreachable,
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
+use crate::handshake::Uri;
+use crate::proxy::{Connect, ConnectError, Options, Outcome};
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -181,6 +184,43 @@ fn retry_after_is_honoured() {
         first(busy(302, 7)),
         Advice::GiveUp(Reason::Ended(busy(302, 7)))
     );
+}
+
+fn answer(head: &str) -> Ended {
+    let uri = Uri::parse("ws://h/").unwrap();
+    let mut connect = Connect::new(&uri, &Options::new());
+    let mut head = head.as_bytes().to_vec();
+    match connect.receive(&mut &mut head[..]).unwrap() {
+        Outcome::Refused(refusal) => Ended::from(&*refusal),
+        Outcome::Failed(error) => error.into(),
+        Outcome::Open => panic!("open"),
+    }
+}
+
+/// From what the other machines report.
+#[test]
+fn refusals_and_proxies() {
+    let status = |status, pause: Option<u64>| Ended::Refused {
+        status,
+        retry_after: pause.map(seconds),
+    };
+    let end = "Content-Length: 0\r\n\r\n";
+    for (fields, pause) in [
+        ("", None),
+        ("retry-after: 7\r\n", Some(7)),
+        ("Retry-After: soon\r\n", None),
+        ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", None),
+    ] {
+        let head = format!("HTTP/1.1 503 x\r\n{fields}{end}");
+        assert_eq!(answer(&head), status(503, pause), "{fields}");
+    }
+    assert_eq!(
+        answer("SSH-2.0\r\n"),
+        Ended::Failed(HandshakeError::Malformed.into())
+    );
+    for error in [ConnectError::Closed, ConnectError::Timeout] {
+        assert_eq!(Ended::from(error), Ended::Unreachable);
+    }
 }
 
 #[test]

@@ -29,11 +29,11 @@
 mod tests;
 
 use crate::config::{Limits, Timeouts};
-use crate::content::{Content, Progress};
 use crate::error::{HandshakeError, Misuse};
-use crate::handshake::field::{self, Extra, trim};
-use crate::handshake::head::{Scan, Scanner, StatusLine, pairs, parse_response, slots, unfold};
-use crate::handshake::{Refusal, Uri};
+use crate::handshake::{
+    Extra, Refusal, RefusalReader, Scan, Scanner, Uri, pairs, parse_response, slots, unfold,
+    write_field,
+};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec;
@@ -220,7 +220,7 @@ enum Phase {
     /// The head so far.
     Head(Scanner, Vec<u8>),
     /// A refusal whose body is not complete.
-    Body(Box<Refusal>, Content),
+    Body(Box<RefusalReader>),
     Done,
 }
 
@@ -236,12 +236,12 @@ impl fmt::Debug for Connect {
     }
 }
 
-/// No head, no body: lengths.
+/// Never what is in the answer.
 impl fmt::Debug for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(_, head) => write!(f, "Head({} bytes)", head.len()),
-            Self::Body(refusal, _) => write!(f, "Body({} bytes)", refusal.body.len()),
+            Self::Body(_) => f.write_str("Body"),
             Self::Done => f.write_str("Done"),
         }
     }
@@ -261,7 +261,7 @@ impl Connect {
     pub fn new(uri: &Uri, options: &Options) -> Self {
         let target = uri.host_and_port();
         let mut output = format!("CONNECT {target} HTTP/1.1\r\n").into_bytes();
-        field::write(&mut output, "Host", &[target.as_bytes()]);
+        write_field(&mut output, "Host", &[target.as_bytes()]);
         options.extra.write(&mut output);
         output.extend_from_slice(b"\r\n");
         Self {
@@ -355,26 +355,29 @@ impl Connect {
                             head.clear();
                         }
                         Ok(Answer::Open) => return Some(Outcome::Open),
-                        Ok(Answer::Refused(refusal, content)) => {
-                            self.phase = Phase::Body(Box::new(refusal), content);
-                        }
+                        Ok(Answer::Refused(reader)) => self.phase = Phase::Body(Box::new(reader)),
                         Err(error) => return Some(failed(error)),
                     }
                 }
-                Phase::Body(refusal, content) => {
-                    let bytes = core::mem::take(input);
-                    refusal.truncated = match (content.read(bytes, &mut refusal.body), self.end) {
-                        (Progress::More, None) => return None,
-                        (Progress::More, Some(End::Eof)) => !content.ends_with_stream(),
-                        (Progress::More, Some(End::Lost | End::Timeout)) | (Progress::Cut, _) => {
-                            true
-                        }
-                        (Progress::Whole, _) => false,
+                Phase::Body(reader) => {
+                    // What stands behind a refusal is nobody's: the transport is closed.
+                    let bytes: &mut [u8] = core::mem::take(input);
+                    reader.feed(bytes);
+                    let waits = !reader.is_done();
+                    if self.end.is_some() {
+                        reader.end();
+                    }
+                    if !reader.is_done() {
+                        return None;
+                    }
+                    let Phase::Body(reader) = core::mem::replace(&mut self.phase, Phase::Done)
+                    else {
+                        return None;
                     };
-                    return match core::mem::replace(&mut self.phase, Phase::Done) {
-                        Phase::Body(refusal, _) => Some(Outcome::Refused(refusal)),
-                        Phase::Head(..) | Phase::Done => None,
-                    };
+                    let mut refusal = Box::new(reader.into_refusal());
+                    // Only a proper end of the stream can be the end of a body without a length.
+                    refusal.truncated |= waits && self.end != Some(End::Eof);
+                    return Some(Outcome::Refused(refusal));
                 }
                 Phase::Done => return None,
             }
@@ -402,7 +405,7 @@ fn advance(input: &mut &mut [u8], n: usize) {
 enum Answer {
     Interim,
     Open,
-    Refused(Refusal, Content),
+    Refused(RefusalReader),
 }
 
 /// RFC 9110 §9.3.6, §15.2: 1xx is skipped, any 2xx opens whatever its fields say, the rest refuses.
@@ -410,23 +413,13 @@ enum Answer {
 fn read_head(head: &mut [u8], limits: &Limits) -> Result<Answer, HandshakeError> {
     unfold(head);
     let mut slots = slots();
-    let (StatusLine { status, http10 }, fields) = parse_response(head, &mut slots)?;
-    match status {
+    let (line, fields) = parse_response(head, &mut slots)?;
+    match line.status {
         // RFC 9110 §15.2.2: nobody asked for another protocol.
         101 => Err(HandshakeError::Status),
         100..=199 => Ok(Answer::Interim),
         200..=299 => Ok(Answer::Open),
-        300..=599 => {
-            let content = Content::of(status, http10, pairs(fields), limits);
-            let owned = pairs(fields).map(|(name, value)| (name.into(), trim(value).into()));
-            let refusal = Refusal {
-                status,
-                fields: owned.collect(),
-                body: Vec::new(),
-                truncated: false,
-            };
-            Ok(Answer::Refused(refusal, content))
-        }
+        300..=599 => RefusalReader::new(line.status, pairs(fields), limits).map(Answer::Refused),
         // RFC 9110 §15: not a status.
         _ => Err(HandshakeError::Status),
     }
