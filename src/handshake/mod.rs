@@ -3,8 +3,12 @@
 mod accept_key;
 mod answer;
 mod client;
+pub mod extended_connect;
 mod field;
+mod foreign;
 mod head;
+#[cfg(feature = "http")]
+mod http;
 mod origin;
 mod refusal;
 mod request;
@@ -15,6 +19,7 @@ mod uri;
 
 pub use answer::ResponseHead;
 pub use client::ClientRequest;
+pub use foreign::{Negotiated, Reply, Upgrade};
 pub use head::Headers;
 pub use refusal::Refusal;
 pub use request::Request;
@@ -23,14 +28,13 @@ pub use server::Accept;
 pub use uri::{Uri, UriError, UriPart};
 
 // What the connection drives.
-#[allow(unused_imports)] // wired by the connection
 pub(crate) use {
-    answer::{Answer, Answered, Expectation},
+    answer::{Answered, Expectation},
     head::{Scan, Scanner},
     refusal::RefusalReader,
     response::refusal,
     rules::{Offer, Rules},
-    server::{Judged, Span, judge},
+    server::{Judged, judge},
 };
 
 // What a proxy's answer is read with, which is HTTP too.

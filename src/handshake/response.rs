@@ -100,6 +100,7 @@ impl Response {
     }
 
     /// Status, fields and body for a stack that frames them itself.
+    #[allow(clippy::type_complexity)] // used once, and the parts have no better name
     pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Vec<u8>) {
         (self.status, self.fields.0, self.body)
     }

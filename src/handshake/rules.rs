@@ -44,13 +44,13 @@ pub(crate) enum Asked {
 /// The fields that the rules look at, gathered in one walk.
 #[derive(Default)]
 pub(crate) struct Gathered<'h> {
-    pub(crate) host: Seen<'h>,
+    host: Seen<'h>,
     key: Seen<'h>,
     version: Seen<'h>,
     origin: Seen<'h>,
     websocket: bool,
-    pub(crate) has_upgrade: bool,
-    pub(crate) has_connection: bool,
+    has_upgrade: bool,
+    has_connection: bool,
     connection_upgrade: bool,
     pub(crate) content: bool,
     expect_continue: bool,
@@ -111,6 +111,16 @@ impl<'h> Gathered<'h> {
         match number {
             true => Err(HandshakeError::Version),
             false => Err(HandshakeError::Invalid(Field::Version)),
+        }
+    }
+
+    /// RFC 8441 §5; RFC 9113 §8.2.2: what belongs to a connection of HTTP/1 makes a message of a later
+    /// version malformed.
+    pub(crate) fn check_no_http1(&self) -> Result<(), HandshakeError> {
+        match (self.has_connection, self.has_upgrade) {
+            (false, false) => Ok(()),
+            (true, _) => Err(HandshakeError::Invalid(Field::Connection)),
+            (false, true) => Err(HandshakeError::Invalid(Field::Upgrade)),
         }
     }
 
@@ -205,17 +215,18 @@ fn offered_subprotocols<'h>(
 /// The request target (RFC 6455 §4.2.1 (1)): the resource name, which gives `None`, or an absolute
 /// http or https URI.
 fn target(target: &str) -> Result<Option<Parts<'_>>, HandshakeError> {
-    if target.starts_with('/') {
-        // RFC 9112 §3.2: visible ASCII; a fragment is never sent.
-        let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        return match target.bytes().all(visible) {
-            true => Ok(None),
-            false => Err(HandshakeError::Target),
-        };
+    if is_resource_name(target) {
+        return Ok(None);
     }
     let absolute = Parts::of(target).ok();
     let absolute = absolute.filter(|parts| parts.web().is_some());
     absolute.map(Some).ok_or(HandshakeError::Target)
+}
+
+/// A path and a query (RFC 9112 §3.2.1): visible ASCII; a fragment is never sent.
+pub(crate) fn is_resource_name(target: &str) -> bool {
+    let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    target.starts_with('/') && target.bytes().all(visible)
 }
 
 /// `Host`: once, valid, and there unless this is HTTP/1.0 (RFC 9112 §3.2).
