@@ -1,6 +1,8 @@
 //! How a connection or an attempt ended, and what helps.
 
-use crate::error::Failure;
+use crate::close_code::CloseCode;
+use crate::error::{Failure, Timeout};
+use crate::event::{CloseReport, Side};
 use crate::handshake::Refusal;
 use crate::proxy::ConnectError;
 use core::fmt;
@@ -152,6 +154,27 @@ const fn meaning(code: u16) -> Option<&'static str> {
         3008 => "timeout",
         _ => return None,
     })
+}
+
+impl From<&CloseReport> for Ended {
+    /// From the report in `Event::Closed`. After `Event::Refused` the refusal says more: pass that.
+    fn from(report: &CloseReport) -> Self {
+        // A Close frame of ours that no failure sent was the application's wish, whatever came after it.
+        let sent = report.sent.as_ref().and_then(|frame| frame.code);
+        let failing = report.failure.and_then(Failure::close_code);
+        let wished = failing.is_none() || sent.map(CloseCode::get) != failing;
+        if matches!(report.began, Some(Side::Us | Side::Both)) && wished {
+            return Self::ByUs;
+        }
+        match report.failure {
+            // The peer had said why it leaves, and was only slow to do so.
+            None | Some(Failure::Timeout(Timeout::Close)) => match report.code {
+                CloseCode::TLS_HANDSHAKE => Self::Tls,
+                code => Self::Closed(code),
+            },
+            Some(failure) => Self::Failed(failure),
+        }
+    }
 }
 
 impl From<&Refusal> for Ended {

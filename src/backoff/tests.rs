@@ -4,6 +4,8 @@ use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::Uri;
 use crate::proxy::{Connect, ConnectError, Options, Outcome};
+use crate::{ClientConfig, CloseCode, Connection, Entropy, Event, Negotiated};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -221,6 +223,64 @@ fn refusals_and_proxies() {
     for error in [ConnectError::Closed, ConnectError::Timeout] {
         assert_eq!(Ended::from(error), Ended::Unreachable);
     }
+}
+
+struct Zero;
+
+impl Entropy for Zero {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(0);
+    }
+}
+
+/// How a connection to a server ended: the server sends these bytes, then closes TCP.
+fn ended(own: impl Fn(&mut Connection), server: &[u8]) -> Ended {
+    let config = ClientConfig::new();
+    let mut ws =
+        Connection::upgraded_client_with_entropy(&config, Negotiated::new(), Box::new(Zero));
+    own(&mut ws);
+    let mut bytes = server.to_vec();
+    let mut input = &mut bytes[..];
+    ws.advance_time(seconds(0));
+    for step in 0..9 {
+        while let Some(event) = ws.receive(&mut input) {
+            if let Event::Closed(report) = event {
+                return Ended::from(&*report);
+            }
+        }
+        ws.consume_output(ws.output().len());
+        ws.advance_time(seconds(step));
+        if step == 7 {
+            ws.receive_eof();
+        }
+    }
+    panic!("not closed");
+}
+
+/// RFC 6455 §7.1.5, §7.1.7: the peer's word, our failure, or our wish.
+#[test]
+fn close_reports() {
+    let nothing = |_: &mut Connection| {};
+    let close = |ws: &mut Connection| ws.close(Some(CloseCode::NORMAL_CLOSURE), "").unwrap();
+    assert_eq!(ended(nothing, b"\x88\x02\x03\xe9"), Ended::Closed(1001));
+    assert_eq!(ended(nothing, b"\x88\x00"), Ended::Closed(1005));
+    assert_eq!(ended(nothing, b""), Ended::Closed(1006));
+    let failure = Failure::Protocol(ProtocolError::UnexpectedContinuation);
+    assert_eq!(ended(nothing, b"\x80\x00"), Ended::Failed(failure));
+    // We wanted to close: answered, not answered (timeout), and answered with nonsense.
+    assert_eq!(ended(close, b"\x88\x02\x03\xe8"), Ended::ByUs);
+    assert_eq!(ended(close, b"\x88\x02\x03\xe9"), Ended::ByUs);
+    let late = |ws: &mut Connection| {
+        close(ws);
+        ws.consume_output(ws.output().len());
+    };
+    assert_eq!(ended(late, b"\x88\x02\x03\xe9"), Ended::ByUs);
+    assert_eq!(ended(close, b""), Ended::ByUs);
+    assert_eq!(ended(close, b"\x80\x00"), Ended::ByUs);
+    let lost = |ws: &mut Connection| ws.transport_lost();
+    assert_eq!(ended(lost, b""), Ended::Closed(1006));
+    let tls = |ws: &mut Connection| ws.tls_failed();
+    assert_eq!(ended(tls, b""), Ended::Tls);
 }
 
 #[test]

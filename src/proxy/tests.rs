@@ -4,6 +4,7 @@ use super::{Connect, ConnectError, Options, Outcome};
 use crate::config::Limits;
 use crate::error::{HandshakeError, Misuse};
 use crate::handshake::{Refusal, Uri};
+use crate::{ClientConfig, ClientRequest, Connection, Entropy, Event};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -162,6 +163,39 @@ fn credentials_go_in_proxy_authorization() {
             options.clone().basic(user, password).unwrap_err(),
             Misuse::BadHeader
         );
+    }
+}
+
+/// P-6, P-7: through the tunnel comes the opening handshake, without what was for the proxy, and what
+/// was left of the proxy's read is the server's first.
+#[test]
+fn the_handshake_goes_through_the_tunnel() {
+    let uri = Uri::parse("ws://example.com/chat").unwrap();
+    let options = Options::new().basic("user", "secret").unwrap();
+    let mut connect = Connect::new(&uri, &options);
+    let mut read =
+        format!("{ESTABLISHED}HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n").into_bytes();
+    let mut input = &mut read[..];
+    let outcome = connect.receive(&mut input);
+    assert!(matches!(outcome, Some(Outcome::Open)));
+
+    let request = ClientRequest::new(uri);
+    let entropy = Box::new(Zero);
+    let mut ws = Connection::client_with_entropy(&ClientConfig::new(), request, entropy).unwrap();
+    let sent = String::from_utf8(ws.output().to_vec()).unwrap();
+    assert!(sent.starts_with("GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+    assert!(!sent.to_ascii_lowercase().contains("proxy-"));
+    let Some(Event::Refused(refusal)) = ws.receive(&mut input) else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.status, 403);
+}
+
+struct Zero;
+
+impl Entropy for Zero {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(0);
     }
 }
 
