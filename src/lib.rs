@@ -3,7 +3,11 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
+pub mod backoff;
+pub mod challenge;
 pub mod config;
 mod connection;
 mod entropy;
@@ -11,9 +15,13 @@ pub mod error;
 mod event;
 pub mod extension;
 pub mod frame;
+pub mod gate;
 pub mod handshake;
 pub mod mask;
 mod output;
+pub mod proxy;
+#[cfg(feature = "redirect")]
+pub mod redirect;
 pub mod utf8;
 
 mod close_code;
