@@ -1,4 +1,4 @@
-//! The WebSocket protocol (RFC 6455) as a pure state machine.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod extension;
 pub mod frame;
 pub mod gate;
 pub mod handshake;
+pub mod manual;
 pub mod mask;
 mod output;
 pub mod proxy;
