@@ -2,6 +2,7 @@
 
 use super::config::PermessageDeflate;
 use super::pool::{Shape, Supply};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use zlib_rs::{Deflate, DeflateFlush};
@@ -21,7 +22,7 @@ pub(crate) struct Deflater {
     shape: Shape,
     supply: Supply,
     /// `None` until a message is compressed, and between messages without takeover.
-    zlib: Option<Deflate>,
+    zlib: Option<Box<Deflate>>,
     in_message: bool,
     /// This message shares no window with others.
     alone: bool,
@@ -95,10 +96,10 @@ impl Deflater {
     /// Between messages: gives up the compressor. The next message starts with an empty window, as
     /// any message may.
     pub(crate) fn park(&mut self) {
-        if !self.in_message {
-            if let Some(zlib) = self.zlib.take() {
-                self.supply.give_deflate(self.shape, zlib);
-            }
+        if !self.in_message
+            && let Some(zlib) = self.zlib.take()
+        {
+            self.supply.give_deflate(self.shape, zlib);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use super::pool::{INFLATE_LEN, Inflating, Supply};
 use super::window::Window;
+use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -16,8 +18,8 @@ const RATIO_FREE: u64 = 64 << 10;
 
 /// What a first step of output may take: small steps make inflating slow, and room that stays empty
 /// was zeroed for nothing.
-const MIN_STEP: usize = 1 << 10;
-const MAX_STEP: usize = 64 << 10;
+const MIN_STEP: usize = 2 << 10;
+const MAX_STEP: usize = 128 << 10;
 
 /// Why a compressed message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub(crate) struct Inflater {
     ratio: u32,
     supply: Supply,
     /// `None` until a compressed message comes, and between messages without takeover.
-    zlib: Option<Inflate>,
+    zlib: Option<Box<Inflate>>,
     /// The last 32 KiB that came out, but for what stands in the caller's buffer behind `noted`.
     /// zlib has a window too, which it forgets behind a final block.
     window: Window,
@@ -160,11 +162,11 @@ impl Inflater {
 
     /// Between messages: gives up zlib's state until the next one. A window that was agreed on stays.
     pub(crate) fn park(&mut self) {
-        if !self.in_message {
-            if let Some(zlib) = self.zlib.take() {
-                let ring = Vec::new();
-                self.supply.give_inflate(Inflating { zlib, ring });
-            }
+        if !self.in_message
+            && let Some(zlib) = self.zlib.take()
+        {
+            let ring = Vec::new();
+            self.supply.give_inflate(Inflating { zlib, ring });
         }
     }
 
@@ -258,7 +260,7 @@ impl fmt::Debug for Inflater {
 
 /// The inflater that is there, or one that knows the window.
 fn ready<'z>(
-    zlib: &'z mut Option<Inflate>,
+    zlib: &'z mut Option<Box<Inflate>>,
     window: &mut Window,
     supply: &Supply,
 ) -> &'z mut Inflate {
@@ -266,8 +268,9 @@ fn ready<'z>(
         let Inflating { mut zlib, ring } = supply.inflate();
         if window.is_empty() {
             *window = Window::over(ring);
+        } else {
+            prime(&mut zlib, window);
         }
-        prime(&mut zlib, window);
         zlib
     })
 }
@@ -308,13 +311,14 @@ fn grow(out: &mut Vec<u8>, filled: usize, input_len: usize, left: u64) {
     if out.len() - filled >= left.min(MIN_STEP) {
         return;
     }
-    // Text shrinks to about a quarter. Later steps double.
-    let guess = input_len.saturating_mul(4).clamp(MIN_STEP, MAX_STEP);
+    // Text shrinks to a third or a sixth. Later steps double.
+    let guess = input_len.saturating_mul(6).clamp(MIN_STEP, MAX_STEP);
     let len = filled.saturating_add(guess.max(filled).min(left));
-    if len > out.capacity() {
+    if out.capacity() == 0 {
+        // Memory that comes zeroed need not be written.
+        *out = vec![0; len];
+    } else if len > out.len() {
         out.reserve_exact(len - out.len());
-    }
-    if len > out.len() {
         out.resize(len, 0);
     }
 }

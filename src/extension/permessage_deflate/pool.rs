@@ -1,10 +1,11 @@
 //! Where compressors and decompressors come from, and where they go while no message needs them.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
 /// Bytes that one of zlib-rs's inflaters holds.
-pub(super) const INFLATE_LEN: usize = 47_552;
+pub(super) const INFLATE_LEN: usize = 47_552 + size_of::<Inflate>();
 
 /// What makes one compressor different from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,26 +17,31 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn make(self) -> Deflate {
-        Deflate::new_with_config(DeflateConfig {
+    fn make(self) -> Box<Deflate> {
+        Box::new(Deflate::new_with_config(DeflateConfig {
             level: i32::from(self.level),
             // Negative: raw DEFLATE, without the header of zlib.
             window_bits: -i32::from(self.window_bits),
             mem_level: i32::from(self.mem_level),
             ..DeflateConfig::default()
-        })
+        }))
     }
 
     /// Bytes that such a compressor of zlib-rs holds: state, hash heads, window and its links,
     /// buffers for symbols and output.
     pub(super) const fn len(self) -> usize {
-        3_200 + (128 << 10) + (4 << self.window_bits) + (7 << (self.mem_level + 6))
+        size_of::<Deflate>()
+            + 3_200
+            + (128 << 10)
+            + (4 << self.window_bits)
+            + (7 << (self.mem_level + 6))
     }
 }
 
-/// An inflater with the window buffer it works with, which may be empty.
+/// An inflater with the window buffer it works with, which may be empty. Boxes: what moves in and
+/// out of the pool with each message has to be small.
 pub(super) struct Inflating {
-    pub(super) zlib: Inflate,
+    pub(super) zlib: Box<Inflate>,
     pub(super) ring: Vec<u8>,
 }
 
@@ -56,13 +62,13 @@ impl Supply {
         }
         Inflating {
             // The largest window: it is the only one that zlib-rs makes.
-            zlib: Inflate::new(false, 15),
+            zlib: Box::new(Inflate::new(false, 15)),
             ring: Vec::new(),
         }
     }
 
     /// A compressor with an empty window.
-    pub(super) fn deflate(&self, shape: Shape) -> Deflate {
+    pub(super) fn deflate(&self, shape: Shape) -> Box<Deflate> {
         #[cfg(feature = "std")]
         if let Some(mut idle) = self.pool.as_ref().and_then(|pool| pool.take_deflate(shape)) {
             idle.reset();
@@ -81,7 +87,7 @@ impl Supply {
     }
 
     #[cfg_attr(not(feature = "std"), allow(clippy::unused_self))]
-    pub(super) fn give_deflate(&self, shape: Shape, deflate: Deflate) {
+    pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
         #[cfg(feature = "std")]
         if let Some(pool) = &self.pool {
             return pool.give_deflate(shape, deflate);
@@ -99,6 +105,7 @@ mod shared {
     extern crate std;
 
     use super::{INFLATE_LEN, Inflating, Shape};
+    use alloc::boxed::Box;
     use alloc::collections::VecDeque;
     use alloc::sync::Arc;
     use core::fmt;
@@ -127,7 +134,7 @@ mod shared {
     pub(super) struct Idle {
         max: usize,
         inflate: VecDeque<Inflating>,
-        deflate: VecDeque<(Shape, Deflate)>,
+        deflate: VecDeque<(Shape, Box<Deflate>)>,
     }
 
     impl DeflatePool {
@@ -167,7 +174,7 @@ mod shared {
             self.lock().inflate.pop_back()
         }
 
-        pub(super) fn take_deflate(&self, shape: Shape) -> Option<Deflate> {
+        pub(super) fn take_deflate(&self, shape: Shape) -> Option<Box<Deflate>> {
             let deflate = &mut self.lock().deflate;
             let at = deflate.iter().rposition(|(idle, _)| *idle == shape)?;
             deflate.remove(at).map(|(_, idle)| idle)
@@ -182,7 +189,7 @@ mod shared {
             drop(dropped);
         }
 
-        pub(super) fn give_deflate(&self, shape: Shape, deflate: Deflate) {
+        pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
             let mut guard = self.lock();
             let max = guard.max;
             let dropped = push(&mut guard.deflate, max, (shape, deflate));
@@ -224,6 +231,7 @@ mod shared {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{DeflatePool, Inflating, Shape, Supply};
+    use alloc::boxed::Box;
     use alloc::vec::Vec;
 
     const SHAPE: Shape = Shape {
@@ -266,7 +274,7 @@ mod tests {
         let clone = pool.clone();
         let panicked = std::thread::spawn(move || {
             let _guard = clone.lock();
-            std::panic::resume_unwind(alloc::boxed::Box::new(()));
+            std::panic::resume_unwind(Box::new(()));
         });
         assert!(panicked.join().is_err());
         pool.give_deflate(SHAPE, SHAPE.make());
