@@ -1,14 +1,29 @@
-//! The WebSocket protocol (RFC 6455) as a pure state machine.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
+pub mod backoff;
+pub mod challenge;
 pub mod config;
+mod connection;
+mod entropy;
 pub mod error;
+mod event;
 pub mod extension;
-#[allow(dead_code)] // until the connection drives it
+pub mod frame;
+pub mod gate;
 pub mod handshake;
+pub mod manual;
+pub mod mask;
+mod output;
+pub mod proxy;
+#[cfg(feature = "redirect")]
+pub mod redirect;
+pub mod utf8;
 
 mod close_code;
 mod payload;
@@ -17,7 +32,12 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+pub use connection::{Connection, Outgoing, Prepared, State, Transport};
+pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};
-pub use handshake::{Accept, ClientRequest, Request, Response, Uri};
+pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};
+pub use handshake::{
+    Accept, ClientRequest, Headers, Negotiated, Refusal, Request, Response, ResponseHead, Uri,
+};
 pub use payload::{Payload, Text};
 pub use role::Role;

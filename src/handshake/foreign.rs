@@ -3,6 +3,7 @@
 
 use crate::config::{SERVER_DEFAULTS, ServerConfig, Settings};
 use crate::error::{Field, HandshakeError, Misuse};
+use crate::handshake::answer::Answer;
 use crate::handshake::head::RequestLine;
 use crate::handshake::response::Response;
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
@@ -47,6 +48,29 @@ impl Negotiated {
     pub fn extensions(mut self, extensions: impl Into<String>) -> Self {
         self.extensions = extensions.into();
         self
+    }
+
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        self.subprotocol.as_ref().map_or(0, String::capacity) + self.extensions.capacity()
+    }
+}
+
+impl From<Answer> for Negotiated {
+    fn from(answer: Answer) -> Self {
+        Self {
+            subprotocol: answer.subprotocol,
+            extensions: answer.extensions.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Accept> for Negotiated {
+    fn from(accept: Accept) -> Self {
+        Self {
+            subprotocol: accept.into_parts().0,
+            extensions: String::new(),
+        }
     }
 }
 

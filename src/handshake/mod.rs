@@ -28,12 +28,17 @@ pub use server::Accept;
 pub use uri::{Uri, UriError, UriPart};
 
 // What the connection drives.
-#[allow(unused_imports)] // wired by the connection
 pub(crate) use {
-    answer::{Answer, Answered, Expectation},
+    answer::{Answered, Expectation},
     head::{Scan, Scanner},
     refusal::RefusalReader,
     response::refusal,
     rules::{Offer, Rules},
-    server::{Judged, Span, judge},
+    server::{Judged, judge},
+};
+
+// What a proxy's answer is read with, which is HTTP too.
+pub(crate) use {
+    field::{Extra, write as write_field},
+    head::{pairs, parse_response, slots, unfold},
 };

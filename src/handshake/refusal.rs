@@ -182,6 +182,11 @@ impl RefusalReader {
         }
     }
 
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        self.refusal.body.capacity()
+    }
+
     pub(crate) fn into_refusal(self) -> Refusal {
         self.refusal
     }
