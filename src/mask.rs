@@ -52,12 +52,11 @@ fn xor(payload: &mut [u8], key: MaskingKey) {
 /// XORs 1 to 3 bytes as the first, the middle and the last, which may be the same.
 #[inline]
 fn xor_tiny(payload: &mut [u8], key: MaskingKey) {
-    let last = payload.len() - 1;
-    let places = [0, payload.len() / 2, last];
-    let bytes = places.map(|i| payload[i] ^ key[i & 3]);
-    for (i, byte) in places.into_iter().zip(bytes) {
-        payload[i] = byte;
-    }
+    let (middle, last) = (payload.len() / 2, payload.len() - 1);
+    let (a, b, c) = (payload[0], payload[middle], payload[last]);
+    payload[0] = a ^ key[0];
+    payload[middle] = b ^ key[middle & 3];
+    payload[last] = c ^ key[last & 3];
 }
 
 /// XORs `N..=4 * N` bytes as four words of `N` that may overlap: two from the start, two that
@@ -65,31 +64,30 @@ fn xor_tiny(payload: &mut [u8], key: MaskingKey) {
 #[inline]
 fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
     let len = payload.len();
-    // How far the second word reaches.
-    let reach = if len < 2 * N { N } else { 2 * N };
-    let tail = rotate(key, len as u64); // `N` and `reach` are multiples of four
-    let words = [
-        (0, key),
-        (reach - N, key),
-        (len - reach, tail),
-        (len - N, tail),
-    ];
-    let xored = words.map(|(at, key)| xored::<N>(&word(payload, at), key));
-    for ((at, _), word) in words.into_iter().zip(xored) {
-        payload[at..at + N].copy_from_slice(&word);
-    }
+    // Where the second word begins, and the last but one ends before the end.
+    let step = if len < 2 * N { 0 } else { N };
+    let tail = rotate(key, len as u64); // `N` is a multiple of four
+    let (second, third, last) = (step, len - N - step, len - N);
+    let a = xored::<N>(word(payload, 0), key);
+    let b = xored::<N>(word(payload, second), key);
+    let c = xored::<N>(word(payload, third), tail);
+    let d = xored::<N>(word(payload, last), tail);
+    put(payload, 0, a);
+    put(payload, second, b);
+    put(payload, third, c);
+    put(payload, last, d);
 }
 
 /// XORs at least 16 bytes: arrays, which compilers turn into vector code, and the last one, which
 /// may overlap them, loaded before they are stored.
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
     let at = payload.len() - 16;
-    let last = xored::<16>(&word(payload, at), rotate(key, at as u64));
+    let last = xored::<16>(word(payload, at), rotate(key, at as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();
     for chunk in chunks {
-        *chunk = xored(chunk, key);
+        *chunk = xored(*chunk, key);
     }
-    payload[at..].copy_from_slice(&last);
+    put(payload, at, last);
 }
 
 #[inline]
@@ -99,15 +97,19 @@ fn word<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
     word
 }
 
+#[inline]
+fn put<const N: usize>(payload: &mut [u8], at: usize, word: [u8; N]) {
+    payload[at..at + N].copy_from_slice(&word);
+}
+
 /// In steps of four bytes: what compilers merge into one operation, where single bytes are not.
 #[inline]
-fn xored<const N: usize>(bytes: &[u8; N], key: MaskingKey) -> [u8; N] {
-    let mut out = *bytes;
-    let (words, _) = out.as_chunks_mut::<4>();
+fn xored<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
+    let (words, _) = bytes.as_chunks_mut::<4>();
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
     }
-    out
+    bytes
 }
 
 #[cfg(test)]
