@@ -560,7 +560,8 @@ impl Connection {
                         .as_ref()
                         .is_none_or(|rare| rare.control.is_empty())
             }
-            _ if incoming.stream => !input.is_empty(),
+            // An empty fragment has nothing to lend, and may bring no event.
+            _ if incoming.stream => incoming.left > 0 && !input.is_empty(),
             _ => whole && incoming.fin() && incoming.len == 0 && incoming.fragments == 1,
         }
     }
