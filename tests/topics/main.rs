@@ -4,5 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod closing_handshake;
+mod control_frames;
 mod sending;
 mod vectors;
