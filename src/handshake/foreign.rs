@@ -168,14 +168,12 @@ impl Upgrade {
     ) -> Result<(Reply, Negotiated), Misuse> {
         self.offer.check(&accept)?;
         let (subprotocol, more) = accept.into_parts();
-        let mut reply = match self.way {
-            Way::Http1 => Reply::new(101),
-            Way::ExtendedConnect => Reply::new(200),
-        };
-        if let Some(value) = &self.offer.accept {
+        let mut reply = Reply::new(200);
+        if self.way == Way::Http1 {
+            reply.status = 101;
             reply.add(Field::Upgrade, b"websocket");
             reply.add(Field::Connection, b"Upgrade");
-            reply.add(Field::Accept, value);
+            reply.add(Field::Accept, &self.offer.accept);
         }
         if let Some(subprotocol) = &subprotocol {
             reply.add(Field::Protocol, subprotocol.as_bytes());
