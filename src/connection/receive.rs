@@ -102,6 +102,10 @@ impl Connection {
             if let Some(event) = self.step_held() {
                 return Some(event);
             }
+            // An answer that was held has opened the connection.
+            if self.due_is_set() {
+                continue;
+            }
             if input.is_empty() && !self.frame_is_due() {
                 break;
             }
