@@ -485,6 +485,8 @@ impl Connection {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
             }
+            // The last look is at what needs no input, such as Closed behind a failure.
+            let last = input.is_empty() && !self.frame_is_due();
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
             let before = rest.len();
@@ -497,7 +499,7 @@ impl Connection {
                 return true;
             }
             self.settle();
-            if input.is_empty() && !self.frame_is_due() {
+            if last {
                 return self.event_is_due();
             }
         }
