@@ -6,5 +6,6 @@ mod support;
 
 mod closing_handshake;
 mod control_frames;
+mod opening_handshake;
 mod sending;
 mod vectors;
