@@ -8,4 +8,5 @@ mod closing_handshake;
 mod control_frames;
 mod opening_handshake;
 mod sending;
+mod time;
 mod vectors;
