@@ -91,7 +91,8 @@ impl Connection {
         let drained = self.output.is_empty();
         if self.is_over() {
             let complete = facts.close_sent && facts.close_received;
-            return if !drained {
+            // What waits for the end of a frame in pieces will never leave now.
+            return if !self.output.first().is_empty() {
                 Transport::KeepOpen
             } else if !complete && !facts.eof && self.clock.is_bounded() {
                 Transport::ShutdownWrite
@@ -271,6 +272,8 @@ impl Connection {
         match self.phase {
             Phase::Refused => drained || eof,
             Phase::Established if facts.failed => drained || eof,
+            // Our Close frame waits for the end of a frame in pieces: nobody reads either.
+            Phase::Established if eof && self.output.frame_left() > 0 => true,
             Phase::Established if facts.close_sent && facts.close_received => {
                 drained && (self.role == Role::Server || eof)
             }

@@ -102,6 +102,10 @@ impl Connection {
             if let Some(event) = self.step_held() {
                 return Some(event);
             }
+            // An answer that was held has opened the connection.
+            if self.due_is_set() {
+                continue;
+            }
             if input.is_empty() && !self.frame_is_due() {
                 break;
             }
@@ -564,7 +568,8 @@ impl Connection {
                         .is_none_or(|rare| rare.control.is_empty())
             }
             _ if incoming.compressed => false,
-            _ if incoming.stream => !input.is_empty(),
+            // An empty fragment has nothing to lend, and may bring no event.
+            _ if incoming.stream => incoming.left > 0 && !input.is_empty(),
             _ => whole && incoming.is_whole(incoming.take_len(input)),
         }
     }
@@ -626,14 +631,20 @@ impl Connection {
     #[cfg(feature = "bytes")]
     fn may_become_whole(&self, input: &[u8]) -> bool {
         use crate::frame::FrameHeader;
-        let masked = self.role == Role::Server;
-        match FrameHeader::decode(input) {
-            Ok(Some((header, _))) => {
-                header.masking_key.is_some() == masked && header.payload_len <= self.max_whole
-            }
-            Ok(None) => input
-                .get(1)
-                .is_none_or(|second| (second & 0x80 != 0) == masked),
+        let Some(second) = input.get(1) else {
+            return true;
+        };
+        if (second & 0x80 != 0) != (self.role == Role::Server) {
+            return false;
+        }
+        // Without the mask bit: the length is judged before the key is there (D-21).
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let len = input.len().min(header.len());
+        header[..len].copy_from_slice(&input[..len]);
+        header[1] &= 0x7f;
+        match FrameHeader::decode(&header[..len]) {
+            Ok(Some((header, _))) => header.payload_len <= self.max_whole,
+            Ok(None) => true,
             Err(_) => false,
         }
     }
