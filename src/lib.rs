@@ -5,14 +5,30 @@
 extern crate alloc;
 
 pub mod config;
+mod connection;
+mod entropy;
 pub mod error;
+mod event;
+pub mod extension;
+pub mod frame;
+pub mod handshake;
+pub mod mask;
+mod output;
+pub mod utf8;
 
 mod close_code;
 mod payload;
 mod role;
+mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+pub use connection::{Connection, Outgoing, Prepared, State, Transport};
+pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};
+pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};
+pub use handshake::{
+    Accept, ClientRequest, Headers, Negotiated, Refusal, Request, Response, ResponseHead, Uri,
+};
 pub use payload::{Payload, Text};
 pub use role::Role;

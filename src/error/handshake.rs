@@ -1,22 +1,327 @@
-//! What can be wrong with the opening handshake.
+//! One variant for each rule that a peer can break in the opening handshake.
 
 use core::fmt;
 
-/// The peer's half of the opening handshake was wrong (RFC 6455 §4.1, §4.2). A server answers with
-/// [`status`](Self::status); a client drops the transport.
+/// A header field that the opening handshake itself reads or writes (RFC 6455 §4.1, §4.2, §11.3).
+///
+/// ```
+/// use sansocket::error::Field;
+/// assert_eq!(Field::Key.name(), "Sec-WebSocket-Key");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// `Host`, or `:authority` in HTTP/2 and HTTP/3.
+    Host,
+    /// `Upgrade`.
+    Upgrade,
+    /// `Connection`.
+    Connection,
+    /// `Sec-WebSocket-Key`.
+    Key,
+    /// `Sec-WebSocket-Accept`.
+    Accept,
+    /// `Sec-WebSocket-Version`.
+    Version,
+    /// `Sec-WebSocket-Protocol`.
+    Protocol,
+    /// `Sec-WebSocket-Extensions`.
+    Extensions,
+    /// `Origin`.
+    Origin,
+    /// `Expect`.
+    Expect,
+    /// `Content-Length`.
+    ContentLength,
+    /// `Transfer-Encoding`.
+    TransferEncoding,
+}
+
+impl Field {
+    /// The name as the RFCs write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "Host",
+            Self::Upgrade => "Upgrade",
+            Self::Connection => "Connection",
+            Self::Key => "Sec-WebSocket-Key",
+            Self::Accept => "Sec-WebSocket-Accept",
+            Self::Version => "Sec-WebSocket-Version",
+            Self::Protocol => "Sec-WebSocket-Protocol",
+            Self::Extensions => "Sec-WebSocket-Extensions",
+            Self::Origin => "Origin",
+            Self::Expect => "Expect",
+            Self::ContentLength => "Content-Length",
+            Self::TransferEncoding => "Transfer-Encoding",
+        }
+    }
+
+    /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). The length decides
+    /// first: most fields of a browser's request cost one comparison of numbers.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let candidates: &[Self] = match name.len() {
+            4 => &[Self::Host],
+            6 => &[Self::Origin, Self::Expect],
+            7 => &[Self::Upgrade],
+            10 => &[Self::Connection],
+            14 => &[Self::ContentLength],
+            17 => &[Self::Key, Self::TransferEncoding],
+            20 => &[Self::Accept],
+            21 => &[Self::Version],
+            22 => &[Self::Protocol],
+            24 => &[Self::Extensions],
+            _ => &[],
+        };
+        let mut candidates = candidates.iter().copied();
+        candidates.find(|field| field.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The peer's half of the opening handshake was wrong, or passed a limit (RFC 6455 §4.1, §4.2).
+///
+/// A server has already queued the answer with [`status`](Self::status) when it reports one; a
+/// client drops the transport (RFC 6455 §7.1.7).
+///
+/// ```
+/// use sansocket::error::{Field, HandshakeError};
+/// let error = HandshakeError::Missing(Field::Key);
+/// assert_eq!(error.status(), 400);
+/// assert_eq!(error.to_string(), "Sec-WebSocket-Key is missing (RFC 6455 §4.2.1)");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The head is not HTTP/1.1 (RFC 9112).
+    /// The head is not HTTP/1.1 (RFC 9112 §2). 400.
     Malformed,
+    /// A line that does not end with CR LF, or NUL (RFC 9112 §2.2; RFC 9110 §5.5). 400.
+    LineEnd,
+    /// The request target is longer than [`Limits::head`](crate::config::Limits::head) (RFC 9112 §3). 414.
+    TargetTooLong,
+    /// The head is longer than [`Limits::head`](crate::config::Limits::head) (RFC 9110 §5.4). 431.
+    HeadTooLong,
+    /// More fields than [`Limits::fields`](crate::config::Limits::fields) (RFC 9110 §5.4). 431.
+    TooManyFields,
+    /// More bytes behind an undecided request than [`Limits::held`](crate::config::Limits::held):
+    /// a client has to wait for the answer (RFC 6455 §4.1). 400.
+    HeldTooLong,
+    /// A major version of HTTP that is not 1 (RFC 9110 §15.6.6). 505.
+    HttpVersion,
+    /// HTTP/1.0, in which there is no upgrade (RFC 9110 §7.8). 400.
+    Http10,
+    /// A method that is not GET, or in HTTP/2 and HTTP/3 not CONNECT (RFC 6455 §4.2.1). 405.
+    Method,
+    /// A request target that is neither a resource name nor an absolute http or https URI (RFC 6455 §4.2.1). 400.
+    Target,
+    /// The request asks for no upgrade to WebSocket (RFC 6455 §4.2.1). 426.
+    NotAnUpgrade,
+    /// The request has content: bytes of it could be taken for frames (RFC 9110 §7.8). 400.
+    Content,
+    /// A version of the protocol that is not 13 (RFC 6455 §4.4). 426.
+    Version,
+    /// An origin that the policy refuses (RFC 6455 §4.2.2, §10.2). 403.
+    Origin,
+    /// Extended CONNECT for a `:protocol` that is not `websocket` (RFC 9220 §3). 501.
+    UnknownProtocol,
+    /// A field is missing. 400, and 426 for `Sec-WebSocket-Version`.
+    Missing(Field),
+    /// A field that may come once came twice. 400.
+    Repeated(Field),
+    /// A field has a value that is not allowed. 400.
+    Invalid(Field),
+    /// The answer's accept value belongs to another key (RFC 6455 §4.1).
+    AcceptMismatch,
+    /// The answer names a subprotocol that was not offered (RFC 6455 §4.1).
+    SubprotocolNotOffered,
+    /// The answer names no subprotocol, and one was required (WHATWG WebSockets, D-4).
+    SubprotocolRequired,
+    /// The answer names an extension that was not offered (RFC 6455 §4.1).
+    ExtensionNotOffered,
+    /// The answer accepts an extension with parameters that do not fit the offer (RFC 6455 §9.1; RFC 7692 §5.1).
+    ExtensionParameters,
+    /// A status that this way of opening does not have, such as 101 in HTTP/2 (RFC 9113 §8.6).
+    Status,
+}
+
+impl HandshakeError {
+    /// The HTTP status that a server answers with. For the errors that only a client can meet it is
+    /// 502, what a gateway tells its own client; a client itself answers nothing.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Malformed
+            | Self::LineEnd
+            | Self::HeldTooLong
+            | Self::Http10
+            | Self::Target
+            | Self::Content => 400,
+            Self::Origin => 403,
+            Self::Method => 405,
+            Self::TargetTooLong => 414,
+            Self::NotAnUpgrade | Self::Version | Self::Missing(Field::Version) => 426,
+            Self::HeadTooLong | Self::TooManyFields => 431,
+            Self::UnknownProtocol => 501,
+            Self::HttpVersion => 505,
+            Self::Missing(Field::Accept)
+            | Self::Repeated(Field::Accept)
+            | Self::Invalid(Field::Accept)
+            | Self::AcceptMismatch
+            | Self::SubprotocolNotOffered
+            | Self::SubprotocolRequired
+            | Self::ExtensionNotOffered
+            | Self::ExtensionParameters
+            | Self::Status => 502,
+            Self::Missing(_) | Self::Repeated(_) | Self::Invalid(_) => 400,
+        }
+    }
+
+    /// The section that the rule stands in, as `RFC 6455 §4.2.1`.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Malformed => "RFC 9112 §2",
+            Self::LineEnd => "RFC 9112 §2.2",
+            Self::TargetTooLong => "RFC 9112 §3",
+            Self::HeadTooLong | Self::TooManyFields => "RFC 9110 §5.4",
+            Self::HttpVersion => "RFC 9110 §15.6.6",
+            Self::Http10 | Self::Content => "RFC 9110 §7.8",
+            Self::Method | Self::Target | Self::NotAnUpgrade => "RFC 6455 §4.2.1",
+            Self::Version => "RFC 6455 §4.4",
+            Self::Origin => "RFC 6455 §10.2",
+            Self::UnknownProtocol => "RFC 9220 §3",
+            Self::HeldTooLong
+            | Self::AcceptMismatch
+            | Self::SubprotocolNotOffered
+            | Self::ExtensionNotOffered => "RFC 6455 §4.1",
+            Self::SubprotocolRequired => "WHATWG WebSockets",
+            Self::ExtensionParameters => "RFC 6455 §9.1",
+            Self::Status => "RFC 9113 §8.6",
+            Self::Missing(field) | Self::Repeated(field) | Self::Invalid(field) => match field {
+                Field::Host => "RFC 9112 §3.2",
+                Field::ContentLength | Field::TransferEncoding => "RFC 9112 §6.3",
+                Field::Expect => "RFC 9110 §10.1.1",
+                Field::Accept => "RFC 6455 §4.1",
+                Field::Extensions => "RFC 6455 §9.1",
+                Field::Version => "RFC 6455 §4.4",
+                Field::Upgrade
+                | Field::Connection
+                | Field::Key
+                | Field::Protocol
+                | Field::Origin => "RFC 6455 §4.2.1",
+            },
+        }
+    }
 }
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let what = match self {
             Self::Malformed => "not HTTP/1.1",
-        })
+            Self::LineEnd => "a line that does not end with CR LF, or NUL",
+            Self::TargetTooLong => "the request target is too long",
+            Self::HeadTooLong => "the head is too long",
+            Self::TooManyFields => "too many header fields",
+            Self::HeldTooLong => "too many bytes before the answer",
+            Self::HttpVersion => "not version 1 of HTTP",
+            Self::Http10 => "HTTP/1.0 has no upgrade",
+            Self::Method => "the method is not GET",
+            Self::Target => "the request target is neither a path nor an http URI",
+            Self::NotAnUpgrade => "this is a WebSocket endpoint",
+            Self::Content => "an upgrade request may not have content",
+            Self::Version => "the only version of the protocol here is 13",
+            Self::Origin => "the origin is not allowed",
+            Self::UnknownProtocol => "the only protocol here is websocket",
+            Self::Missing(field) => {
+                f.write_str(field.name())?;
+                " is missing"
+            }
+            Self::Repeated(field) => {
+                f.write_str(field.name())?;
+                " may come only once"
+            }
+            Self::Invalid(field) => {
+                f.write_str(field.name())?;
+                " has a value that is not allowed"
+            }
+            Self::AcceptMismatch => "the accept value belongs to another key",
+            Self::SubprotocolNotOffered => "the subprotocol was not offered",
+            Self::SubprotocolRequired => "none of the offered subprotocols was chosen",
+            Self::ExtensionNotOffered => "the extension was not offered",
+            Self::ExtensionParameters => "the extension's parameters do not fit the offer",
+            Self::Status => "a status that cannot answer this request",
+        };
+        write!(f, "{what} ({})", self.section())
     }
 }
 
 impl core::error::Error for HandshakeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, HandshakeError};
+    use alloc::string::ToString;
+
+    const FIELDS: [Field; 12] = [
+        Field::Host,
+        Field::Upgrade,
+        Field::Connection,
+        Field::Key,
+        Field::Accept,
+        Field::Version,
+        Field::Protocol,
+        Field::Extensions,
+        Field::Origin,
+        Field::Expect,
+        Field::ContentLength,
+        Field::TransferEncoding,
+    ];
+
+    /// HS-12, HT-7: names have no ASCII case, and nothing but ASCII case.
+    #[test]
+    fn names_are_found_without_regard_to_ascii_case() {
+        for field in FIELDS {
+            assert_eq!(Field::of(field.name()), Some(field));
+            assert_eq!(Field::of(&field.name().to_lowercase()), Some(field));
+            assert_eq!(Field::of(&field.name().to_uppercase()), Some(field));
+            assert_eq!(Field::of(&field.name()[1..]), None);
+        }
+        assert_eq!(Field::of("ho\u{17f}t"), None);
+        assert_eq!(Field::of(""), None);
+        assert_eq!(Field::of("Hosts"), None);
+    }
+
+    /// D-5: which status goes with which mistake.
+    #[test]
+    fn statuses() {
+        for (error, status) in [
+            (HandshakeError::Malformed, 400),
+            (HandshakeError::LineEnd, 400),
+            (HandshakeError::Http10, 400),
+            (HandshakeError::Target, 400),
+            (HandshakeError::Content, 400),
+            (HandshakeError::HeldTooLong, 400),
+            (HandshakeError::Missing(Field::Key), 400),
+            (HandshakeError::Repeated(Field::Version), 400),
+            (HandshakeError::Invalid(Field::Version), 400),
+            (HandshakeError::Origin, 403),
+            (HandshakeError::Method, 405),
+            (HandshakeError::TargetTooLong, 414),
+            (HandshakeError::Missing(Field::Version), 426),
+            (HandshakeError::Version, 426),
+            (HandshakeError::NotAnUpgrade, 426),
+            (HandshakeError::HeadTooLong, 431),
+            (HandshakeError::TooManyFields, 431),
+            (HandshakeError::UnknownProtocol, 501),
+            (HandshakeError::AcceptMismatch, 502),
+            (HandshakeError::HttpVersion, 505),
+        ] {
+            assert_eq!(error.status(), status, "{error}");
+            assert!(error.to_string().contains(error.section()));
+        }
+    }
+
+    #[test]
+    fn errors_are_small() {
+        assert!(size_of::<HandshakeError>() <= 2);
+    }
+}

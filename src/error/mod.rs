@@ -8,7 +8,7 @@ mod handshake;
 mod misuse;
 mod protocol;
 
-pub use handshake::HandshakeError;
+pub use handshake::{Field, HandshakeError};
 pub use misuse::{Misuse, Unsent};
 pub use protocol::{Limit, ProtocolError};
 

@@ -1,0 +1,435 @@
+//! Payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+use super::Connection;
+use crate::error::{Limit, ProtocolError};
+use crate::event::{Chunk, Event, Kind, Message};
+use crate::frame::{FrameHeader, Opcode};
+use crate::mask::{self, MaskingKey, apply_mask};
+use crate::output::extend_masked;
+use crate::payload::{Payload, Text};
+use crate::utf8::{self, Validator};
+
+/// The frame and the message in progress.
+#[derive(Default)]
+pub(super) struct Incoming {
+    /// Payload bytes of the frame that have not come.
+    pub(super) left: u64,
+    /// Payload bytes of the message that have come.
+    pub(super) len: u64,
+    /// The key as it stands at the next byte of payload.
+    pub(super) key: MaskingKey,
+    /// Frames of the message so far.
+    pub(super) fragments: u32,
+    /// The header as far as it has come; its first byte stays while the payload comes.
+    pub(super) header: [u8; FrameHeader::MAX_LEN],
+    pub(super) header_len: u8,
+    /// The header is whole: payload comes next.
+    pub(super) in_payload: bool,
+    /// The message in progress.
+    pub(super) kind: Option<Kind>,
+    /// It is delivered in chunks.
+    pub(super) stream: bool,
+    /// Its first chunk was delivered.
+    begun: bool,
+    utf8: Validator,
+}
+
+impl Incoming {
+    /// Between two messages, and not inside a header.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.header_len == 0 && self.kind.is_none()
+    }
+
+    /// Part of a frame has come.
+    pub(super) const fn in_frame(&self) -> bool {
+        self.header_len > 0
+    }
+
+    pub(super) const fn fin(&self) -> bool {
+        self.header[0] & 0x80 != 0
+    }
+
+    pub(super) fn opcode(&self) -> Option<Opcode> {
+        Opcode::new(self.header[0] & 15)
+    }
+
+    /// The payload length in the header, which is there.
+    pub(super) fn payload_len(&self) -> u64 {
+        let [_, second, extended @ ..] = &self.header;
+        match (
+            second & 0x7f,
+            extended.first_chunk(),
+            extended.first_chunk(),
+        ) {
+            (126, Some(len), _) => u64::from(u16::from_be_bytes(*len)),
+            (127, _, Some(len)) => u64::from_be_bytes(*len),
+            (len, _, _) => u64::from(len),
+        }
+    }
+
+    /// The first frame of a message.
+    pub(super) const fn begin_message(&mut self, kind: Kind) {
+        self.kind = Some(kind);
+        self.fragments = 1;
+    }
+
+    /// The frame is complete.
+    pub(super) const fn end_frame(&mut self) {
+        self.header_len = 0;
+        self.in_payload = false;
+    }
+
+    fn end_message(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The key for the next `len` bytes of payload, `None` if there is nothing to take off.
+    fn next_key(&mut self, len: usize) -> Option<MaskingKey> {
+        let key = self.key;
+        self.key = mask::rotate(key, len as u64);
+        (key != [0; 4]).then_some(key)
+    }
+
+    /// Takes the mask off the next bytes of payload.
+    fn unmask(&mut self, bytes: &mut [u8]) {
+        if let Some(key) = self.next_key(bytes.len()) {
+            apply_mask(bytes, key, 0);
+        }
+    }
+}
+
+/// What a message is gathered in.
+pub(super) enum Gather {
+    None,
+    /// The first [`Incoming::len`] bytes are the message's. What is behind them is initialised room.
+    Bytes(Vec<u8>),
+    /// Validated text.
+    Text(String),
+}
+
+impl Gather {
+    pub(super) const fn take(&mut self) -> Self {
+        mem::replace(self, Self::None)
+    }
+
+    /// The buffer itself.
+    pub(super) fn into_spare(self) -> Option<Vec<u8>> {
+        match self {
+            Self::None => None,
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Text(text) => Some(text.into_bytes()),
+        }
+    }
+
+    pub(super) fn memory_held(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Bytes(bytes) => bytes.capacity(),
+            Self::Text(text) => text.capacity(),
+        }
+    }
+
+    /// As bytes, in whatever buffer there is.
+    fn into_bytes(self) -> Vec<u8> {
+        self.into_spare().unwrap_or_default()
+    }
+
+    /// As text, in whatever buffer there is.
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            spare => {
+                let mut bytes = spare.into_bytes();
+                bytes.clear();
+                String::from_utf8(bytes).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// How many bytes to reserve so that `needed` fit: twice what there is, but never beyond the limit,
+/// so that a message in the making stands at twice the limit at most, while it moves.
+fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    capacity.saturating_mul(2).min(limit).max(needed)
+}
+
+impl Connection {
+    /// Payload of a data frame: an event, or `None` when more input or the next frame is needed.
+    pub(super) fn data<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let incoming = &mut self.incoming;
+        let kind = incoming.kind?;
+        let n = usize::try_from(incoming.left).map_or(input.len(), |left| left.min(input.len()));
+        if incoming.stream {
+            return self.chunk(kind, take_front(input, n));
+        }
+        let whole = incoming.left == n as u64
+            && incoming.fin()
+            && incoming.len == 0
+            && incoming.fragments == 1;
+        let payload = take_front(input, n);
+        if whole {
+            incoming.unmask(payload);
+            incoming.end_message();
+            return Some(self.whole(kind, payload));
+        }
+        incoming.left -= n as u64;
+        let gathered = match kind {
+            Kind::Binary => self.gather_bytes(payload),
+            Kind::Text => self.gather_text(payload),
+        };
+        if let Err(error) = gathered {
+            return Some(self.fail(error.into()));
+        }
+        self.frame_progress()
+    }
+
+    /// After payload was gathered: the frame may be complete, and with it the message.
+    pub(super) fn frame_progress<'a>(&mut self) -> Option<Event<'a>> {
+        let incoming = &mut self.incoming;
+        if incoming.left > 0 {
+            return None;
+        }
+        let fin = incoming.fin();
+        incoming.end_frame();
+        if !fin {
+            return None;
+        }
+        let (kind, len, complete) = (incoming.kind?, incoming.len, incoming.utf8.is_complete());
+        incoming.end_message();
+        Some(match (kind, self.gather.take()) {
+            (Kind::Text, _) if !complete => self.fail(ProtocolError::TextNotUtf8.into()),
+            (Kind::Text, Gather::Text(text)) => Event::Message(Message::Text(text.into())),
+            (Kind::Binary, Gather::Bytes(mut bytes)) if len > 0 => {
+                // `as`: it was gathered in memory.
+                bytes.truncate(len as usize);
+                Event::Message(Message::Binary(bytes.into()))
+            }
+            // Nothing but empty fragments: what lies in the buffer is a spare.
+            (kind, spare) => {
+                self.gather = spare;
+                Event::Message(match kind {
+                    Kind::Text => Message::Text(String::new().into()),
+                    Kind::Binary => Message::Binary(Vec::new().into()),
+                })
+            }
+        })
+    }
+
+    /// A message that lies in the input as a whole.
+    #[inline]
+    pub(super) fn whole<'a>(&mut self, kind: Kind, payload: &'a mut [u8]) -> Event<'a> {
+        match kind {
+            Kind::Binary => Event::Message(Message::Binary(Payload::from(payload))),
+            Kind::Text => match utf8::validate_mut(payload) {
+                Ok(text) => Event::Message(Message::Text(Text::from(text))),
+                Err(_) => self.fail(ProtocolError::TextNotUtf8.into()),
+            },
+        }
+    }
+
+    /// Unmasks while copying, into what is initialised already as far as it goes.
+    fn gather_bytes(&mut self, payload: &[u8]) -> Result<(), ProtocolError> {
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let limit = self.settings().limits.message;
+        let incoming = &mut self.incoming;
+        let mut bytes = self.gather.take().into_bytes();
+        // `as`: it was gathered in memory.
+        let at = incoming.len as usize;
+        let (over, fresh) = payload.split_at(payload.len().min(bytes.len() - at));
+        let key = incoming.next_key(payload.len());
+        incoming.len += payload.len() as u64;
+        if !over.is_empty() {
+            let place = &mut bytes[at..at + over.len()];
+            place.copy_from_slice(over);
+            if let Some(key) = key {
+                apply_mask(place, key, 0);
+            }
+        }
+        if !fresh.is_empty() {
+            let needed = at + payload.len();
+            if bytes.capacity() < needed {
+                bytes.reserve_exact(growth(bytes.capacity(), needed, limit) - bytes.len());
+            }
+            extend_masked(
+                &mut bytes,
+                key.map(|key| mask::rotate(key, over.len() as u64)),
+                fresh,
+            );
+        }
+        self.gather = Gather::Bytes(bytes);
+        Ok(())
+    }
+
+    /// Unmasks in the input, validates, and pushes what is text.
+    fn gather_text(&mut self, payload: &mut [u8]) -> Result<(), ProtocolError> {
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let limit = self.settings().limits.message;
+        let incoming = &mut self.incoming;
+        incoming.unmask(payload);
+        incoming.len += payload.len() as u64;
+        let (finished, text) = incoming
+            .utf8
+            .push(payload)
+            .map_err(|_| ProtocolError::TextNotUtf8)?;
+        let mut gathered = self.gather.take().into_text();
+        let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
+        if gathered.capacity() < needed {
+            gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
+        }
+        gathered.extend(finished);
+        gathered.push_str(text);
+        self.gather = Gather::Text(gathered);
+        Ok(())
+    }
+
+    /// Streaming delivery: the bytes that are here, as they are.
+    fn chunk<'a>(&mut self, kind: Kind, payload: &'a mut [u8]) -> Option<Event<'a>> {
+        let incoming = &mut self.incoming;
+        incoming.unmask(payload);
+        incoming.left -= payload.len() as u64;
+        incoming.len += payload.len() as u64;
+        let last = incoming.left == 0 && incoming.fin();
+        if kind == Kind::Text {
+            let valid =
+                incoming.utf8.push(payload).is_ok() && (!last || incoming.utf8.is_complete());
+            if !valid {
+                return Some(self.fail(ProtocolError::TextNotUtf8.into()));
+            }
+        }
+        if incoming.left == 0 {
+            incoming.end_frame();
+        }
+        // Nothing to tell: an empty fragment.
+        if payload.is_empty() && !last {
+            return None;
+        }
+        let first = !mem::replace(&mut incoming.begun, true);
+        if last {
+            incoming.end_message();
+        }
+        Some(Event::Chunk(Chunk {
+            kind,
+            payload: payload.into(),
+            first,
+            last,
+        }))
+    }
+
+    // ── reading straight into the message
+
+    /// Where the rest of a large binary message is gathered: read into it from the transport
+    /// instead of the read buffer, then say how much came with [`received`](Self::received).
+    ///
+    /// `None` unless the payload of a binary message that is delivered whole is due. The target
+    /// ends with the frame at the latest and is never longer than 64 KiB or than what came before,
+    /// so that memory follows what was received, not what was announced (RFC 6455 §10.4).
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Message, Negotiated, OriginPolicy, ServerConfig};
+    /// # fn read(target: &mut [u8]) -> usize { target.len() }
+    /// # let mut ws = Connection::upgraded_client(&Default::default(), Negotiated::default());
+    /// # let mut head = [0x82, 0x7e, 0x40, 0x00];
+    /// # let mut input = &mut head[..];
+    /// # while ws.receive(&mut input).is_some() {}
+    /// // The header of a frame of 16 KiB has come; now its payload:
+    /// while let Some(target) = ws.receive_target() {
+    ///     let n = read(target);
+    ///     ws.received(n);
+    /// }
+    /// let Some(Event::Message(Message::Binary(payload))) = ws.receive(&mut &mut [][..]) else { panic!() };
+    /// assert_eq!(payload.len(), 16 << 10);
+    /// ```
+    pub fn receive_target(&mut self) -> Option<&mut [u8]> {
+        let limit = self.settings().limits.message;
+        let incoming = &self.incoming;
+        let binary = incoming.in_payload && incoming.kind == Some(Kind::Binary) && !incoming.stream;
+        let data = incoming.opcode().is_some_and(|opcode| !opcode.is_control());
+        let clear = self
+            .rare
+            .as_ref()
+            .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
+        if !binary || !data || !clear || incoming.left == 0 || self.facts.opened {
+            return None;
+        }
+        // `as`: it was gathered in memory.
+        let at = incoming.len as usize;
+        let want = incoming.left.min(incoming.len.max(64 << 10)) as usize;
+        let mut bytes = self.gather.take().into_bytes();
+        if bytes.len() < at + want {
+            if bytes.capacity() < at + want {
+                bytes.reserve_exact(growth(bytes.capacity(), at + want, limit) - bytes.len());
+            }
+            bytes.resize(at + want, 0);
+        }
+        self.gather = Gather::Bytes(bytes);
+        match &mut self.gather {
+            Gather::Bytes(bytes) => bytes.get_mut(at..at + want),
+            _ => None,
+        }
+    }
+
+    /// The first `n` bytes of the [`receive_target`](Self::receive_target) were filled from the
+    /// transport. The message comes from the next [`receive`](Self::receive). Without a target, or
+    /// with more than it has room for, the bytes beyond are not there and nothing is done for them.
+    pub fn received(&mut self, n: usize) {
+        let n = self
+            .receive_target()
+            .map_or(0, |target| n.min(target.len()));
+        if n == 0 {
+            return;
+        }
+        let incoming = &mut self.incoming;
+        // `as`: it was gathered in memory.
+        let at = incoming.len as usize;
+        if let (Some(key), Gather::Bytes(bytes)) = (incoming.next_key(n), &mut self.gather) {
+            apply_mask(&mut bytes[at..at + n], key, 0);
+        }
+        incoming.len += n as u64;
+        incoming.left -= n as u64;
+        self.clock.heard();
+        if let Some(event) = self.frame_progress() {
+            self.rare().found = Some(event);
+            self.settle();
+        }
+    }
+}
+
+/// Splits the first `n` bytes off the input.
+#[inline]
+pub(super) fn take_front<'a>(input: &mut &'a mut [u8], n: usize) -> &'a mut [u8] {
+    let (front, rest) = mem::take(input).split_at_mut(n);
+    *input = rest;
+    front
+}
+
+impl Connection {
+    /// RFC 6455 §10.4: judged at the header, before a byte of payload is stored.
+    pub(super) fn check_limits(&self, payload_len: u64) -> Result<(), ProtocolError> {
+        let limits = &self.settings().limits;
+        if payload_len > limits.frame {
+            return Err(ProtocolError::Limit {
+                limit: Limit::Frame,
+                value: payload_len,
+                max: limits.frame,
+            });
+        }
+        let value = self.incoming.len.saturating_add(payload_len);
+        if value > limits.message {
+            return Err(ProtocolError::Limit {
+                limit: Limit::Message,
+                value,
+                max: limits.message,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Control frames received (RFC 6455 §5.5).
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::Connection;
+use crate::event::{CloseFrame, Event, Pong, Side};
+use crate::frame::{Opcode, decode_close};
+use crate::payload::Payload;
+
+impl Connection {
+    /// A whole control frame, unmasked.
+    pub(super) fn control_received<'a>(
+        &mut self,
+        opcode: Opcode,
+        payload: Payload<'a>,
+    ) -> Event<'a> {
+        match opcode {
+            Opcode::Ping => {
+                self.ping_received(&payload);
+                Event::Ping(payload)
+            }
+            Opcode::Pong => {
+                let round_trip_micros = self.pong_received(&payload);
+                Event::Pong(Pong {
+                    payload,
+                    round_trip_micros,
+                })
+            }
+            _ => self.close_received(&payload),
+        }
+    }
+
+    /// RFC 6455 §5.5.2: answered with the same payload, also after our own Close frame (D-14: a
+    /// Pong is not data).
+    fn ping_received(&mut self, payload: &[u8]) {
+        if !self.settings().auto_pong {
+            return;
+        }
+        // §5.5.3: where pongs pile up only the latest ping needs its answer.
+        if !self.output.takes_pong() || !self.queue_pong(payload) {
+            self.rare().unanswered = Some(payload.to_vec());
+        }
+    }
+
+    fn queue_pong(&mut self, payload: &[u8]) -> bool {
+        let Ok(key) = self.masking_key() else {
+            return false;
+        };
+        self.output.control(Opcode::Pong, key, payload);
+        true
+    }
+
+    /// Output has left: there may be room for the answer that had to wait.
+    pub(super) fn answer_latest_ping(&mut self) {
+        if self.output.takes_pong()
+            && let Some(ping) = self.rare.as_mut().and_then(|rare| rare.unanswered.take())
+        {
+            self.queue_pong(&ping);
+        }
+    }
+
+    /// RFC 6455 §5.5.1: judged, answered, and the last that is read.
+    fn close_received(&mut self, payload: &[u8]) -> Event<'static> {
+        let (code, reason) = match decode_close(payload) {
+            Ok(body) => body,
+            Err(error) => return self.fail(error.into()),
+        };
+        let frame = CloseFrame::new(code, String::from(reason));
+        let left = self.output.is_empty();
+        self.discard_input();
+        self.facts.close_received = true;
+        let answered = self.facts.close_sent;
+        let rare = self.rare();
+        rare.received = Some(frame.clone());
+        // If ours has not left yet, the peer cannot have answered it.
+        rare.began = Some(if !answered {
+            Side::Peer
+        } else if left {
+            Side::Us
+        } else {
+            Side::Both
+        });
+        // D-13: the same code, no reason.
+        if !answered && !self.queue_close(code, "") {
+            self.facts.given_up = true;
+        }
+        self.settle();
+        Event::Close(Box::new(frame))
+    }
+}

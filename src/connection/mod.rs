@@ -1,0 +1,505 @@
+//! The machine: one type for the whole life of a connection, client or server.
+//!
+//! | file | what of it |
+//! |---|---|
+//! | `receive` | bytes in, events out: frames, held input, the ways to read |
+//! | `assembly` | payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1) |
+//! | `opening` | the opening handshake (§4) |
+//! | `control` | Ping, Pong and Close received (§5.5) |
+//! | `send` | messages out (§6.1) |
+//! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
+//! | `time` | deadlines |
+
+mod assembly;
+mod closing;
+mod control;
+mod opening;
+mod receive;
+mod send;
+mod time;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
+use crate::entropy::{Entropy, Source};
+use crate::error::{Failure, Misuse};
+use crate::event::{CloseFrame, Event, Side};
+use crate::handshake::{ClientRequest, Negotiated};
+use crate::output::Output;
+use crate::role::Role;
+
+use assembly::{Gather, Incoming};
+use opening::Opening;
+use send::InParts;
+use time::Clock;
+
+pub use closing::{State, Transport};
+pub use send::{Outgoing, Prepared};
+
+/// A WebSocket connection: bytes in, bytes and events out.
+///
+/// It opens no socket and reads no clock. A driver delivers what it read, writes what is queued,
+/// and asks what to do with the transport:
+///
+/// ```
+/// use sansocket::{Accept, Connection, Event, OriginPolicy, Response, ServerConfig, Transport};
+/// # struct Socket(&'static [u8]);
+/// # impl Socket {
+/// #     fn read(&mut self, buf: &mut [u8]) -> Result<usize, ()> { let n = self.0.len().min(buf.len()); buf[..n].copy_from_slice(&self.0[..n]); self.0 = &self.0[n..]; Ok(n) }
+/// #     fn write(&mut self, bytes: &[u8]) -> Result<usize, ()> { Ok(bytes.len()) }
+/// # }
+/// # let mut socket = Socket(b"GET / HTTP/1.1\r\n\r\n");
+/// # let mut buf = [0; 4096];
+/// # fn run(socket: &mut Socket, buf: &mut [u8]) -> Result<(), sansocket::Misuse> {
+/// let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
+/// let mut input: &mut [u8] = &mut [];
+/// loop {
+///     while let Some(event) = ws.receive(&mut input) {
+///         match event {
+///             Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new())?,
+///             Event::Request(_) | Event::Http(_) => ws.reject(Response::new(404))?,
+///             Event::Message(message) => { let _ = ws.send(&message); } // a real server stops reading when it is full
+///             Event::Closed(report) => println!("{report}"),
+///             _ => {} // pongs and Close replies are queued already
+///         }
+///     }
+///     if !ws.output().is_empty() {
+///         match socket.write(ws.output()) { Ok(n) => ws.consume_output(n), Err(_) => ws.transport_lost() }
+///         continue; // what was written can bring an event, such as Closed
+///     }
+///     if ws.transport() == Transport::Close { return Ok(()); }
+///     let n = match socket.read(buf) {
+///         Ok(0) => { ws.receive_eof(); 0 }
+///         Ok(n) => n,
+///         Err(_) => { ws.transport_lost(); 0 }
+///     };
+///     input = &mut buf[..n];
+/// }
+/// # }
+/// # run(&mut socket, &mut buf).unwrap();
+/// ```
+///
+/// A driver with timers calls [`advance_time`](Self::advance_time) at the top of the loop and
+/// bounds its read by [`next_deadline`](Self::next_deadline).
+///
+/// # States and inputs
+///
+/// What each input does in each [`State`] (S: server, C: client). "–" means that nothing changes;
+/// an error in italics is returned and nothing changes.
+///
+/// | input | Initial, Connecting | Open | Closing | Closed |
+/// |---|---|---|---|---|
+/// | `receive`, handshake bytes | S: `Request`, `Http` or an HTTP error; C: `Open`, `Refused` or `Failed` | – | – | – |
+/// | `receive`, frames | kept behind the request (S), read after the answer (C) | events | events until the peer's Close frame or a failure, then discarded | discarded |
+/// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
+/// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
+/// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle) | Closed (close) | – |
+/// | `accept`, `reject` | S with a request: Open, or an HTTP answer; otherwise *NotOpen* | *NotOpen* | *NotOpen* | *NotOpen* |
+/// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
+/// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
+/// | `ping`, `pong` | *NotOpen* | queued | *Closing* | *Closing* |
+/// | `close` | Closed without a Close frame | Close frame queued: Closing | – | – |
+pub struct Connection {
+    /// The fast path may be taken: open, nothing pending, nothing in progress, whole delivery.
+    ready: bool,
+    /// Data may be sent.
+    writable: bool,
+    role: Role,
+    phase: Phase,
+    facts: Facts,
+    /// The longest payload that may be a message in one frame.
+    max_whole: u64,
+    incoming: Incoming,
+    gather: Gather,
+    output: Output,
+    clock: Clock,
+    config: Option<Arc<Settings>>,
+    entropy: Source,
+    negotiated: Option<Box<Negotiated>>,
+    rare: Option<Box<Rare>>,
+}
+
+const _: () = assert!(size_of::<Connection>() <= 256);
+const _: () =
+    assert!(size_of::<Option<Event<'_>>>() <= if cfg!(feature = "bytes") { 64 } else { 40 });
+
+/// What the input is read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Server: the request's head. Client: the answer's head, or the body of a refusal.
+    Opening,
+    /// Server: the application decides on a request.
+    Deciding,
+    /// Frames.
+    Established,
+    /// The opening handshake ended otherwise: nothing more is read.
+    Refused,
+}
+
+/// What has happened. The state, the report and what to do with the transport are derived from it.
+#[derive(Default, Clone, Copy)]
+struct Facts {
+    /// `Event::Open` is due.
+    opened: bool,
+    /// Our Close frame is queued or was sent.
+    close_sent: bool,
+    /// The peer's Close frame was received.
+    close_received: bool,
+    /// The connection was failed (RFC 6455 §7.1.7).
+    failed: bool,
+    /// `Event::Failed` is due.
+    failure_due: bool,
+    /// The peer will send no more.
+    eof: bool,
+    /// The transport is gone.
+    lost: bool,
+    /// TLS failed.
+    tls_failed: bool,
+    /// The transport is to be closed at once, whatever is queued.
+    given_up: bool,
+    /// `Event::Closed` was handed out.
+    reported: bool,
+    /// Client: a byte of the request has left.
+    request_left: bool,
+}
+
+/// What few connections need, and none while idle.
+#[derive(Default)]
+struct Rare {
+    opening: Option<Opening>,
+    /// Input that was kept, and how much of it has been read.
+    held: Vec<u8>,
+    held_at: usize,
+    /// The control frame whose payload is split over reads.
+    control: Vec<u8>,
+    /// An event that `prepare` found.
+    found: Option<Event<'static>>,
+    /// The latest Ping that was not answered because too many pongs are queued (RFC 6455 §5.5.3).
+    unanswered: Option<Vec<u8>>,
+    /// The message being sent in parts.
+    in_parts: Option<InParts>,
+    /// The last ping of the application, and when it was queued.
+    ping: Option<(Vec<u8>, u64)>,
+    sent: Option<CloseFrame>,
+    received: Option<CloseFrame>,
+    began: Option<Side>,
+    failure: Option<Failure>,
+}
+
+impl Connection {
+    // ── constructors
+
+    /// A server's connection, waiting for the request of the opening handshake (RFC 6455 §4.2).
+    #[must_use]
+    pub fn server(config: &ServerConfig) -> Self {
+        Self::new(
+            Role::Server,
+            Phase::Opening,
+            config.0.clone(),
+            Source::System(None),
+        )
+    }
+
+    /// A client's connection, with the request of the opening handshake queued (RFC 6455 §4.1).
+    /// Randomness comes from the operating system (feature `getrandom`).
+    ///
+    /// # Errors
+    /// [`Misuse::NoEntropy`] if the operating system gives none, or without the feature.
+    ///
+    /// ```
+    /// use sansocket::{ClientConfig, ClientRequest, Connection, State, Uri};
+    /// let request = ClientRequest::new(Uri::parse("ws://example.com/chat").unwrap());
+    /// let ws = Connection::client(&ClientConfig::new(), request).unwrap();
+    /// assert!(ws.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+    /// assert_eq!(ws.state(), State::Initial);
+    /// ```
+    pub fn client(config: &ClientConfig, request: ClientRequest) -> Result<Self, Misuse> {
+        Self::client_from(config, request, Source::System(None))
+    }
+
+    /// The same with a source of randomness of the caller's.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn client_with_entropy(
+        config: &ClientConfig,
+        request: ClientRequest,
+        entropy: Box<dyn Entropy + Send + Sync>,
+    ) -> Result<Self, Misuse> {
+        Self::client_from(config, request, Source::Custom(entropy))
+    }
+
+    /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over
+    /// HTTP/2 or HTTP/3. Bytes that were read behind the handshake go into the first
+    /// [`receive`](Self::receive).
+    ///
+    /// ```
+    /// use sansocket::{Connection, Event, Negotiated, OriginPolicy, ServerConfig, State};
+    /// let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// assert_eq!(ws.state(), State::Open);
+    /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    /// ```
+    #[must_use]
+    pub fn upgraded_server(config: &ServerConfig, negotiated: Negotiated) -> Self {
+        let mut connection = Self::new(
+            Role::Server,
+            Phase::Established,
+            config.0.clone(),
+            Source::System(None),
+        );
+        connection.establish(negotiated);
+        connection
+    }
+
+    /// A client's end of a stream that was upgraded elsewhere.
+    #[must_use]
+    pub fn upgraded_client(config: &ClientConfig, negotiated: Negotiated) -> Self {
+        Self::upgraded_client_from(config, negotiated, Source::System(None))
+    }
+
+    /// The same with a source of randomness of the caller's.
+    #[must_use]
+    pub fn upgraded_client_with_entropy(
+        config: &ClientConfig,
+        negotiated: Negotiated,
+        entropy: Box<dyn Entropy + Send + Sync>,
+    ) -> Self {
+        Self::upgraded_client_from(config, negotiated, Source::Custom(entropy))
+    }
+
+    fn upgraded_client_from(
+        config: &ClientConfig,
+        negotiated: Negotiated,
+        entropy: Source,
+    ) -> Self {
+        let mut connection = Self::new(Role::Client, Phase::Established, config.0.clone(), entropy);
+        connection.establish(negotiated);
+        connection
+    }
+
+    fn new(role: Role, phase: Phase, config: Option<Arc<Settings>>, entropy: Source) -> Self {
+        let mut connection = Self {
+            ready: false,
+            writable: false,
+            role,
+            phase,
+            facts: Facts::default(),
+            max_whole: 0,
+            incoming: Incoming::default(),
+            gather: Gather::None,
+            output: Output::default(),
+            clock: Clock::default(),
+            config,
+            entropy,
+            negotiated: None,
+            rare: None,
+        };
+        let limits = connection.settings().limits;
+        connection.max_whole = limits.frame.min(limits.message);
+        connection
+    }
+
+    // ── output
+
+    /// The first contiguous bytes that wait for the peer; empty if none do.
+    #[must_use]
+    #[inline]
+    pub fn output(&self) -> &[u8] {
+        self.output.first()
+    }
+
+    /// Fills `slices` with the bytes that wait for the peer, in order, for a vectored write (a
+    /// driver maps them with `IoSlice::new`), and returns how many were filled.
+    #[inline]
+    pub fn output_slices<'s>(&'s self, slices: &mut [&'s [u8]]) -> usize {
+        self.output.slices(slices)
+    }
+
+    /// All bytes that wait for the peer, framing and control frames included: what
+    /// [`Limits::output`](crate::config::Limits::output) bounds.
+    #[must_use]
+    #[inline]
+    pub fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Forgets the first `n` bytes of the output: the transport has taken them. `n` may end
+    /// anywhere, also inside a frame; more than there are means all.
+    pub fn consume_output(&mut self, n: usize) {
+        self.facts.request_left |= n > 0;
+        self.output.consume(n);
+        self.answer_latest_ping();
+    }
+
+    /// Bytes of messages that were handed to `send` and have not been taken as output, without any
+    /// framing (WHATWG `bufferedAmount`). It bounds nothing and stays as it is when the connection closes.
+    #[must_use]
+    #[inline]
+    pub fn buffered_amount(&self) -> u64 {
+        self.output.buffered()
+    }
+
+    // ── buffers
+
+    /// Lends a spare buffer, for gathering a message or for output, so that no new one has to be
+    /// allocated. What is in it is overwritten. An event loop takes it back with
+    /// [`reclaim`](Self::reclaim) and lends it to the next connection.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig};
+    /// # let config = ServerConfig::new(OriginPolicy::Application);
+    /// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
+    /// let mut spare = Vec::with_capacity(64 << 10);
+    /// for ws in &mut connections {
+    ///     ws.recycle(spare);
+    ///     // … receive, send, write …
+    ///     spare = ws.reclaim().unwrap_or_default();
+    /// }
+    /// assert_eq!(spare.capacity(), 64 << 10);
+    /// ```
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() == 0 {
+            return;
+        }
+        if matches!(self.gather, Gather::None) && self.incoming.kind.is_none() {
+            self.gather = Gather::Bytes(buffer);
+        } else {
+            self.output.lend(buffer);
+        }
+    }
+
+    /// Takes back a buffer that is not in use, and frees whatever else is kept for later. An idle
+    /// connection owns no heap after it (what was negotiated and a source of randomness of the caller's aside).
+    pub fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.entropy.reclaim();
+        if self.rare.as_ref().is_some_and(|rare| rare.is_idle()) {
+            self.rare = None;
+        }
+        let gathered = if self.incoming.kind.is_none() {
+            self.gather.take().into_spare()
+        } else {
+            None
+        };
+        let queued = self.output.reclaim();
+        match (gathered, queued) {
+            (Some(a), Some(b)) => Some(if a.capacity() >= b.capacity() { a } else { b }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Bytes of heap that the connection holds, its configuration and a source of randomness of
+    /// the caller's not counted.
+    #[must_use]
+    pub fn memory_held(&self) -> usize {
+        let rare = self
+            .rare
+            .as_ref()
+            .map_or(0, |rare| size_of::<Rare>() + rare.memory_held());
+        let negotiated = self
+            .negotiated
+            .as_ref()
+            .map_or(0, |n| size_of::<Negotiated>() + n.memory_held());
+        self.gather.memory_held()
+            + self.output.memory_held()
+            + self.entropy.memory_held()
+            + rare
+            + negotiated
+    }
+
+    // ── facts
+
+    /// Client or server.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The subprotocol in use (RFC 6455 §1.9); `None` until the connection is established, and if none was agreed.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.negotiated.as_ref()?.subprotocol.as_deref()
+    }
+
+    /// The extensions in use as the server's answer names them (RFC 6455 §9.1); empty until the
+    /// connection is established, and if none were agreed.
+    #[must_use]
+    pub fn extensions(&self) -> &str {
+        self.negotiated
+            .as_ref()
+            .map_or("", |negotiated| &negotiated.extensions)
+    }
+
+    fn settings(&self) -> &Settings {
+        match (&self.config, self.role) {
+            (Some(settings), _) => settings,
+            (None, Role::Server) => &SERVER_DEFAULTS,
+            (None, Role::Client) => &CLIENT_DEFAULTS,
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Brings the two cached answers in line with the facts. Called after whatever may change them.
+    fn settle(&mut self) {
+        let facts = &self.facts;
+        let established = self.phase == Phase::Established;
+        let over = facts.failed || facts.eof || facts.lost || facts.given_up;
+        self.writable = established && !over && !facts.close_sent && !facts.close_received;
+        self.ready = established
+            && !over
+            && !facts.opened
+            && !facts.close_received
+            && self.incoming.is_idle()
+            && self.settings().delivery == crate::config::Delivery::Whole
+            && self
+                .rare
+                .as_ref()
+                .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
+    }
+}
+
+impl Rare {
+    /// Nothing in it is needed any more.
+    fn is_idle(&self) -> bool {
+        self.opening.is_none()
+            && self.held.is_empty()
+            && self.control.is_empty()
+            && self.found.is_none()
+            && self.unanswered.is_none()
+            && self.in_parts.is_none()
+            && self.ping.is_none()
+            && self.sent.is_none()
+            && self.received.is_none()
+            && self.failure.is_none()
+    }
+
+    fn memory_held(&self) -> usize {
+        let reason =
+            |frame: &Option<CloseFrame>| frame.as_ref().map_or(0, |frame| frame.reason().len());
+        self.held.capacity()
+            + self.control.capacity()
+            + self.unanswered.as_ref().map_or(0, Vec::capacity)
+            + self.ping.as_ref().map_or(0, |(ping, _)| ping.capacity())
+            + self.opening.as_ref().map_or(0, Opening::memory_held)
+            + reason(&self.sent)
+            + reason(&self.received)
+    }
+}
+
+/// States and lengths only.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("state", &self.state())
+            .field("transport", &self.transport())
+            .field("output_len", &self.output_len())
+            .field("memory_held", &self.memory_held())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,391 @@
+//! The opening handshake (RFC 6455 §4): heads gathered and judged, requests decided on.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+
+use super::assembly::take_front;
+use super::{Connection, Phase};
+use crate::config::ClientConfig;
+use crate::entropy::Source;
+use crate::error::{Failure, HandshakeError, Misuse, Timeout};
+use crate::event::Event;
+use crate::handshake::{
+    Accept, Answered, ClientRequest, Expectation, Judged, Negotiated, Offer, RefusalReader,
+    Request, Response, ResponseHead, Rules, Scan, Scanner, judge, refusal,
+};
+use crate::payload::Payload;
+use crate::role::Role;
+
+/// The opening handshake in progress.
+pub(super) struct Opening {
+    scanner: Scanner,
+    /// The head as far as it has come, where it came in several reads. A client's stays until the
+    /// application has seen `Event::Open`.
+    head: Vec<u8>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Server: waits for the request.
+    Request,
+    /// Server: the application decides on an upgrade.
+    Upgrade(Box<Offer>),
+    /// Server: the application answers a plain request, to which HEAD or not.
+    Http { to_head: bool },
+    /// Client: waits for the answer.
+    Answer(Box<Expectation>),
+    /// Client: reads the body of a refusal.
+    Body(Box<RefusalReader>),
+    /// Client: established.
+    Answered,
+}
+
+impl Opening {
+    const fn server() -> Self {
+        Self {
+            scanner: Scanner::request(),
+            head: Vec::new(),
+            stage: Stage::Request,
+        }
+    }
+
+    fn client(expectation: Expectation) -> Self {
+        Self {
+            scanner: Scanner::response(),
+            head: Vec::new(),
+            stage: Stage::Answer(Box::new(expectation)),
+        }
+    }
+
+    pub(super) fn memory_held(&self) -> usize {
+        self.head.capacity()
+            + match &self.stage {
+                Stage::Upgrade(_) => size_of::<Offer>(),
+                Stage::Answer(_) => size_of::<Expectation>(),
+                Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
+                Stage::Request | Stage::Http { .. } | Stage::Answered => 0,
+            }
+    }
+}
+
+impl Connection {
+    pub(super) fn client_from(
+        config: &ClientConfig,
+        request: ClientRequest,
+        mut entropy: Source,
+    ) -> Result<Self, Misuse> {
+        let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
+        let mut connection = Self::new(Role::Client, Phase::Opening, config.0.clone(), entropy);
+        let mut expectation = None;
+        connection
+            .output
+            .head(|out| expectation = Some(request.write(&nonce, None, out)));
+        connection.rare().opening = expectation.map(Opening::client);
+        Ok(connection)
+    }
+
+    // ── heads
+
+    /// Bytes of the opening handshake.
+    pub(super) fn opening<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let limits = self.settings().limits;
+        let opening = self.rare().opening.get_or_insert_with(Opening::server);
+        if let Stage::Body(body) = &mut opening.stage {
+            let used = body.feed(input);
+            let done = body.is_done();
+            take_front(input, used);
+            return if done { self.refused() } else { None };
+        }
+        let gathered = opening.head.len();
+        let scan = if gathered == 0 {
+            opening.scanner.scan(input, &limits)
+        } else {
+            // One byte over the limit is enough to see that it is passed.
+            let room = (limits.head as usize)
+                .saturating_sub(gathered)
+                .saturating_add(1);
+            opening
+                .head
+                .extend_from_slice(&input[..room.min(input.len())]);
+            opening.scanner.scan(&opening.head, &limits)
+        };
+        match scan {
+            Scan::More => {
+                let rest = mem::take(input);
+                if gathered == 0 {
+                    opening.head.extend_from_slice(rest);
+                }
+                None
+            }
+            Scan::Bad(error) => {
+                *input = &mut [];
+                Some(self.fail_opening(error.into()))
+            }
+            Scan::Head(len) => {
+                let last = take_front(input, len - gathered);
+                let head = if gathered == 0 {
+                    Payload::from(last)
+                } else {
+                    let mut head = mem::take(&mut opening.head);
+                    head.truncate(len);
+                    Payload::from(head)
+                };
+                match self.role {
+                    Role::Server => Some(self.judge_request(head)),
+                    Role::Client => self.judge_answer(head),
+                }
+            }
+        }
+    }
+
+    fn judge_request<'a>(&mut self, head: Payload<'a>) -> Event<'a> {
+        let settings = self.settings();
+        let serve_http = settings.serve_http;
+        match judge(
+            &head,
+            &Rules {
+                origin: &settings.origin,
+                keep_extensions: false,
+            },
+        ) {
+            Judged::Upgrade { target, offer } => {
+                self.decide(Stage::Upgrade(Box::new(offer)));
+                Event::Request(Request::new(head, target))
+            }
+            Judged::Plain { target, .. } if serve_http => {
+                let request = Request::new(head, target);
+                self.decide(Stage::Http {
+                    to_head: request.method() == "HEAD",
+                });
+                Event::Http(request)
+            }
+            Judged::Plain { answer: error, .. } | Judged::Refused(error) => {
+                self.fail_opening(error.into())
+            }
+        }
+    }
+
+    fn decide(&mut self, stage: Stage) {
+        self.phase = Phase::Deciding;
+        if let Some(opening) = &mut self.rare().opening {
+            opening.stage = stage;
+        }
+    }
+
+    /// Bytes behind a request that the application has not decided on (D-8).
+    pub(super) fn hold_undecided<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let input = mem::take(input);
+        let max = self.settings().limits.held as usize;
+        let rare = self.rare();
+        // Behind a plain request nothing is read any more.
+        if matches!(
+            rare.opening,
+            Some(Opening {
+                stage: Stage::Http { .. },
+                ..
+            })
+        ) {
+            return None;
+        }
+        if rare.held_len().saturating_add(input.len()) > max {
+            return Some(self.fail_opening(HandshakeError::HeldTooLong.into()));
+        }
+        rare.keep(input);
+        None
+    }
+
+    fn judge_answer<'a>(&mut self, mut head: Payload<'a>) -> Option<Event<'a>> {
+        let (required, limits) = (self.settings().require_subprotocol, self.settings().limits);
+        let opening = self.rare().opening.as_mut()?;
+        let Stage::Answer(expectation) = &opening.stage else {
+            return None;
+        };
+        match expectation.judge(head.as_mut_slice()?, required, &limits) {
+            // RFC 9110 §15.2: read and skipped.
+            Answered::Informational => {
+                opening.scanner.next_head(head.len());
+                None
+            }
+            Answered::Open(answer) => {
+                opening.head = head.into_vec();
+                opening.stage = Stage::Answered;
+                self.establish(answer.into());
+                None
+            }
+            Answered::Refused(body) => {
+                let done = body.is_done();
+                opening.stage = Stage::Body(Box::new(body));
+                if done { self.refused() } else { None }
+            }
+            Answered::Bad(error) => Some(self.fail_opening(error.into())),
+        }
+    }
+
+    /// The refusal is there as far as it will come.
+    fn refused(&mut self) -> Option<Event<'static>> {
+        let opening = self.rare().opening.take()?;
+        let Stage::Body(body) = opening.stage else {
+            return None;
+        };
+        self.phase = Phase::Refused;
+        self.facts.given_up = true;
+        self.settle();
+        Some(Event::Refused(Box::new(body.into_refusal())))
+    }
+
+    /// The end of the stream may be the end of a refusal's body.
+    pub(super) fn opening_at_eof(&mut self) -> Option<Event<'static>> {
+        if !self.facts.eof || self.phase != Phase::Opening {
+            return None;
+        }
+        match &mut self.rare.as_mut()?.opening {
+            Some(Opening {
+                stage: Stage::Body(body),
+                ..
+            }) => {
+                body.end();
+                self.refused()
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn establish(&mut self, negotiated: Negotiated) {
+        self.phase = Phase::Established;
+        self.facts.opened = true;
+        if negotiated != Negotiated::default() {
+            self.negotiated = Some(Box::new(negotiated));
+        }
+        self.start_idle_timers();
+        self.settle();
+    }
+
+    // ── failures
+
+    /// RFC 6455 §7.1.7, before the connection is established: a server answers over HTTP, a client
+    /// drops the transport.
+    fn fail_opening(&mut self, failure: Failure) -> Event<'static> {
+        let deciding = self.phase == Phase::Deciding;
+        self.phase = Phase::Refused;
+        self.facts.failed = true;
+        self.discard_input();
+        let rare = self.rare();
+        rare.opening = None;
+        rare.failure = Some(failure);
+        match (self.role, failure) {
+            (Role::Server, Failure::Handshake(error)) => {
+                self.output.head(|out| refusal(error, out))
+            }
+            // RFC 9110 §15.5.9, §15.6.4: the client was slow, or our application.
+            (Role::Server, _) => {
+                let late = Response::new(if deciding { 503 } else { 408 });
+                self.output.head(|out| _ = late.write(false, out));
+            }
+            (Role::Client, _) => self.facts.given_up = true,
+        }
+        self.start_close_timer();
+        self.settle();
+        Event::Failed(failure)
+    }
+
+    /// The handshake deadline has passed. A refusal's body that is late is cut there.
+    pub(super) fn opening_timed_out(&mut self) {
+        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
+        let event = match opening {
+            Some(Opening {
+                stage: Stage::Body(body),
+                ..
+            }) => {
+                body.end();
+                self.refused()
+            }
+            _ => Some(self.fail_opening(Timeout::Handshake.into())),
+        };
+        self.rare().found = event;
+        self.settle();
+    }
+
+    // ── decisions
+
+    /// Accepts the upgrade that [`Event::Request`] brought (RFC 6455 §4.2.2): queues the answer.
+    /// Messages may be sent at once; [`Event::Open`] comes from the next [`receive`](Self::receive).
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`] if there is no such request, [`Misuse::NotOffered`] for a subprotocol
+    /// that the client did not offer. Nothing changed then, and another answer can be given.
+    pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
+        let gone = self.facts.lost || self.facts.given_up;
+        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
+        let Some(Opening {
+            stage: Stage::Upgrade(offer),
+            ..
+        }) = opening.filter(|_| !gone)
+        else {
+            return Err(Misuse::NotOpen);
+        };
+        let mut answered = Ok(());
+        self.output
+            .head(|out| answered = offer.answer(&accept, None, out));
+        answered?;
+        self.rare().opening = None;
+        self.establish(accept.into());
+        Ok(())
+    }
+
+    /// Answers the request that [`Event::Request`] or [`Event::Http`] brought with any other
+    /// status, fields and body (RFC 6455 §4.2.2). The connection ends with it.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`] if there is no request, [`Misuse::BadStatus`]. Nothing changed then.
+    pub fn reject(&mut self, response: Response) -> Result<(), Misuse> {
+        let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
+        let to_head = match opening {
+            Some(Opening {
+                stage: Stage::Upgrade(_),
+                ..
+            }) => false,
+            Some(Opening {
+                stage: Stage::Http { to_head },
+                ..
+            }) => *to_head,
+            _ => return Err(Misuse::NotOpen),
+        };
+        if self.facts.lost || self.facts.given_up {
+            return Err(Misuse::NotOpen);
+        }
+        let mut answered = Ok(());
+        self.output
+            .head(|out| answered = response.write(to_head, out));
+        answered?;
+        self.phase = Phase::Refused;
+        self.discard_input();
+        self.rare().opening = None;
+        self.start_close_timer();
+        self.settle();
+        Ok(())
+    }
+
+    /// The answer's head has been seen, or could have been.
+    pub(super) fn forget_answer(&mut self) {
+        if let Some(rare) = &mut self.rare
+            && matches!(
+                rare.opening,
+                Some(Opening {
+                    stage: Stage::Answered,
+                    ..
+                })
+            )
+        {
+            rare.opening = None;
+        }
+    }
+
+    /// Client: the head of the answer that opened the connection, with its cookies and other
+    /// fields (RFC 6455 §4.1). It is kept until the event behind [`Event::Open`] is asked for.
+    #[must_use]
+    pub fn response(&self) -> Option<ResponseHead<'_>> {
+        let opening = self.rare.as_ref()?.opening.as_ref()?;
+        matches!(opening.stage, Stage::Answered).then(|| ResponseHead::new(&opening.head))
+    }
+}

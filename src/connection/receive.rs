@@ -1,0 +1,652 @@
+//! Bytes in, events out.
+
+use core::mem;
+
+use super::assembly::take_front;
+use super::{Connection, Phase, Rare};
+use crate::config::Delivery;
+use crate::error::{Limit, ProtocolError};
+use crate::event::{Event, Kind, MessageHead};
+use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
+use crate::mask::apply_mask;
+use crate::role::Role;
+
+/// The reserved bits as [`ProtocolError::ReservedBits`] has them.
+const RSV: u8 = 7;
+
+impl Connection {
+    /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
+    /// taken. What an event lends is a part of `input`, unmasked in place.
+    ///
+    /// Call it until it returns `None`, also with an empty input: the end of the stream, deadlines
+    /// and written output bring events too. It never fails: what the peer did wrong is
+    /// [`Event::Failed`], and the answer is queued.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Message, Negotiated, OriginPolicy, ServerConfig};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// # assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    /// // RFC 6455 §5.7: a single-frame masked text message.
+    /// let mut read = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+    /// let mut input = &mut read[..];
+    /// let Some(Event::Message(Message::Text(text))) = ws.receive(&mut input) else { panic!() };
+    /// assert_eq!(&*text, "Hello");
+    /// assert!(ws.receive(&mut input).is_none());
+    /// ```
+    #[inline]
+    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if self.ready
+            && let Some((start, len)) = self.whole_message(input)
+        {
+            self.clock.heard();
+            let frame = take_front(input, start + len);
+            let kind = if frame[0] & 1 == 0 {
+                Kind::Binary
+            } else {
+                Kind::Text
+            };
+            let (header, payload) = frame.split_at_mut(start);
+            if self.role == Role::Server
+                && let Some(key) = header.last_chunk()
+            {
+                apply_mask(payload, *key, 0);
+            }
+            return Some(self.whole(kind, payload));
+        }
+        self.receive_any(input)
+    }
+
+    /// Where the payload starts and how long it is, if the input begins with a message in one
+    /// frame, all of it there and nothing wrong with it.
+    #[inline]
+    fn whole_message(&self, input: &[u8]) -> Option<(usize, usize)> {
+        let &[first, second, ..] = input else {
+            return None;
+        };
+        let mask = if self.role == Role::Server { 0x80 } else { 0 };
+        let (mut start, len) = match second ^ mask {
+            len @ 0..=125 => (2, usize::from(len)),
+            126 => {
+                let len = u16::from_be_bytes([*input.get(2)?, *input.get(3)?]);
+                (4, usize::from(len))
+            }
+            127 => {
+                let len = u64::from_be_bytes(*input.get(2..)?.first_chunk()?);
+                (10, usize::try_from(len).ok()?)
+            }
+            _ => return None, // the mask bit is wrong
+        };
+        let minimal = match start {
+            2 => true,
+            4 => len >= 126,
+            _ => len > 0xffff,
+        };
+        start += if self.role == Role::Server { 4 } else { 0 };
+        let legal = (first == 0x81 || first == 0x82) && minimal && len as u64 <= self.max_whole;
+        // Without overflow: the input is in memory.
+        (legal && input.len() >= start && input.len() - start >= len).then_some((start, len))
+    }
+
+    /// The general way.
+    fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let event = self.next_event(input);
+        self.settle();
+        event
+    }
+
+    fn next_event<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        loop {
+            if let Some(event) = self.due_event() {
+                return Some(event);
+            }
+            if let Some(event) = self.step_held() {
+                return Some(event);
+            }
+            if input.is_empty() && !self.frame_is_due() {
+                break;
+            }
+            if !input.is_empty() {
+                self.clock.heard();
+            }
+            if let Some(event) = self.step(input) {
+                return Some(event);
+            }
+        }
+        if let Some(event) = self.opening_at_eof() {
+            return Some(event);
+        }
+        self.closed_event()
+    }
+
+    /// Events that need no input.
+    fn due_event(&mut self) -> Option<Event<'static>> {
+        if mem::take(&mut self.facts.opened) {
+            return Some(Event::Open);
+        }
+        self.forget_answer();
+        if let Some(event) = self.rare.as_mut().and_then(|rare| rare.found.take()) {
+            return Some(event);
+        }
+        if mem::take(&mut self.facts.failure_due) {
+            return self
+                .rare
+                .as_ref()
+                .and_then(|rare| rare.failure)
+                .map(Event::Failed);
+        }
+        None
+    }
+
+    /// The header of a frame without payload was read, its event is due.
+    const fn frame_is_due(&self) -> bool {
+        self.incoming.in_payload && self.incoming.left == 0
+    }
+
+    /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
+    const fn discards(&self) -> bool {
+        let facts = &self.facts;
+        facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
+    }
+
+    /// Reads on in the input: an event, or `None` when it is used up or something else is due.
+    fn step<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if self.discards() {
+            *input = &mut [];
+            return None;
+        }
+        match self.phase {
+            Phase::Established => self.frames(input),
+            Phase::Opening => self.opening(input),
+            Phase::Deciding => self.hold_undecided(input),
+            Phase::Refused => {
+                *input = &mut [];
+                None
+            }
+        }
+    }
+
+    // ── frames
+
+    fn frames<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        loop {
+            if !self.incoming.in_payload {
+                match self.header(input) {
+                    Ok(Some(event)) => return Some(event),
+                    Ok(None) if self.incoming.in_payload => {}
+                    Ok(None) => return None,
+                    Err(error) => return Some(self.fail(error.into())),
+                }
+            }
+            let event = match self.incoming.opcode() {
+                Some(opcode) if opcode.is_control() => self.control(opcode, input),
+                _ => self.data(input),
+            };
+            if event.is_some() || self.incoming.in_payload || input.is_empty() {
+                return event;
+            }
+        }
+    }
+
+    /// Gathers the header; each byte is judged when it is there (D-21), so that every cut fails at the same one.
+    fn header<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
+        loop {
+            let have = usize::from(self.incoming.header_len);
+            let [_, second, ..] = self.incoming.header;
+            let length_end = 2 + match second & 0x7f {
+                126 => 2,
+                127 => 8,
+                _ => 0,
+            };
+            let key_end = length_end + if second & 0x80 == 0 { 0 } else { 4 };
+            let need = match have {
+                0 => 1,
+                1 => 2,
+                have if have < length_end => length_end,
+                _ => key_end,
+            };
+            if have < need {
+                if input.is_empty() {
+                    return Ok(None);
+                }
+                let bytes = take_front(input, input.len().min(need - have));
+                self.incoming.header[have..have + bytes.len()].copy_from_slice(bytes);
+                self.incoming.header_len += bytes.len() as u8; // at most 14
+                let have = have + bytes.len();
+                match have {
+                    1 => self.check_first()?,
+                    2 => self.check_second()?,
+                    _ => {}
+                }
+                // The length may be complete with this byte.
+                let length_end = 2 + match self.incoming.header[1] & 0x7f {
+                    126 => 2,
+                    127 => 8,
+                    _ => 0,
+                };
+                if have >= 2 && have == length_end {
+                    self.check_length()?;
+                }
+                continue;
+            }
+            return Ok(self.begin_payload(length_end, key_end));
+        }
+    }
+
+    /// FIN, the reserved bits, the opcode, and what may follow the frames before.
+    fn check_first(&self) -> Result<(), ProtocolError> {
+        let first = self.incoming.header[0];
+        let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & RSV, first & 15);
+        // RFC 6455 §5.2: no extension in use defines any.
+        if bits != 0 {
+            return Err(ProtocolError::ReservedBits { bits });
+        }
+        let Some(opcode) = Opcode::new(opcode) else {
+            return Err(ProtocolError::ReservedOpcode { opcode });
+        };
+        match (opcode, self.incoming.kind) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) if !fin => {
+                Err(ProtocolError::ControlFragmented)
+            }
+            (Opcode::Continuation, None) => Err(ProtocolError::UnexpectedContinuation),
+            (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::MessageInterrupted),
+            (Opcode::Continuation, Some(_)) => {
+                let max = self.settings().limits.fragments;
+                let value = u64::from(self.incoming.fragments) + 1;
+                if value > u64::from(max) {
+                    return Err(ProtocolError::Limit {
+                        limit: Limit::Fragments,
+                        value,
+                        max: max.into(),
+                    });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The mask bit (RFC 6455 §5.1) and the length of a control frame (§5.5).
+    fn check_second(&self) -> Result<(), ProtocolError> {
+        let [first, second, ..] = self.incoming.header;
+        match (self.role, second & 0x80 != 0) {
+            (Role::Server, false) => return Err(ProtocolError::UnmaskedFrame),
+            (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
+            _ => {}
+        }
+        if first & 8 != 0 && usize::from(second & 0x7f) > MAX_CONTROL_PAYLOAD {
+            return Err(ProtocolError::ControlTooLong);
+        }
+        Ok(())
+    }
+
+    /// The shortest form (RFC 6455 §5.2) and the limits (§10.4).
+    fn check_length(&self) -> Result<(), ProtocolError> {
+        let payload_len = self.incoming.payload_len();
+        length_is_minimal(self.incoming.header[1] & 0x7f, payload_len)?;
+        if self.incoming.header[0] & 8 == 0 {
+            self.check_limits(payload_len)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The header is whole. An event if the application is asked what to do with the message.
+    fn begin_payload<'a>(&mut self, key_at: usize, end: usize) -> Option<Event<'a>> {
+        let delivery = self.settings().delivery;
+        let incoming = &mut self.incoming;
+        incoming.left = incoming.payload_len();
+        incoming.key = incoming.header[key_at..end]
+            .first_chunk()
+            .copied()
+            .unwrap_or_default();
+        incoming.in_payload = true;
+        match incoming.opcode() {
+            Some(Opcode::Continuation) => incoming.fragments += 1,
+            Some(Opcode::Text) => incoming.begin_message(Kind::Text),
+            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary),
+            _ => return None,
+        }
+        if incoming.fragments > 1 {
+            return None;
+        }
+        incoming.stream = delivery == Delivery::Chunks;
+        match incoming.kind {
+            Some(kind) if delivery == Delivery::Ask => Some(Event::Start(MessageHead {
+                kind,
+                frame_len: incoming.left,
+                fin: incoming.fin(),
+                compressed: false,
+            })),
+            _ => None,
+        }
+    }
+
+    /// The payload of a control frame: lent if it is there as a whole, gathered otherwise.
+    fn control<'a>(&mut self, opcode: Opcode, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        // `as`: at most 125, checked at the header.
+        let left = self.incoming.left as usize;
+        let key = self.incoming.key;
+        let gathered = self.rare.as_ref().map_or(0, |rare| rare.control.len());
+        if gathered == 0 && input.len() >= left {
+            let payload = take_front(input, left);
+            self.end_control();
+            apply_mask(payload, key, 0);
+            return Some(self.control_received(opcode, payload.into()));
+        }
+        let part = take_front(input, left.min(input.len()));
+        apply_mask(part, key, gathered as u64);
+        let control = &mut self.rare().control;
+        control.extend_from_slice(part);
+        self.incoming.left -= part.len() as u64;
+        if self.incoming.left > 0 {
+            return None;
+        }
+        let payload = mem::take(&mut self.rare().control);
+        self.end_control();
+        Some(self.control_received(opcode, payload.into()))
+    }
+
+    /// RFC 6455 §5.4: a control frame leaves the message it stands in alone.
+    fn end_control(&mut self) {
+        self.incoming.left = 0;
+        self.incoming.end_frame();
+    }
+
+    /// For [`Delivery::Ask`]: the message whose [`Event::Start`] is being looked at comes in
+    /// chunks. Without this call it comes whole. At any other moment nothing changes.
+    ///
+    /// ```
+    /// use sansocket::{Connection, Event, Negotiated, config::{ClientConfig, Delivery}};
+    /// let config = ClientConfig::new().delivery(Delivery::Ask);
+    /// let mut ws = Connection::upgraded_client(&config, Negotiated::default());
+    /// let mut read = *b"\x82\x05large";
+    /// let mut input = &mut read[..];
+    /// while let Some(event) = ws.receive(&mut input) {
+    ///     match event {
+    ///         Event::Start(head) if head.frame_len >= 5 => ws.stream_message(),
+    ///         Event::Chunk(chunk) => assert_eq!((&*chunk.payload, chunk.first, chunk.last), (&b"large"[..], true, true)),
+    ///         Event::Message(_) => panic!(),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// ```
+    pub fn stream_message(&mut self) {
+        let incoming = &mut self.incoming;
+        let at_start = incoming.in_payload && incoming.len == 0 && incoming.fragments == 1;
+        if at_start && incoming.opcode().is_some_and(|opcode| !opcode.is_control()) {
+            incoming.stream = true;
+        }
+    }
+
+    // ── input that is kept
+
+    /// Copies what is left of `input` into the connection, so that a read buffer shared with
+    /// others is free again while the application cannot take more events. The next
+    /// [`receive`](Self::receive), also with an empty input, goes on from there; its events are owned.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Negotiated};
+    /// # let mut ws = Connection::upgraded_client(&Default::default(), Negotiated::default());
+    /// # let mut read = *b"\x81\x01a\x81\x01b";
+    /// # let mut input = &mut read[..];
+    /// # assert!(matches!(ws.receive(&mut input), Some(Event::Open)));
+    /// assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
+    /// ws.hold(&mut input); // the relay behind us is full
+    /// assert!(input.is_empty());
+    /// // later
+    /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Message(_))));
+    /// ```
+    pub fn hold(&mut self, input: &mut &mut [u8]) {
+        let input = mem::take(input);
+        if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
+            self.rare().keep(input);
+            self.settle();
+        }
+    }
+
+    /// Reads on in what was kept.
+    fn step_held(&mut self) -> Option<Event<'static>> {
+        while self.phase != Phase::Deciding {
+            let rare = self.rare.as_mut()?;
+            if rare.held.is_empty() {
+                return None;
+            }
+            let (mut held, at) = (mem::take(&mut rare.held), mem::take(&mut rare.held_at));
+            let mut input = held.get_mut(at..).unwrap_or_default();
+            let event = self.step(&mut input).map(Event::into_owned);
+            let left = input.len();
+            if left > 0 && !self.discards() {
+                let rare = self.rare();
+                rare.held_at = held.len() - left;
+                rare.held = held;
+            }
+            if event.is_some() || self.due_is_set() {
+                return event;
+            }
+        }
+        None
+    }
+
+    fn due_is_set(&self) -> bool {
+        self.facts.opened || self.facts.failure_due
+    }
+
+    // ── other ways to read
+
+    /// Works on in `input` until the next event is certain: `true` means that the next
+    /// [`receive`](Self::receive) on what is left of `input` returns `Some`, `false` that `input`
+    /// is used up and more has to be read.
+    ///
+    /// For an `async fn next(&mut self) -> Option<Event<'_>>` that lends events out of its own
+    /// read loop: today's borrow checker refuses to return from inside such a loop what was
+    /// borrowed in it, so this does the looping and `receive` the lending.
+    ///
+    /// ```
+    /// use sansocket::{Connection, Event, Message, Transport};
+    /// struct Reader<S> { ws: Connection, socket: S, buf: Vec<u8>, start: usize, end: usize }
+    ///
+    /// impl<S: FnMut(&mut [u8]) -> usize> Reader<S> {
+    ///     fn next(&mut self) -> Option<Event<'_>> {
+    ///         loop {
+    ///             let mut input = &mut self.buf[self.start..self.end];
+    ///             let found = self.ws.prepare(&mut input);
+    ///             self.start = self.end - input.len();
+    ///             if found {
+    ///                 break;
+    ///             }
+    ///             if self.ws.transport() == Transport::Close {
+    ///                 return None;
+    ///             }
+    ///             let n = (self.socket)(&mut self.buf); // an async driver awaits here
+    ///             if n == 0 { self.ws.receive_eof() }
+    ///             (self.start, self.end) = (0, n);
+    ///         }
+    ///         let mut input = &mut self.buf[self.start..self.end];
+    ///         let before = input.len();
+    ///         let event = self.ws.receive(&mut input);
+    ///         self.start += before - input.len();
+    ///         event
+    ///     }
+    /// }
+    /// # let mut reads = [&b"\x81\x02"[..], b"Hi\x81\x02", b"yo", b""].into_iter();
+    /// # let socket = move |buf: &mut [u8]| { let read = reads.next().unwrap_or(b""); buf[..read.len()].copy_from_slice(read); read.len() };
+    /// # let ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// # let mut reader = Reader { ws, socket, buf: vec![0; 64], start: 0, end: 0 };
+    /// # let mut texts = Vec::new();
+    /// # while let Some(event) = reader.next() { if let Event::Message(message) = event { texts.push(message.as_bytes().to_vec()) } }
+    /// # assert_eq!(texts, [b"Hi", b"yo"]);
+    /// ```
+    pub fn prepare(&mut self, input: &mut &mut [u8]) -> bool {
+        loop {
+            if self.event_is_due() || self.lends_next(input) {
+                return true;
+            }
+            // None of what is found now is lent: that was asked before.
+            let mut rest = &mut input[..];
+            let before = rest.len();
+            let event = self.prepare_step(&mut rest);
+            let used = before - rest.len();
+            take_front(input, used);
+            if let Some(event) = event {
+                self.rare().found = Some(event);
+                self.settle();
+                return true;
+            }
+            self.settle();
+            if input.is_empty() && !self.frame_is_due() {
+                return self.event_is_due();
+            }
+        }
+    }
+
+    /// The next event of the input that can be found without lending it.
+    fn prepare_step(&mut self, input: &mut &mut [u8]) -> Option<Event<'static>> {
+        if let Some(event) = self.step_held() {
+            return Some(event);
+        }
+        if input.is_empty() && !self.frame_is_due() {
+            return self.opening_at_eof().or_else(|| self.closed_event());
+        }
+        self.clock.heard();
+        // One frame at most, so that the next one can be lent.
+        if self.phase == Phase::Established && !self.discards() {
+            return self.one_frame(input).map(Event::into_owned);
+        }
+        self.step(input).map(Event::into_owned)
+    }
+
+    fn one_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if !self.incoming.in_payload {
+            match self.header(input) {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {
+                    // Nothing is lent of a frame without payload.
+                    return if self.frame_is_due() {
+                        self.frames(&mut &mut [][..])
+                    } else {
+                        None
+                    };
+                }
+                Err(error) => return Some(self.fail(error.into())),
+            }
+        }
+        let left = usize::try_from(self.incoming.left).unwrap_or(usize::MAX);
+        let mut payload = take_front(input, left.min(input.len()));
+        self.frames(&mut payload)
+    }
+
+    fn event_is_due(&self) -> bool {
+        self.due_is_set() || self.rare.as_ref().is_some_and(|rare| rare.found.is_some())
+    }
+
+    /// The input begins with something whose event will be lent from it.
+    fn lends_next(&self, input: &[u8]) -> bool {
+        if self.phase != Phase::Established
+            || self.discards()
+            || self.rare.as_ref().is_some_and(|rare| !rare.held.is_empty())
+        {
+            return false;
+        }
+        let incoming = &self.incoming;
+        if !incoming.in_payload {
+            return self.ready && self.whole_message(input).is_some();
+        }
+        let whole = input.len() as u64 >= incoming.left;
+        match incoming.opcode() {
+            Some(opcode) if opcode.is_control() => {
+                whole
+                    && self
+                        .rare
+                        .as_ref()
+                        .is_none_or(|rare| rare.control.is_empty())
+            }
+            _ if incoming.stream => !input.is_empty(),
+            _ => whole && incoming.fin() && incoming.len == 0 && incoming.fragments == 1,
+        }
+    }
+
+    /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
+    /// connection: an uncompressed binary frame that is not there as a whole stays in `input`, so
+    /// that it is not copied twice, and comes out as [`bytes::Bytes`] of that buffer, or copied if it is small.
+    /// Everything else is taken as it comes. `None`: read more, behind what is left in `input`.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use sansocket::{Connection, Event, Message};
+    /// let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// let mut input = BytesMut::from(&b"\x82\x03ab"[..]);
+    /// assert!(matches!(ws.receive_bytes(&mut input), Some(Event::Open)));
+    /// assert!(ws.receive_bytes(&mut input).is_none());
+    /// input.extend_from_slice(b"c");
+    /// let Some(Event::Message(Message::Binary(payload))) = ws.receive_bytes(&mut input) else { panic!() };
+    /// assert_eq!(payload.into_bytes(), "abc");
+    /// ```
+    #[cfg(feature = "bytes")]
+    pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
+        use crate::event::Message;
+        use bytes::Buf;
+
+        if self.ready && input.first() == Some(&0x82) {
+            if let Some((start, len)) = self.whole_message(input) {
+                self.clock.heard();
+                let mut frame = input.split_to(start + len);
+                let (header, payload) = frame.split_at_mut(start);
+                if self.role == Role::Server
+                    && let Some(key) = header.last_chunk()
+                {
+                    apply_mask(payload, *key, 0);
+                }
+                frame.advance(start);
+                // A small payload would pin the whole read buffer.
+                let payload = if len < crate::output::BY_REFERENCE {
+                    bytes::Bytes::copy_from_slice(&frame)
+                } else {
+                    frame.freeze()
+                };
+                return Some(Event::Message(Message::Binary(payload.into())));
+            }
+            if self.may_become_whole(input) {
+                self.clock.heard();
+                return self.closed_event();
+            }
+        }
+        let mut rest = &mut input[..];
+        let before = rest.len();
+        let event = self.receive_any(&mut rest).map(Event::into_owned);
+        let used = before - rest.len();
+        input.advance(used);
+        event
+    }
+
+    /// The input begins with a binary message in one frame that is legal as far as it has come.
+    #[cfg(feature = "bytes")]
+    fn may_become_whole(&self, input: &[u8]) -> bool {
+        use crate::frame::FrameHeader;
+        let masked = self.role == Role::Server;
+        match FrameHeader::decode(input) {
+            Ok(Some((header, _))) => {
+                header.masking_key.is_some() == masked && header.payload_len <= self.max_whole
+            }
+            Ok(None) => input
+                .get(1)
+                .is_none_or(|second| (second & 0x80 != 0) == masked),
+            Err(_) => false,
+        }
+    }
+}
+
+impl Rare {
+    /// Puts input behind what is held already; what was read of that is dropped first.
+    pub(super) fn keep(&mut self, input: &[u8]) {
+        if self.held_at > 0 {
+            self.held.drain(..self.held_at);
+            self.held_at = 0;
+        }
+        self.held.extend_from_slice(input);
+    }
+
+    /// Bytes held and not read.
+    pub(super) fn held_len(&self) -> usize {
+        self.held.len() - self.held_at
+    }
+}

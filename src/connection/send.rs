@@ -1,0 +1,581 @@
+//! Messages out (RFC 6455 §6.1), and control frames of the application's.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::Connection;
+use crate::error::{Misuse, Unsent};
+use crate::event::{Kind, Message};
+use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, write_header};
+use crate::mask::MaskingKey;
+use crate::output::{Owned, first_byte};
+use crate::role::Role;
+use crate::utf8::Validator;
+
+/// The message that the application sends in parts.
+#[derive(Clone, Copy)]
+pub(super) struct InParts {
+    kind: Kind,
+    utf8: Validator,
+    /// For one frame in pieces: its key and how much of it was queued.
+    key: Option<MaskingKey>,
+    offset: u64,
+    /// A fragment was queued already.
+    begun: bool,
+}
+
+/// What [`Connection::send`] takes: borrowed data is copied (and masked on the way), a `Vec<u8>`,
+/// `String` or `Bytes` is handed over, and queued without a copy when it is large.
+///
+/// ```
+/// # use sansocket::{Connection, Misuse};
+/// # let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+/// ws.send("text")?;
+/// ws.send(&b"binary"[..])?;
+/// ws.send(String::from("text"))?;
+/// ws.send(vec![0; 1 << 20])?;
+/// # Ok::<(), Misuse>(())
+/// ```
+pub trait Outgoing: sealed::Sealed + Sized {
+    /// What a refusal gives back: `()` for borrowed data, the value itself for owned data.
+    type Back;
+
+    #[doc(hidden)]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self::Back>>;
+}
+
+mod sealed {
+    use super::{Message, Prepared, String, Vec};
+
+    pub trait Sealed {}
+    impl Sealed for &str {}
+    impl Sealed for &String {}
+    impl Sealed for &[u8] {}
+    impl<const N: usize> Sealed for &[u8; N] {}
+    impl Sealed for &Vec<u8> {}
+    impl Sealed for &Message<'_> {}
+    impl Sealed for &Prepared {}
+    impl Sealed for Vec<u8> {}
+    impl Sealed for String {}
+    #[cfg(feature = "bytes")]
+    impl Sealed for bytes::Bytes {}
+}
+
+const fn unsent(why: Misuse) -> Unsent<()> {
+    Unsent { why, message: () }
+}
+
+impl Outgoing for &str {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        connection
+            .send_borrowed(Kind::Text, self.as_bytes())
+            .map_err(unsent)
+    }
+}
+
+impl Outgoing for &String {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        self.as_str().send_on(connection)
+    }
+}
+
+impl Outgoing for &[u8] {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        connection.send_borrowed(Kind::Binary, self).map_err(unsent)
+    }
+}
+
+impl<const N: usize> Outgoing for &[u8; N] {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        self.as_slice().send_on(connection)
+    }
+}
+
+impl Outgoing for &Vec<u8> {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        self.as_slice().send_on(connection)
+    }
+}
+
+impl Outgoing for &Message<'_> {
+    type Back = ();
+
+    #[inline]
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        connection
+            .send_borrowed(self.kind(), self.as_bytes())
+            .map_err(unsent)
+    }
+}
+
+impl Outgoing for &Prepared {
+    type Back = ();
+
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+        connection.send_prepared(self).map_err(unsent)
+    }
+}
+
+impl Outgoing for Vec<u8> {
+    type Back = Self;
+
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+        match connection.key_to_send() {
+            Ok(key) => {
+                connection.queue_owned(Kind::Binary, key, Owned::Vec(self));
+                Ok(())
+            }
+            Err(why) => Err(Unsent { why, message: self }),
+        }
+    }
+}
+
+impl Outgoing for String {
+    type Back = Self;
+
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+        match connection.key_to_send() {
+            Ok(key) => {
+                connection.queue_owned(Kind::Text, key, Owned::Vec(self.into_bytes()));
+                Ok(())
+            }
+            Err(why) => Err(Unsent { why, message: self }),
+        }
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl Outgoing for bytes::Bytes {
+    type Back = Self;
+
+    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+        match connection.key_to_send() {
+            Ok(key) => {
+                connection.queue_owned(Kind::Binary, key, Owned::Bytes(self));
+                Ok(())
+            }
+            Err(why) => Err(Unsent { why, message: self }),
+        }
+    }
+}
+
+/// A message encoded once, to be sent to any number of connections. Servers' connections share its
+/// bytes by reference count; a client's masks a copy, as it has to (RFC 6455 §5.3).
+///
+/// ```
+/// # use sansocket::{Connection, Negotiated, OriginPolicy, Prepared, ServerConfig};
+/// # let config = ServerConfig::new(OriginPolicy::Application);
+/// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
+/// let news = Prepared::text("to all of you");
+/// for ws in &mut connections {
+///     let _ = ws.send(&news); // an error: that one is closing, or does not read
+/// }
+/// assert_eq!(connections[0].output(), b"\x81\x0dto all of you");
+/// ```
+#[derive(Clone)]
+pub struct Prepared {
+    /// A server's frame.
+    frame: Arc<[u8]>,
+    header_len: u8,
+    kind: Kind,
+}
+
+impl Prepared {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::new(Kind::Text, text.as_bytes())
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(bytes: &[u8]) -> Self {
+        Self::new(Kind::Binary, bytes)
+    }
+
+    fn new(kind: Kind, payload: &[u8]) -> Self {
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let len = write_header(
+            &mut header,
+            first_byte(true, 0, kind.opcode()),
+            0,
+            payload.len() as u64,
+        );
+        let mut frame = Vec::with_capacity(len + payload.len());
+        frame.extend_from_slice(&header[..len]);
+        frame.extend_from_slice(payload);
+        Self {
+            frame: frame.into(),
+            header_len: len as u8,
+            kind,
+        }
+    }
+
+    fn payload(&self) -> &[u8] {
+        &self.frame[usize::from(self.header_len)..]
+    }
+}
+
+/// Kind and length only.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Prepared({:?}, {} bytes)",
+            self.kind,
+            self.payload().len()
+        )
+    }
+}
+
+impl Connection {
+    // ── whole messages
+
+    /// Queues a message (RFC 6455 §6.1). It is taken as a whole or not at all.
+    ///
+    /// # Errors
+    /// With the message, if it was handed over, and nothing changed: [`Misuse::NotOpen`],
+    /// [`Misuse::Closing`], [`Misuse::Full`], [`Misuse::MessageInProgress`], [`Misuse::NoEntropy`].
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Misuse, Negotiated, OriginPolicy, ServerConfig};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// ws.send("Hello")?;
+    /// assert_eq!(ws.output(), b"\x81\x05Hello"); // RFC 6455 §5.7
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    #[inline]
+    pub fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
+        message.send_on(self)
+    }
+
+    /// Whether [`send`](Self::send) would take a message now.
+    ///
+    /// # Errors
+    /// What `send` would return.
+    #[inline]
+    pub fn can_send(&self) -> Result<(), Misuse> {
+        self.check_writable()?;
+        if self.in_parts().is_some() {
+            Err(Misuse::MessageInProgress)
+        } else {
+            self.check_room()
+        }
+    }
+
+    #[inline]
+    fn check_writable(&self) -> Result<(), Misuse> {
+        if self.writable {
+            Ok(())
+        } else {
+            Err(self.not_writable())
+        }
+    }
+
+    #[cold]
+    fn not_writable(&self) -> Misuse {
+        if self.ready_state() == 0 {
+            Misuse::NotOpen
+        } else {
+            Misuse::Closing
+        }
+    }
+
+    #[inline]
+    fn check_room(&self) -> Result<(), Misuse> {
+        let max = self.settings().limits.output;
+        if self.output.len() < usize::try_from(max).unwrap_or(usize::MAX) {
+            Ok(())
+        } else {
+            Err(Misuse::Full)
+        }
+    }
+
+    fn in_parts(&self) -> Option<&InParts> {
+        self.rare.as_ref().and_then(|rare| rare.in_parts.as_ref())
+    }
+
+    /// A fresh key for each frame of a client (RFC 6455 §5.3), none for a server's.
+    #[inline]
+    pub(super) fn masking_key(&mut self) -> Result<Option<MaskingKey>, Misuse> {
+        if self.role == Role::Server {
+            return Ok(None);
+        }
+        self.entropy
+            .masking_key()
+            .map(Some)
+            .ok_or(Misuse::NoEntropy)
+    }
+
+    #[inline]
+    fn key_to_send(&mut self) -> Result<Option<MaskingKey>, Misuse> {
+        self.can_send()?;
+        self.masking_key()
+    }
+
+    #[inline]
+    fn send_borrowed(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Misuse> {
+        let key = self.key_to_send()?;
+        self.use_spare();
+        if self.splits(payload.len()) {
+            self.queue_split(kind, key, payload);
+        } else {
+            self.output
+                .frame(first_byte(true, 0, kind.opcode()), key, payload);
+        }
+        Ok(())
+    }
+
+    fn queue_owned(&mut self, kind: Kind, key: Option<MaskingKey>, payload: Owned) {
+        if self.splits(payload.as_slice().len()) {
+            self.queue_split(kind, key, payload.as_slice());
+        } else {
+            self.output
+                .frame_owned(first_byte(true, 0, kind.opcode()), key, payload);
+        }
+    }
+
+    fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Misuse> {
+        if self.role == Role::Client || self.splits(prepared.payload().len()) {
+            return self.send_borrowed(prepared.kind, prepared.payload());
+        }
+        self.can_send()?;
+        self.output
+            .frame_shared(&prepared.frame, prepared.payload().len());
+        Ok(())
+    }
+
+    /// A buffer that was lent for gathering serves the output while nothing is gathered.
+    #[inline]
+    fn use_spare(&mut self) {
+        if self.output.lacks_buffer() && self.incoming.kind.is_none() {
+            self.lend_spare();
+        }
+    }
+
+    fn lend_spare(&mut self) {
+        if let Some(spare) = self.gather.take().into_spare() {
+            self.output.lend(spare);
+        }
+    }
+
+    #[inline]
+    fn splits(&self, len: usize) -> bool {
+        let fragment = self.settings().fragment;
+        fragment > 0 && len as u64 > u64::from(fragment)
+    }
+
+    /// RFC 6455 §5.4: the message as fragments, each by itself in the queue, so that control
+    /// frames slip in between.
+    fn queue_split(&mut self, kind: Kind, key: Option<MaskingKey>, payload: &[u8]) {
+        // `max`: a fragment of nothing would never end; `as`: u32 fits where the payload does.
+        let size = self.settings().fragment.max(1) as usize;
+        let last = payload.len().div_ceil(size) - 1;
+        let mut key = key;
+        for (i, piece) in payload.chunks(size).enumerate() {
+            let opcode = if i == 0 {
+                kind.opcode()
+            } else {
+                Opcode::Continuation
+            };
+            if i > 0 {
+                // A source that ran dry in the middle: without a fresh key nothing may go out.
+                let Ok(fresh) = self.masking_key() else {
+                    self.facts.given_up = true;
+                    return self.settle();
+                };
+                key = fresh;
+            }
+            self.output
+                .fragment(first_byte(i == last, 0, opcode), key, piece);
+        }
+    }
+
+    // ── messages in parts
+
+    /// Queues a part of a message as a fragment, a whole frame (RFC 6455 §5.4): the first call
+    /// begins the message, `last` ends it. Control frames may go in between, other messages not.
+    /// Parts of a text may end inside a character.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`Misuse::MessageInProgress`] if a message of the other kind or
+    /// one of known length was begun, [`Misuse::NotUtf8`] for text that is not. Nothing changed then.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Misuse, Negotiated, OriginPolicy, ServerConfig, Kind};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// ws.send_part(Kind::Text, b"Hel", false)?;
+    /// ws.send_part(Kind::Text, b"lo", true)?;
+    /// assert_eq!(ws.output(), b"\x01\x03Hel\x80\x02lo"); // RFC 6455 §5.7
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    pub fn send_part(&mut self, kind: Kind, part: &[u8], last: bool) -> Result<(), Misuse> {
+        self.check_writable()?;
+        let (mut utf8, begun) = match self.in_parts() {
+            Some(parts) if parts.begun && parts.kind == kind => (parts.utf8, true),
+            Some(_) => return Err(Misuse::MessageInProgress),
+            None => (Validator::new(), false),
+        };
+        self.check_room()?;
+        if kind == Kind::Text {
+            utf8.push(part).map_err(|_| Misuse::NotUtf8)?;
+            if last && !utf8.is_complete() {
+                return Err(Misuse::NotUtf8);
+            }
+        }
+        let key = self.masking_key()?;
+        let opcode = if begun {
+            Opcode::Continuation
+        } else {
+            kind.opcode()
+        };
+        self.output.frame(first_byte(last, 0, opcode), key, part);
+        if begun || !last {
+            self.rare().in_parts = (!last).then_some(InParts {
+                kind,
+                utf8,
+                key: None,
+                offset: 0,
+                begun: true,
+            });
+        }
+        Ok(())
+    }
+
+    /// Begins a message of `len` bytes that is sent in one frame, piece by piece, with
+    /// [`write_message`](Self::write_message). Until it is whole, control frames wait (RFC 6455
+    /// §5.4 has no place for them inside a frame). If the connection fails before, there is no
+    /// Close frame and [`transport`](Self::transport) is `Close`.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); [`Misuse::TooLong`] from 2^63 bytes on (§5.2).
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Misuse, Negotiated, OriginPolicy, ServerConfig, Kind};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// ws.begin_message(Kind::Binary, 6)?;
+    /// ws.write_message(b"abc")?;
+    /// ws.ping(b"")?; // waits
+    /// ws.write_message(b"def")?;
+    /// assert_eq!(ws.output(), b"\x82\x06abcdef\x89\x00");
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    pub fn begin_message(&mut self, kind: Kind, len: u64) -> Result<(), Misuse> {
+        self.can_send()?;
+        if len >> 63 != 0 {
+            return Err(Misuse::TooLong);
+        }
+        let key = self.masking_key()?;
+        self.output
+            .begin_frame(first_byte(true, 0, kind.opcode()), key, len);
+        if len > 0 {
+            self.rare().in_parts = Some(InParts {
+                kind,
+                utf8: Validator::new(),
+                key,
+                offset: 0,
+                begun: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Queues the next bytes of the message that [`begin_message`](Self::begin_message) began. It
+    /// ends by itself when all are there. Goes on while the connection is closing, as our Close
+    /// frame waits for it.
+    ///
+    /// # Errors
+    /// [`Misuse::NoMessageInProgress`], [`Misuse::TooLong`] for more bytes than were announced,
+    /// [`Misuse::NotUtf8`], [`Misuse::Full`], [`Misuse::Closing`]. Nothing changed then.
+    pub fn write_message(&mut self, piece: &[u8]) -> Result<(), Misuse> {
+        if self.is_over() || self.facts.failed {
+            return Err(self.not_writable());
+        }
+        let Some(InParts {
+            kind,
+            mut utf8,
+            key,
+            offset,
+            begun: false,
+        }) = self.in_parts().copied()
+        else {
+            return Err(Misuse::NoMessageInProgress);
+        };
+        let left = self.output.frame_left();
+        if piece.len() as u64 > left {
+            return Err(Misuse::TooLong);
+        }
+        self.check_room()?;
+        let last = piece.len() as u64 == left;
+        if kind == Kind::Text {
+            utf8.push(piece).map_err(|_| Misuse::NotUtf8)?;
+            if last && !utf8.is_complete() {
+                return Err(Misuse::NotUtf8);
+            }
+        }
+        self.output.frame_piece(key, offset, piece);
+        let offset = offset + piece.len() as u64;
+        self.rare().in_parts = (!last).then_some(InParts {
+            kind,
+            utf8,
+            key,
+            offset,
+            begun: false,
+        });
+        Ok(())
+    }
+
+    // ── control frames
+
+    /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip, if the time is told.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`] over 125 bytes (§5.5), [`Misuse::NotOpen`], [`Misuse::Closing`],
+    /// [`Misuse::Full`], [`Misuse::NoEntropy`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Misuse> {
+        self.control_frame(Opcode::Ping, payload)?;
+        let now = self.clock.now();
+        self.rare().ping = Some((payload.to_vec(), now));
+        Ok(())
+    }
+
+    /// Queues a Pong: the answer to a ping where pings are left to the application, or one that
+    /// nobody asked for (RFC 6455 §5.5.3).
+    ///
+    /// # Errors
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), Misuse> {
+        self.control_frame(Opcode::Pong, payload)
+    }
+
+    fn control_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Misuse> {
+        self.check_writable()?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(Misuse::TooLong);
+        }
+        self.check_room()?;
+        if !self.output.takes_ping() {
+            return Err(Misuse::Full);
+        }
+        let key = self.masking_key()?;
+        self.output.control(opcode, key, payload);
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! Deadlines. The time is an input: the core reads no clock.
+
+use core::time::Duration;
+
+use super::{Connection, Phase};
+use crate::config::Timeouts;
+use crate::error::Timeout;
+use crate::event::Pong;
+use crate::frame::Opcode;
+
+/// Nanoseconds since the caller's origin; 584 years of them.
+type Nanos = u64;
+
+/// No deadline is set.
+const NEVER: Nanos = Nanos::MAX;
+
+pub(super) struct Clock {
+    now: Nanos,
+    /// When the peer was last heard.
+    heard: Nanos,
+    /// When the last keepalive ping was queued.
+    pinged: Nanos,
+    /// The handshake or close deadline.
+    due: Nanos,
+    /// The payload of the last keepalive ping.
+    ping_number: u32,
+    /// The time was told at least once.
+    running: bool,
+    /// The last keepalive ping was not answered yet.
+    unanswered: bool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            now: 0,
+            heard: 0,
+            pinged: 0,
+            due: NEVER,
+            ping_number: 0,
+            running: false,
+            unanswered: false,
+        }
+    }
+}
+
+impl Clock {
+    /// The peer was heard. Once per read and frame, never per byte.
+    #[inline]
+    pub(super) const fn heard(&mut self) {
+        self.heard = self.now;
+    }
+
+    /// A close deadline is running and lies ahead.
+    pub(super) const fn is_bounded(&self) -> bool {
+        self.due != NEVER && self.now < self.due
+    }
+
+    pub(super) const fn now(&self) -> Nanos {
+        self.now
+    }
+}
+
+impl Connection {
+    /// Tells the time: `now` since an origin of the caller's choice, the same for the life of the
+    /// connection. The first call starts the clock and the handshake deadline: call it once at
+    /// birth and before each [`receive`](Self::receive). Time that goes backwards is ignored. A
+    /// caller that never calls it has no timers.
+    ///
+    /// What a deadline brings comes as an event from the next `receive`.
+    pub fn advance_time(&mut self, now: Duration) {
+        let now = nanos(now);
+        let clock = &mut self.clock;
+        if clock.running {
+            clock.now = clock.now.max(now);
+        } else {
+            *clock = Clock {
+                now,
+                heard: now,
+                pinged: now,
+                running: true,
+                ..Clock::default()
+            };
+            self.start_first_timer();
+        }
+        // Twice at most: a failure starts the close timer.
+        for _ in 0..2 {
+            let Some((deadline, due)) = self.earliest() else {
+                break;
+            };
+            if due > self.clock.now {
+                break;
+            }
+            self.deadline_passed(deadline);
+        }
+    }
+
+    /// When [`advance_time`](Self::advance_time) has to be called next, in the caller's time;
+    /// `None` while nothing is waited for, and before the first `advance_time`. A driver bounds
+    /// its read by it.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.earliest().map(|(_, due)| Duration::from_nanos(due))
+    }
+
+    fn earliest(&self) -> Option<(Deadline, Nanos)> {
+        let clock = &self.clock;
+        if !clock.running || self.facts.lost || self.facts.given_up {
+            return None;
+        }
+        let one = |deadline, due| (due != NEVER).then_some((deadline, due));
+        let timeouts = &self.settings().timeouts;
+        // The peer's bytes are only waited for while it may send any.
+        let alive = self.writable.then(|| {
+            let since = |start: Nanos, after: Option<Duration>| {
+                after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
+            };
+            let pong = if clock.unanswered {
+                since(self.pong_counts_from(), timeouts.pong)
+            } else {
+                NEVER
+            };
+            let quiet = !clock.unanswered || timeouts.pong.is_none();
+            let ping = if quiet {
+                since(clock.heard.max(clock.pinged), timeouts.ping)
+            } else {
+                NEVER
+            };
+            [
+                one(Deadline::Pong, pong),
+                one(Deadline::Ping, ping),
+                one(Deadline::Idle, since(clock.heard, timeouts.idle)),
+            ]
+        });
+        let main = one(Deadline::Main, clock.due);
+        alive
+            .into_iter()
+            .flatten()
+            .chain([main])
+            .flatten()
+            .min_by_key(|(_, due)| *due)
+    }
+
+    /// A Pong cannot come inside a frame (RFC 6455 §5.4), so while a long one arrives the wait begins with its latest bytes.
+    fn pong_counts_from(&self) -> Nanos {
+        let clock = &self.clock;
+        if self.incoming.in_frame() {
+            clock.pinged.max(clock.heard)
+        } else {
+            clock.pinged
+        }
+    }
+
+    fn deadline_passed(&mut self, deadline: Deadline) {
+        match deadline {
+            Deadline::Ping => self.keep_alive(),
+            Deadline::Pong => self.fail_later(Timeout::Pong),
+            Deadline::Idle => self.fail_later(Timeout::Idle),
+            Deadline::Main => {
+                self.clock.due = NEVER;
+                match self.phase {
+                    Phase::Opening | Phase::Deciding if !self.facts.eof => self.opening_timed_out(),
+                    _ => self.give_up_waiting(),
+                }
+            }
+        }
+    }
+
+    fn fail_later(&mut self, timeout: Timeout) {
+        self.fail(timeout.into());
+        self.facts.failure_due = true;
+        self.settle();
+    }
+
+    /// Queues a keepalive ping. Its payload is a number of our own, so that a Pong that nobody
+    /// asked for proves nothing.
+    fn keep_alive(&mut self) {
+        let clock = &mut self.clock;
+        clock.pinged = clock.now;
+        // Behind what the peer does not read, or inside a frame in pieces, a ping would say nothing.
+        let Ok(key) = self.masking_key() else { return };
+        if !self.output.takes_ping() {
+            return;
+        }
+        let clock = &mut self.clock;
+        clock.ping_number = clock.ping_number.wrapping_add(1);
+        clock.unanswered = true;
+        let payload = clock.ping_number.to_be_bytes();
+        self.output.control(Opcode::Ping, key, &payload);
+    }
+
+    /// The round trip in microseconds if this is the answer to a ping of ours.
+    pub(super) fn pong_received(&mut self, payload: &[u8]) -> u32 {
+        let clock = &mut self.clock;
+        let sent = if clock.unanswered && payload == clock.ping_number.to_be_bytes() {
+            clock.unanswered = false;
+            Some(clock.pinged)
+        } else {
+            let rare = self.rare.as_deref_mut();
+            rare.and_then(|rare| rare.ping.take_if(|(ping, _)| ping == payload))
+                .map(|(_, sent)| sent)
+        };
+        match sent {
+            Some(sent) if self.clock.running => {
+                u32::try_from((self.clock.now - sent) / 1000).unwrap_or(Pong::NO_ROUND_TRIP - 1)
+            }
+            _ => Pong::NO_ROUND_TRIP,
+        }
+    }
+
+    /// The connection is established: the handshake deadline is off.
+    pub(super) const fn start_idle_timers(&mut self) {
+        let clock = &mut self.clock;
+        clock.due = NEVER;
+        clock.heard = clock.now;
+        clock.pinged = clock.now;
+    }
+
+    /// A Close frame, a failure, a refusal or the end of the stream: the rest has to come in time.
+    pub(super) fn start_close_timer(&mut self) {
+        if self.clock.running && !self.facts.given_up {
+            let due = self
+                .clock
+                .now
+                .saturating_add(nanos(self.settings().timeouts.close));
+            // A further reason does not prolong the wait, once it runs for closing.
+            let closing = self.phase == Phase::Established && self.clock.due != NEVER;
+            if !closing {
+                self.clock.due = due;
+            }
+        }
+    }
+
+    /// The clock starts in the middle of something.
+    fn start_first_timer(&mut self) {
+        let Timeouts { handshake, .. } = self.settings().timeouts;
+        match self.phase {
+            Phase::Opening | Phase::Deciding => {
+                self.clock.due = self.clock.now.saturating_add(nanos(handshake))
+            }
+            Phase::Established if self.writable => {}
+            Phase::Established | Phase::Refused => self.start_close_timer(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Deadline {
+    /// Handshake or close.
+    Main,
+    Ping,
+    Pong,
+    Idle,
+}
+
+fn nanos(duration: Duration) -> Nanos {
+    // 584 years are enough; a longer wait is one without a deadline.
+    Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}

@@ -1,0 +1,287 @@
+//! What a connection tells its application.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+use core::time::Duration;
+
+use crate::close_code::CloseCode;
+use crate::error::Failure;
+use crate::frame::Opcode;
+use crate::handshake::{Refusal, Request};
+use crate::payload::{Payload, Text};
+
+/// What happened. Events borrow from the input at most, never from the connection, so the
+/// application can answer while it holds one.
+///
+/// No arm has to be handled for the protocol to work: pongs, Close replies and failures have
+/// been queued by the machine when the event appears. The one exception is a request, which waits
+/// for the application's decision.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Server: a valid upgrade request waits for [`accept`](crate::Connection::accept) or
+    /// [`reject`](crate::Connection::reject) (RFC 6455 §4.2).
+    Request(Request<'a>),
+    /// Server, with [`serve_http`](crate::ServerConfig::serve_http): a request that asks for no
+    /// upgrade waits for [`reject`](crate::Connection::reject), which answers it like any HTTP server.
+    Http(Request<'a>),
+    /// Client: the server did not switch protocols, but answered with this (RFC 6455 §4.1).
+    Refused(Box<Refusal>),
+    /// The connection is established (RFC 6455 §4.1, §4.2.2).
+    Open,
+    /// The head of a message, with [`Delivery::Ask`](crate::config::Delivery::Ask).
+    Start(MessageHead),
+    /// A whole message (RFC 6455 §6.2).
+    Message(Message<'a>),
+    /// A part of a message, in streaming delivery.
+    Chunk(Chunk<'a>),
+    /// A Ping; the Pong is queued already, unless the configuration says otherwise (RFC 6455 §5.5.2).
+    Ping(Payload<'a>),
+    /// A Pong, asked for or not (RFC 6455 §5.5.3).
+    Pong(Pong<'a>),
+    /// The peer's Close frame; the answer is queued already (RFC 6455 §5.5.1).
+    Close(Box<CloseFrame>),
+    /// The connection was failed (RFC 6455 §7.1.7); a Close frame is queued where one fits. Once at most.
+    Failed(Failure),
+    /// The connection is closed (RFC 6455 §7.1.4). Exactly once, and last.
+    Closed(Box<CloseReport>),
+}
+
+impl Event<'_> {
+    /// The same event, free of the input it was lent from: what was lent is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Request(request) => Event::Request(request.into_owned()),
+            Self::Http(request) => Event::Http(request.into_owned()),
+            Self::Refused(refusal) => Event::Refused(refusal),
+            Self::Open => Event::Open,
+            Self::Start(head) => Event::Start(head),
+            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
+            Self::Ping(payload) => Event::Ping(payload.into_owned()),
+            Self::Pong(pong) => Event::Pong(pong.into_owned()),
+            Self::Close(frame) => Event::Close(frame),
+            Self::Failed(failure) => Event::Failed(failure),
+            Self::Closed(report) => Event::Closed(report),
+        }
+    }
+}
+
+/// A whole message. There are two kinds, for ever (RFC 6455 §5.6).
+///
+/// ```
+/// use sansocket::{Message, Text};
+/// let message = Message::Text(Text::from(String::from("Hello")));
+/// assert_eq!(message.as_bytes(), b"Hello");
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Opcode 1: valid UTF-8.
+    Text(Text<'a>),
+    /// Opcode 2.
+    Binary(Payload<'a>),
+}
+
+impl Message<'_> {
+    /// The message's bytes, whatever its kind.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(payload) => payload,
+        }
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// The same message, free of the input it was lent from.
+    #[must_use]
+    pub fn into_owned(self) -> Message<'static> {
+        match self {
+            Self::Text(text) => Message::Text(text.into_owned()),
+            Self::Binary(payload) => Message::Binary(payload.into_owned()),
+        }
+    }
+}
+
+/// The kind of a message (RFC 6455 §5.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl Kind {
+    #[inline]
+    pub(crate) const fn opcode(self) -> Opcode {
+        match self {
+            Self::Text => Opcode::Text,
+            Self::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// A part of a message, in the order of the bytes. How a message is cut into chunks depends on the
+/// reads; joined they are the message.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// The kind of the message.
+    pub kind: Kind,
+    /// Bytes of the message; of text, validated so far (RFC 6455 §8.1), though a chunk may end
+    /// inside a character. Only a last chunk may be empty, or the only one.
+    pub payload: Payload<'a>,
+    /// The first chunk of its message.
+    pub first: bool,
+    /// The last chunk of its message: only now it is known to be whole (RFC 6455 §5.4).
+    pub last: bool,
+}
+
+impl Chunk<'_> {
+    /// The same chunk, free of the input it was lent from.
+    #[must_use]
+    pub fn into_owned(self) -> Chunk<'static> {
+        Chunk {
+            kind: self.kind,
+            payload: self.payload.into_owned(),
+            first: self.first,
+            last: self.last,
+        }
+    }
+}
+
+/// What the header of a message's first frame says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MessageHead {
+    /// The kind of the message.
+    pub kind: Kind,
+    /// Bytes of payload of this first frame, on the wire.
+    pub frame_len: u64,
+    /// The message is this one frame.
+    pub fin: bool,
+    /// The message is compressed (RFC 7692 §6).
+    pub compressed: bool,
+}
+
+/// A Pong.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Pong<'a> {
+    /// The payload.
+    pub payload: Payload<'a>,
+    pub(crate) round_trip_micros: u32,
+}
+
+impl Pong<'_> {
+    pub(crate) const NO_ROUND_TRIP: u32 = u32::MAX;
+
+    /// How long the answer to a ping took, if this is the answer to the last keepalive ping of
+    /// the machine or the last [`ping`](crate::Connection::ping) of the application and the time is known.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        (self.round_trip_micros != Self::NO_ROUND_TRIP)
+            .then(|| Duration::from_micros(self.round_trip_micros.into()))
+    }
+
+    /// The same pong, free of the input it was lent from.
+    #[must_use]
+    pub fn into_owned(self) -> Pong<'static> {
+        Pong {
+            payload: self.payload.into_owned(),
+            round_trip_micros: self.round_trip_micros,
+        }
+    }
+}
+
+/// The code and reason of a Close frame (RFC 6455 §5.5.1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct CloseFrame {
+    /// The code; `None` if the frame had no body.
+    pub code: Option<CloseCode>,
+    reason: String,
+}
+
+impl CloseFrame {
+    pub(crate) const fn new(code: Option<CloseCode>, reason: String) -> Self {
+        Self { code, reason }
+    }
+
+    /// The reason: at most 123 bytes, for logs and debugging, not for end users (RFC 6455 §5.5.1).
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// The reason's length only (RFC 6455 §5.5.1).
+impl fmt::Debug for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "CloseFrame({:?}, reason of {} bytes)",
+            self.code.map(CloseCode::get),
+            self.reason.len()
+        )
+    }
+}
+
+/// Who sent the first Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// This end.
+    Us,
+    /// The other end.
+    Peer,
+    /// Both at once: the peer's Close frame arrived before ours had left.
+    Both,
+}
+
+/// How the connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// The closing handshake was complete before the transport was closed (RFC 6455 §7.1.4).
+    pub clean: bool,
+    /// The connection's close code (RFC 6455 §7.1.5): the one the peer sent, 1005 if its Close frame
+    /// had none, 1006 if none came, 1015 if TLS failed.
+    pub code: u16,
+    /// Our Close frame, if one was queued.
+    pub sent: Option<CloseFrame>,
+    /// The peer's Close frame, if one came.
+    pub received: Option<CloseFrame>,
+    /// Why the connection was failed, if it was.
+    pub failure: Option<Failure>,
+    /// Who sent the first Close frame, if one was sent.
+    pub began: Option<Side>,
+}
+
+impl fmt::Display for CloseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "closed {}cleanly, code {}",
+            if self.clean { "" } else { "not " },
+            self.code
+        )?;
+        match self.began {
+            Some(Side::Us) => f.write_str(", begun by this end")?,
+            Some(Side::Peer) => f.write_str(", begun by the peer")?,
+            Some(Side::Both) => f.write_str(", begun by both ends")?,
+            None => {}
+        }
+        if let Some(failure) = &self.failure {
+            write!(f, ": {failure}")?;
+        }
+        Ok(())
+    }
+}

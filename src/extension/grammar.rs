@@ -1,0 +1,512 @@
+//! The value of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
+//!
+//! ```text
+//! extension-list  = 1#extension
+//! extension       = token *( ";" extension-param )
+//! extension-param = token [ "=" ( token | quoted-string ) ]   ; a token once unquoted
+//! ```
+
+use crate::token::is_token_byte;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+/// A value outside the grammar: a server answers 400, a client drops the transport (RFC 6455 §9.1).
+///
+/// ```
+/// use sansocket::extension::{Extensions, Malformed};
+/// assert_eq!(Extensions::parse([&b"foo;"[..]]).err(), Some(Malformed));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("extensions outside the grammar (RFC 6455 §9.1)")
+    }
+}
+
+impl core::error::Error for Malformed {}
+
+/// The extensions of an offer or an answer, in order, out of the values of one or several
+/// `Sec-WebSocket-Extensions` fields (RFC 6455 §9.1).
+///
+/// [`parse`](Self::parse) checks all of them; the iterator then walks the same bytes again, in linear
+/// time, and stores nothing.
+///
+/// ```
+/// use sansocket::extension::Extensions;
+/// let fields = [&b"foo; a; b=1"[..], b"bar; baz=\"2\""];
+/// let mut extensions = Extensions::parse(fields)?;
+/// let foo = extensions.next().unwrap();
+/// assert_eq!((foo.name(), foo.params().count()), ("foo", 2));
+/// let bar = extensions.next().unwrap();
+/// assert_eq!(bar.params().next().unwrap().value(), Some("2"));
+/// assert!(extensions.next().is_none());
+/// # Ok::<(), sansocket::extension::Malformed>(())
+/// ```
+#[derive(Clone)]
+pub struct Extensions<'h, I> {
+    values: I,
+    cursor: Cursor<'h>,
+}
+
+impl<'h, I> Extensions<'h, I>
+where
+    I: Iterator<Item = &'h [u8]> + Clone,
+{
+    /// Checks the values, which make one list in order (RFC 6455 §9.1, §11.3.2), and gives the walker.
+    /// No value at all is an empty list: nothing was offered or accepted.
+    ///
+    /// # Errors
+    /// [`Malformed`] if one byte is outside the grammar, or if there are values but no extension in them.
+    pub fn parse(values: impl IntoIterator<IntoIter = I>) -> Result<Self, Malformed> {
+        let mut walker = Self {
+            values: values.into_iter(),
+            cursor: Cursor { rest: &[] },
+        };
+        let checked = walker.clone();
+        let no_value = walker.values.clone().next().is_none();
+        let mut empty = true;
+        while walker.step()?.is_some() {
+            empty = false;
+        }
+        // RFC 9110 §5.6.1: 1# wants one real element; empty ones beside it are skipped.
+        if empty && !no_value {
+            return Err(Malformed);
+        }
+        Ok(checked)
+    }
+
+    fn step(&mut self) -> Result<Option<Extension<'h>>, Malformed> {
+        loop {
+            while self.cursor.blank() || self.cursor.eat(b',') {}
+            if !self.cursor.rest.is_empty() {
+                return self.cursor.extension().map(Some);
+            }
+            match self.values.next() {
+                Some(value) => self.cursor.rest = value,
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl<'h, I> Iterator for Extensions<'h, I>
+where
+    I: Iterator<Item = &'h [u8]> + Clone,
+{
+    type Item = Extension<'h>;
+
+    fn next(&mut self) -> Option<Extension<'h>> {
+        self.step().ok().flatten()
+    }
+}
+
+/// How many bytes are left of the current value, never which.
+impl<I> fmt::Debug for Extensions<'_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extensions")
+            .field("rest", &self.cursor.rest.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One extension of the list, with its parameters.
+///
+/// ```
+/// use sansocket::extension::Extensions;
+/// let extension = Extensions::parse([&b"permessage-deflate; x"[..]])?.next().unwrap();
+/// assert_eq!(extension.name(), "permessage-deflate");
+/// assert_eq!(extension.params().next().unwrap().name(), "x");
+/// # Ok::<(), sansocket::extension::Malformed>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Extension<'h> {
+    name: &'h str,
+    params: &'h [u8],
+}
+
+impl<'h> Extension<'h> {
+    /// The name, a token. Names are compared byte for byte.
+    #[must_use]
+    pub fn name(&self) -> &'h str {
+        self.name
+    }
+
+    /// The parameters, in order; one that stands there twice comes twice.
+    #[must_use]
+    pub fn params(&self) -> Params<'h> {
+        Params {
+            cursor: Cursor { rest: self.params },
+        }
+    }
+}
+
+/// Lengths only.
+impl fmt::Debug for Extension<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("name", &self.name.len())
+            .field("params", &self.params.len())
+            .finish()
+    }
+}
+
+/// Walks the parameters of one [`Extension`].
+///
+/// ```
+/// use sansocket::extension::Extensions;
+/// let extension = Extensions::parse([&b"foo; a=1; b; a"[..]])?.next().unwrap();
+/// let names: Vec<&str> = extension.params().map(|param| param.name()).collect();
+/// assert_eq!(names, ["a", "b", "a"]);
+/// # Ok::<(), sansocket::extension::Malformed>(())
+/// ```
+#[derive(Clone)]
+pub struct Params<'h> {
+    cursor: Cursor<'h>,
+}
+
+impl<'h> Iterator for Params<'h> {
+    type Item = Param<'h>;
+
+    fn next(&mut self) -> Option<Param<'h>> {
+        self.cursor.param().ok().flatten()
+    }
+}
+
+/// How many bytes are left, never which.
+impl fmt::Debug for Params<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Params")
+            .field("rest", &self.cursor.rest.len())
+            .finish()
+    }
+}
+
+/// One parameter of an [`Extension`]: a name, and a value if there is one.
+///
+/// ```
+/// use sansocket::extension::Extensions;
+/// let extension = Extensions::parse([&br#"foo; a="x\y"; b"#[..]])?.next().unwrap();
+/// let mut params = extension.params();
+/// assert_eq!(params.next().unwrap().value(), Some("xy"));
+/// assert_eq!(params.next().unwrap().value(), None);
+/// # Ok::<(), sansocket::extension::Malformed>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Param<'h> {
+    name: &'h str,
+    value: Option<Cow<'h, str>>,
+}
+
+impl<'h> Param<'h> {
+    /// The name, a token.
+    #[must_use]
+    pub fn name(&self) -> &'h str {
+        self.name
+    }
+
+    /// The value, a token, without the quotes it may have stood in (RFC 6455 §9.1).
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+/// Lengths only.
+impl fmt::Debug for Param<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Param")
+            .field("name", &self.name.len())
+            .field("value", &self.value.as_ref().map(|value| value.len()))
+            .finish()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cursor<'h> {
+    rest: &'h [u8],
+}
+
+impl<'h> Cursor<'h> {
+    fn eat(&mut self, byte: u8) -> bool {
+        match self.rest.split_first() {
+            Some((&first, rest)) if first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Skips one space or tab.
+    fn blank(&mut self) -> bool {
+        self.eat(b' ') || self.eat(b'\t')
+    }
+
+    fn blanks(&mut self) {
+        while self.blank() {}
+    }
+
+    fn token(&mut self) -> Result<&'h str, Malformed> {
+        let len = self.rest.iter().take_while(|&&b| is_token_byte(b)).count();
+        let (token, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        match core::str::from_utf8(token) {
+            Ok(token) if !token.is_empty() => Ok(token),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// One element of the list, up to its comma or the end of the value.
+    fn extension(&mut self) -> Result<Extension<'h>, Malformed> {
+        let name = self.token()?;
+        let from = self.rest;
+        while self.param()?.is_some() {}
+        let params = &from[..from.len() - self.rest.len()];
+        match self.rest.first() {
+            None | Some(b',') => Ok(Extension { name, params }),
+            Some(_) => Err(Malformed),
+        }
+    }
+
+    /// `; name` or `; name=value`, or nothing where no semicolon comes; and the blanks behind it.
+    fn param(&mut self) -> Result<Option<Param<'h>>, Malformed> {
+        self.blanks();
+        if !self.eat(b';') {
+            return Ok(None);
+        }
+        self.blanks();
+        let name = self.token()?;
+        // D-24: blanks around "=" are read (RFC 2616's implied blanks), and never written.
+        self.blanks();
+        let mut value = None;
+        if self.eat(b'=') {
+            self.blanks();
+            value = Some(self.value()?);
+            self.blanks();
+        }
+        Ok(Some(Param { name, value }))
+    }
+
+    fn value(&mut self) -> Result<Cow<'h, str>, Malformed> {
+        if !self.eat(b'"') {
+            return self.token().map(Cow::Borrowed);
+        }
+        // RFC 6455 §9.1: what is quoted has to be a token, so the pairs of RFC 9110 §5.6.4 can be
+        // undone and each character be judged as it comes.
+        let plain = self.token();
+        let mut value = match (plain, self.rest.first()) {
+            (plain, Some(b'"')) => {
+                self.eat(b'"');
+                return plain.map(Cow::Borrowed);
+            }
+            (plain, _) => String::from(plain.unwrap_or_default()),
+        };
+        loop {
+            let byte = match *self.rest {
+                [b'"', ref rest @ ..] => {
+                    self.rest = rest;
+                    return Ok(Cow::Owned(value));
+                }
+                [b'\\', byte, ref rest @ ..] | [byte, ref rest @ ..] => {
+                    self.rest = rest;
+                    byte
+                }
+                [] => return Err(Malformed),
+            };
+            if !is_token_byte(byte) {
+                return Err(Malformed);
+            }
+            value.push(char::from(byte));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{Extensions, Malformed};
+    use alloc::format;
+    use alloc::string::{String, ToString};
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    /// The list written out again in one plain form.
+    fn read(values: &[&str]) -> Result<String, Malformed> {
+        let walker = Extensions::parse(values.iter().map(|value| value.as_bytes()))?;
+        let list: Vec<String> = walker
+            .map(|extension| {
+                let mut text = extension.name().to_string();
+                for param in extension.params() {
+                    text += ";";
+                    text += param.name();
+                    if let Some(value) = param.value() {
+                        text += "=";
+                        text += value;
+                    }
+                }
+                text
+            })
+            .collect();
+        Ok(list.join(","))
+    }
+
+    /// X-1.
+    #[test]
+    fn names_and_parameters() {
+        assert_eq!(read(&["a; b; c=1; d=\"2\", e"]).unwrap(), "a;b;c=1;d=2,e");
+        assert_eq!(read(&["foo"]).unwrap(), "foo");
+        assert_eq!(read(&[]).unwrap(), "");
+    }
+
+    /// X-2.
+    #[test]
+    fn values_outside_the_grammar() {
+        for value in [
+            "",
+            " ",
+            ",",
+            ", ,",
+            "a;",
+            "a; ",
+            "a;;b",
+            "a; ;b",
+            "a; =1",
+            "a; b=",
+            "a; b= ",
+            "a b",
+            ";a",
+            "=a",
+            "a=1",
+            "a; b=\"x",
+            "a; b=\"x\\",
+            "a; b=\"x\\\"",
+            "a; b c",
+            "a; b=1 c",
+            "a; b=1=2",
+            "a; b=\"1\"2",
+            "a, b;",
+            "a; b=\"\"x",
+            "a/b",
+            "a; b=c/d",
+            "a\r\n",
+            "a\0",
+            "é",
+            "a; b=é",
+            "a; b=\"é\"",
+            "a; \"b\"",
+            "\"a\"",
+        ] {
+            assert_eq!(read(&[value]), Err(Malformed), "{value:?}");
+            assert_eq!(
+                read(&["x", value, "y"]).is_err(),
+                value.contains(|c| !" ,".contains(c))
+            );
+        }
+    }
+
+    /// X-3, HT-4.
+    #[test]
+    fn a_quoted_value_is_a_token_once_unquoted() {
+        assert_eq!(read(&["a; b=\"10\""]), read(&["a; b=10"]));
+        assert_eq!(read(&[r#"a; b="x\y""#]).unwrap(), "a;b=xy");
+        assert_eq!(read(&[r#"a; b="\x\yz""#]).unwrap(), "a;b=xyz");
+        for value in [
+            r#"a; b="c,d""#,
+            r#"a; b="""#,
+            r#"a; b="c d""#,
+            r#"a; b="c;d""#,
+            r#"a; b="\"""#,
+            r#"a; b="\\""#,
+            r#"a; b=" c""#,
+            r#"a; b="c\,d""#,
+        ] {
+            assert_eq!(read(&[value]), Err(Malformed), "{value:?}");
+        }
+    }
+
+    /// X-4, HT-5: several fields are one list.
+    #[test]
+    fn several_fields_are_one_list() {
+        assert_eq!(read(&["foo", "bar; baz=2"]), read(&["foo, bar; baz=2"]));
+        assert_eq!(read(&["", "foo", " , "]).unwrap(), "foo");
+        assert_eq!(read(&["", ","]), Err(Malformed));
+        // A quoted string does not go on in the next field: a comma would stand in it.
+        assert_eq!(read(&["a; b=\"x", "y\""]), Err(Malformed));
+    }
+
+    /// X-5, D-24, HT-2.
+    #[test]
+    fn blanks_and_empty_elements() {
+        assert_eq!(read(&["a ;b , c"]).unwrap(), "a;b,c");
+        assert_eq!(read(&["\ta\t;\tb\t,\tc\t"]).unwrap(), "a;b,c");
+        assert_eq!(read(&["a; b = 1 ; c= \"2\" "]).unwrap(), "a;b=1;c=2");
+        assert_eq!(read(&["foo ,bar,"]).unwrap(), "foo,bar");
+        assert_eq!(read(&[",, foo , ,bar"]).unwrap(), "foo,bar");
+    }
+
+    /// Names that mean something elsewhere are tokens like any other.
+    #[test]
+    fn names_are_only_names() {
+        let list = "constructor,__proto__;__proto__=constructor,toString;hasOwnProperty";
+        assert_eq!(read(&[list]).unwrap(), list);
+    }
+
+    /// HT-3: each of these is walked in linear time.
+    #[test]
+    fn long_values() {
+        let spaces = " ".repeat(32 << 10);
+        assert_eq!(read(&[&spaces]), Err(Malformed));
+        assert_eq!(
+            read(&[&format!("a{spaces};{spaces}b{spaces}={spaces}c")]).unwrap(),
+            "a;b=c"
+        );
+        assert_eq!(read(&[&",".repeat(64 << 10)]), Err(Malformed));
+        assert_eq!(read(&[&vec!["a"; 30_000].join(",")]).unwrap().len(), 59_999);
+        let pairs = "\\c".repeat(20_000);
+        assert_eq!(read(&[&format!("a; b=\"{pairs}")]), Err(Malformed));
+        assert_eq!(
+            read(&[&format!("a; b=\"{pairs}\"")]).unwrap().len(),
+            4 + 20_000
+        );
+        assert_eq!(read(&[&"a;b=\"".repeat(10_000)]), Err(Malformed));
+    }
+
+    #[test]
+    fn debug_shows_lengths_only() {
+        let walker = Extensions::parse([&b"secret; token=value"[..]]).unwrap();
+        let extension = walker.clone().next().unwrap();
+        let text = format!(
+            "{walker:?} {extension:?} {:?} {:?}",
+            extension.params(),
+            extension.params().next()
+        );
+        for word in ["secret", "token", "value\""] {
+            assert!(!text.contains(word), "{text}");
+        }
+    }
+
+    mod properties {
+        use super::read;
+        use crate::extension::Extensions;
+        use alloc::vec::Vec;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn any_bytes_and_any_split(bytes in prop::collection::vec(prop::sample::select(&b"ab;,=\"\\ \t\xff"[..]), 0..40)) {
+                // Whatever the bytes: no panic, and what was accepted once is read the same again.
+                if let Ok(walker) = Extensions::parse([&bytes[..]]) {
+                    let text = read(&[core::str::from_utf8(&bytes).unwrap()]).unwrap();
+                    prop_assert_eq!(read(&[&text]).unwrap(), text.clone());
+                    prop_assert_eq!(walker.count(), text.split(',').count());
+                    // One field for each element is the same list.
+                    let fields: Vec<&str> = text.split(',').collect();
+                    prop_assert_eq!(read(&fields).unwrap(), text);
+                }
+            }
+        }
+    }
+}

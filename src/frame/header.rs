@@ -1,0 +1,263 @@
+//! The frame header (RFC 6455 §5.2): decoding and encoding.
+
+use super::{MAX_CONTROL_PAYLOAD, Opcode};
+use crate::error::ProtocolError;
+use crate::mask::MaskingKey;
+
+/// The header of one frame (RFC 6455 §5.2).
+///
+/// ```
+/// use sansocket::frame::{FrameHeader, Opcode};
+/// let header = FrameHeader::new(Opcode::Binary, 256);
+/// let mut bytes = [0; FrameHeader::MAX_LEN];
+/// let len = header.encode(&mut bytes);
+/// assert_eq!(&bytes[..len], [0x82, 0x7e, 0x01, 0x00]);
+/// assert_eq!(FrameHeader::decode(&bytes[..len]), Ok(Some((header, 4))));
+/// assert_eq!(FrameHeader::decode(&bytes[..3]), Ok(None)); // more is needed
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// The last frame of its message.
+    pub fin: bool,
+    /// The reserved bits: RSV1 is 4, RSV2 is 2, RSV3 is 1. Higher bits are ignored when encoding.
+    pub rsv: u8,
+    /// What the frame is.
+    pub opcode: Opcode,
+    /// The masking key, if the payload is masked.
+    pub masking_key: Option<MaskingKey>,
+    /// Bytes of payload, the key not counted; at most 2^63 − 1.
+    pub payload_len: u64,
+}
+
+impl FrameHeader {
+    /// The most bytes that a header takes.
+    pub const MAX_LEN: usize = 14;
+
+    /// The header of an unmasked frame that is a whole message or a control frame.
+    #[must_use]
+    pub const fn new(opcode: Opcode, payload_len: u64) -> Self {
+        Self {
+            fin: true,
+            rsv: 0,
+            opcode,
+            masking_key: None,
+            payload_len,
+        }
+    }
+
+    /// The header at the start of `bytes` and its length in bytes; `None` if more bytes are needed.
+    ///
+    /// # Errors
+    /// As soon as the bytes decide it: a reserved opcode, a control frame without FIN or with more
+    /// than 125 bytes (RFC 6455 §5.5), a length that is not in its shortest form or has its top
+    /// bit set (§5.2). Reserved bits and the mask are reported, not judged.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let Some(&first) = bytes.first() else {
+            return Ok(None);
+        };
+        let (fin, rsv) = (first & 0x80 != 0, first >> 4 & 7);
+        let opcode =
+            Opcode::new(first & 15).ok_or(ProtocolError::ReservedOpcode { opcode: first & 15 })?;
+        if opcode.is_control() && !fin {
+            return Err(ProtocolError::ControlFragmented);
+        }
+        let Some(&second) = bytes.get(1) else {
+            return Ok(None);
+        };
+        let (masked, len) = (second & 0x80 != 0, second & 0x7f);
+        if opcode.is_control() && usize::from(len) > MAX_CONTROL_PAYLOAD {
+            return Err(ProtocolError::ControlTooLong);
+        }
+        let (payload_len, mut at) = match len {
+            126 => {
+                let Some(extended) = bytes[2..].first_chunk() else {
+                    return Ok(None);
+                };
+                (u64::from(u16::from_be_bytes(*extended)), 4)
+            }
+            127 => {
+                let Some(extended) = bytes[2..].first_chunk() else {
+                    return Ok(None);
+                };
+                (u64::from_be_bytes(*extended), 10)
+            }
+            len => (u64::from(len), 2),
+        };
+        length_is_minimal(len, payload_len)?;
+        let masking_key = if masked {
+            let Some(key) = bytes[at..].first_chunk() else {
+                return Ok(None);
+            };
+            at += 4;
+            Some(*key)
+        } else {
+            None
+        };
+        Ok(Some((
+            Self {
+                fin,
+                rsv,
+                opcode,
+                masking_key,
+                payload_len,
+            },
+            at,
+        )))
+    }
+
+    /// Writes the header with its length in the shortest form (RFC 6455 §5.2) and returns how many
+    /// bytes it takes.
+    pub fn encode(&self, bytes: &mut [u8; Self::MAX_LEN]) -> usize {
+        let first = u8::from(self.fin) << 7 | (self.rsv & 7) << 4 | self.opcode as u8;
+        let mask = if self.masking_key.is_some() { 0x80 } else { 0 };
+        let mut len = write_header(bytes, first, mask, self.payload_len);
+        if let Some(key) = self.masking_key {
+            bytes[len..len + 4].copy_from_slice(&key);
+            len += 4;
+        }
+        len
+    }
+}
+
+/// RFC 6455 §5.2: the minimal number of bytes is used for a length, and its top bit is 0.
+#[inline]
+pub(crate) const fn length_is_minimal(len7: u8, payload_len: u64) -> Result<(), ProtocolError> {
+    match len7 {
+        126 if payload_len < 126 => Err(ProtocolError::LengthNotMinimal),
+        127 if payload_len <= 0xffff => Err(ProtocolError::LengthNotMinimal),
+        127 if payload_len >> 63 != 0 => Err(ProtocolError::LengthTopBit),
+        _ => Ok(()),
+    }
+}
+
+/// The header without its key, into a buffer that has room for it; returns its length.
+#[inline]
+pub(crate) fn write_header(
+    bytes: &mut [u8; FrameHeader::MAX_LEN],
+    first: u8,
+    mask: u8,
+    payload_len: u64,
+) -> usize {
+    bytes[0] = first;
+    match payload_len {
+        // `as`: each arm's bound makes the value fit.
+        0..=125 => {
+            bytes[1] = mask | payload_len as u8;
+            2
+        }
+        126..=0xffff => {
+            bytes[1] = mask | 126;
+            bytes[2..4].copy_from_slice(&(payload_len as u16).to_be_bytes());
+            4
+        }
+        _ => {
+            bytes[1] = mask | 127;
+            bytes[2..10].copy_from_slice(&payload_len.to_be_bytes());
+            10
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
+        FrameHeader::decode(bytes)
+    }
+
+    /// F-1, F-4: VL-1 … VL-8 of the vectors, both ways, masked and not.
+    #[test]
+    fn lengths_take_their_shortest_form() {
+        let rows: [(u64, &[u8]); 8] = [
+            (0, &[0x00]),
+            (1, &[0x01]),
+            (125, &[0x7d]),
+            (126, &[0x7e, 0, 0x7e]),
+            (127, &[0x7e, 0, 0x7f]),
+            (65535, &[0x7e, 0xff, 0xff]),
+            (65536, &[0x7f, 0, 0, 0, 0, 0, 1, 0, 0]),
+            (
+                u64::MAX >> 1,
+                &[0x7f, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            ),
+        ];
+        for (payload_len, length) in rows {
+            for masking_key in [None, Some([0x37, 0xfa, 0x21, 0x3d])] {
+                let header = FrameHeader {
+                    masking_key,
+                    ..FrameHeader::new(Opcode::Binary, payload_len)
+                };
+                let mut expected = [0; FrameHeader::MAX_LEN];
+                expected[0] = 0x82;
+                expected[1..1 + length.len()].copy_from_slice(length);
+                let mut len = 1 + length.len();
+                if let Some(key) = masking_key {
+                    expected[1] |= 0x80;
+                    expected[len..len + 4].copy_from_slice(&key);
+                    len += 4;
+                }
+                let mut bytes = [0; FrameHeader::MAX_LEN];
+                assert_eq!(header.encode(&mut bytes), len);
+                assert_eq!(bytes, expected);
+                assert_eq!(decode(&bytes), Ok(Some((header, len))));
+                for cut in 0..len {
+                    assert_eq!(decode(&bytes[..cut]), Ok(None));
+                }
+            }
+        }
+    }
+
+    /// F-3, F-5, F-6, C-1, G-5: VX-4, 5, 8 … 14 of the vectors, each at the byte that decides it.
+    #[test]
+    fn what_the_format_forbids_is_refused_at_once() {
+        for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
+            assert_eq!(
+                decode(&[0x80 | opcode]),
+                Err(ProtocolError::ReservedOpcode { opcode })
+            );
+        }
+        assert_eq!(
+            decode(&[0x82, 0x7e, 0, 0x7d]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
+        assert_eq!(
+            decode(&[0x82, 0x7f, 0, 0, 0, 0, 0, 0, 0xff, 0xff]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
+        assert_eq!(
+            decode(&[0x82, 0x7f, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+            Err(ProtocolError::LengthTopBit)
+        );
+        assert_eq!(decode(&[0x89, 0x7e]), Err(ProtocolError::ControlTooLong));
+        assert_eq!(decode(&[0x89, 0xff]), Err(ProtocolError::ControlTooLong));
+        assert_eq!(decode(&[0x09]), Err(ProtocolError::ControlFragmented));
+        assert_eq!(decode(&[0x08]), Err(ProtocolError::ControlFragmented));
+    }
+
+    proptest! {
+        /// G-8: what was decoded is encoded to the same bytes, and the other way round.
+        #[test]
+        fn headers_survive_both_ways(fin: bool, rsv in 0u8..8, opcode in 0u8..16, masking_key: Option<[u8; 4]>, payload_len: u64, shift in 1u32..64) {
+            let Some(opcode) = Opcode::new(opcode) else { return Ok(()) };
+            let payload_len = payload_len >> shift;
+            let (fin, payload_len) = if opcode.is_control() { (true, payload_len % 126) } else { (fin, payload_len) };
+            let header = FrameHeader { fin, rsv, opcode, masking_key, payload_len };
+            let mut bytes = [0; FrameHeader::MAX_LEN];
+            let len = header.encode(&mut bytes);
+            prop_assert_eq!(decode(&bytes[..len]), Ok(Some((header, len))));
+        }
+
+        /// Bytes never panic, and what decodes encodes to what was read.
+        #[test]
+        fn bytes_survive_both_ways(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            if let Ok(Some((header, len))) = decode(&bytes) {
+                let mut encoded = [0; FrameHeader::MAX_LEN];
+                prop_assert_eq!(header.encode(&mut encoded), len);
+                prop_assert_eq!(&encoded[..len], &bytes[..len]);
+            }
+        }
+    }
+}

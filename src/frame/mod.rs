@@ -1,0 +1,30 @@
+//! The wire format of frames (RFC 6455 §5.2), usable on its own.
+//!
+//! Needs neither `alloc` nor `std`, keeps no state and answers nothing: for relays, recorders and
+//! test tools that want the frames as they are. What a *connection* asks of a frame beyond its
+//! format (who masks, which reserved bits are in use, which frame may follow which) is judged by
+//! [`Connection`](crate::Connection).
+//!
+//! ```text
+//!  0               1               2               3
+//!  7 6 5 4 3 2 1 0 7 6 5 4 3 2 1 0 7 6 5 4 3 2 1 0 7 6 5 4 3 2 1 0
+//! +-+-+-+-+-------+-+-------------+-------------------------------+
+//! |F|R|R|R| opcode|M| payload len |  extended payload length      |
+//! |I|S|S|S|       |A|             |  16 bits if the length is 126 |
+//! |N|V|V|V|       |S|             |  64 bits if it is 127         |
+//! | |1|2|3|       |K|             |                               |
+//! +-+-+-+-+-------+-+-------------+-------------------------------+
+//! |  masking key, if MASK is set  |  payload …                    |
+//! ```
+
+mod close;
+mod header;
+mod opcode;
+
+pub use close::{decode_close, encode_close};
+pub use header::FrameHeader;
+pub(crate) use header::{length_is_minimal, write_header};
+pub use opcode::Opcode;
+
+/// The most bytes that the payload of a control frame has (RFC 6455 §5.5).
+pub const MAX_CONTROL_PAYLOAD: usize = 125;

@@ -1,0 +1,99 @@
+//! `Sec-WebSocket-Key` and the accept value that proves it was read (RFC 6455 §4.1, §4.2.2).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1_smol::Sha1;
+
+/// The base64 of a nonce of 16 bytes.
+pub(crate) type KeyText = [u8; 24];
+
+/// The base64 of a SHA-1.
+pub(crate) type AcceptValue = [u8; 28];
+
+/// RFC 6455 §1.3.
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The value of `Sec-WebSocket-Key` for a nonce (RFC 6455 §4.1).
+pub(crate) fn key_text(nonce: &[u8; 16]) -> KeyText {
+    let mut text = [0; 24];
+    base64_into(nonce, &mut text);
+    text
+}
+
+/// base64 of 16 bytes: 22 characters of the alphabet and `==` (RFC 6455 §4.2.1). The four bits that
+/// pad the last character are not looked at (D-7): the RFC prints a key where they are set, and the
+/// text is hashed as it stands.
+pub(crate) fn is_key(text: &[u8]) -> bool {
+    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    match text {
+        [digits @ .., b'=', b'='] => digits.len() == 22 && digits.iter().all(alphabet),
+        _ => false,
+    }
+}
+
+/// The accept value for the text of a key (RFC 6455 §4.2.2): SHA-1 stands here for nothing but
+/// "the server read this very request" (§10.8).
+pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
+    let mut sha1 = Sha1::new();
+    sha1.update(key);
+    sha1.update(GUID);
+    let mut text = [0; 28];
+    base64_into(&sha1.digest().bytes(), &mut text);
+    text
+}
+
+/// The arrays above have the length that base64 gives, so there is always room.
+fn base64_into(bytes: &[u8], text: &mut [u8]) {
+    let written = STANDARD.encode_slice(bytes, text);
+    debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// HS-17, HR-4, HC-5: VH-1 to VH-4.
+    #[test]
+    fn vectors() {
+        for (key, accept) in [
+            (b"dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            (b"AQIDBAUGBwgJCgsMDQ4PEA==", b"C/0nmHhBztSRGR1CwL6Tf4ZjwpY="),
+            (b"AQIDBAUGBwgJCgsMDQ4PEC==", b"OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+            (b"AAAAAAAAAAAAAAAAAAAAAA==", b"ICX+Yqv66kxgM0FcWaLWlFLwTAI="),
+        ] {
+            assert!(is_key(key));
+            assert_eq!(&accept_value(key), accept);
+        }
+        assert_eq!(&key_text(b"the sample nonce"), b"dGhlIHNhbXBsZSBub25jZQ==");
+        let counted = core::array::from_fn(|i| i as u8 + 1);
+        assert_eq!(&key_text(&counted), b"AQIDBAUGBwgJCgsMDQ4PEA==");
+        assert_eq!(&key_text(&[0; 16]), b"AAAAAAAAAAAAAAAAAAAAAA==");
+    }
+
+    /// HS-7: the keys to refuse.
+    #[test]
+    fn not_a_key() {
+        for key in [
+            &b""[..],
+            b"==",
+            b"dGhlIHNhbXBsZSBub25jZQ",
+            b"dGhlIHNhbXBsZSBub25j",
+            b"dGhlIHNhbXBsZSBub25jZTE=",
+            b"dGhlIHNhbXBsZSBub25jZ_==",
+            b"dGhlIHNhbXBsZSBub25jZQ==, x",
+            b"dGhlIHNhbXBsZSBub25jZQ= =",
+            b"dGhlIHNhbXBsZSBub25jZQ=a",
+            b"dGhlIHNhbXBsZSBub25j=Q==",
+            b"dGhlIHNhbXBsZSBub25jZQAA==",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff==",
+        ] {
+            assert!(!is_key(key));
+        }
+        // HC-5: the nonce has 16 bytes, so the 22nd character carries two bits.
+        for last in 0..=255 {
+            let mut nonce = [0; 16];
+            nonce[15] = last;
+            assert!(b"AQgw".contains(&key_text(&nonce)[21]));
+        }
+    }
+}

@@ -1,0 +1,562 @@
+//! The client's reading of the answer (RFC 6455 §4.1): over bytes, or over a list of fields.
+
+use crate::config::Limits;
+use crate::error::{Field, HandshakeError};
+use crate::extension::Extensions;
+use crate::handshake::accept_key::AcceptValue;
+use crate::handshake::field::{Seen, elements, has_element, trim};
+use crate::handshake::head::{Headers, first_line, pairs, parse_response, slots, unfold};
+use crate::handshake::refusal::RefusalReader;
+use crate::handshake::rules::{join, values};
+use crate::token::is_token;
+use alloc::string::String;
+use core::fmt;
+
+/// What a request has to be answered with.
+#[derive(Clone)]
+pub(crate) struct Expectation {
+    /// `None` over extended CONNECT, where there is no key.
+    pub(crate) accept: Option<AcceptValue>,
+    /// The subprotocols offered, joined by commas.
+    pub(crate) subprotocols: String,
+    /// The extensions offered, joined by commas.
+    pub(crate) extensions: String,
+}
+
+/// What a whole response head is.
+pub(crate) enum Answered {
+    /// An interim answer: the next head follows (RFC 9110 §15.2).
+    Informational,
+    /// The connection is established.
+    Open(Answer),
+    /// The server said no; its body comes (RFC 6455 §4.1 (1)).
+    Refused(RefusalReader),
+    /// Not a valid answer: the connection fails (RFC 6455 §7.1.7).
+    Bad(HandshakeError),
+}
+
+/// What was agreed on.
+#[derive(Clone, Default)]
+pub(crate) struct Answer {
+    pub(crate) subprotocol: Option<String>,
+    /// The accepted extensions: inside the grammar, and each name was offered. Whether the
+    /// parameters fit the offer is for the extension to say.
+    pub(crate) extensions: Option<String>,
+}
+
+impl Expectation {
+    /// Judges a whole head, as the scanner cut it off. Folded lines in it are made blanks (D-10), so
+    /// that whoever walks it later sees what was judged.
+    pub(crate) fn judge(
+        &self,
+        head: &mut [u8],
+        require_subprotocol: bool,
+        limits: &Limits,
+    ) -> Answered {
+        unfold(head);
+        let mut slots = slots();
+        let (line, fields) = match parse_response(head, &mut slots) {
+            Ok(parsed) => parsed,
+            Err(error) => return Answered::Bad(error),
+        };
+        let fields = pairs(fields);
+        match line.status {
+            // RFC 9110 §2.5: neither 101 nor other interim answers are part of HTTP/1.0.
+            100..200 if line.http10 => Answered::Bad(HandshakeError::HttpVersion),
+            101 => match self.check_upgrade(fields, require_subprotocol) {
+                Ok(answer) => Answered::Open(answer),
+                Err(error) => Answered::Bad(error),
+            },
+            100..200 => Answered::Informational,
+            // The status comes first: also HTTP/1.0 can say 503.
+            200.. => match RefusalReader::new(line.status, fields, limits) {
+                Ok(reader) => Answered::Refused(reader),
+                Err(error) => Answered::Bad(error),
+            },
+            _ => Answered::Bad(HandshakeError::Malformed),
+        }
+    }
+
+    /// The rules for a 101 (RFC 6455 §4.1, third list).
+    fn check_upgrade<'h>(
+        &self,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+        require_subprotocol: bool,
+    ) -> Result<Answer, HandshakeError> {
+        let (mut upgrade, mut connection, mut accept) = (Seen::Never, false, Seen::Never);
+        let mut has_connection = false;
+        for (name, value) in fields.clone() {
+            match Field::of(name) {
+                Some(Field::Upgrade) => upgrade.note(trim(value)),
+                Some(Field::Accept) => accept.note(trim(value)),
+                Some(Field::Connection) => {
+                    has_connection = true;
+                    connection |= has_element(value, b"upgrade");
+                }
+                _ => {}
+            }
+        }
+        // (2): the whole value, unlike in a request (D-3).
+        let upgrade = upgrade.required(Field::Upgrade)?;
+        if !upgrade.eq_ignore_ascii_case(b"websocket") {
+            return Err(HandshakeError::Invalid(Field::Upgrade));
+        }
+        // (3)
+        if !has_connection {
+            return Err(HandshakeError::Missing(Field::Connection));
+        }
+        if !connection {
+            return Err(HandshakeError::Invalid(Field::Connection));
+        }
+        // (4), §11.3.3: once, and with regard to case.
+        let accept = accept.required(Field::Accept)?;
+        if self.accept.as_ref().is_none_or(|own| accept != own) {
+            return Err(HandshakeError::AcceptMismatch);
+        }
+        self.check_lists(fields, require_subprotocol)
+    }
+
+    /// (5) and (6): what the server chose was offered. These hold in every version of HTTP.
+    pub(crate) fn check_lists<'h>(
+        &self,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+        require_subprotocol: bool,
+    ) -> Result<Answer, HandshakeError> {
+        Ok(Answer {
+            subprotocol: self.subprotocol(fields.clone(), require_subprotocol)?,
+            extensions: self.extensions(fields)?,
+        })
+    }
+
+    fn subprotocol<'h>(
+        &self,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+        required: bool,
+    ) -> Result<Option<String>, HandshakeError> {
+        let mut seen = Seen::Never;
+        for value in values(fields, Field::Protocol) {
+            seen.note(value);
+        }
+        // RFC 6455 §11.3.4: once in an answer.
+        let Some(value) = seen.optional(Field::Protocol)? else {
+            // D-4: RFC 6455 §4.1 takes that answer, the WHATWG API does not.
+            return match required && !self.subprotocols.is_empty() {
+                true => Err(HandshakeError::SubprotocolRequired),
+                false => Ok(None),
+            };
+        };
+        match core::str::from_utf8(value) {
+            Ok(chosen) if is_token(value) => {
+                let mut offered = elements(self.subprotocols.as_bytes());
+                match offered.any(|offered| offered == value) {
+                    true => Ok(Some(chosen.into())),
+                    false => Err(HandshakeError::SubprotocolNotOffered),
+                }
+            }
+            _ => Err(HandshakeError::Invalid(Field::Protocol)),
+        }
+    }
+
+    fn extensions<'h>(
+        &self,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+    ) -> Result<Option<String>, HandshakeError> {
+        // E3433: one list, over one field or several.
+        let values = values(fields, Field::Extensions);
+        let malformed = HandshakeError::Invalid(Field::Extensions);
+        let mut accepted = Extensions::parse(values.clone()).map_err(|_| malformed)?;
+        let is_offered = |name: &str| {
+            let offer = (!self.extensions.is_empty()).then_some(self.extensions.as_bytes());
+            let mut offered = Extensions::parse(offer).ok().into_iter().flatten();
+            offered.any(|offered| offered.name() == name)
+        };
+        if !accepted.all(|accepted| is_offered(accepted.name())) {
+            return Err(HandshakeError::ExtensionNotOffered);
+        }
+        let mut list = String::new();
+        match join(&mut list, values) {
+            true => Ok(Some(list).filter(|list| !list.is_empty())),
+            false => Err(malformed),
+        }
+    }
+}
+
+/// The head of the answer that opened a connection: `Set-Cookie` and whatever else the server said
+/// with it (RFC 6455 §4.1). A view that walks the head; nothing is copied.
+///
+/// ```no_run
+/// # fn cookies(head: sansocket::handshake::ResponseHead<'_>) {
+/// for (name, value) in head.headers() {
+///     if name.eq_ignore_ascii_case("set-cookie") {
+///         // one cookie
+///         # let _ = value;
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct ResponseHead<'a> {
+    head: &'a [u8],
+}
+
+impl<'a> ResponseHead<'a> {
+    /// The head has passed [`Expectation::judge`].
+    pub(crate) fn new(head: &'a [u8]) -> Self {
+        Self { head }
+    }
+
+    /// The status: 101.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        let (_, line) = first_line(self.head);
+        let digits = line.split(|&byte| byte == b' ').nth(1);
+        let digits = core::str::from_utf8(digits.unwrap_or_default());
+        digits
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or_default()
+    }
+
+    /// The value of the first field of this name, which is compared without regard to ASCII case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.headers().all(name).next()
+    }
+
+    /// All fields, in order, each by itself, with their names as they were sent.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'a> {
+        Headers::of(self.head)
+    }
+}
+
+/// Lengths only.
+impl fmt::Debug for ResponseHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseHead({} bytes)", self.head.len())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::handshake::client::ClientRequest;
+    use crate::handshake::head::{Scan, Scanner};
+    use crate::handshake::uri::Uri;
+    use alloc::format;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+        Upgrade: websocket\r\n\
+        Connection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+        Sec-WebSocket-Protocol: chat\r\n\
+        \r\n";
+    const UPGRADE: &str = "Upgrade: websocket\r\n";
+    const CONNECTION: &str = "Connection: Upgrade\r\n";
+    const ACCEPT: &str = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+    const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat\r\n";
+
+    /// Offers chat, superchat, foo and bar; the nonce of the sample.
+    fn expectation() -> Expectation {
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let request = request.subprotocol("chat").unwrap();
+        let request = request.subprotocol("superchat").unwrap();
+        let request = request.extension("foo; x, bar").unwrap();
+        request.write(b"the sample nonce", None, &mut vec![])
+    }
+
+    fn judged_by(expectation: &Expectation, head: &[u8], required: bool) -> Answered {
+        let limits = Limits::client();
+        match Scanner::response().scan(head, &limits) {
+            Scan::Head(len) => assert_eq!(len, head.len()),
+            Scan::Bad(error) => return Answered::Bad(error),
+            Scan::More => panic!("no end"),
+        }
+        expectation.judge(&mut head.to_vec(), required, &limits)
+    }
+
+    fn open(head: &str) -> Answer {
+        match judged_by(&expectation(), head.as_bytes(), false) {
+            Answered::Open(answer) => answer,
+            Answered::Bad(error) => panic!("{error} in {head}"),
+            _ => panic!("{head}"),
+        }
+    }
+
+    fn bad(head: &str) -> HandshakeError {
+        match judged_by(&expectation(), head.as_bytes(), false) {
+            Answered::Bad(error) => error,
+            _ => panic!("taken: {head}"),
+        }
+    }
+
+    fn with(line: &str, new: &str) -> String {
+        assert!(ANSWER.contains(line));
+        ANSWER.replace(line, new)
+    }
+
+    /// HR-15, HR-10, HR-11, HR-12.
+    #[test]
+    fn valid_answers() {
+        assert_eq!(open(ANSWER).subprotocol.as_deref(), Some("chat"));
+        assert_eq!(open(ANSWER).extensions, None);
+        assert_eq!(open(&with(PROTOCOL, "")).subprotocol, None);
+        open(&with("Switching Protocols", ""));
+        open(&with(" Switching Protocols", ""));
+        let mut lines: Vec<&str> = ANSWER.split_inclusive("\r\n").collect();
+        lines[1..5].reverse();
+        lines.insert(2, "X: y\r\n");
+        open(&lines.concat());
+        open(&with("Upgrade:", "UPGRADE:").replace("Sec-WebSocket-Accept", "sec-websocket-accept"));
+        // HR-14: whatever the fields say, a 101 has no content.
+        open(&with(
+            UPGRADE,
+            "Upgrade: websocket\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n",
+        ));
+    }
+
+    /// HR-2.
+    #[test]
+    fn upgrade() {
+        open(&with(UPGRADE, "Upgrade: WebSocket\r\n"));
+        assert_eq!(
+            bad(&with(UPGRADE, "")),
+            HandshakeError::Missing(Field::Upgrade)
+        );
+        for value in [
+            "h2c",
+            "websocket, h2c",
+            "websocket/13",
+            "",
+            "web\u{17f}ocket",
+        ] {
+            let head = with(UPGRADE, &format!("Upgrade: {value}\r\n"));
+            assert_eq!(
+                bad(&head),
+                HandshakeError::Invalid(Field::Upgrade),
+                "{value}"
+            );
+        }
+        let twice = with(UPGRADE, &format!("{UPGRADE}{UPGRADE}"));
+        assert_eq!(bad(&twice), HandshakeError::Repeated(Field::Upgrade));
+    }
+
+    /// HR-3.
+    #[test]
+    fn connection() {
+        open(&with(CONNECTION, "Connection: keep-alive, uPgRaDe\r\n"));
+        open(&with(
+            CONNECTION,
+            "Connection: keep-alive\r\nConnection: Upgrade\r\n",
+        ));
+        let missing = HandshakeError::Missing(Field::Connection);
+        assert_eq!(bad(&with(CONNECTION, "")), missing);
+        for value in ["close", "upgraded", ""] {
+            let head = with(CONNECTION, &format!("Connection: {value}\r\n"));
+            assert_eq!(bad(&head), HandshakeError::Invalid(Field::Connection));
+        }
+    }
+
+    /// HR-4, HR-5.
+    #[test]
+    fn accept() {
+        open(&with(
+            ACCEPT,
+            "Sec-WebSocket-Accept:\t s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \t\r\n",
+        ));
+        assert_eq!(
+            bad(&with(ACCEPT, "")),
+            HandshakeError::Missing(Field::Accept)
+        );
+        for value in [
+            "ICX+Yqv66kxgM0FcWaLWlFLwTAI=",
+            "s3pplmbitxaq9kygzzhzrbk+xoo=",
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo",
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=, s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "",
+        ] {
+            let head = with(ACCEPT, &format!("Sec-WebSocket-Accept: {value}\r\n"));
+            assert_eq!(bad(&head), HandshakeError::AcceptMismatch, "{value}");
+        }
+        let twice = with(ACCEPT, &format!("{ACCEPT}{ACCEPT}"));
+        assert_eq!(bad(&twice), HandshakeError::Repeated(Field::Accept));
+    }
+
+    /// HR-6, HR-7, X-2, X-6, bun#32825.
+    #[test]
+    fn extensions() {
+        let answer = |lines: &str| with(PROTOCOL, lines);
+        let two = answer("Sec-WebSocket-Extensions: bar; y=1\r\nsec-websocket-extensions: foo\r\n");
+        assert_eq!(open(&two).extensions.as_deref(), Some("bar; y=1, foo"));
+        for value in ["baz", "foo, baz", "Foo", "x", "permessage-deflate"] {
+            let head = answer(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
+            assert_eq!(bad(&head), HandshakeError::ExtensionNotOffered, "{value}");
+        }
+        for value in [
+            "",
+            ",",
+            "foo;;",
+            "foo; =1",
+            "foo bar",
+            "foo; a=\"b",
+            "\u{e9}",
+            "foo; a=\"b c\"",
+        ] {
+            let head = answer(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
+            let expected = HandshakeError::Invalid(Field::Extensions);
+            assert_eq!(bad(&head), expected, "{value}");
+        }
+        let nothing_offered = Expectation {
+            extensions: String::new(),
+            ..expectation()
+        };
+        let head = answer("Sec-WebSocket-Extensions: foo\r\n");
+        let judged = judged_by(&nothing_offered, head.as_bytes(), false);
+        assert!(matches!(
+            judged,
+            Answered::Bad(HandshakeError::ExtensionNotOffered)
+        ));
+    }
+
+    /// HR-8, HR-9, HR-10, D-4, W-6.
+    #[test]
+    fn subprotocol() {
+        let answer = |value: &str| with(PROTOCOL, &format!("Sec-WebSocket-Protocol: {value}\r\n"));
+        assert_eq!(
+            open(&answer("superchat")).subprotocol.as_deref(),
+            Some("superchat")
+        );
+        for value in ["Chat", "other"] {
+            assert_eq!(bad(&answer(value)), HandshakeError::SubprotocolNotOffered);
+        }
+        for value in ["", "chat, superchat", "chat,", "\u{e9}", "\"chat\""] {
+            assert_eq!(
+                bad(&answer(value)),
+                HandshakeError::Invalid(Field::Protocol),
+                "{value}"
+            );
+        }
+        let twice = with(PROTOCOL, &format!("{PROTOCOL}{PROTOCOL}"));
+        assert_eq!(bad(&twice), HandshakeError::Repeated(Field::Protocol));
+        let nothing_offered = Expectation {
+            subprotocols: String::new(),
+            ..expectation()
+        };
+        let judged = judged_by(&nothing_offered, ANSWER.as_bytes(), false);
+        assert!(matches!(
+            judged,
+            Answered::Bad(HandshakeError::SubprotocolNotOffered)
+        ));
+        let without = with(PROTOCOL, "");
+        let judged = judged_by(&expectation(), without.as_bytes(), true);
+        assert!(matches!(
+            judged,
+            Answered::Bad(HandshakeError::SubprotocolRequired)
+        ));
+        // Nothing was offered, so nothing is required.
+        let judged = judged_by(&nothing_offered, without.as_bytes(), true);
+        assert!(matches!(judged, Answered::Open(_)));
+    }
+
+    /// HR-11.
+    #[test]
+    fn only_http_1_1() {
+        assert_eq!(
+            bad(&with("HTTP/1.1", "HTTP/1.0")),
+            HandshakeError::HttpVersion
+        );
+        assert_eq!(
+            bad(&with("HTTP/1.1", "HTTP/2")),
+            HandshakeError::HttpVersion
+        );
+        assert_eq!(bad(&with("HTTP/1.1", "ICY")), HandshakeError::Malformed);
+        assert_eq!(bad(&with("101", "1O1")), HandshakeError::Malformed);
+        assert_eq!(bad(&with("101", "99")), HandshakeError::Malformed);
+        assert_eq!(bad(&with("101", "099")), HandshakeError::Malformed);
+        assert_eq!(bad(&with("chat", "ch\0at")), HandshakeError::LineEnd);
+        assert_eq!(bad(&with("chat", "ch\rat")), HandshakeError::LineEnd);
+        assert_eq!(bad(&with("chat\r\n", "chat\n")), HandshakeError::LineEnd);
+        assert_eq!(
+            bad(&with("Upgrade:", "Upgrade :")),
+            HandshakeError::Malformed
+        );
+    }
+
+    /// HR-13.
+    #[test]
+    fn interim_answers() {
+        for head in [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+            "HTTP/1.1 199\r\n\r\n",
+        ] {
+            let judged = judged_by(&expectation(), head.as_bytes(), false);
+            assert!(matches!(judged, Answered::Informational), "{head}");
+        }
+        assert_eq!(bad("HTTP/1.0 100 x\r\n\r\n"), HandshakeError::HttpVersion);
+    }
+
+    /// HR-1: any final status is an answer of HTTP, of any version of it that we read.
+    #[test]
+    fn refusals() {
+        for (line, status) in [
+            ("HTTP/1.1 401 x", 401),
+            ("HTTP/1.0 503 x", 503),
+            ("HTTP/1.1 200", 200),
+            ("HTTP/1.1 999 ?", 999),
+        ] {
+            let head = format!("{line}\r\nA: b\r\n\r\n");
+            match judged_by(&expectation(), head.as_bytes(), false) {
+                Answered::Refused(reader) => assert_eq!(reader.into_refusal().status, status),
+                _ => panic!("{line}"),
+            }
+        }
+        let bad_length = "HTTP/1.1 404 x\r\nContent-Length: x\r\n\r\n";
+        assert_eq!(
+            bad(bad_length),
+            HandshakeError::Invalid(Field::ContentLength)
+        );
+    }
+
+    /// HR-15, D-10: the fields of the answer, a folded one too.
+    #[test]
+    fn the_head_of_the_answer() {
+        let more = "Set-Cookie: a=1\r\nSet-Cookie: b=2;\r\n\tc\r\n";
+        let mut head = Vec::from(with(PROTOCOL, more));
+        let judged = expectation().judge(&mut head, false, &Limits::client());
+        assert!(matches!(judged, Answered::Open(_)));
+        let view = ResponseHead::new(&head);
+        assert_eq!(view.status(), 101);
+        let cookies: Vec<&[u8]> = view.headers().all("set-cookie").collect();
+        assert_eq!(cookies, [&b"a=1"[..], b"b=2;  \tc"]);
+        assert_eq!(view.header("UPGRADE"), Some(&b"websocket"[..]));
+        assert_eq!(
+            format!("{view:?}"),
+            format!("ResponseHead({} bytes)", head.len())
+        );
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            /// SEC-7: damage is judged without panic, and never opens with another accept value.
+            #[test]
+            fn any_damage(at in 0usize..ANSWER.len(), bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..4) {
+                let mut head = ANSWER.as_bytes().to_vec();
+                let end = (at + cut).min(head.len());
+                head.splice(at..end, bytes);
+                let limits = Limits::client();
+                let Scan::Head(len) = Scanner::response().scan(&head, &limits) else { return Ok(()) };
+                if let Answered::Open(_) = expectation().judge(&mut head[..len], false, &limits) {
+                    let text = String::from_utf8_lossy(&head[..len]).into_owned();
+                    prop_assert!(text.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") && text.starts_with("HTTP/1.1 101"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! The client's request (RFC 6455 §4.1).
+
+use crate::error::{Field, Misuse};
+use crate::extension::Extensions;
+use crate::handshake::accept_key::{accept_value, key_text};
+use crate::handshake::answer::Expectation;
+use crate::handshake::field::{self, Extra, elements};
+use crate::handshake::uri::Uri;
+use crate::token::is_token;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What a client asks for: a URI, subprotocols, extensions, an origin, and fields of its own
+/// (RFC 6455 §4.1).
+///
+/// ```
+/// use sansocket::{ClientRequest, Misuse, Uri};
+/// let uri = Uri::parse("wss://example.com/chat").unwrap();
+/// let request = ClientRequest::new(uri)
+///     .subprotocol("v2.chat")?
+///     .subprotocol("chat")?
+///     .header("Authorization", b"Bearer x")?;
+/// assert_eq!(request.header("Host", b"other").unwrap_err(), Misuse::ReservedHeader);
+/// # Ok::<(), Misuse>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientRequest {
+    uri: Uri,
+    origin: String,
+    subprotocols: String,
+    extensions: String,
+    fields: Extra,
+}
+
+impl ClientRequest {
+    /// Asks for a resource, and nothing else.
+    #[must_use]
+    pub fn new(uri: Uri) -> Self {
+        Self {
+            uri,
+            origin: String::new(),
+            subprotocols: String::new(),
+            extensions: String::new(),
+            fields: Extra::default(),
+        }
+    }
+
+    /// Adds a field, in the order and the spelling given: cookies, Authorization (RFC 6455 §4.1 (12)).
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
+    /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself. `Origin` has a method of its own.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+        self.fields.add(name, value, |_| true)?;
+        Ok(self)
+    }
+
+    /// Offers a subprotocol, less wanted than those before it (RFC 6455 §4.1 (10)).
+    ///
+    /// # Errors
+    /// [`Misuse::BadSubprotocol`] if it is no token, or offered already (compared with regard to case).
+    pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, Misuse> {
+        if !is_token(subprotocol.as_bytes()) || self.subprotocols().any(|own| own == subprotocol) {
+            return Err(Misuse::BadSubprotocol);
+        }
+        append(&mut self.subprotocols, subprotocol);
+        Ok(self)
+    }
+
+    /// Offers one or several extensions, less wanted than those before them, as
+    /// `name; parameter=value` (RFC 6455 §4.1 (11), §9.1).
+    ///
+    /// # Errors
+    /// [`Misuse::BadExtension`] if the offer is outside the grammar.
+    pub fn extension(mut self, offer: &str) -> Result<Self, Misuse> {
+        if Extensions::parse([offer.as_bytes()]).is_err() {
+            return Err(Misuse::BadExtension);
+        }
+        append(&mut self.extensions, field_text(offer));
+        Ok(self)
+    }
+
+    /// Sets `Origin`, which browsers have to send and others may (RFC 6455 §4.1 (8)).
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`] if it is empty or not visible ASCII.
+    pub fn origin(mut self, origin: &str) -> Result<Self, Misuse> {
+        if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Misuse::BadHeader);
+        }
+        self.origin = origin.into();
+        Ok(self)
+    }
+
+    /// The same request to another place. After a redirect to another origin take credentials out
+    /// first, with [`without_header`](Self::without_header).
+    #[must_use]
+    pub fn with_uri(mut self, uri: Uri) -> Self {
+        self.uri = uri;
+        self
+    }
+
+    /// The request without the added fields of this name.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        let others = |(own, _): &(String, Vec<u8>)| !own.eq_ignore_ascii_case(name);
+        self.fields.0.retain(others);
+        self
+    }
+
+    /// Where the request goes.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The fields added with [`header`](Self::header), in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter()
+    }
+
+    /// The subprotocols offered, most wanted first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        let tokens = elements(self.subprotocols.as_bytes());
+        tokens.filter_map(|token| core::str::from_utf8(token).ok())
+    }
+
+    /// Appends the request (RFC 6455 §4.1), with `more_extensions` offered behind the caller's, and
+    /// gives what the answer will be held against.
+    pub(crate) fn write(
+        &self,
+        nonce: &[u8; 16],
+        more_extensions: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Expectation {
+        let expectation = self.expectation(Some(nonce), more_extensions);
+        out.extend_from_slice(b"GET ");
+        out.extend_from_slice(self.uri.resource_name().as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        // RFC 9110 §7.2: Host first.
+        let host = self.uri.authority();
+        field::write(out, Field::Host.name(), &[host.as_bytes()]);
+        field::write(out, Field::Upgrade.name(), &[b"websocket"]);
+        field::write(out, Field::Connection.name(), &[b"Upgrade"]);
+        field::write(out, Field::Key.name(), &[&key_text(nonce)]);
+        for (field, value) in self.negotiated_fields(&expectation) {
+            field::write(out, field.name(), &[value.as_bytes()]);
+        }
+        self.fields.write(out);
+        out.extend_from_slice(b"\r\n");
+        expectation
+    }
+
+    /// What the answer is held against; without a nonce there is no key (RFC 8441 §5).
+    pub(crate) fn expectation(
+        &self,
+        nonce: Option<&[u8; 16]>,
+        more_extensions: Option<&str>,
+    ) -> Expectation {
+        let mut extensions = self.extensions.clone();
+        if let Some(more) = more_extensions {
+            append(&mut extensions, more);
+        }
+        Expectation {
+            accept: nonce.map(|nonce| accept_value(&key_text(nonce))),
+            subprotocols: self.subprotocols.clone(),
+            extensions,
+        }
+    }
+
+    /// The fields that mean the same in every version of HTTP (RFC 8441 §5), in the order of the
+    /// sample of RFC 6455 §1.3.
+    pub(crate) fn negotiated_fields<'r>(
+        &'r self,
+        expectation: &'r Expectation,
+    ) -> impl Iterator<Item = (Field, &'r str)> {
+        [
+            (Field::Origin, &*self.origin),
+            (Field::Protocol, &*self.subprotocols),
+            (Field::Version, "13"),
+            (Field::Extensions, &*expectation.extensions),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+    }
+}
+
+/// One more element of a list.
+fn append(list: &mut String, element: &str) {
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    list.push_str(element);
+}
+
+/// Without blanks and empty elements around it: none are ever written (RFC 9110 §5.6.1).
+fn field_text(list: &str) -> &str {
+    list.trim_matches([' ', '\t', ','])
+}
+
+/// Names of fields, and lengths: fields carry credentials.
+impl fmt::Debug for ClientRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRequest")
+            .field("secure", &self.uri.secure())
+            .field("resource_name", &self.uri.resource_name().len())
+            .field("subprotocols", &self.subprotocols().count())
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec;
+
+    fn request(uri: &str) -> ClientRequest {
+        ClientRequest::new(Uri::parse(uri).unwrap())
+    }
+
+    fn written(request: &ClientRequest) -> String {
+        let mut out = vec![];
+        request.write(b"the sample nonce", None, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// HC-1 to HC-5, HC-7 to HC-9: the sample of RFC 6455 §1.3, byte for byte.
+    #[test]
+    fn the_sample() {
+        let request = request("ws://server.example.com/chat")
+            .origin("http://example.com")
+            .unwrap()
+            .subprotocol("chat")
+            .unwrap()
+            .subprotocol("superchat")
+            .unwrap();
+        assert_eq!(written(&request), crate::handshake::head::tests::SAMPLE);
+    }
+
+    /// HC-1 to HC-3, U-4, U-8.
+    #[test]
+    fn target_and_host() {
+        for (uri, start) in [
+            ("ws://h:80/", "GET / HTTP/1.1\r\nHost: h\r\n"),
+            ("ws://h:8080?x=1", "GET /?x=1 HTTP/1.1\r\nHost: h:8080\r\n"),
+            ("wss://h:80/a?", "GET /a HTTP/1.1\r\nHost: h:80\r\n"),
+            ("ws://[::1]:81/", "GET / HTTP/1.1\r\nHost: [::1]:81\r\n"),
+        ] {
+            let text = written(&request(uri));
+            assert!(text.starts_with(start), "{text}");
+            assert!(text.ends_with("\r\n\r\n"));
+            for absent in [
+                "Content-Length",
+                "Transfer-Encoding",
+                "Expect",
+                "Origin",
+                "Protocol",
+                "Extensions",
+            ] {
+                assert!(!text.contains(absent), "{absent}");
+            }
+            for once in [
+                "Host",
+                "Upgrade: websocket",
+                "Connection: Upgrade",
+                "Sec-WebSocket-Key",
+                "Sec-WebSocket-Version: 13",
+            ] {
+                assert_eq!(text.matches(&format!("\r\n{once}")).count(), 1, "{once}");
+            }
+        }
+    }
+
+    /// HC-5, HC-6: the key is that of the nonce.
+    #[test]
+    fn the_key() {
+        let mut out = vec![];
+        let nonce = core::array::from_fn(|i| i as u8 + 1);
+        let expectation = request("ws://h/").write(&nonce, None, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\r\nSec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"));
+        let accept = expectation.accept.unwrap();
+        assert_eq!(&accept, b"C/0nmHhBztSRGR1CwL6Tf4ZjwpY=");
+    }
+
+    /// HC-7.
+    #[test]
+    fn origin() {
+        let text = written(&request("ws://h/").origin("null").unwrap());
+        assert_eq!(text.matches("\r\nOrigin: null\r\n").count(), 1);
+        for bad in ["", "a b", "a\r\nb", "\u{e9}"] {
+            assert_eq!(request("ws://h/").origin(bad), Err(Misuse::BadHeader));
+        }
+    }
+
+    /// HC-9, W-3.
+    #[test]
+    fn subprotocols() {
+        let own = request("ws://h/").subprotocol("chat").unwrap();
+        for bad in ["", "a b", "a,b", "a/b", "\u{e9}", "chat", "a\r\nb", " chat"] {
+            let result = own.clone().subprotocol(bad);
+            assert_eq!(result, Err(Misuse::BadSubprotocol), "{bad:?}");
+        }
+        let own = own.subprotocol("Chat").unwrap();
+        assert!(written(&own).contains("\r\nSec-WebSocket-Protocol: chat, Chat\r\n"));
+        assert_eq!(own.subprotocols().collect::<Vec<_>>(), ["chat", "Chat"]);
+    }
+
+    /// HC-10, HT-2: in order, inside the grammar, without empty elements.
+    #[test]
+    fn extensions() {
+        let own = request("ws://h/")
+            .extension("permessage-deflate; server_max_window_bits=10")
+            .unwrap()
+            .extension(", permessage-deflate ,")
+            .unwrap();
+        let mut out = vec![];
+        let expectation = own.write(&[0; 16], Some("foo"), &mut out);
+        let list = "permessage-deflate; server_max_window_bits=10, permessage-deflate, foo";
+        let line = format!("\r\nSec-WebSocket-Extensions: {list}\r\n");
+        assert!(String::from_utf8(out).unwrap().contains(&line));
+        assert_eq!(expectation.extensions, list);
+        for bad in ["", ",", "a b", "a;", "a\r\nb", "\u{e9}"] {
+            let result = request("ws://h/").extension(bad);
+            assert_eq!(result, Err(Misuse::BadExtension), "{bad:?}");
+        }
+    }
+
+    /// HC-11, HC-12, P-6, CVE-2026-1527.
+    #[test]
+    fn fields_of_the_caller() {
+        let own = request("ws://h/")
+            .header("cookie", b"a=b")
+            .unwrap()
+            .header("X-b", b"caf\xe9")
+            .unwrap()
+            .header("COOKIE", b"c=d")
+            .unwrap();
+        let mut out = vec![];
+        own.write(&[0; 16], None, &mut out);
+        assert!(out.ends_with(b"\r\ncookie: a=b\r\nX-b: caf\xe9\r\nCOOKIE: c=d\r\n\r\n"));
+        for name in [
+            "Host",
+            "upgrade",
+            "Connection",
+            "Sec-WebSocket-Key",
+            "SEC-WEBSOCKET-VERSION",
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Expect",
+            "Origin",
+        ] {
+            let result = own.clone().header(name, b"x");
+            assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");
+        }
+        for (name, value) in [
+            ("X", &b"x\r\nY: z"[..]),
+            ("a b", b"x"),
+            ("X", b"\0"),
+            ("X\r\nY", b""),
+        ] {
+            assert_eq!(own.clone().header(name, value), Err(Misuse::BadHeader));
+        }
+        let bare = own.without_header("Cookie");
+        assert_eq!(
+            bare.headers().collect::<Vec<_>>(),
+            [("X-b", &b"caf\xe9"[..])]
+        );
+        let moved = bare.with_uri(Uri::parse("ws://other/").unwrap());
+        assert_eq!(moved.uri().host(), "other");
+    }
+
+    #[test]
+    fn debug_shows_no_values() {
+        let own = request("ws://h/?token=secret")
+            .header("Authorization", b"secret")
+            .unwrap();
+        let text = format!("{own:?}");
+        assert!(
+            text.contains("Authorization") && !text.contains("secret"),
+            "{text}"
+        );
+    }
+}

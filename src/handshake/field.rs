@@ -1,0 +1,222 @@
+//! Header fields: the lists in their values, and the fields that a caller adds (RFC 9110 §5).
+
+use crate::error::{Field, HandshakeError, Misuse};
+use crate::token::is_token;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A value without the blanks around it, which are not part of it (RFC 9110 §5.5).
+pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// The elements of a list whose elements have no quotes, in order; empty ones are skipped
+/// (RFC 9110 §5.6.1.2). Linear in the value, whatever it is.
+pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    let parts = value.split(|&byte| byte == b',').map(trim);
+    parts.filter(|element| !element.is_empty())
+}
+
+/// The list has this token, without regard to ASCII case.
+pub(crate) fn has_element(value: &[u8], token: &[u8]) -> bool {
+    elements(value).any(|element| element.eq_ignore_ascii_case(token))
+}
+
+/// Nothing in it can end the line or hide from another parser: visible bytes, blanks, and opaque
+/// bytes from 80 on (RFC 9110 §5.5).
+pub(crate) fn is_value(value: &[u8]) -> bool {
+    let allowed = |&byte: &u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
+    value.iter().all(allowed)
+}
+
+/// A field that may come once: how often it came.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Seen<'h> {
+    #[default]
+    Never,
+    Once(&'h [u8]),
+    Again,
+}
+
+impl<'h> Seen<'h> {
+    pub(crate) fn note(&mut self, value: &'h [u8]) {
+        *self = match self {
+            Self::Never => Self::Once(value),
+            Self::Once(_) | Self::Again => Self::Again,
+        };
+    }
+
+    /// The value, if there is one and no second one.
+    pub(crate) fn optional(self, field: Field) -> Result<Option<&'h [u8]>, HandshakeError> {
+        match self {
+            Self::Never => Ok(None),
+            Self::Once(value) => Ok(Some(value)),
+            Self::Again => Err(HandshakeError::Repeated(field)),
+        }
+    }
+
+    /// The value, which has to be there, once.
+    pub(crate) fn required(self, field: Field) -> Result<&'h [u8], HandshakeError> {
+        self.optional(field)?.ok_or(HandshakeError::Missing(field))
+    }
+}
+
+/// The fields that a caller adds to a request or an answer, in its order and its spelling.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Extra(pub(crate) Vec<(String, Vec<u8>)>);
+
+impl Extra {
+    /// Takes a field unless it could break or double the handshake (RFC 9110 §5.1, §5.5): the name
+    /// has to be a token, the value must not end its line, and `reserved` says which fields of the
+    /// handshake are not the caller's.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        value: &[u8],
+        reserved: impl FnOnce(Field) -> bool,
+    ) -> Result<(), Misuse> {
+        if !is_token(name.as_bytes()) || !is_value(value) {
+            return Err(Misuse::BadHeader);
+        }
+        if Field::of(name).is_some_and(reserved) {
+            return Err(Misuse::ReservedHeader);
+        }
+        self.0.push((name.into(), value.into()));
+        Ok(())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for (name, value) in self.iter() {
+            write(out, name, &[value]);
+        }
+    }
+}
+
+/// Names, and the lengths of the values.
+impl fmt::Debug for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lengths = self.iter().map(|(name, value)| (name, value.len()));
+        f.debug_map().entries(lengths).finish()
+    }
+}
+
+/// Appends one field line; the value comes in pieces.
+pub(crate) fn write(out: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    for piece in value {
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec;
+
+    fn list(value: &str) -> Vec<&str> {
+        let elements = elements(value.as_bytes());
+        elements.map(|e| core::str::from_utf8(e).unwrap()).collect()
+    }
+
+    /// HT-2.
+    #[test]
+    fn empty_elements_and_blanks_are_skipped() {
+        assert_eq!(list("foo ,bar,"), ["foo", "bar"]);
+        assert_eq!(list("foo , ,bar"), ["foo", "bar"]);
+        assert_eq!(list("\tfoo\t,\t \tbar \t"), ["foo", "bar"]);
+        for nothing in ["", ",", ", ,", " \t "] {
+            assert!(list(nothing).is_empty());
+        }
+    }
+
+    /// HT-3, CVE-2021-32640: one pass, however many commas or blanks.
+    #[test]
+    fn endless_lists_are_linear() {
+        assert!(list(&",".repeat(64 << 10)).is_empty());
+        let spaces = " ".repeat(32 << 10);
+        assert_eq!(list(&format!("{spaces}a{spaces},{spaces}b")), ["a", "b"]);
+        assert_eq!(
+            list(&format!("a{spaces}b")),
+            [format!("a{spaces}b").as_str()]
+        );
+    }
+
+    /// HT-7: ASCII case only; the long s and the Kelvin sign are no letters of ours.
+    #[test]
+    fn elements_are_compared_without_ascii_case() {
+        assert!(has_element(b"h2c, WebSocket", b"websocket"));
+        for not in [
+            "websockets",
+            "web socket",
+            "websocket/13",
+            "web\u{17f}ocket",
+            "websoc\u{212a}et",
+            "",
+        ] {
+            assert!(!has_element(not.as_bytes(), b"websocket"), "{not}");
+        }
+    }
+
+    /// HC-12, HS-25, CVE-2026-1527.
+    #[test]
+    fn nothing_can_inject_a_line() {
+        let mut extra = Extra::default();
+        let never = |_| false;
+        for value in [
+            &b"x\r\nY: z"[..],
+            b"x\n",
+            b"\r",
+            b"a\0b",
+            b"\x7f",
+            b"\x1b[0m",
+        ] {
+            assert_eq!(extra.add("X", value, never), Err(Misuse::BadHeader));
+        }
+        for name in [
+            "", "a b", "a:", "X\r\nY", "\u{e9}", "a\0", ":path", "(a)", "a,b",
+        ] {
+            assert_eq!(extra.add(name, b"x", never), Err(Misuse::BadHeader));
+        }
+        assert_eq!(
+            extra.add("host", b"x", |field| field == Field::Host),
+            Err(Misuse::ReservedHeader)
+        );
+        assert!(extra.0.is_empty());
+        // HT-6: bytes from 80 on are opaque.
+        extra.add("x-Name", b"caf\xe9\t!", never).unwrap();
+        extra.add("Empty", b"", never).unwrap();
+        let mut out = vec![];
+        extra.write(&mut out);
+        assert_eq!(out, b"x-Name: caf\xe9\t!\r\nEmpty: \r\n");
+        assert_eq!(format!("{extra:?}"), r#"{"x-Name": 6, "Empty": 0}"#);
+    }
+
+    #[test]
+    fn a_field_is_counted() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.optional(Field::Key), Ok(None));
+        assert_eq!(
+            seen.required(Field::Key),
+            Err(HandshakeError::Missing(Field::Key))
+        );
+        seen.note(b"a");
+        assert_eq!(seen.required(Field::Key), Ok(&b"a"[..]));
+        seen.note(b"a");
+        assert_eq!(
+            seen.optional(Field::Key),
+            Err(HandshakeError::Repeated(Field::Key))
+        );
+    }
+}

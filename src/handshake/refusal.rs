@@ -1,0 +1,507 @@
+//! A server's no: status, fields, and a body that is waited for but bounded (RFC 6455 §4.1 (1)).
+
+use crate::config::Limits;
+use crate::error::{Field, HandshakeError};
+use crate::handshake::field::{elements, has_element, trim};
+use crate::handshake::rules::values;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The server answered with another status than the one that opens (RFC 6455 §4.1): an error, a redirect,
+/// or a demand to authenticate. The connection is not established; the caller may try again.
+///
+/// ```no_run
+/// # fn again(refusal: &sansocket::handshake::Refusal) {
+/// match refusal.status {
+///     301 | 302 | 303 | 307 | 308 => { let _ = refusal.header("Location"); }
+///     401 => { let _ = refusal.header("WWW-Authenticate"); }
+///     _ => {}
+/// }
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The status, 200 or above.
+    pub status: u16,
+    /// The fields, in order, with their names as they were sent.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// The body, up to [`Limits::body`].
+    pub body: Vec<u8>,
+    /// The body was cut: at the limit, by the end of the stream, or by a deadline.
+    pub truncated: bool,
+}
+
+impl Refusal {
+    pub(crate) fn new<'h>(status: u16, fields: impl Iterator<Item = (&'h str, &'h [u8])>) -> Self {
+        Self {
+            status,
+            fields: fields
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            body: Vec::new(),
+            truncated: false,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
+        self.fields.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The value of the first field of this name, which is compared without regard to ASCII case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut fields = self.iter();
+        fields
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The versions of the protocol that the server takes, if it says so (RFC 6455 §4.4). This client
+    /// speaks 13 only: there is no use in trying again if it is not among them.
+    pub fn versions(&self) -> impl Iterator<Item = u8> {
+        let lists = values(self.iter(), Field::Version).flat_map(elements);
+        lists.filter_map(|version| core::str::from_utf8(version).ok()?.parse().ok())
+    }
+}
+
+/// The status, and lengths.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("fields", &self.fields.len())
+            .field("body", &self.body.len())
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
+/// Takes the body of a refusal as it comes: by its length, in chunks, or up to the end of the stream
+/// (RFC 9112 §6.3), and never more than the limit.
+#[derive(Clone)]
+pub(crate) struct RefusalReader {
+    refusal: Refusal,
+    framing: Framing,
+    max_body: usize,
+    /// What the framing of chunks may cost: sizes, extensions and trailers carry nothing.
+    overhead: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    Length(u64),
+    UntilEnd,
+    Chunked(Chunk),
+    Done,
+}
+
+/// Where in the chunked coding the next byte stands (RFC 9112 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chunk {
+    /// In the digits of a size: its value so far, and whether there was a digit.
+    Size { size: u64, digits: bool },
+    /// Behind the size: extensions are skipped.
+    Extension { size: u64 },
+    /// The LF behind a size.
+    SizeEnd { size: u64 },
+    /// Data; at 0 its CR.
+    Data(u64),
+    /// The LF behind data.
+    DataEnd,
+    /// In a line of the trailer section; whether it has a byte.
+    Trailer { empty: bool },
+    /// The LF behind such a line; behind an empty one the body ends.
+    TrailerEnd { empty: bool },
+}
+
+impl RefusalReader {
+    /// Begins behind the head of a final answer that is not 101.
+    pub(crate) fn new<'h>(
+        status: u16,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+        limits: &Limits,
+    ) -> Result<Self, HandshakeError> {
+        Ok(Self {
+            framing: framing(status, fields.clone())?,
+            refusal: Refusal::new(status, fields),
+            max_body: limits.body as usize,
+            overhead: limits.head.max(limits.body),
+        })
+    }
+
+    /// The body is complete, or as complete as it will be.
+    pub(crate) fn is_done(&self) -> bool {
+        self.framing == Framing::Done
+    }
+
+    /// Takes what belongs to the body and says how much that was; what is left after the end is
+    /// nobody's.
+    pub(crate) fn feed(&mut self, input: &[u8]) -> usize {
+        let mut rest = input;
+        while !rest.is_empty() {
+            match self.framing {
+                Framing::Done => break,
+                Framing::UntilEnd => {
+                    self.take(&mut rest, u64::MAX);
+                }
+                Framing::Length(left) => {
+                    let left = left - self.take(&mut rest, left);
+                    self.go_on(match left {
+                        0 => Framing::Done,
+                        left => Framing::Length(left),
+                    });
+                }
+                Framing::Chunked(Chunk::Data(left @ 1..)) => {
+                    let left = left - self.take(&mut rest, left);
+                    self.go_on(Framing::Chunked(Chunk::Data(left)));
+                }
+                Framing::Chunked(chunk) => {
+                    let byte = rest[0];
+                    rest = &rest[1..];
+                    match (chunk.step(byte), self.overhead.checked_sub(1)) {
+                        (Some(next), Some(left)) => {
+                            self.overhead = left;
+                            self.framing = next;
+                        }
+                        // Broken, or framing without end: what came so far is the body.
+                        _ => self.cut(),
+                    }
+                }
+            }
+        }
+        input.len() - rest.len()
+    }
+
+    /// The stream ended, or the caller stops waiting.
+    pub(crate) fn end(&mut self) {
+        match self.framing {
+            Framing::Done | Framing::UntilEnd => self.framing = Framing::Done,
+            Framing::Length(_) | Framing::Chunked(_) => self.cut(),
+        }
+    }
+
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        self.refusal.body.capacity()
+    }
+
+    pub(crate) fn into_refusal(self) -> Refusal {
+        self.refusal
+    }
+
+    fn cut(&mut self) {
+        self.refusal.truncated = true;
+        self.framing = Framing::Done;
+    }
+
+    /// The next state, unless the limit ended the body.
+    fn go_on(&mut self, framing: Framing) {
+        if !self.is_done() {
+            self.framing = framing;
+        }
+    }
+
+    /// Moves up to `max` bytes into the body; how many. Past the limit the body is cut.
+    fn take(&mut self, rest: &mut &[u8], max: u64) -> u64 {
+        let available = usize::try_from(max).map_or(rest.len(), |max| rest.len().min(max));
+        let room = self.max_body - self.refusal.body.len();
+        let (taken, behind) = rest.split_at(available.min(room));
+        self.refusal.body.extend_from_slice(taken);
+        *rest = behind;
+        if available > room {
+            self.cut();
+        }
+        taken.len() as u64
+    }
+}
+
+impl Chunk {
+    /// `None`: not the chunked coding.
+    fn step(self, byte: u8) -> Option<Framing> {
+        Some(Framing::Chunked(match (self, byte) {
+            (Self::Size { size, .. }, _) if byte.is_ascii_hexdigit() => {
+                let digit = char::from(byte).to_digit(16)?;
+                let size = size.checked_mul(16)?.checked_add(u64::from(digit))?;
+                Self::Size { size, digits: true }
+            }
+            (Self::Size { digits: false, .. }, _) => return None,
+            (Self::Size { size, .. } | Self::Extension { size }, b'\r') => Self::SizeEnd { size },
+            (Self::Size { size, .. }, b';' | b' ' | b'\t') => Self::Extension { size },
+            (Self::Extension { .. }, b'\n') => return None,
+            (Self::Extension { .. }, _) => self,
+            (Self::SizeEnd { size: 0 }, b'\n') => Self::Trailer { empty: true },
+            (Self::SizeEnd { size }, b'\n') => Self::Data(size),
+            (Self::Data(_), b'\r') => Self::DataEnd,
+            (Self::DataEnd, b'\n') => Self::Size {
+                size: 0,
+                digits: false,
+            },
+            (Self::Trailer { empty }, b'\r') => Self::TrailerEnd { empty },
+            (Self::Trailer { .. }, b'\n') => return None,
+            (Self::Trailer { .. }, _) => Self::Trailer { empty: false },
+            (Self::TrailerEnd { empty: true }, b'\n') => return Some(Framing::Done),
+            (Self::TrailerEnd { empty: false }, b'\n') => Self::Trailer { empty: true },
+            _ => return None,
+        }))
+    }
+}
+
+/// How long the body is (RFC 9112 §6.3).
+fn framing<'h>(
+    status: u16,
+    fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+) -> Result<Framing, HandshakeError> {
+    // (1) no content, whatever the fields say.
+    if matches!(status, 204 | 304) {
+        return Ok(Framing::Done);
+    }
+    // (3), (4) the transfer coding overrides the length; chunked is the last one, or the end of the
+    // stream is the end of the body.
+    let codings = values(fields.clone(), Field::TransferEncoding);
+    if let Some(last) = codings.last() {
+        return Ok(match elements(last).last() {
+            Some(coding) if has_element(coding, b"chunked") => Framing::Chunked(Chunk::Size {
+                size: 0,
+                digits: false,
+            }),
+            _ => Framing::UntilEnd,
+        });
+    }
+    // (5) a broken length is an error; the same one several times is one.
+    let mut length = None;
+    for value in values(fields, Field::ContentLength) {
+        for number in value.split(|&byte| byte == b',') {
+            let number = decimal(trim(number));
+            if number.is_none() || length.is_some() && length != number {
+                return Err(HandshakeError::Invalid(Field::ContentLength));
+            }
+            length = number;
+        }
+    }
+    Ok(match length {
+        Some(0) => Framing::Done,
+        Some(length) => Framing::Length(length),
+        // (8)
+        None => Framing::UntilEnd,
+    })
+}
+
+/// Digits only.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, &digit| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec;
+
+    fn reader_with(max_body: u32, status: u16, fields: &[(&str, &str)]) -> RefusalReader {
+        let mut limits = Limits::client();
+        limits.body = max_body;
+        limits.head = 100;
+        let fields = fields.iter().map(|&(name, value)| (name, value.as_bytes()));
+        RefusalReader::new(status, fields, &limits).unwrap()
+    }
+
+    fn reader(fields: &[(&str, &str)]) -> RefusalReader {
+        reader_with(10, 404, fields)
+    }
+
+    /// Body, cut or not, bytes taken, and whether it was over before the stream ended: the same for
+    /// every cut of the input.
+    fn read(reader: &RefusalReader, input: &[u8]) -> (Vec<u8>, bool, usize, bool) {
+        let run = |cut: &mut dyn FnMut(usize) -> usize| {
+            let mut reader = reader.clone();
+            let mut at = 0;
+            while at < input.len() && !reader.is_done() {
+                let end = cut(at).min(input.len());
+                at += reader.feed(&input[at..end]);
+            }
+            let done = reader.is_done();
+            reader.end();
+            assert!(reader.is_done());
+            let refusal = reader.into_refusal();
+            (refusal.body, refusal.truncated, at, done)
+        };
+        let whole = run(&mut |_| input.len());
+        assert_eq!(run(&mut |at| at + 1), whole);
+        for first in 1..input.len() {
+            assert_eq!(
+                run(&mut |at| if at < first { first } else { input.len() }),
+                whole
+            );
+        }
+        whole
+    }
+
+    const CHUNKED: &[(&str, &str)] = &[("Transfer-Encoding", "chunked")];
+
+    /// HR-1: Content-Length.
+    #[test]
+    fn by_length() {
+        let three = reader(&[("content-length", "3")]);
+        assert_eq!(read(&three, b"abcX"), (b"abc".to_vec(), false, 3, true));
+        assert_eq!(read(&three, b"ab"), (b"ab".to_vec(), true, 2, false));
+        let none = reader(&[("Content-Length", "0")]);
+        assert!(none.is_done());
+        let same = reader(&[("Content-Length", "3, 3"), ("Content-Length", "3")]);
+        assert_eq!(read(&same, b"abc"), (b"abc".to_vec(), false, 3, true));
+        // A length beyond the limit is read to the limit, and nothing is reserved for it.
+        let huge = reader(&[("Content-Length", "18446744073709551615")]);
+        assert_eq!(huge.refusal.body.capacity(), 0);
+        assert_eq!(read(&huge, &[b'a'; 12]), (vec![b'a'; 10], true, 10, true));
+        let exact = reader(&[("Content-Length", "10")]);
+        assert_eq!(read(&exact, &[b'a'; 10]), (vec![b'a'; 10], false, 10, true));
+    }
+
+    #[test]
+    fn broken_lengths() {
+        for value in [
+            "",
+            "x",
+            "-1",
+            "+1",
+            "1 2",
+            "1,2",
+            "3,",
+            "18446744073709551616",
+        ] {
+            let fields = [("Content-Length", value.as_bytes())];
+            let result = RefusalReader::new(404, fields.into_iter(), &Limits::client());
+            let expected = HandshakeError::Invalid(Field::ContentLength);
+            assert_eq!(result.err(), Some(expected), "{value}");
+        }
+    }
+
+    /// HR-1: up to the end of the stream, and the limit.
+    #[test]
+    fn until_the_end() {
+        let plain = reader(&[]);
+        assert_eq!(read(&plain, b"abc"), (b"abc".to_vec(), false, 3, false));
+        assert_eq!(
+            read(&plain, &[b'a'; 10]),
+            (vec![b'a'; 10], false, 10, false)
+        );
+        assert_eq!(read(&plain, &[b'a'; 11]), (vec![b'a'; 10], true, 10, true));
+        // RFC 9112 §6.3 (4): chunked is not the last coding.
+        let coded = reader(&[
+            ("Transfer-Encoding", "chunked, gzip"),
+            ("Content-Length", "1"),
+        ]);
+        assert_eq!(read(&coded, b"abc"), (b"abc".to_vec(), false, 3, false));
+    }
+
+    /// HR-1: chunks; RFC 9112 §7.1.
+    #[test]
+    fn in_chunks() {
+        for (input, body) in [
+            ("3\r\nabc\r\n0\r\n\r\n", "abc"),
+            ("3\r\nabc\r\n2;a=b;c\r\nde\r\n000\r\n\r\n", "abcde"),
+            ("A\r\n0123456789\r\n0\r\nX: y\r\nZ: \r\n\r\n", "0123456789"),
+            ("0\r\n\r\n", ""),
+            ("1 \r\na\r\n0 ; x\r\n\r\n", "a"),
+        ] {
+            let whole = (body.into(), false, input.len(), true);
+            let input = format!("{input}left");
+            assert_eq!(read(&reader(CHUNKED), input.as_bytes()), whole, "{input}");
+        }
+        // The coding overrides the length (RFC 9112 §6.3 (3)).
+        let both = reader(&[
+            ("Content-Length", "1"),
+            ("transfer-encoding", "gzip, Chunked"),
+        ]);
+        assert_eq!(read(&both, b"2\r\nab\r\n0\r\n\r\n").0, b"ab");
+        for (broken, body) in [
+            ("x", ""),
+            ("\r\n", ""),
+            ("g\r\n", ""),
+            ("1\nab", ""),
+            ("1;\nab", ""),
+            ("1\r\nab\r\n", "a"),
+            ("1\r\na\n", "a"),
+            ("1\r\na\rX", "a"),
+            ("-1\r\na", ""),
+            ("10000000000000000\r\n", ""),
+            ("0\r\nX: y\nZ", ""),
+            ("0\r\n\rX", ""),
+        ] {
+            let (got, truncated, _, done) = read(&reader(CHUNKED), broken.as_bytes());
+            assert_eq!(
+                (&*got, truncated, done),
+                (body.as_bytes(), true, true),
+                "{broken:?}"
+            );
+        }
+        let half = read(&reader(CHUNKED), b"3\r\nab");
+        assert_eq!((half.0, half.1), (b"ab".to_vec(), true));
+        let over = read(&reader(CHUNKED), b"6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n");
+        assert_eq!((&*over.0, over.1), (&b"abcdefabcd"[..], true));
+        let huge = read(&reader(CHUNKED), b"ffffffffffffffff\r\nab");
+        assert_eq!((&*huge.0, huge.1), (&b"ab"[..], true));
+    }
+
+    /// Chunk extensions and trailers without end do not hold the handshake up for ever.
+    #[test]
+    fn endless_framing_is_cut() {
+        for start in ["1;", "0\r\n", "0\r\nA: "] {
+            let endless = format!("{start}{}", "a".repeat(200));
+            let (_, truncated, taken, done) = read(&reader(CHUNKED), endless.as_bytes());
+            assert!(truncated && done && taken <= 102, "{taken}");
+        }
+    }
+
+    /// RFC 9112 §6.3 (1).
+    #[test]
+    fn statuses_without_content() {
+        for status in [204, 304] {
+            assert!(reader_with(10, status, &[("Content-Length", "5")]).is_done());
+        }
+    }
+
+    /// V-5.
+    #[test]
+    fn versions() {
+        let fields = [
+            ("sec-websocket-version", "13"),
+            ("Sec-WebSocket-Version", "8, ,7, x, 300"),
+        ];
+        let refusal = reader(&fields).into_refusal();
+        assert_eq!(refusal.versions().collect::<Vec<_>>(), [13, 8, 7]);
+        assert_eq!(refusal.header("SEC-WEBSOCKET-VERSION"), Some(&b"13"[..]));
+        assert_eq!(refusal.header("Location"), None);
+        assert_eq!(reader(&[]).into_refusal().versions().count(), 0);
+    }
+
+    #[test]
+    fn debug_shows_lengths_only() {
+        let mut reader = reader(&[("Set-Cookie", "secret")]);
+        reader.feed(b"secret");
+        let expected = "Refusal { status: 404, fields: 1, body: 6, truncated: false }";
+        assert_eq!(format!("{:?}", reader.into_refusal()), expected);
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            /// Any bytes as chunks: no panic, the body within the limit, the same for every cut.
+            #[test]
+            fn any_chunks(input in prop::collection::vec(prop::sample::select(&b"0123aF;\r\n\r\n: x"[..]), 0..40)) {
+                let (body, ..) = read(&reader(CHUNKED), &input);
+                prop_assert!(body.len() <= 10);
+            }
+        }
+    }
+}

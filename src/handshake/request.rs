@@ -1,0 +1,275 @@
+//! The request as the server's application sees it (RFC 6455 §4.2.1).
+
+use crate::error::Field;
+use crate::extension::{Extension, Extensions};
+use crate::handshake::field::elements;
+use crate::handshake::head::{Headers, first_line};
+use crate::handshake::server::Span;
+use crate::payload::Payload;
+use alloc::borrow::Cow;
+use alloc::format;
+use core::fmt;
+
+/// A request head that was checked: a view that walks it, with nothing copied and no index.
+///
+/// It borrows from the input it arrived in; [`into_owned`](Self::into_owned) makes it free for a
+/// decision that is made elsewhere.
+///
+/// ```no_run
+/// # fn decide(request: sansocket::Request<'_>) -> bool {
+/// request.path() == "/chat"
+///     && request.subprotocols().any(|name| name == "v2.chat")
+///     && request.header("Authorization") == Some(b"Bearer x")
+/// # }
+/// ```
+pub struct Request<'a> {
+    head: Payload<'a>,
+    target: Span,
+}
+
+impl<'a> Request<'a> {
+    /// The head has passed [`judge`](super::server::judge), which found the target.
+    pub(crate) fn new(head: Payload<'a>, target: Span) -> Self {
+        Self { head, target }
+    }
+
+    /// The method: GET where this asks for WebSocket.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        let (_, line) = first_line(&self.head);
+        let method = line.split(|&byte| byte == b' ').next();
+        text(method.unwrap_or_default())
+    }
+
+    /// The request target as it was sent: a path and a query, or an absolute URI (RFC 9112 §3.2).
+    #[must_use]
+    pub fn target(&self) -> &str {
+        let (from, to) = self.target;
+        text(
+            self.head
+                .get(from as usize..to as usize)
+                .unwrap_or_default(),
+        )
+    }
+
+    /// The authority of an absolute target, and the path and query behind it.
+    fn split_target(&self) -> (Option<&str>, &str) {
+        match self.target().split_once("://") {
+            Some((scheme, rest)) if !scheme.starts_with('/') => {
+                let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                (Some(authority), rest)
+            }
+            _ => (None, self.target()),
+        }
+    }
+
+    /// The path of the resource name, without the query. As sent: percent-encoded, dots and all.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let (_, rest) = self.split_target();
+        match rest.split_once('?').map_or(rest, |(path, _)| path) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// What stands behind the first `?` of the target.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The resource name (RFC 6455 §3): path and query. Borrowed, unless an absolute target has a
+    /// query and no path.
+    #[must_use]
+    pub fn resource_name(&self) -> Cow<'_, str> {
+        match self.split_target() {
+            (_, "") => "/".into(),
+            (_, query) if query.starts_with('?') => format!("/{query}").into(),
+            (_, rest) => rest.into(),
+        }
+    }
+
+    /// Host and port that the request is for: of an absolute target (RFC 9112 §3.2.2), else the value of
+    /// `Host`. Empty if there is none, which only HTTP/1.0 allows.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        let host = || text(self.header(Field::Host.name()).unwrap_or_default());
+        self.split_target().0.unwrap_or_else(host)
+    }
+
+    /// The value of the first field of this name, which is compared without regard to ASCII case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers().all(name).next()
+    }
+
+    /// All fields, in order, with their names as they were sent.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'_> {
+        Headers::of(&self.head)
+    }
+
+    /// The subprotocols that the client offers, most wanted first (RFC 6455 §1.9).
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        let values = self.headers().all(Field::Protocol.name());
+        values.flat_map(elements).map(text)
+    }
+
+    /// The extensions that the client offers, most wanted first (RFC 6455 §9.1).
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        let values = self.headers().all(Field::Extensions.name());
+        Extensions::parse(values).ok().into_iter().flatten()
+    }
+
+    /// The value of `Origin`, as sent. `None`: this is no browser (RFC 6455 §4.2.1). It can be
+    /// forged by any client that is none either (§10.2).
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.header(Field::Origin.name()).map(text)
+    }
+
+    /// The same request, free of the input it borrowed from.
+    #[must_use]
+    pub fn into_owned(self) -> Request<'static> {
+        Request {
+            head: self.head.into_owned(),
+            target: self.target,
+        }
+    }
+}
+
+/// Empty for what is not UTF-8, which the rules let through only in fields they do not read.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Lengths only: targets and fields carry credentials.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("head", &self.head.len())
+            .field("target", &self.target().len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::config::OriginPolicy;
+    use crate::handshake::head::tests::SAMPLE;
+    use crate::handshake::rules::Rules;
+    use crate::handshake::server::{Judged, judge};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    fn request(head: &mut [u8]) -> Request<'_> {
+        let rules = Rules {
+            origin: &OriginPolicy::Any,
+            keep_extensions: false,
+        };
+        match judge(head, &rules) {
+            Judged::Upgrade { target, .. } | Judged::Plain { target, .. } => {
+                Request::new(Payload::from(head), target)
+            }
+            Judged::Refused(error) => panic!("{error}"),
+        }
+    }
+
+    /// HS-9, HS-10, HS-12.
+    #[test]
+    fn the_sample() {
+        let mut head = Vec::from(SAMPLE);
+        let request = request(&mut head);
+        assert_eq!(request.method(), "GET");
+        assert_eq!(request.target(), "/chat");
+        assert_eq!(request.path(), "/chat");
+        assert_eq!(request.query(), None);
+        assert_eq!(request.resource_name(), "/chat");
+        assert_eq!(request.authority(), "server.example.com");
+        assert_eq!(request.origin(), Some("http://example.com"));
+        let subprotocols: Vec<&str> = request.subprotocols().collect();
+        assert_eq!(subprotocols, ["chat", "superchat"]);
+        assert_eq!(request.extensions().count(), 0);
+        assert_eq!(request.headers().count(), 7);
+        assert_eq!(request.header("HOST"), Some(&b"server.example.com"[..]));
+        assert_eq!(request.header("Cookie"), None);
+        let owned = request.into_owned();
+        drop(head);
+        assert_eq!(owned.path(), "/chat");
+        assert_eq!(
+            format!("{owned:?}"),
+            format!("Request {{ head: {}, target: 5 }}", SAMPLE.len())
+        );
+    }
+
+    /// HS-3: the absolute form.
+    #[test]
+    fn targets() {
+        for (target, path, query, name, authority) in [
+            (
+                "/a/b?c?d",
+                "/a/b",
+                Some("c?d"),
+                "/a/b?c?d",
+                "server.example.com",
+            ),
+            ("/?", "/", Some(""), "/?", "server.example.com"),
+            (
+                "/a?x=http://h/",
+                "/a",
+                Some("x=http://h/"),
+                "/a?x=http://h/",
+                "server.example.com",
+            ),
+            (
+                "/http://h/",
+                "/http://h/",
+                None,
+                "/http://h/",
+                "server.example.com",
+            ),
+            ("http://h/chat", "/chat", None, "/chat", "h"),
+            ("https://h:1", "/", None, "/", "h:1"),
+            ("http://[::1]?x=1", "/", Some("x=1"), "/?x=1", "[::1]"),
+        ] {
+            let mut head = Vec::from(SAMPLE.replace("/chat", target));
+            let request = request(&mut head);
+            assert_eq!(request.target(), target);
+            assert_eq!((request.path(), request.query()), (path, query));
+            assert_eq!(&*request.resource_name(), name);
+            assert_eq!(request.authority(), authority);
+        }
+    }
+
+    /// HS-10, HS-11, X-4: lists over several fields.
+    #[test]
+    fn lists() {
+        let more = "\r\nsec-websocket-protocol: , x,\r\nSec-WebSocket-Extensions: a; b=1\r\nSec-WebSocket-Extensions: c\r\n\r\n";
+        let mut head = Vec::from(String::from(SAMPLE.trim_end()) + more);
+        let request = request(&mut head);
+        let subprotocols: Vec<&str> = request.subprotocols().collect();
+        assert_eq!(subprotocols, ["chat", "superchat", "x"]);
+        let extensions: Vec<&str> = request.extensions().map(|e| e.name()).collect();
+        assert_eq!(extensions, ["a", "c"]);
+    }
+
+    #[test]
+    fn a_plain_request() {
+        let mut head = *b"\r\nHEAD /health HTTP/1.0\r\nX: caf\xe9\r\nOrigin: \xff\r\n\r\n";
+        let request = request(&mut head);
+        assert_eq!((request.method(), request.path()), ("HEAD", "/health"));
+        assert_eq!(request.authority(), "");
+        // HT-6: opaque bytes are reported as they are.
+        assert_eq!(request.header("x"), Some(&b"caf\xe9"[..]));
+        assert_eq!(request.origin(), Some(""));
+    }
+
+    #[test]
+    #[cfg(not(feature = "bytes"))]
+    fn a_request_fits_into_an_event() {
+        assert!(size_of::<Request<'_>>() <= 32);
+    }
+}

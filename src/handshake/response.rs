@@ -1,0 +1,323 @@
+//! Answers of a server that do not open a connection, and the head of the one that does
+//! (RFC 6455 §4.2.2).
+
+use crate::error::{Field, HandshakeError, Misuse};
+use crate::handshake::field::{self, Extra};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// An answer with any status from 200 to 599, for [`Connection::reject`](crate::Connection::reject)
+/// (RFC 6455 §4.2.2): authentication, a redirect, a page.
+///
+/// It goes out as it is, with `Content-Length` and `Connection: close` put to it.
+///
+/// ```
+/// use sansocket::{Misuse, Response};
+/// let response = Response::new(401)
+///     .header("WWW-Authenticate", b"Basic realm=\"chat\"")?
+///     .body("who are you?");
+/// assert_eq!(response.status(), 401);
+/// assert_eq!(response.header("Content-Length", b"7"), Err(Misuse::ReservedHeader));
+/// # Ok::<(), Misuse>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    status: u16,
+    fields: Extra,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer with this status, no fields and no body. A status below 200 or above 599 is
+    /// refused when the answer is given.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            fields: Extra::default(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds a field, in the order and the spelling given.
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
+    /// [`Misuse::ReservedHeader`] for fields that frame the answer or belong to an accepted handshake.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+        // RFC 9110 §7.8: Upgrade and the versions may stand in any answer, and have to in a 426.
+        let reserved = |field| !matches!(field, Field::Upgrade | Field::Version);
+        self.fields.add(name, value, reserved)?;
+        Ok(self)
+    }
+
+    /// Sets the body. It is left out where HTTP has none: with 204 and 304, and in the answer to HEAD.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Appends the answer to a request, whose method was HEAD or not. The connection ends behind it.
+    ///
+    /// # Errors
+    /// [`Misuse::BadStatus`]; nothing is written then.
+    pub(crate) fn write(&self, to_head: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        if !matches!(self.status, 200..=599) {
+            return Err(Misuse::BadStatus);
+        }
+        status_line(self.status, out);
+        self.fields.write(out);
+        // RFC 9110 §8.6: no Content-Length with 204; with 304 it would be that of another answer.
+        let has_body = !matches!(self.status, 204 | 304);
+        if has_body {
+            field::write(
+                out,
+                "Content-Length",
+                &[format!("{}", self.body.len()).as_bytes()],
+            );
+        }
+        // RFC 9110 §7.8: an Upgrade field is named in Connection.
+        let upgrade = self
+            .fields
+            .iter()
+            .any(|(name, _)| Field::of(name) == Some(Field::Upgrade));
+        let connection: &[u8] = if upgrade { b"Upgrade, close" } else { b"close" };
+        field::write(out, "Connection", &[connection]);
+        out.extend_from_slice(b"\r\n");
+        if has_body && !to_head {
+            out.extend_from_slice(&self.body);
+        }
+        Ok(())
+    }
+
+    /// Status, fields and body for a stack that frames them itself.
+    #[allow(clippy::type_complexity)] // used once, and the parts have no better name
+    pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Vec<u8>) {
+        (self.status, self.fields.0, self.body)
+    }
+
+    /// The ready-made answer to a bad handshake (D-5). Each says which version is spoken here.
+    pub(crate) fn refusal(error: HandshakeError) -> Self {
+        let mut own = Self::new(error.status()).body(format!("{error}\n"));
+        let mut add = |name: &str, value: &[u8]| own.fields.0.push((name.into(), value.into()));
+        match own.status {
+            // RFC 9110 §15.5.22.
+            426 => add("Upgrade", b"websocket"),
+            // RFC 9110 §15.5.6.
+            405 => add("Allow", b"GET"),
+            _ => {}
+        }
+        // RFC 6455 §4.4.
+        add(Field::Version.name(), b"13");
+        add("Content-Type", b"text/plain; charset=utf-8");
+        own
+    }
+}
+
+/// Names of the fields, lengths of the rest.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("fields", &self.fields)
+            .field("body", &self.body.len())
+            .finish()
+    }
+}
+
+/// Queues the answer to a bad handshake; the connection ends behind it (RFC 6455 §4.2.2).
+pub(crate) fn refusal(error: HandshakeError, out: &mut Vec<u8>) {
+    let written = Response::refusal(error).write(false, out);
+    debug_assert!(written.is_ok());
+}
+
+/// RFC 9112 §4. The reason phrase may be empty; its blank may not be left out.
+pub(crate) fn status_line(status: u16, out: &mut Vec<u8>) {
+    let line = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+    out.extend_from_slice(line.as_bytes());
+}
+
+/// The usual phrases (RFC 9110 §15) of what answers an opening handshake.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn written(response: &Response, to_head: bool) -> String {
+        let mut out = vec![];
+        response.write(to_head, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn refused(error: HandshakeError) -> String {
+        let mut out = vec![];
+        refusal(error, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// HS-13, HS-14, HS-19: exactly that answer, framed, and the end of the connection.
+    #[test]
+    fn an_answer_of_the_application() {
+        let response = Response::new(302)
+            .header("location", b"/b")
+            .unwrap()
+            .header("Set-Cookie", b"a=1")
+            .unwrap()
+            .header("Set-Cookie", b"b=2")
+            .unwrap()
+            .body("no");
+        assert_eq!(
+            written(&response, false),
+            "HTTP/1.1 302 Found\r\nlocation: /b\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\
+             Content-Length: 2\r\nConnection: close\r\n\r\nno"
+        );
+        assert!(
+            written(&response, true).ends_with("Content-Length: 2\r\nConnection: close\r\n\r\n")
+        );
+        assert_eq!(
+            written(&Response::new(499), false),
+            "HTTP/1.1 499 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    /// HS-19; RFC 9110 §8.6, §15.4.5.
+    #[test]
+    fn statuses_without_a_body() {
+        for status in [204, 304] {
+            let text = written(&Response::new(status).body("x"), false);
+            assert!(text.ends_with("\r\nConnection: close\r\n\r\n"), "{text}");
+            assert!(!text.contains("Content-Length"));
+        }
+    }
+
+    #[test]
+    fn a_status_that_refuses_nothing() {
+        for status in [0, 99, 100, 101, 199, 600, 1000, u16::MAX] {
+            let mut out = vec![];
+            let result = Response::new(status).write(false, &mut out);
+            assert_eq!((result, out.len()), (Err(Misuse::BadStatus), 0));
+        }
+    }
+
+    /// HS-25.
+    #[test]
+    fn fields_that_are_not_the_callers() {
+        for name in [
+            "content-length",
+            "Transfer-Encoding",
+            "CONNECTION",
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Extensions",
+        ] {
+            let result = Response::new(400).header(name, b"1");
+            assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");
+        }
+        let result = Response::new(400).header("Location", b"/\r\nX: y");
+        assert_eq!(result, Err(Misuse::BadHeader));
+    }
+
+    /// V-1, V-2, V-4, D-5.
+    #[test]
+    fn the_ready_made_answer_to_a_wrong_version() {
+        for error in [
+            HandshakeError::Version,
+            HandshakeError::Missing(Field::Version),
+        ] {
+            let body = error.to_string() + "\n";
+            assert_eq!(
+                refused(error),
+                format!(
+                    "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                     Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+                     Connection: Upgrade, close\r\n\r\n{body}",
+                    body.len()
+                )
+            );
+        }
+    }
+
+    /// D-5: every refusal names the version, has a length, and ends the connection.
+    #[test]
+    fn every_ready_made_answer() {
+        for (error, line) in [
+            (HandshakeError::Malformed, "400 Bad Request"),
+            (HandshakeError::Origin, "403 Forbidden"),
+            (HandshakeError::Method, "405 Method Not Allowed"),
+            (HandshakeError::TargetTooLong, "414 URI Too Long"),
+            (
+                HandshakeError::HeadTooLong,
+                "431 Request Header Fields Too Large",
+            ),
+            (
+                HandshakeError::HttpVersion,
+                "505 HTTP Version Not Supported",
+            ),
+        ] {
+            let text = refused(error);
+            assert!(text.starts_with(&format!("HTTP/1.1 {line}\r\n")), "{text}");
+            assert!(text.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+            assert!(text.contains("\r\nConnection: close\r\n\r\n"));
+            assert_eq!(
+                text.contains("\r\nAllow: GET\r\n"),
+                error == HandshakeError::Method
+            );
+            assert!(!text.contains("Upgrade"));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_values() {
+        let response = Response::new(401)
+            .header("X-Key", b"secret")
+            .unwrap()
+            .body("secret");
+        let text = format!("{response:?}");
+        assert!(text.contains("X-Key") && !text.contains("secret"), "{text}");
+    }
+}

@@ -1,0 +1,675 @@
+//! The server's half of the opening handshake (RFC 6455 §4.2).
+
+use crate::error::{Field, HandshakeError, Misuse};
+use crate::handshake::field::{self, Extra, elements};
+use crate::handshake::head::{first_line, pairs, parse_request, slots};
+use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Where the request target stands in the head, in bytes.
+pub(crate) type Span = (u32, u32);
+
+/// What a whole head is.
+pub(crate) enum Judged {
+    /// A valid opening handshake.
+    Upgrade { target: Span, offer: Offer },
+    /// No upgrade to WebSocket; `answer` is for the server that serves no HTTP (D-6).
+    Plain {
+        target: Span,
+        answer: HandshakeError,
+    },
+    /// Not for anybody: the ready-made answer goes out.
+    Refused(HandshakeError),
+}
+
+/// Judges a whole head, as the scanner cut it off.
+pub(crate) fn judge(head: &[u8], rules: &Rules<'_>) -> Judged {
+    let mut slots = slots();
+    let judged = parse_request(head, &mut slots).and_then(|(line, fields)| {
+        let (start, _) = first_line(head);
+        let start = start + line.method.len() + 1;
+        let offset = |at: usize| u32::try_from(at).map_err(|_| HandshakeError::HeadTooLong);
+        let target = (offset(start)?, offset(start + line.target.len())?);
+        Ok((target, judge_fields(line, pairs(fields), rules)?))
+    });
+    match judged {
+        Ok((target, Asked::Upgrade(offer))) => Judged::Upgrade { target, offer },
+        Ok((target, Asked::Plain(answer))) => Judged::Plain { target, answer },
+        Err(error) => Judged::Refused(error),
+    }
+}
+
+impl Offer {
+    /// Appends the answer that opens the connection (RFC 6455 §4.2.2), with `extensions` as the
+    /// value that says which of the offered ones are accepted.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] if the subprotocol is none of the client's; nothing is written then.
+    pub(crate) fn answer(
+        &self,
+        accept: &Accept,
+        extensions: Option<&str>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        self.check(accept)?;
+        out.reserve(256);
+        if self.expect_continue {
+            // RFC 9110 §10.1.1: 100 goes before 101 (D-9).
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        out.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+        );
+        let mut write = |name: Field, value: Option<&[u8]>| {
+            if let Some(value) = value {
+                field::write(out, name.name(), &[value]);
+            }
+        };
+        write(Field::Accept, self.accept.as_ref().map(|value| &value[..]));
+        write(
+            Field::Protocol,
+            accept.subprotocol.as_deref().map(str::as_bytes),
+        );
+        write(Field::Extensions, extensions.map(str::as_bytes));
+        accept.fields.write(out);
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// RFC 6455 §4.2.2: the subprotocol is one that the client offered, byte for byte.
+    pub(crate) fn check(&self, accept: &Accept) -> Result<(), Misuse> {
+        let offered = |chosen: &String| self.subprotocols().any(|offered| offered == chosen);
+        match &accept.subprotocol {
+            Some(chosen) if !offered(chosen) => Err(Misuse::NotOffered),
+            _ => Ok(()),
+        }
+    }
+
+    /// The offered subprotocols, most wanted first.
+    pub(crate) fn subprotocols(&self) -> impl Iterator<Item = &str> + Clone {
+        let tokens = elements(self.subprotocols.as_bytes());
+        tokens.filter_map(|token| core::str::from_utf8(token).ok())
+    }
+}
+
+/// How a server accepts a request: with a subprotocol or none, and fields of its own
+/// (RFC 6455 §4.2.2).
+///
+/// ```
+/// use sansocket::{Accept, Misuse};
+/// let accept = Accept::new()
+///     .subprotocol("chat")
+///     .header("Set-Cookie", b"session=1")?;
+/// assert_eq!(accept.chosen(), Some("chat"));
+/// # Ok::<(), Misuse>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accept {
+    subprotocol: Option<String>,
+    fields: Extra,
+}
+
+impl Accept {
+    /// Accepts, without a subprotocol.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses one of the subprotocols that the client offered (RFC 6455 §1.9). Any other is
+    /// refused with [`Misuse::NotOffered`] when the answer is given.
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
+        self.subprotocol = Some(subprotocol.into());
+        self
+    }
+
+    /// Adds a field to the answer, in the order and the spelling given.
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
+    /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+        self.fields.add(name, value, |_| true)?;
+        Ok(self)
+    }
+
+    /// The subprotocol chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    pub(crate) fn into_parts(self) -> (Option<String>, Vec<(String, Vec<u8>)>) {
+        (self.subprotocol, self.fields.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::config::{Limits, OriginPolicy};
+    use crate::handshake::head::tests::SAMPLE;
+    use crate::handshake::head::{Scan, Scanner};
+    use alloc::vec;
+    use alloc::{format, string::ToString};
+
+    /// Scanned and judged, as a server does; the target as text.
+    fn judged(head: &str, origin: &OriginPolicy) -> Result<(String, Asked), HandshakeError> {
+        match Scanner::request().scan(head.as_bytes(), &Limits::server()) {
+            Scan::Head(len) => assert_eq!(len, head.len()),
+            Scan::Bad(error) => return Err(error),
+            Scan::More => panic!("no end: {head:?}"),
+        }
+        let rules = Rules {
+            origin,
+            keep_extensions: true,
+        };
+        let text = |(from, to): Span| head[from as usize..to as usize].to_string();
+        match judge(head.as_bytes(), &rules) {
+            Judged::Upgrade { target, offer } => Ok((text(target), Asked::Upgrade(offer))),
+            Judged::Plain { target, answer } => Ok((text(target), Asked::Plain(answer))),
+            Judged::Refused(error) => Err(error),
+        }
+    }
+
+    fn offer(head: &str) -> Offer {
+        match judged(head, &OriginPolicy::Any) {
+            Ok((_, Asked::Upgrade(offer))) => offer,
+            Ok((_, Asked::Plain(error))) | Err(error) => panic!("{error} in {head:?}"),
+        }
+    }
+
+    fn error(head: &str) -> HandshakeError {
+        match judged(head, &OriginPolicy::Any) {
+            Ok((_, Asked::Upgrade(_))) => panic!("accepted: {head:?}"),
+            Ok((_, Asked::Plain(answer))) => panic!("plain: {answer} in {head:?}"),
+            Err(error) => error,
+        }
+    }
+
+    fn plain(head: &str) -> HandshakeError {
+        match judged(head, &OriginPolicy::Any) {
+            Ok((_, Asked::Plain(answer))) => answer,
+            _ => panic!("not plain: {head:?}"),
+        }
+    }
+
+    /// The sample with one line taken out or changed.
+    fn with(line: &str, new: &str) -> String {
+        assert!(SAMPLE.contains(line));
+        SAMPLE.replace(line, new)
+    }
+
+    const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const PROTOCOL: &str = "Sec-WebSocket-Protocol: chat, superchat\r\n";
+    const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+    const HOST: &str = "Host: server.example.com\r\n";
+    const UPGRADE: &str = "Upgrade: websocket\r\n";
+    const CONNECTION: &str = "Connection: Upgrade\r\n";
+
+    fn with_field(field: &str) -> String {
+        with(VERSION, &format!("{VERSION}{field}\r\n"))
+    }
+
+    /// HS-17, HS-18, HS-20: the sample of RFC 6455 §1.3, byte for byte.
+    #[test]
+    fn the_sample() {
+        let mut out = vec![];
+        let accept = Accept::new().subprotocol("chat");
+        offer(SAMPLE).answer(&accept, None, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "HTTP/1.1 101 Switching Protocols\r\n\
+             Upgrade: websocket\r\n\
+             Connection: Upgrade\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+             Sec-WebSocket-Protocol: chat\r\n\r\n"
+        );
+        let (target, _) = judged(SAMPLE, &OriginPolicy::Any).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(target, "/chat");
+        let late = format!("\r\n{SAMPLE}");
+        let (target, _) = judged(&late, &OriginPolicy::Any).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(target, "/chat");
+    }
+
+    /// HS-1, D-5, D-6.
+    #[test]
+    fn the_method_is_get() {
+        assert_eq!(error(&with("GET", "POST")), HandshakeError::Method);
+        assert_eq!(error(&with("GET", "get")), HandshakeError::Method);
+        assert_eq!(error(&with("GET", "HEAD")), HandshakeError::Method);
+        assert_eq!(
+            plain("POST / HTTP/1.1\r\nHost: h\r\n\r\n"),
+            HandshakeError::Method
+        );
+    }
+
+    /// HS-2: never an upgrade in HTTP/1.0; such a request needs no Host.
+    #[test]
+    fn http_1_0() {
+        assert_eq!(plain(&with("HTTP/1.1", "HTTP/1.0")), HandshakeError::Http10);
+        assert_eq!(
+            plain("GET /health HTTP/1.0\r\n\r\n"),
+            HandshakeError::Http10
+        );
+        assert_eq!(
+            error(&with("HTTP/1.1", "HTTP/2.0")),
+            HandshakeError::HttpVersion
+        );
+    }
+
+    /// HS-3.
+    #[test]
+    fn targets() {
+        let get = |target: &str| with("/chat", target);
+        for target in [
+            "/",
+            "/chat?a=b",
+            "//a",
+            "/a|b",
+            "http://h/chat",
+            "HTTPS://h:1",
+            "http://h?x",
+        ] {
+            let head = get(target);
+            let (found, asked) =
+                judged(&head, &OriginPolicy::Any).unwrap_or_else(|e| panic!("{e}"));
+            assert!(matches!(asked, Asked::Upgrade(_)));
+            assert_eq!(found, target);
+        }
+        for target in [
+            "*",
+            "chat",
+            "h:80",
+            "/a#b",
+            "http://h/#",
+            "http:///x",
+            "http://u@h/",
+            "ws://h/",
+            "ftp://h/",
+            "/\u{e9}",
+            "http://h/\u{e9}",
+        ] {
+            assert_eq!(error(&get(target)), HandshakeError::Target, "{target}");
+        }
+        // RFC 9112 §3.2.2: the target's host counts, for the origin too.
+        let head = get("http://example.com/chat");
+        assert!(matches!(
+            judged(&head, &OriginPolicy::SameHost),
+            Ok((_, Asked::Upgrade(_)))
+        ));
+        let refused = judged(SAMPLE, &OriginPolicy::SameHost);
+        assert!(matches!(refused, Err(HandshakeError::Origin)));
+    }
+
+    /// HS-4, CVE-2026-61666.
+    #[test]
+    fn host() {
+        assert_eq!(error(&with(HOST, "")), HandshakeError::Missing(Field::Host));
+        let twice = format!("{HOST}{HOST}");
+        assert_eq!(
+            error(&with(HOST, &twice)),
+            HandshakeError::Repeated(Field::Host)
+        );
+        for value in [
+            "", "a b", "h:x", "[::1", "]", "u@h", "\u{e9}", "a,b/", "h:65536", "[x]", "a/b",
+        ] {
+            let head = with(HOST, &format!("Host: {value}\r\n"));
+            assert_eq!(
+                error(&head),
+                HandshakeError::Invalid(Field::Host),
+                "{value}"
+            );
+        }
+        for value in ["h", "h:", "h:1", "[::1]:8080", "127.0.0.1"] {
+            offer(&with(HOST, &format!("Host: {value}\r\n")));
+        }
+        // Also where nothing is upgraded.
+        assert_eq!(
+            error("GET / HTTP/1.1\r\n\r\n"),
+            HandshakeError::Missing(Field::Host)
+        );
+    }
+
+    /// HS-5, HT-5, HT-7, D-3, D-6.
+    #[test]
+    fn upgrade() {
+        for field in [
+            "Upgrade: WebSocket\r\n",
+            "Upgrade: h2c, websocket\r\n",
+            "Upgrade: h2c\r\nUpgrade: websocket\r\n",
+            "upgrade:\twebsocket \r\n",
+        ] {
+            offer(&with(UPGRADE, field));
+        }
+        for field in [
+            "",
+            "Upgrade: websockets\r\n",
+            "Upgrade: h2c\r\n",
+            "Upgrade: web\u{17f}ocket\r\n",
+            "Upgrade: websoc\u{212a}et\r\n",
+            "Upgrade: websocket/13\r\n",
+        ] {
+            assert_eq!(plain(&with(UPGRADE, field)), HandshakeError::NotAnUpgrade);
+        }
+    }
+
+    /// HS-6.
+    #[test]
+    fn connection() {
+        for field in [
+            "Connection: keep-alive, Upgrade\r\n",
+            "Connection: UPGRADE\r\n",
+            "Connection: keep-alive\r\nConnection: upgrade\r\n",
+        ] {
+            offer(&with(CONNECTION, field));
+        }
+        let missing = HandshakeError::Missing(Field::Connection);
+        assert_eq!(error(&with(CONNECTION, "")), missing);
+        for value in ["Upgraded", "keep-alive", "up grade", ""] {
+            let head = with(CONNECTION, &format!("Connection: {value}\r\n"));
+            assert_eq!(error(&head), HandshakeError::Invalid(Field::Connection));
+        }
+    }
+
+    /// HS-7, HS-8, D-7.
+    #[test]
+    fn key() {
+        let accepted = |key: &str| {
+            let head = with(KEY, &format!("Sec-WebSocket-Key: {key}\r\n"));
+            String::from_utf8(offer(&head).accept.unwrap().to_vec()).unwrap()
+        };
+        assert_eq!(
+            accepted("AQIDBAUGBwgJCgsMDQ4PEA=="),
+            "C/0nmHhBztSRGR1CwL6Tf4ZjwpY="
+        );
+        assert_eq!(
+            accepted("AQIDBAUGBwgJCgsMDQ4PEC=="),
+            "OfS0wDaT5NoxF2gqm7Zj2YtetzM="
+        );
+        assert_eq!(
+            accepted("  AAAAAAAAAAAAAAAAAAAAAA==\t"),
+            "ICX+Yqv66kxgM0FcWaLWlFLwTAI="
+        );
+        assert_eq!(error(&with(KEY, "")), HandshakeError::Missing(Field::Key));
+        let twice = format!("{KEY}{KEY}");
+        assert_eq!(
+            error(&with(KEY, &twice)),
+            HandshakeError::Repeated(Field::Key)
+        );
+        for key in [
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25j",
+            "dGhlIHNhbXBsZSBub25jZTE=",
+            "dGhlIHNhbXBsZSBub25jZ_==",
+            "dGhlIHNhbXBsZSBub25jZQ==, x",
+        ] {
+            let head = with(KEY, &format!("Sec-WebSocket-Key: {key}\r\n"));
+            assert_eq!(error(&head), HandshakeError::Invalid(Field::Key), "{key}");
+        }
+    }
+
+    /// V-1, V-3, V-4, V-6, HS-8.
+    #[test]
+    fn version() {
+        let version = |value: &str| with(VERSION, &format!("Sec-WebSocket-Version: {value}\r\n"));
+        for other in [
+            "8", "25", "0", "7", "9", "10", "11", "12", "14", "99", "100", "255",
+        ] {
+            assert_eq!(error(&version(other)), HandshakeError::Version, "{other}");
+        }
+        for bad in [
+            "013", "256", "+13", "13.0", "", "13, 8", "00", "1a", "999", "1300", "-1", "1 3",
+        ] {
+            let expected = HandshakeError::Invalid(Field::Version);
+            assert_eq!(error(&version(bad)), expected, "{bad}");
+        }
+        let missing = HandshakeError::Missing(Field::Version);
+        assert_eq!(error(&with(VERSION, "")), missing);
+        let twice = error(&with(VERSION, &format!("{VERSION}{VERSION}")));
+        assert_eq!(twice, HandshakeError::Repeated(Field::Version));
+        // An old draft is told the version before its key is missed.
+        let old = with(KEY, "Sec-WebSocket-Key1: 4 @1  46546xW\r\n").replace(VERSION, "");
+        assert_eq!(error(&old), missing);
+    }
+
+    /// HS-9, HS-14: 403 by the policy, nothing without the field.
+    #[test]
+    fn origin() {
+        let policy = OriginPolicy::List(vec!["https://a.example".into()]);
+        let origin = |line: &str| with("Origin: http://example.com\r\n", line);
+        let verdict = |line: &str| judged(&origin(line), &policy).err();
+        assert_eq!(verdict("Origin: HTTPS://a.EXAMPLE\r\n"), None);
+        assert_eq!(verdict(""), None);
+        for line in [
+            "Origin: null\r\n",
+            "Origin: http://a.example\r\n",
+            "Origin:\r\n",
+        ] {
+            assert_eq!(verdict(line), Some(HandshakeError::Origin), "{line}");
+        }
+        let twice = "Origin: https://a.example\r\nOrigin: https://a.example\r\n";
+        let repeated = HandshakeError::Repeated(Field::Origin);
+        assert_eq!(verdict(twice), Some(repeated));
+        let invalid = HandshakeError::Invalid(Field::Origin);
+        assert_eq!(verdict("Origin: \u{e9}\r\n"), Some(invalid));
+    }
+
+    /// HS-10, HT-6, CVE-2021-32640.
+    #[test]
+    fn subprotocols() {
+        let list = |lines: &str| {
+            let offer = offer(&with(PROTOCOL, lines));
+            let names = offer.subprotocols().map(String::from);
+            names.collect::<Vec<_>>()
+        };
+        let two =
+            "Sec-WebSocket-Protocol: chat, ,superchat,\r\nX: y\r\nsec-websocket-protocol:x\r\n";
+        assert_eq!(list(two), ["chat", "superchat", "x"]);
+        let empty_first = "Sec-WebSocket-Protocol:\r\nSec-WebSocket-Protocol: a\r\n";
+        assert_eq!(list(empty_first), ["a"]);
+        assert!(list("").is_empty());
+        for value in [
+            "",
+            ",",
+            "a b",
+            "a;b",
+            "a/b",
+            "\u{e9}",
+            "chat, \u{fc}",
+            "\"a\"",
+        ] {
+            let head = with(PROTOCOL, &format!("Sec-WebSocket-Protocol: {value}\r\n"));
+            assert_eq!(
+                error(&head),
+                HandshakeError::Invalid(Field::Protocol),
+                "{value}"
+            );
+        }
+        let spaces = " ".repeat(8 << 10);
+        let head = with(PROTOCOL, &format!("Sec-WebSocket-Protocol: a{spaces}b\r\n"));
+        assert_eq!(error(&head), HandshakeError::Invalid(Field::Protocol));
+    }
+
+    /// HS-11, X-2, X-4: checked always, kept when wanted.
+    #[test]
+    fn extensions() {
+        let one = with_field("Sec-WebSocket-Extensions: foo; a=\"1\", bar");
+        assert_eq!(offer(&one).extensions, "foo; a=\"1\", bar");
+        let two =
+            with_field("Sec-WebSocket-Extensions: foo\r\nsec-websocket-extensions: bar; baz=2");
+        assert_eq!(offer(&two).extensions, "foo, bar; baz=2");
+        assert_eq!(offer(SAMPLE).extensions.capacity(), 0);
+        for value in [
+            "",
+            ",",
+            "a;",
+            "a; =1",
+            "a; b=",
+            "a b",
+            ";a",
+            "a; b=\"x",
+            "a; b=\"c,d\"",
+            "\u{e9}",
+        ] {
+            let head = with_field(&format!("Sec-WebSocket-Extensions: {value}"));
+            let expected = HandshakeError::Invalid(Field::Extensions);
+            assert_eq!(error(&head), expected, "{value}");
+            let rules = Rules {
+                origin: &OriginPolicy::Any,
+                keep_extensions: false,
+            };
+            let judged = judge(head.as_bytes(), &rules);
+            assert!(matches!(judged, Judged::Refused(error) if error == expected));
+        }
+        let rules = Rules {
+            origin: &OriginPolicy::Any,
+            keep_extensions: false,
+        };
+        match judge(one.as_bytes(), &rules) {
+            Judged::Upgrade { offer, .. } => assert!(offer.extensions.is_empty()),
+            _ => panic!("refused"),
+        }
+    }
+
+    /// HS-12.
+    #[test]
+    fn order_case_and_unknown_fields() {
+        let mut lines: Vec<&str> = SAMPLE.split_inclusive("\r\n").collect();
+        let last = lines.len() - 1;
+        lines[1..last].reverse();
+        lines.insert(3, "X-Y: z\r\n");
+        offer(&lines.concat());
+        offer(&with("Sec-WebSocket-Key", "SEC-websocket-KEY"));
+        // HT-6: bytes from 80 on in what is not interpreted.
+        offer(&with_field("X-Name: caf\u{e9}"));
+        offer(&with_field("Sec-WebSocket-Accept: x"));
+    }
+
+    /// HS-22, CVE-2026-69243, D-9.
+    #[test]
+    fn content() {
+        for field in [
+            "Content-Length: 3",
+            "Content-Length: x",
+            "Content-Length: 0, 3",
+            "Content-Length: 0\r\nContent-Length: 3",
+            "Content-Length:",
+            "Transfer-Encoding: chunked",
+            "transfer-encoding: identity",
+        ] {
+            assert_eq!(
+                error(&with_field(field)),
+                HandshakeError::Content,
+                "{field}"
+            );
+        }
+        offer(&with_field("Content-Length: 0"));
+        let expecting = offer(&with_field("Expect: 100-Continue"));
+        assert!(!offer(SAMPLE).expect_continue);
+        let mut out = vec![];
+        expecting.answer(&Accept::new(), None, &mut out).unwrap();
+        let start = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
+        assert!(out.starts_with(start));
+    }
+
+    /// HS-15, HS-16, HS-18, HS-19, HS-25.
+    #[test]
+    fn what_is_accepted() {
+        let offer_of = offer(SAMPLE);
+        for wrong in [
+            "other",
+            "",
+            "Chat",
+            "chat, superchat",
+            "chat,",
+            "cha",
+            "x\r\nY: z",
+        ] {
+            let mut out = vec![];
+            let result = offer_of.answer(&Accept::new().subprotocol(wrong), None, &mut out);
+            assert_eq!(
+                (result, out.len()),
+                (Err(Misuse::NotOffered), 0),
+                "{wrong:?}"
+            );
+        }
+        let none = offer(&with(PROTOCOL, ""));
+        let mut out = vec![];
+        let result = none.answer(&Accept::new().subprotocol("chat"), None, &mut out);
+        assert_eq!(result, Err(Misuse::NotOffered));
+
+        let accept = Accept::new()
+            .subprotocol("superchat")
+            .header("set-Cookie", b"a=1")
+            .unwrap();
+        offer_of
+            .answer(&accept, Some("permessage-deflate"), &mut out)
+            .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let tail = "Sec-WebSocket-Protocol: superchat\r\nSec-WebSocket-Extensions: permessage-deflate\r\nset-Cookie: a=1\r\n\r\n";
+        assert!(text.ends_with(tail), "{text}");
+        let mut out = vec![];
+        offer_of.answer(&Accept::new(), None, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with("xOo=\r\n\r\n"), "{text}");
+        for absent in [
+            "Content-Length",
+            "Transfer-Encoding",
+            "Protocol:",
+            "Extensions:",
+        ] {
+            assert!(!text.contains(absent));
+        }
+    }
+
+    /// HS-25: none of the handshake's own fields, and nothing that ends a line.
+    #[test]
+    fn fields_of_the_application() {
+        for name in [
+            "Upgrade",
+            "connection",
+            "Sec-WebSocket-Accept",
+            "sec-websocket-protocol",
+            "Sec-WebSocket-Extensions",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Sec-WebSocket-Version",
+        ] {
+            let result = Accept::new().header(name, b"x");
+            assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");
+        }
+        let result = Accept::new().header("X", b"y\r\nSec-WebSocket-Accept: z");
+        assert_eq!(result, Err(Misuse::BadHeader));
+        let debug = format!("{:?}", Accept::new().header("X", b"secret").unwrap());
+        assert!(!debug.contains("secret"));
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            /// SEC-7, bun#35298: a head with one line damaged is judged without panic, and whatever is
+            /// accepted has all that RFC 6455 §4.2.1 asks for.
+            #[test]
+            fn any_damage(at in 0usize..SAMPLE.len(), bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..4) {
+                let mut head = SAMPLE.as_bytes().to_vec();
+                let end = (at + cut).min(head.len());
+                head.splice(at..end, bytes);
+                let Scan::Head(len) = Scanner::request().scan(&head, &Limits::server()) else { return Ok(()) };
+                let rules = Rules { origin: &OriginPolicy::Any, keep_extensions: true };
+                if let Judged::Upgrade { target, offer } = judge(&head[..len], &rules) {
+                    let text = String::from_utf8_lossy(&head[..len]).to_ascii_lowercase();
+                    prop_assert!(text.starts_with("get /") && text.contains("websocket") && text.contains("13"));
+                    prop_assert_eq!(head[target.0 as usize], b'/');
+                    prop_assert!(offer.accept.is_some());
+                }
+            }
+        }
+    }
+}

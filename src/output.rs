@@ -1,0 +1,556 @@
+//! The queue of bytes for the peer.
+//!
+//! Small frames are encoded into one growing buffer, the tail. A large payload that the caller
+//! handed over becomes a part in front of it and is never copied. The queue knows where its frames
+//! begin, so that it can say how much payload has not left yet, and which places a control frame
+//! may still slip into.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::frame::{FrameHeader, Opcode, write_header};
+use crate::mask::{self, MaskingKey};
+
+/// Payloads that are handed over are queued without a copy from this size on.
+pub(crate) const BY_REFERENCE: usize = 4096;
+
+/// A drained buffer up to this size is kept for the next frame.
+const KEPT: usize = 4096;
+
+/// Pongs that may wait in the queue at once; after that only the latest is kept (RFC 6455 §5.5.3).
+/// Autobahn's case 2.10 wants ten pings answered one by one.
+const PONGS: u8 = 16;
+
+/// Bytes of control frames that may wait for the end of a frame that is sent in pieces.
+const DEFERRED: usize = 4096;
+
+#[derive(Default)]
+pub(crate) struct Output {
+    tail: Vec<u8>,
+    /// Bytes taken from the first part, or from the tail if there is none.
+    at: usize,
+    parts: Option<Box<Parts>>,
+    /// Where the consumer stands: bytes until the payload it counts, or the next header.
+    skip: u32,
+    /// Payload bytes of the frame at the front that count, behind `skip`.
+    counted: u64,
+    /// Payload handed in that has not been taken.
+    buffered: u64,
+    /// Pongs in the queue.
+    pongs: u8,
+    /// The tail was lent by the application: it is kept, whatever its size, until it is reclaimed.
+    lent: bool,
+}
+
+#[derive(Default)]
+struct Parts {
+    queue: VecDeque<Part>,
+    /// Bytes in the queue, what was taken of the first included.
+    len: usize,
+    /// Payload bytes that the frame being sent in pieces still lacks.
+    frame_left: u64,
+    /// Control frames that wait for its end.
+    deferred: Vec<u8>,
+}
+
+impl Parts {
+    /// Nothing in it is needed any more.
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.deferred.is_empty() && self.frame_left == 0
+    }
+}
+
+struct Part {
+    bytes: Bytes,
+    /// It begins a further frame of a split message: a control frame may go before it.
+    gap: bool,
+}
+
+enum Bytes {
+    Owned(Vec<u8>),
+    Shared(Arc<[u8]>),
+    #[cfg(feature = "bytes")]
+    Bytes(bytes::Bytes),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+            #[cfg(feature = "bytes")]
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            Self::Owned(bytes) => bytes.capacity(),
+            _ => 0,
+        }
+    }
+}
+
+/// A payload that was handed over.
+pub(crate) enum Owned {
+    Vec(Vec<u8>),
+    #[cfg(feature = "bytes")]
+    Bytes(bytes::Bytes),
+}
+
+impl Owned {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Vec(bytes) => bytes,
+            #[cfg(feature = "bytes")]
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// The first byte of a frame's header.
+#[inline]
+pub(crate) const fn first_byte(fin: bool, rsv: u8, opcode: Opcode) -> u8 {
+    (fin as u8) << 7 | rsv << 4 | opcode as u8
+}
+
+impl Output {
+    // ── what the driver sees
+
+    /// The first contiguous bytes.
+    #[inline]
+    pub(crate) fn first(&self) -> &[u8] {
+        let front = match &self.parts {
+            Some(parts) => parts
+                .queue
+                .front()
+                .map_or(&self.tail[..], |part| part.bytes.as_slice()),
+            None => &self.tail,
+        };
+        front.get(self.at..).unwrap_or_default()
+    }
+
+    /// Fills `slices` in order; returns how many.
+    pub(crate) fn slices<'s>(&'s self, slices: &mut [&'s [u8]]) -> usize {
+        let parts = self
+            .parts
+            .iter()
+            .flat_map(|parts| parts.queue.iter().map(|part| part.bytes.as_slice()));
+        let mut filled = 0;
+        let mut at = self.at;
+        for bytes in parts.chain([&self.tail[..]]) {
+            let bytes = bytes.get(core::mem::take(&mut at)..).unwrap_or_default();
+            if bytes.is_empty() {
+                continue;
+            }
+            let Some(slice) = slices.get_mut(filled) else {
+                break;
+            };
+            *slice = bytes;
+            filled += 1;
+        }
+        filled
+    }
+
+    /// All queued bytes, those that wait for the end of a frame included.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        let parts = self
+            .parts
+            .as_ref()
+            .map_or(0, |parts| parts.len + parts.deferred.len());
+        parts + self.tail.len() - self.at
+    }
+
+    /// Nothing waits.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Payload as it was handed in that has not been taken.
+    #[inline]
+    pub(crate) const fn buffered(&self) -> u64 {
+        self.buffered
+    }
+
+    /// Forgets the first `n` bytes.
+    pub(crate) fn consume(&mut self, n: usize) {
+        let ready = self.len() - self.deferred_len();
+        if n == 0 || ready == 0 {
+            return;
+        }
+        if n >= ready {
+            if let Some(parts) = &mut self.parts {
+                parts.queue.clear();
+                parts.len = 0;
+            }
+            self.drop_idle_parts();
+            self.empty_tail();
+            self.skip = 0;
+            self.counted = self.frame_left();
+            self.buffered = 0;
+            self.pongs = if self.deferred_len() == 0 {
+                0
+            } else {
+                self.pongs
+            };
+            return;
+        }
+        self.count(n);
+        self.at += n;
+        while let Some(parts) = &mut self.parts {
+            let Some(front) = parts.queue.front() else {
+                break;
+            };
+            let len = front.bytes.as_slice().len();
+            if self.at < len {
+                break;
+            }
+            self.at -= len;
+            parts.len -= len;
+            parts.queue.pop_front();
+        }
+        self.drop_idle_parts();
+    }
+
+    fn drop_idle_parts(&mut self) {
+        if self.parts.as_ref().is_some_and(|parts| parts.is_idle()) {
+            self.parts = None;
+        }
+    }
+
+    /// Walks the frames in the first `n` bytes to see what of them is payload.
+    fn count(&mut self, mut n: usize) {
+        let mut at = self.at;
+        let mut part = 0;
+        while n > 0 {
+            if self.skip == 0 && self.counted == 0 {
+                // A frame begins here; a header is never cut over two parts.
+                let front = loop {
+                    let bytes = match self.parts.as_ref().and_then(|parts| parts.queue.get(part)) {
+                        Some(part) => part.bytes.as_slice(),
+                        None => &self.tail,
+                    };
+                    match bytes.get(at..) {
+                        Some(front) if !front.is_empty() => break front,
+                        _ => {
+                            at -= bytes.len();
+                            part += 1;
+                        }
+                    }
+                };
+                let Ok(Some((header, len))) = FrameHeader::decode(front) else {
+                    // Every frame here was encoded by this queue.
+                    debug_assert!(false, "the queue does not hold frames");
+                    return;
+                };
+                self.skip = len as u32; // at most 14
+                if header.opcode.is_control() {
+                    self.skip += header.payload_len as u32; // at most 125
+                    self.pongs -= u8::from(header.opcode == Opcode::Pong && self.pongs > 0);
+                } else {
+                    self.counted = header.payload_len;
+                }
+            }
+            // `as`: both are at most `n`, which is in memory.
+            let skipped = (n as u64).min(self.skip.into());
+            let counted = (n as u64 - skipped).min(self.counted);
+            self.skip -= skipped as u32;
+            self.counted -= counted;
+            self.buffered -= counted;
+            n -= (skipped + counted) as usize;
+            at += (skipped + counted) as usize;
+        }
+    }
+
+    fn empty_tail(&mut self) {
+        self.at = 0;
+        if self.tail.capacity() > KEPT && !self.lent {
+            self.tail = Vec::new();
+        } else {
+            self.tail.clear();
+        }
+    }
+
+    // ── what the connection queues
+
+    /// A head of the opening handshake: the first thing in the queue, and not payload.
+    pub(crate) fn head(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.tail.len();
+        write(&mut self.tail);
+        // Heads are far below 4 GiB; beyond that only `buffered` would be off.
+        self.skip = self
+            .skip
+            .saturating_add(u32::try_from(self.tail.len() - before).unwrap_or(u32::MAX));
+    }
+
+    /// A frame whose payload is copied, masked on the way if there is a key.
+    #[inline]
+    pub(crate) fn frame(&mut self, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
+        self.make_room(FrameHeader::MAX_LEN + payload.len());
+        encode(&mut self.tail, first, key, payload);
+        self.buffered += payload.len() as u64;
+    }
+
+    /// A frame whose payload was handed over: masked in place, queued without a copy.
+    pub(crate) fn frame_owned(&mut self, first: u8, key: Option<MaskingKey>, payload: Owned) {
+        let len = payload.as_slice().len();
+        if len < BY_REFERENCE {
+            return self.frame(first, key, payload.as_slice());
+        }
+        let bytes = match (payload, key) {
+            (Owned::Vec(mut bytes), key) => {
+                if let Some(key) = key {
+                    mask::apply_mask(&mut bytes, key, 0);
+                }
+                Bytes::Owned(bytes)
+            }
+            #[cfg(feature = "bytes")]
+            (Owned::Bytes(bytes), None) => Bytes::Bytes(bytes),
+            #[cfg(feature = "bytes")]
+            (Owned::Bytes(bytes), Some(key)) => {
+                // Shared bytes may be somebody else's too: the masked form is a copy.
+                return self.frame(first, Some(key), &bytes);
+            }
+        };
+        self.make_room(FrameHeader::MAX_LEN);
+        encode_header(&mut self.tail, first, key, len as u64);
+        self.buffered += len as u64;
+        self.push(Part { bytes, gap: false });
+    }
+
+    /// A frame that was encoded before and is shared with other connections; `payload` of its bytes are payload.
+    pub(crate) fn frame_shared(&mut self, frame: &Arc<[u8]>, payload: usize) {
+        self.buffered += payload as u64;
+        if frame.len() < BY_REFERENCE {
+            self.make_room(frame.len());
+            self.tail.extend_from_slice(frame);
+        } else {
+            self.push(Part {
+                bytes: Bytes::Shared(Arc::clone(frame)),
+                gap: false,
+            });
+        }
+    }
+
+    /// One frame of a split message, by itself so that control frames can go before it.
+    pub(crate) fn fragment(&mut self, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
+        let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
+        encode(&mut bytes, first, key, payload);
+        self.buffered += payload.len() as u64;
+        self.push(Part {
+            bytes: Bytes::Owned(bytes),
+            gap: first & 15 == Opcode::Continuation as u8,
+        });
+    }
+
+    /// A control frame: at the next place where a frame may begin.
+    pub(crate) fn control(&mut self, opcode: Opcode, key: Option<MaskingKey>, payload: &[u8]) {
+        let first = first_byte(true, 0, opcode);
+        self.pongs = self.pongs.saturating_add(u8::from(opcode == Opcode::Pong));
+        if let Some(parts) = &mut self.parts
+            && parts.frame_left > 0
+        {
+            return encode(&mut parts.deferred, first, key, payload);
+        }
+        // RFC 6455 §5.4: between the fragments of a message. A Close frame ends it all, so it goes last.
+        if opcode != Opcode::Close
+            && let Some(parts) = &mut self.parts
+        {
+            let begun = usize::from(self.at > 0);
+            let gap = parts.queue.iter().skip(begun).position(|part| part.gap);
+            if let Some(gap) = gap {
+                let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
+                encode(&mut bytes, first, key, payload);
+                parts.len += bytes.len();
+                parts.queue.insert(
+                    begun + gap,
+                    Part {
+                        bytes: Bytes::Owned(bytes),
+                        gap: false,
+                    },
+                );
+                return;
+            }
+        }
+        self.make_room(FrameHeader::MAX_LEN + payload.len());
+        encode(&mut self.tail, first, key, payload);
+    }
+
+    /// Whether one more pong may be queued.
+    #[inline]
+    pub(crate) const fn takes_pong(&self) -> bool {
+        self.pongs < PONGS
+    }
+
+    /// Whether a ping of the application may be queued.
+    pub(crate) fn takes_ping(&self) -> bool {
+        self.deferred_len() < DEFERRED
+    }
+
+    /// The header of a frame whose payload follows in pieces. Until it is whole, control frames wait.
+    pub(crate) fn begin_frame(&mut self, first: u8, key: Option<MaskingKey>, len: u64) {
+        self.make_room(FrameHeader::MAX_LEN);
+        encode_header(&mut self.tail, first, key, len);
+        if len > 0 {
+            self.parts.get_or_insert_default().frame_left = len;
+        }
+    }
+
+    /// A piece of that payload.
+    pub(crate) fn frame_piece(&mut self, key: Option<MaskingKey>, offset: u64, piece: &[u8]) {
+        self.make_room(piece.len());
+        extend_masked(
+            &mut self.tail,
+            key.map(|key| mask::rotate(key, offset)),
+            piece,
+        );
+        self.buffered += piece.len() as u64;
+        if let Some(parts) = &mut self.parts {
+            parts.frame_left = parts.frame_left.saturating_sub(piece.len() as u64);
+            if parts.frame_left == 0 {
+                self.tail.append(&mut parts.deferred);
+                self.drop_idle_parts();
+            }
+        }
+    }
+
+    /// Payload bytes that the frame being sent in pieces still lacks.
+    #[inline]
+    pub(crate) fn frame_left(&self) -> u64 {
+        self.parts.as_ref().map_or(0, |parts| parts.frame_left)
+    }
+
+    /// Puts a part behind everything; the tail starts afresh.
+    fn push(&mut self, part: Part) {
+        let parts = self.parts.get_or_insert_default();
+        if !self.tail.is_empty() {
+            let tail = core::mem::take(&mut self.tail);
+            self.lent = false;
+            parts.len += tail.len();
+            parts.queue.push_back(Part {
+                bytes: Bytes::Owned(tail),
+                gap: false,
+            });
+        }
+        parts.len += part.bytes.as_slice().len();
+        parts.queue.push_back(part);
+    }
+
+    /// Moves what is left to the front instead of growing, where at least half has been taken.
+    #[inline]
+    fn make_room(&mut self, additional: usize) {
+        if self.tail.capacity() - self.tail.len() < additional {
+            self.grow(additional);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, additional: usize) {
+        if self.at >= self.tail.len() / 2
+            && self
+                .parts
+                .as_ref()
+                .is_none_or(|parts| parts.queue.is_empty())
+        {
+            self.tail.drain(..self.at);
+            self.at = 0;
+        }
+        self.tail.reserve(additional);
+    }
+
+    fn deferred_len(&self) -> usize {
+        self.parts.as_ref().map_or(0, |parts| parts.deferred.len())
+    }
+
+    // ── memory
+
+    /// Drops everything: the transport is gone.
+    pub(crate) fn clear(&mut self) {
+        let (buffered, lent) = (self.buffered, self.lent);
+        let tail = core::mem::take(&mut self.tail);
+        // What was not sent stays counted: WHATWG, bufferedAmount "does not reset to zero once the connection closes".
+        *self = Self {
+            buffered,
+            lent,
+            tail,
+            ..Self::default()
+        };
+        self.empty_tail();
+    }
+
+    /// Takes a buffer in, if it has none.
+    pub(crate) fn lend(&mut self, mut buffer: Vec<u8>) -> Option<Vec<u8>> {
+        if self.tail.capacity() > 0 {
+            return Some(buffer);
+        }
+        buffer.clear();
+        self.tail = buffer;
+        self.lent = true;
+        None
+    }
+
+    /// Whether the next frame would have to allocate its buffer.
+    #[inline]
+    pub(crate) fn lacks_buffer(&self) -> bool {
+        self.tail.capacity() == 0
+    }
+
+    /// Gives the empty buffer away.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if !self.tail.is_empty() || self.tail.capacity() == 0 {
+            return None;
+        }
+        self.lent = false;
+        Some(core::mem::take(&mut self.tail))
+    }
+
+    pub(crate) fn memory_held(&self) -> usize {
+        let parts = self.parts.as_ref().map_or(0, |parts| {
+            size_of::<Parts>()
+                + parts.queue.capacity() * size_of::<Part>()
+                + parts
+                    .queue
+                    .iter()
+                    .map(|part| part.bytes.held())
+                    .sum::<usize>()
+                + parts.deferred.capacity()
+        });
+        self.tail.capacity() + parts
+    }
+}
+
+#[inline]
+fn encode(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
+    encode_header(out, first, key, payload.len() as u64);
+    extend_masked(out, key, payload);
+}
+
+#[inline]
+fn encode_header(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload_len: u64) {
+    let mut header = [0; FrameHeader::MAX_LEN];
+    let mask = if key.is_some() { 0x80 } else { 0 };
+    let len = write_header(&mut header, first, mask, payload_len);
+    out.extend_from_slice(&header[..len]);
+    if let Some(key) = key {
+        out.extend_from_slice(&key);
+    }
+}
+
+/// Copies and masks block by block, so that the second pass finds its bytes in the first cache.
+#[inline]
+pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload: &[u8]) {
+    let Some(key) = key else {
+        return out.extend_from_slice(payload);
+    };
+    out.reserve(payload.len());
+    // A multiple of four, so that each block begins at the key's first byte.
+    for block in payload.chunks(4096) {
+        let start = out.len();
+        out.extend_from_slice(block);
+        mask::apply_mask(&mut out[start..], key, 0);
+    }
+}

@@ -1,0 +1,278 @@
+//! UTF-8 (RFC 3629) validated piece by piece, failing at the first impossible byte (RFC 6455 §8.1).
+//!
+//! Needs neither `alloc` nor `std`.
+
+/// Bytes that no continuation can make valid UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotUtf8;
+
+impl core::fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("not UTF-8 (RFC 3629 §3)")
+    }
+}
+
+impl core::error::Error for NotUtf8 {}
+
+/// Validates UTF-8 that arrives in pieces, cut anywhere. Up to three bytes of an unfinished
+/// character are carried from one piece to the next.
+///
+/// ```
+/// use sansocket::utf8::{NotUtf8, Validator};
+/// let mut validator = Validator::new();
+/// let (carried, text) = validator.push(b"caf\xc3").unwrap();
+/// assert_eq!((carried, text), (None, "caf"));
+/// let (carried, text) = validator.push(b"\xa9!").unwrap();
+/// assert_eq!((carried, text), (Some('é'), "!"));
+/// assert!(validator.is_complete());
+/// assert_eq!(validator.push(b"\xf4\x90"), Err(NotUtf8)); // above U+10FFFF, whatever follows
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Validator {
+    carry: [u8; 3],
+    len: u8,
+}
+
+impl Validator {
+    /// At the start of a text.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            carry: [0; 3],
+            len: 0,
+        }
+    }
+
+    /// Whether the text may end here: no character is unfinished.
+    #[must_use]
+    #[inline]
+    pub const fn is_complete(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes the next piece: the character that it finished, if one was unfinished, and the
+    /// validated text behind it. What is left of the piece starts a character and is carried.
+    ///
+    /// # Errors
+    /// At the first byte that cannot be part of valid UTF-8 (RFC 3629 §3: no overlong forms, no
+    /// surrogates, nothing above U+10FFFF). Nothing may be pushed after that.
+    pub fn push<'p>(&mut self, piece: &'p [u8]) -> Result<(Option<char>, &'p str), NotUtf8> {
+        let (finished, piece) = if self.len == 0 {
+            (None, piece)
+        } else {
+            self.finish(piece)?
+        };
+        if self.len > 0 {
+            return Ok((finished, ""));
+        }
+        let (whole, rest) = piece.split_at(piece.len() - unfinished(piece));
+        let text = validate(whole)?;
+        if !rest.is_empty() {
+            could_begin(rest)?;
+            self.carry(rest);
+        }
+        Ok((finished, text))
+    }
+
+    /// Completes the carried character byte by byte; returns the rest of the piece.
+    #[cold]
+    fn finish<'p>(&mut self, piece: &'p [u8]) -> Result<(Option<char>, &'p [u8]), NotUtf8> {
+        let mut bytes = [0; 4];
+        let start = usize::from(self.len);
+        bytes[..start].copy_from_slice(&self.carry[..start]);
+        for (used, &byte) in piece.iter().enumerate() {
+            let len = start + used + 1;
+            // A sequence of four bytes is a character or an error, so this stays in bounds.
+            bytes[len - 1] = byte;
+            match core::str::from_utf8(&bytes[..len]) {
+                Ok(text) => {
+                    self.len = 0;
+                    return Ok((text.chars().next(), &piece[used + 1..]));
+                }
+                Err(error) if error.error_len().is_some() => return Err(NotUtf8),
+                Err(_) => self.carry(&bytes[..len]),
+            }
+        }
+        Ok((None, &[]))
+    }
+
+    fn carry(&mut self, bytes: &[u8]) {
+        self.len = bytes.len() as u8; // at most 3
+        self.carry[..bytes.len()].copy_from_slice(bytes);
+    }
+}
+
+/// How many bytes at the end look like the beginning of a character that is not there as a whole.
+fn unfinished(piece: &[u8]) -> usize {
+    for back in 1..=piece.len().min(3) {
+        let byte = piece[piece.len() - back];
+        let len = match byte {
+            0x80..=0xbf => continue,
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xff => 4,
+            _ => 1,
+        };
+        return if back < len { back } else { 0 };
+    }
+    0
+}
+
+/// RFC 3629 §4: fails if no continuation can make these 1–3 bytes a character.
+fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
+    match core::str::from_utf8(bytes) {
+        Err(error) if error.valid_up_to() == 0 && error.error_len().is_none() => Ok(()),
+        _ => Err(NotUtf8),
+    }
+}
+
+/// Below this many bytes the standard library is the faster one.
+#[cfg(feature = "simdutf8")]
+const SIMD_FROM: usize = 64;
+
+/// Validates a whole text.
+#[inline]
+pub(crate) fn validate(bytes: &[u8]) -> Result<&str, NotUtf8> {
+    #[cfg(feature = "simdutf8")]
+    if bytes.len() >= SIMD_FROM {
+        return simdutf8::basic::from_utf8(bytes).map_err(|_| NotUtf8);
+    }
+    core::str::from_utf8(bytes).map_err(|_| NotUtf8)
+}
+
+/// Validates a whole text that may be changed in place.
+#[inline]
+pub(crate) fn validate_mut(bytes: &mut [u8]) -> Result<&mut str, NotUtf8> {
+    #[cfg(feature = "simdutf8")]
+    if bytes.len() >= SIMD_FROM {
+        return simdutf8::basic::from_utf8_mut(bytes).map_err(|_| NotUtf8);
+    }
+    core::str::from_utf8_mut(bytes).map_err(|_| NotUtf8)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{NotUtf8, Validator};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// Pushes the bytes in pieces; the text, or how many bytes were taken before the error showed.
+    fn push_all(pieces: &[&[u8]]) -> Result<(String, bool), usize> {
+        let mut validator = Validator::new();
+        let mut text = String::new();
+        let mut taken = 0;
+        for piece in pieces {
+            taken += piece.len();
+            let (finished, valid) = validator.push(piece).map_err(|NotUtf8| taken)?;
+            text.extend(finished);
+            text.push_str(valid);
+        }
+        Ok((text, validator.is_complete()))
+    }
+
+    fn bytewise(bytes: &[u8]) -> Result<(String, bool), usize> {
+        push_all(&bytes.iter().map(core::slice::from_ref).collect::<Vec<_>>())
+    }
+
+    /// T-3: section 4 of the vectors, valid rows.
+    #[test]
+    fn the_bounds_of_each_length_are_valid() {
+        let valid: [&[u8]; 11] = [
+            b"\x00",
+            b"\x7f",
+            b"\xc2\x80",
+            b"\xdf\xbf",
+            b"\xe0\xa0\x80",
+            b"\xed\x9f\xbf",
+            b"\xee\x80\x80",
+            b"\xef\xbf\xbd",
+            b"\xef\xbf\xbf",
+            b"\xf0\x90\x80\x80",
+            b"\xf4\x8f\xbf\xbf",
+        ];
+        for bytes in valid {
+            let expected = Ok((String::from_utf8(bytes.to_vec()).unwrap(), true));
+            assert_eq!(push_all(&[bytes]), expected);
+            assert_eq!(bytewise(bytes), expected);
+        }
+    }
+
+    /// T-2, T-4: section 4 of the vectors, invalid rows, each at the byte that decides it.
+    #[test]
+    fn invalid_sequences_fail_at_the_first_impossible_byte() {
+        let invalid: [(&[u8], usize); 19] = [
+            (b"\x80", 1),
+            (b"\xbf", 1),
+            (b"\xc0\x80", 1),
+            (b"\xc1\xbf", 1),
+            (b"\xe0\x80\x80", 2),
+            (b"\xe0\x9f\xbf", 2),
+            (b"\xed\xa0\x80", 2),
+            (b"\xed\xbf\xbf", 2),
+            (b"\xf0\x80\x80\x80", 2),
+            (b"\xf0\x8f\xbf\xbf", 2),
+            (b"\xf4\x90\x80\x80", 2),
+            (b"\xf5\x80\x80\x80", 1),
+            (b"\xf8\x88\x80\x80\x80", 1),
+            (b"\xfc\x84\x80\x80\x80\x80", 1),
+            (b"\xfe", 1),
+            (b"\xff", 1),
+            (b"\xc3\x28", 2),
+            (b"\xe2\x82\x28", 3),
+            (b"\xf0\x9f\x92\x28", 4),
+        ];
+        for (bytes, at) in invalid {
+            assert_eq!(bytewise(bytes), Err(at), "{bytes:x?}");
+            assert_eq!(push_all(&[bytes]), Err(bytes.len()), "{bytes:x?}");
+            // Also when the deciding byte is the last of its piece.
+            assert_eq!(
+                push_all(&[b"text", &bytes[..at]]),
+                Err(4 + at),
+                "{bytes:x?}"
+            );
+        }
+    }
+
+    #[test]
+    fn cut_off_characters_are_incomplete() {
+        for bytes in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9f\x92"] {
+            assert_eq!(push_all(&[bytes]), Ok((String::new(), false)));
+            assert_eq!(bytewise(bytes), Ok((String::new(), false)));
+        }
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => "\\PC{0,40}".prop_map(String::into_bytes),
+            1 => proptest::collection::vec(any::<u8>(), 0..3),
+            1 => proptest::collection::vec(0x80u8..=0xff, 0..5),
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Any cut gives the text that the standard library sees, and the same first impossible byte.
+        #[test]
+        fn any_cut_agrees_with_the_standard_library(bytes in texts(), cuts in proptest::collection::vec(any::<usize>(), 0..6)) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            let expected = match core::str::from_utf8(&bytes) {
+                Ok(text) => Ok((String::from(text), true)),
+                Err(error) => {
+                    let valid = error.valid_up_to();
+                    if error.error_len().is_some() {
+                        Err(())
+                    } else {
+                        Ok((String::from_utf8(bytes[..valid].to_vec()).unwrap(), false))
+                    }
+                }
+            };
+            prop_assert_eq!(push_all(&pieces).map_err(|_| ()), expected.clone());
+            prop_assert_eq!(bytewise(&bytes).map_err(|_| ()), expected);
+        }
+    }
+}
