@@ -58,10 +58,7 @@ await check("messages out and back", async () => {
 
 await check("close code 1000, and a screenshot of it", async () => {
   await page.locator("#close").click();
-  await until(
-    async () => (await lines()).some((line) => /^close 1000\b/.test(line)),
-    "logged: close 1000",
-  );
+  await logged("close 1000");
   const image = await page.screenshot({ path: screenshot });
   if (image.length < 2000) throw new Error(`only ${image.length} octets`);
 });

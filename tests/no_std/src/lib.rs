@@ -1,11 +1,17 @@
-//! A program without `std` that holds a close code: see `Cargo.toml`.
+//! A driver without `std`: see `Cargo.toml`.
 #![no_std]
 
+extern crate alloc;
+
+use alloc::boxed::Box;
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr;
 
-use sansocket::CloseCode;
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Entropy, Event, Message, Misuse, OriginPolicy,
+    ServerConfig, Transport, Uri,
+};
 
 /// Satisfies `alloc`. The library is built, not run, so there is no memory to give.
 struct NoMemory;
@@ -27,8 +33,54 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Reaches into the crate from outside, so that none of it is left out.
-#[unsafe(no_mangle)]
-pub extern "C" fn close_code(code: u16) -> u16 {
-    CloseCode::new(code).map_or(0, CloseCode::get)
+/// A transport of some board's.
+pub trait Stream {
+    /// Bytes that have arrived; none: the peer has closed.
+    fn read(&mut self, into: &mut [u8]) -> usize;
+    /// Takes some of the bytes, and says how many.
+    fn write(&mut self, bytes: &[u8]) -> usize;
+}
+
+/// A server's connection.
+#[must_use]
+pub fn server() -> Connection {
+    Connection::server(&ServerConfig::new(OriginPolicy::SameHost))
+}
+
+/// A client's: without the feature `getrandom`, the caller has the randomness.
+///
+/// # Errors
+/// As [`Connection::client_with_entropy`].
+pub fn client(uri: Uri, random: Box<dyn Entropy + Send + Sync>) -> Result<Connection, Misuse> {
+    Connection::client_with_entropy(&ClientConfig::new(), ClientRequest::new(uri), random)
+}
+
+/// Echoes messages until the connection has ended.
+///
+/// # Errors
+/// As [`Connection::accept`] and [`Connection::send`].
+pub fn echo(mut ws: Connection, stream: &mut dyn Stream) -> Result<(), Misuse> {
+    let mut buffer = [0; 1024];
+    loop {
+        let n = stream.read(&mut buffer);
+        if n == 0 {
+            ws.receive_eof();
+        }
+        let mut input = &mut buffer[..n];
+        while let Some(event) = ws.receive(&mut input) {
+            match event {
+                Event::Request(_) => ws.accept(Accept::new())?,
+                Event::Message(Message::Text(text)) => ws.send(&*text)?,
+                Event::Message(Message::Binary(bytes)) => ws.send(&*bytes)?,
+                _ => {}
+            }
+        }
+        while !ws.output().is_empty() {
+            let n = stream.write(ws.output());
+            ws.consume_output(n);
+        }
+        if ws.transport() == Transport::Close {
+            return Ok(());
+        }
+    }
 }
