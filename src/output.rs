@@ -23,9 +23,6 @@ const KEPT: usize = 4096;
 /// Autobahn's case 2.10 wants ten pings answered one by one.
 const PONGS: u8 = 16;
 
-/// Bytes of control frames that may wait for the end of a frame that is sent in pieces.
-const DEFERRED: usize = 4096;
-
 #[derive(Default)]
 pub(crate) struct Output {
     tail: Vec<u8>,
@@ -384,11 +381,6 @@ impl Output {
     #[inline]
     pub(crate) const fn takes_pong(&self) -> bool {
         self.pongs < PONGS
-    }
-
-    /// Whether a ping of the application may be queued.
-    pub(crate) fn takes_ping(&self) -> bool {
-        self.deferred_len() < DEFERRED
     }
 
     /// The header of a frame whose payload follows in pieces. Until it is whole, control frames wait.

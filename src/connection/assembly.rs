@@ -9,7 +9,7 @@ use crate::error::{Limit, ProtocolError};
 use crate::event::{Chunk, Event, Kind, Message};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::{self, MaskingKey, apply_mask};
-use crate::output::extend_masked;
+use crate::output::{BY_REFERENCE, extend_masked};
 use crate::payload::{Payload, Text};
 use crate::utf8::{self, Validator};
 
@@ -329,8 +329,9 @@ impl Connection {
     /// Where the rest of a large binary message is gathered: read into it from the transport
     /// instead of the read buffer, then say how much came with [`received`](Self::received).
     ///
-    /// `None` unless the payload of a binary message that is delivered whole is due. The target
-    /// ends with the frame at the latest and is never longer than 64 KiB or than what came before,
+    /// `None` unless the payload of a binary message that is delivered whole is due, 4 KiB of it at
+    /// least: less goes through the read buffer with whatever is behind it. The target ends with
+    /// the frame at the latest and is never longer than 64 KiB or than what came before,
     /// so that memory follows what was received, not what was announced (RFC 6455 §10.4).
     ///
     /// ```
@@ -357,7 +358,7 @@ impl Connection {
             .rare
             .as_ref()
             .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
-        if !binary || !data || !clear || incoming.left == 0 || self.facts.opened {
+        if !binary || !data || !clear || incoming.left < BY_REFERENCE as u64 || self.facts.opened {
             return None;
         }
         // `as`: it was gathered in memory.

@@ -247,15 +247,13 @@ impl Connection {
         }
     }
 
-    /// Whether the peer's end has been reached, everything before it included.
+    /// Whether the peer's end has been reached, everything before it included. What is held behind
+    /// a request that nobody decided on does not count: its client is gone.
     pub(super) fn at_eof(&self) -> bool {
-        self.facts.eof
-            && self.phase != Phase::Deciding
-            && self
-                .rare
-                .as_ref()
-                .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none())
-            && !self.facts.opened
+        let unread = |rare: &super::Rare| {
+            rare.found.is_some() || (!rare.held.is_empty() && self.phase != Phase::Deciding)
+        };
+        self.facts.eof && !self.facts.opened && !self.rare.as_deref().is_some_and(unread)
     }
 
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.

@@ -122,6 +122,10 @@ pub struct Connection {
     rare: Option<Box<Rare>>,
 }
 
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Connection>();
+};
 const _: () = assert!(size_of::<Connection>() <= 256);
 const _: () =
     assert!(size_of::<Option<Event<'_>>>() <= if cfg!(feature = "bytes") { 64 } else { 40 });

@@ -315,7 +315,7 @@ impl Connection {
     /// [`Misuse::NotOpen`] if there is no such request, [`Misuse::NotOffered`] for a subprotocol
     /// that the client did not offer. Nothing changed then, and another answer can be given.
     pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
-        let gone = self.facts.lost || self.facts.given_up;
+        let gone = self.is_over();
         let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
         let Some(Opening {
             stage: Stage::Upgrade(offer),
@@ -351,7 +351,7 @@ impl Connection {
             }) => *to_head,
             _ => return Err(Misuse::NotOpen),
         };
-        if self.facts.lost || self.facts.given_up {
+        if self.is_over() {
             return Err(Misuse::NotOpen);
         }
         let mut answered = Ok(());

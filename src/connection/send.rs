@@ -298,8 +298,9 @@ impl Connection {
         }
     }
 
+    /// Below the high-water mark.
     #[inline]
-    fn check_room(&self) -> Result<(), Misuse> {
+    pub(super) fn check_room(&self) -> Result<(), Misuse> {
         let max = self.settings().limits.output;
         if self.output.len() < usize::try_from(max).unwrap_or(usize::MAX) {
             Ok(())
@@ -571,9 +572,6 @@ impl Connection {
             return Err(Misuse::TooLong);
         }
         self.check_room()?;
-        if !self.output.takes_ping() {
-            return Err(Misuse::Full);
-        }
         let key = self.masking_key()?;
         self.output.control(opcode, key, payload);
         Ok(())

@@ -36,3 +36,9 @@ pub(crate) use {
     rules::{Offer, Rules},
     server::{Judged, judge},
 };
+
+// What a proxy's answer is read with, which is HTTP too.
+pub(crate) use {
+    field::{Extra, write as write_field},
+    head::{pairs, parse_response, slots, unfold},
+};
