@@ -118,7 +118,7 @@ def panics(log):
 
 def example(name):
     """The path of one of this crate's examples, built for release."""
-    command = ["cargo", "build", "--release", "--quiet", "--example", name]
+    command = ["cargo", "build", "--release", "--quiet", "--features", "deflate", "--example", name]
     if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
         raise NoRun(f"{shlex.join(command)} failed")
     target = os.environ.get("CARGO_TARGET_DIR", "target")
