@@ -182,7 +182,11 @@ impl Connection {
         self.rare().failure = Some(failure);
         // D-27: no second Close frame; and none inside a frame that was begun.
         let code = failure.close_code().and_then(CloseCode::new);
-        if silent || code.is_none() || !self.queue_close(code, "") {
+        let reason = match failure {
+            Failure::Protocol(error) => error.close_reason(),
+            _ => "",
+        };
+        if silent || code.is_none() || !self.queue_close(code, reason) {
             self.facts.given_up = true;
         }
         self.start_close_timer();
@@ -284,6 +288,7 @@ impl Connection {
         }
         self.facts.reported = true;
         self.discard_input();
+        self.drop_codec();
         self.settle();
         Some(Event::Closed(Box::new(self.report())))
     }
