@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
@@ -560,7 +560,8 @@ impl Connection {
                         .as_ref()
                         .is_none_or(|rare| rare.control.is_empty())
             }
-            _ if incoming.stream => !input.is_empty(),
+            // An empty fragment brings no chunk.
+            _ if incoming.stream => !input.is_empty() && incoming.left > 0,
             _ => whole && incoming.fin() && incoming.len == 0 && incoming.fragments == 1,
         }
     }
