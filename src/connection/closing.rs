@@ -90,6 +90,8 @@ impl Connection {
         }
         let drained = self.output.is_empty();
         if self.is_over() {
+            // What waits for the end of a frame in pieces does so for ever now.
+            let drained = self.output.first().is_empty();
             let complete = facts.close_sent && facts.close_received;
             return if !drained {
                 Transport::KeepOpen
@@ -261,7 +263,7 @@ impl Connection {
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
     pub(super) fn is_over(&self) -> bool {
         let facts = &self.facts;
-        if facts.lost || facts.given_up {
+        if facts.lost || facts.given_up || facts.reported {
             return true;
         }
         let eof = self.at_eof();
@@ -270,7 +272,9 @@ impl Connection {
             Phase::Refused => drained || eof,
             Phase::Established if facts.failed => drained || eof,
             Phase::Established if facts.close_sent && facts.close_received => {
-                drained && (self.role == Role::Server || eof)
+                // At the end of the stream nothing is added: a frame in pieces will not be whole.
+                let stuck = eof && self.output.frame_left() > 0;
+                stuck || drained && (self.role == Role::Server || eof)
             }
             Phase::Established | Phase::Opening | Phase::Deciding => eof,
         }
