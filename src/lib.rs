@@ -1,9 +1,13 @@
-//! The WebSocket protocol (RFC 6455) as a pure state machine.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
+pub mod backoff;
+pub mod challenge;
 pub mod config;
 mod connection;
 mod entropy;
@@ -11,9 +15,14 @@ pub mod error;
 mod event;
 pub mod extension;
 pub mod frame;
+pub mod gate;
 pub mod handshake;
+pub mod manual;
 pub mod mask;
 mod output;
+pub mod proxy;
+#[cfg(feature = "redirect")]
+pub mod redirect;
 pub mod utf8;
 
 mod close_code;
@@ -23,6 +32,8 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+#[cfg(feature = "deflate")]
+pub use connection::Compress;
 pub use connection::{Connection, Outgoing, Prepared, State, Transport};
 pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};

@@ -90,10 +90,9 @@ impl Connection {
         }
         let drained = self.output.is_empty();
         if self.is_over() {
-            // What waits for the end of a frame in pieces does so for ever now.
-            let drained = self.output.first().is_empty();
             let complete = facts.close_sent && facts.close_received;
-            return if !drained {
+            // What waits for the end of a frame in pieces will never leave now.
+            return if !self.output.first().is_empty() {
                 Transport::KeepOpen
             } else if !complete && !facts.eof && self.clock.is_bounded() {
                 Transport::ShutdownWrite
@@ -183,7 +182,11 @@ impl Connection {
         self.rare().failure = Some(failure);
         // D-27: no second Close frame; and none inside a frame that was begun.
         let code = failure.close_code().and_then(CloseCode::new);
-        if silent || code.is_none() || !self.queue_close(code, "") {
+        let reason = match failure {
+            Failure::Protocol(error) => error.close_reason(),
+            _ => "",
+        };
+        if silent || code.is_none() || !self.queue_close(code, reason) {
             self.facts.given_up = true;
         }
         self.start_close_timer();
@@ -249,15 +252,13 @@ impl Connection {
         }
     }
 
-    /// Whether the peer's end has been reached, everything before it included.
+    /// Whether the peer's end has been reached, everything before it included. What is held behind
+    /// a request that nobody decided on does not count: its client is gone.
     pub(super) fn at_eof(&self) -> bool {
-        self.facts.eof
-            && self.phase != Phase::Deciding
-            && self
-                .rare
-                .as_ref()
-                .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none())
-            && !self.facts.opened
+        let unread = |rare: &super::Rare| {
+            rare.found.is_some() || (!rare.held.is_empty() && self.phase != Phase::Deciding)
+        };
+        self.facts.eof && !self.facts.opened && !self.rare.as_deref().is_some_and(unread)
     }
 
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
@@ -271,10 +272,10 @@ impl Connection {
         match self.phase {
             Phase::Refused => drained || eof,
             Phase::Established if facts.failed => drained || eof,
+            // Our Close frame waits for the end of a frame in pieces: nobody reads either.
+            Phase::Established if eof && self.output.frame_left() > 0 => true,
             Phase::Established if facts.close_sent && facts.close_received => {
-                // At the end of the stream nothing is added: a frame in pieces will not be whole.
-                let stuck = eof && self.output.frame_left() > 0;
-                stuck || drained && (self.role == Role::Server || eof)
+                drained && (self.role == Role::Server || eof)
             }
             Phase::Established | Phase::Opening | Phase::Deciding => eof,
         }
@@ -287,6 +288,7 @@ impl Connection {
         }
         self.facts.reported = true;
         self.discard_input();
+        self.drop_codec();
         self.settle();
         Some(Event::Closed(Box::new(self.report())))
     }

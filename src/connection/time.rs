@@ -177,11 +177,11 @@ impl Connection {
     fn keep_alive(&mut self) {
         let clock = &mut self.clock;
         clock.pinged = clock.now;
-        // Behind what the peer does not read, or inside a frame in pieces, a ping would say nothing.
-        let Ok(key) = self.masking_key() else { return };
-        if !self.output.takes_ping() {
+        // Behind all that the peer does not read a ping would say nothing.
+        if self.check_room().is_err() {
             return;
         }
+        let Ok(key) = self.masking_key() else { return };
         let clock = &mut self.clock;
         clock.ping_number = clock.ping_number.wrapping_add(1);
         clock.unanswered = true;

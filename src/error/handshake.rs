@@ -57,24 +57,28 @@ impl Field {
         }
     }
 
-    /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). The length decides
-    /// first: most fields of a browser's request cost one comparison of numbers.
+    /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). Length and first letter
+    /// leave one candidate, so most fields of a browser's request cost no comparison of names.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        let candidates: &[Self] = match name.len() {
-            4 => &[Self::Host],
-            6 => &[Self::Origin, Self::Expect],
-            7 => &[Self::Upgrade],
-            10 => &[Self::Connection],
-            14 => &[Self::ContentLength],
-            17 => &[Self::Key, Self::TransferEncoding],
-            20 => &[Self::Accept],
-            21 => &[Self::Version],
-            22 => &[Self::Protocol],
-            24 => &[Self::Extensions],
-            _ => &[],
+        let first = name.as_bytes().first()?.to_ascii_lowercase();
+        let candidate = match (name.len(), first) {
+            (4, b'h') => Self::Host,
+            (6, b'o') => Self::Origin,
+            (6, b'e') => Self::Expect,
+            (7, b'u') => Self::Upgrade,
+            (10, b'c') => Self::Connection,
+            (14, b'c') => Self::ContentLength,
+            (17, b's') => Self::Key,
+            (17, b't') => Self::TransferEncoding,
+            (20, b's') => Self::Accept,
+            (21, b's') => Self::Version,
+            (22, b's') => Self::Protocol,
+            (24, b's') => Self::Extensions,
+            _ => return None,
         };
-        let mut candidates = candidates.iter().copied();
-        candidates.find(|field| field.name().eq_ignore_ascii_case(name))
+        // Most senders write the names as the RFCs do, and equal bytes are told fastest.
+        let same = candidate.name() == name || candidate.name().eq_ignore_ascii_case(name);
+        same.then_some(candidate)
     }
 }
 

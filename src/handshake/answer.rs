@@ -91,7 +91,7 @@ impl Expectation {
                 Some(Field::Accept) => accept.note(trim(value)),
                 Some(Field::Connection) => {
                     has_connection = true;
-                    connection |= has_element(value, b"upgrade");
+                    connection |= has_element(value, b"Upgrade");
                 }
                 _ => {}
             }

@@ -23,7 +23,8 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 
 /// The list has this token, without regard to ASCII case.
 pub(crate) fn has_element(value: &[u8], token: &[u8]) -> bool {
-    elements(value).any(|element| element.eq_ignore_ascii_case(token))
+    // Nearly always it is the only one.
+    value == token || elements(value).any(|element| element.eq_ignore_ascii_case(token))
 }
 
 /// Nothing in it can end the line or hide from another parser: visible bytes, blanks, and opaque
@@ -65,9 +66,12 @@ impl<'h> Seen<'h> {
     }
 }
 
+/// Fields, in order: names and values.
+pub(crate) type FieldList = Vec<(String, Vec<u8>)>;
+
 /// The fields that a caller adds to a request or an answer, in its order and its spelling.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Extra(pub(crate) Vec<(String, Vec<u8>)>);
+pub(crate) struct Extra(pub(crate) FieldList);
 
 impl Extra {
     /// Takes a field unless it could break or double the handshake (RFC 9110 §5.1, §5.5): the name

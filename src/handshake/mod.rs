@@ -1,6 +1,7 @@
 //! The opening handshake (RFC 6455 §4): pure functions over heads and lists of fields.
 
 mod accept_key;
+pub(crate) mod agreement;
 mod answer;
 mod client;
 pub mod extended_connect;
@@ -35,4 +36,10 @@ pub(crate) use {
     response::refusal,
     rules::{Offer, Rules},
     server::{Judged, judge},
+};
+
+// What a proxy's answer is read with, which is HTTP too.
+pub(crate) use {
+    field::{Extra, write as write_field},
+    head::{pairs, parse_response, slots, unfold},
 };

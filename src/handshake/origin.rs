@@ -9,11 +9,18 @@ use crate::handshake::uri::{Authority, Parts};
 pub(crate) fn allowed(policy: &OriginPolicy, origin: &str, host: &Authority<'_>) -> bool {
     match policy {
         OriginPolicy::Any | OriginPolicy::Application => true,
-        OriginPolicy::SameHost => {
-            web_origin(origin).is_some_and(|(https, authority)| authority.same(host, https))
-        }
+        OriginPolicy::SameHost => same_host(origin, host),
         OriginPolicy::List(list) => list.iter().any(|entry| same(entry, origin)),
     }
+}
+
+/// A page of this very host and port. Nearly always the two are the same text, with the port left out
+/// or given in both.
+fn same_host(origin: &str, host: &Authority<'_>) -> bool {
+    let text = origin.strip_prefix("https://");
+    let text = text.or_else(|| origin.strip_prefix("http://"));
+    text == Some(host.text)
+        || web_origin(origin).is_some_and(|(https, authority)| authority.same(host, https))
 }
 
 /// Equal as origins: a default port may be there or not. Others, such as `null`, as texts in lower

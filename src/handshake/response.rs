@@ -2,9 +2,8 @@
 //! (RFC 6455 §4.2.2).
 
 use crate::error::{Field, HandshakeError, Misuse};
-use crate::handshake::field::{self, Extra};
+use crate::handshake::field::{self, Extra, FieldList};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -100,8 +99,7 @@ impl Response {
     }
 
     /// Status, fields and body for a stack that frames them itself.
-    #[allow(clippy::type_complexity)] // used once, and the parts have no better name
-    pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Vec<u8>) {
+    pub(crate) fn into_parts(self) -> (u16, FieldList, Vec<u8>) {
         (self.status, self.fields.0, self.body)
     }
 
@@ -186,7 +184,7 @@ const fn reason(status: u16) -> &'static str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
     use alloc::vec;
 
     fn written(response: &Response, to_head: bool) -> String {

@@ -11,6 +11,7 @@ use crate::handshake::origin;
 use crate::handshake::uri::{Authority, Parts};
 use crate::token::is_token;
 use alloc::string::String;
+use core::iter::once;
 
 /// What the server decided before the request came.
 #[derive(Clone, Copy)]
@@ -23,8 +24,8 @@ pub(crate) struct Rules<'a> {
 /// A valid request for WebSocket: what is needed to answer it when its head is gone.
 #[derive(Clone, Default)]
 pub(crate) struct Offer {
-    /// `None` where there is no key: over extended CONNECT (RFC 8441 §5).
-    pub(crate) accept: Option<AcceptValue>,
+    /// Of no meaning over extended CONNECT, where there is no key (RFC 8441 §5).
+    pub(crate) accept: AcceptValue,
     /// Tokens, joined by commas; no allocation if there are none.
     pub(crate) subprotocols: String,
     /// The values of the fields, joined by commas: inside the grammar.
@@ -54,8 +55,8 @@ pub(crate) struct Gathered<'h> {
     connection_upgrade: bool,
     pub(crate) content: bool,
     expect_continue: bool,
-    protocols: bool,
-    extensions: bool,
+    protocols: Seen<'h>,
+    extensions: Seen<'h>,
 }
 
 impl<'h> Gathered<'h> {
@@ -78,13 +79,13 @@ impl<'h> Gathered<'h> {
                 }
                 Field::Connection => {
                     own.has_connection = true;
-                    own.connection_upgrade |= has_element(value, b"upgrade");
+                    own.connection_upgrade |= has_element(value, b"Upgrade");
                 }
                 Field::ContentLength => own.content |= value != b"0",
                 Field::TransferEncoding => own.content = true,
                 Field::Expect => own.expect_continue |= has_element(value, b"100-continue"),
-                Field::Protocol => own.protocols = true,
-                Field::Extensions => own.extensions = true,
+                Field::Protocol => own.protocols.note(value),
+                Field::Extensions => own.extensions.note(value),
                 // Of answers; unknown fields are ignored (RFC 6455 §4.2.1).
                 Field::Accept => {}
             }
@@ -150,24 +151,22 @@ impl<'h> Gathered<'h> {
         }
     }
 
-    /// The lists that both sides choose from. They are walked again, and only if they are there.
+    /// The lists that both sides choose from. Only what is spread over several fields is walked again.
     pub(crate) fn lists(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         keep_extensions: bool,
     ) -> Result<(String, String), HandshakeError> {
-        let (mut subprotocols, mut extensions) = (String::new(), String::new());
-        if self.protocols {
-            subprotocols = offered_subprotocols(values(fields.clone(), Field::Protocol))?;
-        }
-        if self.extensions {
-            let values = values(fields, Field::Extensions);
-            // RFC 6455 §9.1: a value outside the grammar stops the handshake, wanted or not.
-            let wrong = Extensions::parse(values.clone()).is_err();
-            if wrong || keep_extensions && !join(&mut extensions, values) {
-                return Err(HandshakeError::Invalid(Field::Extensions));
-            }
-        }
+        let subprotocols = match self.protocols {
+            Seen::Never => String::new(),
+            Seen::Once(value) => offered_subprotocols(once(value))?,
+            Seen::Again => offered_subprotocols(values(fields.clone(), Field::Protocol))?,
+        };
+        let extensions = match self.extensions {
+            Seen::Never => String::new(),
+            Seen::Once(value) => offered_extensions(once(value), keep_extensions)?,
+            Seen::Again => offered_extensions(values(fields, Field::Extensions), keep_extensions)?,
+        };
         Ok((subprotocols, extensions))
     }
 }
@@ -202,12 +201,25 @@ fn offered_subprotocols<'h>(
 ) -> Result<String, HandshakeError> {
     let mut list = String::new();
     for element in values.flat_map(elements) {
-        if !is_token(element) || !join(&mut list, core::iter::once(element)) {
+        if !is_token(element) || !join(&mut list, once(element)) {
             return Err(HandshakeError::Invalid(Field::Protocol));
         }
     }
     if list.is_empty() {
         return Err(HandshakeError::Invalid(Field::Protocol));
+    }
+    Ok(list)
+}
+
+/// RFC 6455 §9.1: a value outside the grammar stops the handshake, wanted or not.
+fn offered_extensions<'h>(
+    values: impl Iterator<Item = &'h [u8]> + Clone,
+    keep: bool,
+) -> Result<String, HandshakeError> {
+    let mut list = String::new();
+    let wrong = Extensions::parse(values.clone()).is_err();
+    if wrong || keep && !join(&mut list, values) {
+        return Err(HandshakeError::Invalid(Field::Extensions));
     }
     Ok(list)
 }
@@ -289,7 +301,7 @@ pub(crate) fn judge_fields<'h>(
     let (subprotocols, extensions) = gathered.lists(fields, rules.keep_extensions)?;
     gathered.check_origin(&authority, rules.origin)?;
     Ok(Asked::Upgrade(Offer {
-        accept: Some(accept),
+        accept,
         subprotocols,
         extensions,
         expect_continue: gathered.expect_continue,

@@ -1,7 +1,7 @@
 //! The server's half of the opening handshake (RFC 6455 §4.2).
 
 use crate::error::{Field, HandshakeError, Misuse};
-use crate::handshake::field::{self, Extra, elements};
+use crate::handshake::field::{self, Extra, FieldList, elements};
 use crate::handshake::head::{first_line, pairs, parse_request, slots};
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
 use alloc::string::String;
@@ -59,19 +59,17 @@ impl Offer {
             out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
         out.extend_from_slice(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
         );
-        let mut write = |name: Field, value: Option<&[u8]>| {
-            if let Some(value) = value {
-                field::write(out, name.name(), &[value]);
-            }
-        };
-        write(Field::Accept, self.accept.as_ref().map(|value| &value[..]));
-        write(
-            Field::Protocol,
-            accept.subprotocol.as_deref().map(str::as_bytes),
-        );
-        write(Field::Extensions, extensions.map(str::as_bytes));
+        out.extend_from_slice(&self.accept);
+        out.extend_from_slice(b"\r\n");
+        if let Some(subprotocol) = &accept.subprotocol {
+            field::write(out, Field::Protocol.name(), &[subprotocol.as_bytes()]);
+        }
+        if let Some(extensions) = extensions {
+            field::write(out, Field::Extensions.name(), &[extensions.as_bytes()]);
+        }
         accept.fields.write(out);
         out.extend_from_slice(b"\r\n");
         Ok(())
@@ -141,7 +139,7 @@ impl Accept {
         self.subprotocol.as_deref()
     }
 
-    pub(crate) fn into_parts(self) -> (Option<String>, Vec<(String, Vec<u8>)>) {
+    pub(crate) fn into_parts(self) -> (Option<String>, FieldList) {
         (self.subprotocol, self.fields.0)
     }
 }
@@ -380,7 +378,7 @@ mod tests {
     fn key() {
         let accepted = |key: &str| {
             let head = with(KEY, &format!("Sec-WebSocket-Key: {key}\r\n"));
-            String::from_utf8(offer(&head).accept.unwrap().to_vec()).unwrap()
+            String::from_utf8(offer(&head).accept.to_vec()).unwrap()
         };
         assert_eq!(
             accepted("AQIDBAUGBwgJCgsMDQ4PEA=="),
@@ -667,7 +665,7 @@ mod tests {
                     let text = String::from_utf8_lossy(&head[..len]).to_ascii_lowercase();
                     prop_assert!(text.starts_with("get /") && text.contains("websocket") && text.contains("13"));
                     prop_assert_eq!(head[target.0 as usize], b'/');
-                    prop_assert!(offer.accept.is_some());
+                    prop_assert!(offer.accept.ends_with(b"="));
                 }
             }
         }

@@ -1,0 +1,196 @@
+//! How a connection or an attempt ended, and what helps.
+
+use crate::close_code::CloseCode;
+use crate::error::{Failure, Timeout};
+use crate::event::{CloseReport, Side};
+use crate::handshake::Refusal;
+use crate::proxy::ConnectError;
+use core::fmt;
+use core::time::Duration;
+
+/// How a connection or an attempt to get one ended: what a [`Backoff`](super::Backoff) decides by.
+///
+/// An application that knows better what its server means (by a private close code, say) passes
+/// another one than it was given: [`Unreachable`](Self::Unreachable) is always tried again,
+/// [`ByUs`](Self::ByUs) never.
+///
+/// ```
+/// use sansocket::backoff::Ended;
+/// let ended = match 4100 { // the code of the close report
+///     4100 => Ended::Unreachable, // "back soon", in this application
+///     code => Ended::Closed(code),
+/// };
+/// assert_eq!(ended.to_string(), "no connection, or it was lost");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// We closed it ourselves, and nothing was wrong. Not tried again.
+    ByUs,
+    /// It was closed, with this code in the report: the peer's, or 1005, 1006 or 1015 for none.
+    ///
+    /// Tried again: 1001, 1006, 1011, 1012, 1013, 1014 and 3008 (timeout). With credentials: 3000
+    /// (unauthorized). The others say that nothing is left to do (1000, 1005), that something was
+    /// wrong with what one side sends or demands, or are the application's (3000–4999).
+    Closed(u16),
+    /// We failed it (RFC 6455 §7.1.7): tried again after a timeout; a peer that breaks a rule would
+    /// do so again.
+    Failed(Failure),
+    /// The server, or a proxy, answered with this status instead of letting us in.
+    ///
+    /// With credentials: 401, 407, 511. At once, over a new connection: 421, 425. Tried again later:
+    /// 408, 429, every 5xx but 501, 505, 506 and 510, and whatever 4xx has a `Retry-After`.
+    Refused {
+        /// The status.
+        status: u16,
+        /// The pause that the server asks for, see [`retry_after`](super::retry_after).
+        retry_after: Option<Duration>,
+    },
+    /// There was no connection, or it was lost: no address for the name, nobody there, a reset, a
+    /// timeout. Tried again.
+    Unreachable,
+    /// The TLS handshake failed: a certificate does not get valid by asking again.
+    Tls,
+}
+
+/// What would help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remedy {
+    Now,
+    /// After this pause at least.
+    Later(Duration),
+    /// With credentials for this challenge.
+    Authorise(u16),
+    Nothing,
+}
+
+impl Ended {
+    /// The answer of a server or a proxy. `wall`, the time since 1970-01-01 00:00 UTC, is needed to
+    /// honour a `Retry-After` with a date (see [`retry_after`](super::retry_after)).
+    #[must_use]
+    pub fn refused(refusal: &Refusal, wall: Option<Duration>) -> Self {
+        Self::Refused {
+            status: refusal.status,
+            retry_after: refusal
+                .header("Retry-After")
+                .and_then(|value| super::retry_after(value, wall)),
+        }
+    }
+
+    pub(super) fn remedy(self) -> Remedy {
+        match self {
+            Self::ByUs | Self::Tls => Remedy::Nothing,
+            Self::Unreachable => Remedy::Later(Duration::ZERO),
+            Self::Closed(code) => closed(code),
+            Self::Failed(Failure::Timeout(_)) => Remedy::Later(Duration::ZERO),
+            Self::Failed(_) => Remedy::Nothing,
+            Self::Refused {
+                status,
+                retry_after,
+            } => refused(status, retry_after),
+        }
+    }
+}
+
+/// RFC 6455 §7.4.1 and the IANA registry: which codes speak of a passing trouble.
+const fn closed(code: u16) -> Remedy {
+    match code {
+        3000 => Remedy::Authorise(code),
+        1001 | 1006 | 1011..=1014 | 3008 => Remedy::Later(Duration::ZERO),
+        _ => Remedy::Nothing,
+    }
+}
+
+/// RFC 9110 §15.5, §15.6, §10.2.3 (and RFC 6585 for 429 and 511, RFC 8470 for 425).
+fn refused(status: u16, retry_after: Option<Duration>) -> Remedy {
+    let later = Remedy::Later(retry_after.unwrap_or_default());
+    match status {
+        401 | 407 | 511 => Remedy::Authorise(status),
+        421 | 425 if retry_after.is_none() => Remedy::Now,
+        408 | 421 | 425 | 429 => later,
+        501 | 505 | 506 | 510 => Remedy::Nothing,
+        500..=599 => later,
+        400..=499 if retry_after.is_some() => later,
+        _ => Remedy::Nothing,
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByUs => f.write_str("closed by us"),
+            Self::Closed(code) => match meaning(*code) {
+                Some(meaning) => write!(f, "closed with {code} ({meaning})"),
+                None => write!(f, "closed with {code}"),
+            },
+            Self::Failed(failure) => failure.fmt(f),
+            Self::Refused { status, .. } => write!(f, "refused with status {status}"),
+            Self::Unreachable => f.write_str("no connection, or it was lost"),
+            Self::Tls => f.write_str("the TLS handshake failed"),
+        }
+    }
+}
+
+/// The registered meanings of close codes (RFC 6455 §11.7 and the IANA registry).
+const fn meaning(code: u16) -> Option<&'static str> {
+    Some(match code {
+        1000 => "normal closure",
+        1001 => "going away",
+        1002 => "protocol error",
+        1003 => "unsupported data",
+        1005 => "no status received",
+        1006 => "lost without a Close frame",
+        1007 => "invalid frame payload data",
+        1008 => "policy violation",
+        1009 => "message too big",
+        1010 => "mandatory extension",
+        1011 => "internal error",
+        1012 => "service restart",
+        1013 => "try again later",
+        1014 => "bad gateway",
+        1015 => "TLS handshake",
+        3000 => "unauthorized",
+        3003 => "forbidden",
+        3008 => "timeout",
+        _ => return None,
+    })
+}
+
+impl From<&CloseReport> for Ended {
+    /// From the report in `Event::Closed`. After `Event::Refused` the refusal says more: pass that.
+    fn from(report: &CloseReport) -> Self {
+        // A Close frame of ours that no failure sent was the application's wish, whatever came after it.
+        let sent = report.sent.as_ref().and_then(|frame| frame.code);
+        let failing = report.failure.and_then(Failure::close_code);
+        let wished = failing.is_none() || sent.map(CloseCode::get) != failing;
+        if matches!(report.began, Some(Side::Us | Side::Both)) && wished {
+            return Self::ByUs;
+        }
+        match report.failure {
+            // The peer had said why it leaves, and was only slow to do so.
+            None | Some(Failure::Timeout(Timeout::Close)) => match report.code {
+                CloseCode::TLS_HANDSHAKE => Self::Tls,
+                code => Self::Closed(code),
+            },
+            Some(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<&Refusal> for Ended {
+    /// From the answer of a server or a proxy. A date in `Retry-After` is not honoured: see
+    /// [`refused`](Self::refused).
+    fn from(refusal: &Refusal) -> Self {
+        Self::refused(refusal, None)
+    }
+}
+
+impl From<ConnectError> for Ended {
+    /// From a proxy that gave no answer.
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Answer(error) => Self::Failed(error.into()),
+            ConnectError::Closed | ConnectError::Timeout => Self::Unreachable,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! When to try again after a connection was lost or refused (RFC 6455 §7.2.3).
+//!
+//! A [`Backoff`] is told how each connection or attempt [`Ended`] and gives an [`Advice`]: retry
+//! now, retry after a delay, get credentials first, or give up, each with a [`Reason`] that a log
+//! can print. It reads no clock and draws no randomness: both are arguments, so the same calls give
+//! the same schedule.
+//!
+//! ```
+//! use core::time::Duration;
+//! use sansocket::backoff::{Advice, Backoff, Ended, Policy};
+//! let mut backoff = Backoff::new(Policy::default());
+//! let now = Duration::from_secs(100);
+//! # let random = 1 << 63; // in truth from any generator, such as `getrandom::u64()`
+//! backoff.opened(now);
+//! match backoff.next(Ended::Closed(1006), now + Duration::from_secs(3), random) {
+//!     Advice::RetryAfter(delay, reason) => {
+//!         assert!(delay <= Duration::from_secs(5));
+//!         assert_eq!(reason.to_string(), "closed with 1006 (lost without a Close frame)");
+//!     }
+//!     _ => unreachable!("1006 is retried after a delay"),
+//! }
+//! ```
+
+mod ended;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+
+pub use ended::Ended;
+pub use retry_after::retry_after;
+
+use core::fmt;
+use core::time::Duration;
+use ended::Remedy;
+
+/// The parameters of a [`Backoff`].
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::backoff::Policy;
+/// let mut policy = Policy::default();
+/// policy.attempts = Some(10);
+/// assert_eq!(policy.first, Duration::from_secs(5));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The first delay lies between zero and this; the bound doubles each time. 5 s (RFC 6455 §7.2.3).
+    pub first: Duration,
+    /// The bound doubles no further than this. 2 min.
+    pub cap: Duration,
+    /// How many new attempts are made in a row before giving up. No bound unless set.
+    pub attempts: Option<u32>,
+    /// A connection that was open for this long was a success: the schedule starts anew. 60 s.
+    pub healthy: Duration,
+    /// A server that asks for a longer pause in `Retry-After` than this is given up. 1 h.
+    pub patience: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5),
+            cap: Duration::from_secs(120),
+            attempts: None,
+            healthy: Duration::from_secs(60),
+            patience: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// Why an [`Advice`] is what it is, for a log: `Display` says it in a few words.
+///
+/// ```
+/// use sansocket::backoff::{Ended, Reason};
+/// let reason = Reason::Ended(Ended::Closed(1001));
+/// assert_eq!(reason.to_string(), "closed with 1001 (going away)");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// How the connection or attempt ended says it all.
+    Ended(Ended),
+    /// It could be tried again, but so many new attempts in a row have failed (see [`Policy::attempts`]).
+    Attempts(u32, Ended),
+    /// The credentials that were brought for this refusal were not taken either.
+    Credentials(Ended),
+    /// The pause that the server asks for is longer than [`Policy::patience`].
+    Patience(Duration, Ended),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(ended) => ended.fmt(f),
+            Self::Attempts(1, ended) => write!(f, "{ended}, after 1 new attempt"),
+            Self::Attempts(count, ended) => write!(f, "{ended}, after {count} new attempts"),
+            Self::Credentials(ended) => write!(f, "{ended} again, with new credentials"),
+            Self::Patience(pause, ended) => {
+                write!(f, "{ended}, to be tried again no sooner than in {pause:?}")
+            }
+        }
+    }
+}
+
+/// What to do next. The decision stays with the caller.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::backoff::{Advice, Ended, Reason};
+/// let advice = Advice::RetryAfter(Duration::from_millis(1500), Reason::Ended(Ended::Closed(1012)));
+/// assert_eq!(advice.to_string(), "retry in 1.5s: closed with 1012 (service restart)");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Advice {
+    /// A new connection, at once.
+    RetryNow(Reason),
+    /// A new connection, this long from now.
+    RetryAfter(Duration, Reason),
+    /// A new connection with (other) credentials; without them it would be refused again.
+    Authorise(Reason),
+    /// Nothing that a new attempt would change.
+    GiveUp(Reason),
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RetryNow(reason) => write!(f, "retry now: {reason}"),
+            Self::RetryAfter(delay, reason) => write!(f, "retry in {delay:?}: {reason}"),
+            Self::Authorise(reason) => write!(f, "authorise first: {reason}"),
+            Self::GiveUp(reason) => write!(f, "give up: {reason}"),
+        }
+    }
+}
+
+/// The schedule of new attempts to one server: truncated binary exponential back-off with full
+/// jitter, so that clients which lost the same server do not come back together (RFC 6455 §7.2.3).
+///
+/// The n-th delay is drawn evenly from zero to `first`·2ⁿ⁻¹, at most `cap`; a pause that the server
+/// asked for comes on top.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::backoff::{Advice, Backoff, Ended, Policy};
+/// let mut backoff = Backoff::new(Policy::default());
+/// for bound in [5, 10, 20, 40, 80, 120, 120] {
+///     let Advice::RetryAfter(delay, _) = backoff.next(Ended::Unreachable, Duration::ZERO, u64::MAX)
+///     else { unreachable!() };
+///     assert!(delay <= Duration::from_secs(bound) && delay > Duration::from_secs(bound - 1));
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    policy: Policy,
+    /// When the connection was established that has not ended yet.
+    opened: Option<Duration>,
+    /// New attempts advised since the last success, and how many of them after a delay.
+    attempts: u32,
+    delays: u32,
+    /// What the last advice was, where it must not be given twice in a row.
+    last: Last,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Other,
+    Now,
+    /// For this challenge.
+    Authorise(u16),
+}
+
+impl Backoff {
+    /// Starts a schedule.
+    #[must_use]
+    pub const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            opened: None,
+            attempts: 0,
+            delays: 0,
+            last: Last::Other,
+        }
+    }
+
+    /// The connection is established (`Event::Open`). `now` is on the same clock as in [`next`](Self::next).
+    pub const fn opened(&mut self, now: Duration) {
+        self.opened = Some(now);
+    }
+
+    /// Starts the schedule anew, as a healthy connection does.
+    pub const fn reset(&mut self) {
+        *self = Self::new(self.policy);
+    }
+
+    /// How many new attempts were advised since the last success.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// A connection or an attempt is over: what now?
+    ///
+    /// `now` is the time since an origin that the caller picks; `random` is a number drawn evenly
+    /// from all of `u64`, new for each call. It decides only the delay and need not be secret, but
+    /// must differ from client to client.
+    pub fn next(&mut self, ended: impl Into<Ended>, now: Duration, random: u64) -> Advice {
+        let ended = ended.into();
+        if let Some(opened) = self.opened.take()
+            && now.saturating_sub(opened) >= self.policy.healthy
+        {
+            self.reset();
+        }
+        let last = core::mem::replace(&mut self.last, Last::Other);
+        let remedy = match ended.remedy() {
+            // Once in a row: what was to be cured by a new connection was not.
+            Remedy::Now if last == Last::Now => Remedy::Later(Duration::ZERO),
+            remedy => remedy,
+        };
+        match remedy {
+            Remedy::Nothing => return Advice::GiveUp(Reason::Ended(ended)),
+            Remedy::Authorise(challenge) if last == Last::Authorise(challenge) => {
+                return Advice::GiveUp(Reason::Credentials(ended));
+            }
+            Remedy::Later(pause) if pause > self.policy.patience => {
+                return Advice::GiveUp(Reason::Patience(pause, ended));
+            }
+            _ => {}
+        }
+        if self.policy.attempts.is_some_and(|max| self.attempts >= max) {
+            return Advice::GiveUp(Reason::Attempts(self.attempts, ended));
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let reason = Reason::Ended(ended);
+        match remedy {
+            Remedy::Now => {
+                self.last = Last::Now;
+                Advice::RetryNow(reason)
+            }
+            Remedy::Authorise(challenge) => {
+                self.last = Last::Authorise(challenge);
+                Advice::Authorise(reason)
+            }
+            Remedy::Later(pause) => {
+                let delay = part(self.bound(), random).saturating_add(pause);
+                self.delays = self.delays.saturating_add(1);
+                Advice::RetryAfter(delay, reason)
+            }
+            Remedy::Nothing => Advice::GiveUp(reason),
+        }
+    }
+
+    /// RFC 6455 §7.2.3: increasingly longer, truncated.
+    fn bound(&self) -> Duration {
+        2u32.checked_pow(self.delays)
+            .and_then(|factor| self.policy.first.checked_mul(factor))
+            .map_or(self.policy.cap, |bound| bound.min(self.policy.cap))
+    }
+}
+
+/// The share `random` / 2⁶⁴ of a duration, whole nanoseconds (those beyond 584 years aside).
+fn part(whole: Duration, random: u64) -> Duration {
+    let nanos = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX);
+    let product = u128::from(nanos) * u128::from(random);
+    Duration::from_nanos((product >> 64) as u64)
+}

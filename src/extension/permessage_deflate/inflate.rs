@@ -1,0 +1,324 @@
+//! Decompression of messages (RFC 7692 §7.2.2): bounded, in steps, and sure of where a message ends.
+
+use super::pool::{INFLATE_LEN, Inflating, Supply};
+use super::window::Window;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// What every compressed message ends with, and what the sender took off (RFC 7692 §7.2.1), with a
+/// probe byte behind it.
+const TAIL_AND_PROBE: [u8; 5] = [0, 0, 0xff, 0xff, 0];
+const TAIL: u64 = 4;
+
+/// What a message may inflate to whatever the ratio limit says.
+const RATIO_FREE: u64 = 64 << 10;
+
+/// What a first step of output may take: small steps make inflating slow, and room that stays empty
+/// was zeroed for nothing.
+const MIN_STEP: usize = 2 << 10;
+const MAX_STEP: usize = 128 << 10;
+
+/// Why a compressed message is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// Not DEFLATE, or cut off (D-16, D-17).
+    Corrupt,
+    /// More bytes than allowed; `value` is how many there are at least.
+    Limit { value: u64, max: u64 },
+    /// More than the ratio limit times what came in.
+    Ratio { max: u32 },
+}
+
+/// One direction: the peer's messages.
+pub(crate) struct Inflater {
+    /// The window is kept between messages (RFC 7692 §7.2.2).
+    takeover: bool,
+    ratio: u32,
+    supply: Supply,
+    /// `None` until a compressed message comes, and between messages without takeover.
+    zlib: Option<Box<Inflate>>,
+    /// The last 32 KiB that came out, but for what stands in the caller's buffer behind `noted`.
+    /// zlib has a window too, which it forgets behind a final block.
+    window: Window,
+    noted: usize,
+    in_message: bool,
+    /// Payload of the frames of this message, and what has come out of it.
+    announced: u64,
+    produced: u64,
+}
+
+/// What a step ended at.
+#[derive(PartialEq, Eq)]
+enum Stop {
+    /// The end of the input or of the room for output.
+    Edge,
+    /// The end of a block with BFINAL set.
+    FinalBlock,
+}
+
+impl Inflater {
+    pub(super) fn new(takeover: bool, ratio: u32, supply: Supply) -> Self {
+        Self {
+            takeover,
+            ratio,
+            supply,
+            zlib: None,
+            window: Window::default(),
+            noted: 0,
+            in_message: false,
+            announced: 0,
+            produced: 0,
+        }
+    }
+
+    /// A frame of a compressed message begins, with so much payload. The ratio limit counts by it, so
+    /// that it does not depend on how the payload is cut.
+    pub(crate) fn frame(&mut self, len: u64) {
+        self.announced = self.announced.saturating_add(len);
+    }
+
+    /// Inflates the next part of a message's payload; `fin`: it is the last part, which may be empty.
+    ///
+    /// The message is `out[..*filled]`, from its beginning; what stands behind is room. `out` grows as
+    /// bytes come out, never past `limit`.
+    pub(crate) fn inflate(
+        &mut self,
+        mut input: &[u8],
+        fin: bool,
+        out: &mut Vec<u8>,
+        filled: &mut usize,
+        limit: u64,
+    ) -> Result<(), InflateError> {
+        self.in_message = true;
+        loop {
+            let left = self.left(limit)?;
+            grow(out, *filled, input.len(), left);
+            let room = &mut out[*filled..];
+            let room_len = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
+            // Full: what else comes may end the message, not lengthen it.
+            let mut probe = [0];
+            let room = match left {
+                0 => &mut probe,
+                _ => &mut room[..room_len],
+            };
+            let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
+            let (written, stop) = step(zlib, &mut input, room)?;
+            let more = written == room.len() || !input.is_empty();
+            self.count(written, limit)?;
+            *filled += written;
+            match stop {
+                Stop::FinalBlock => {
+                    self.note(&out[..*filled]);
+                    self.restart();
+                }
+                Stop::Edge if more => {}
+                Stop::Edge => break,
+            }
+        }
+        if fin {
+            if self.takeover {
+                self.note(&out[..*filled]);
+            }
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Inflates the next piece of a message, at most 16 KiB, lent until the next call. `None`: all
+    /// of `input` was taken and nothing more comes out of it; with `fin`, the message is over.
+    ///
+    /// A message is inflated either by this or by [`inflate`](Self::inflate).
+    pub(crate) fn piece(
+        &mut self,
+        input: &mut &[u8],
+        fin: bool,
+        limit: u64,
+    ) -> Result<Option<&[u8]>, InflateError> {
+        self.in_message = true;
+        let piece = loop {
+            let left = self.left(limit)?;
+            let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
+            let (written, stop) = step(zlib, input, self.window.space(left))?;
+            self.count(written, limit)?;
+            let piece = self.window.advance(written);
+            if stop == Stop::FinalBlock {
+                self.restart();
+            }
+            if !piece.is_empty() {
+                break piece;
+            }
+            if stop == Stop::Edge && input.is_empty() {
+                if fin {
+                    self.finish()?;
+                }
+                return Ok(None);
+            }
+        };
+        Ok(Some(self.window.get(piece)))
+    }
+
+    /// Between messages: gives up zlib's state until the next one. A window that was agreed on stays.
+    pub(crate) fn park(&mut self) {
+        if !self.in_message
+            && let Some(zlib) = self.zlib.take()
+        {
+            let ring = Vec::new();
+            self.supply.give_inflate(Inflating { zlib, ring });
+        }
+    }
+
+    pub(crate) fn memory_held(&self) -> usize {
+        let zlib = self.zlib.as_ref().map_or(0, |_| INFLATE_LEN);
+        zlib + self.window.memory_held()
+    }
+
+    /// How much more may come out.
+    fn left(&self, limit: u64) -> Result<u64, InflateError> {
+        let max = limit.min(self.ratio_limit());
+        let left = max.checked_sub(self.produced);
+        left.ok_or_else(|| self.too_long(limit))
+    }
+
+    /// Takes note of output, which is one byte over where there was no room left.
+    fn count(&mut self, written: usize, limit: u64) -> Result<(), InflateError> {
+        self.produced = self.produced.saturating_add(written as u64);
+        self.left(limit).map(drop)
+    }
+
+    fn ratio_limit(&self) -> u64 {
+        match self.ratio {
+            0 => u64::MAX,
+            ratio => RATIO_FREE.max(self.announced.saturating_mul(u64::from(ratio))),
+        }
+    }
+
+    fn too_long(&self, limit: u64) -> InflateError {
+        if self.ratio_limit() < limit {
+            return InflateError::Ratio { max: self.ratio };
+        }
+        InflateError::Limit {
+            value: self.produced,
+            max: limit,
+        }
+    }
+
+    /// Moves what the message has put out behind `noted` into the window.
+    fn note(&mut self, message: &[u8]) {
+        self.window.push(&message[self.noted..]);
+        self.noted = message.len();
+    }
+
+    /// Behind a final block the next one begins as in a new stream, at the byte boundary, but may
+    /// refer to all that came before (RFC 7692 §7.2.3.4).
+    fn restart(&mut self) {
+        if let Some(zlib) = &mut self.zlib {
+            zlib.reset(false);
+            prime(zlib, &self.window);
+        }
+    }
+
+    /// The end of the message (D-17). Its payload has to stop right before the four bytes that were
+    /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
+    /// comes out. Told to stop there, the inflater then leaves the probe byte.
+    fn finish(&mut self) -> Result<(), InflateError> {
+        let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
+        let before = zlib.total_in();
+        let mut nothing = [0; 8];
+        let written = zlib.total_out();
+        zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
+            .map_err(|_| InflateError::Corrupt)?;
+        if zlib.total_in() - before != TAIL || zlib.total_out() != written {
+            return Err(InflateError::Corrupt);
+        }
+        self.noted = 0;
+        self.in_message = false;
+        self.announced = 0;
+        self.produced = 0;
+        if !self.takeover {
+            let ring = core::mem::take(&mut self.window).into_ring();
+            if let Some(zlib) = self.zlib.take() {
+                self.supply.give_inflate(Inflating { zlib, ring });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflater")
+            .field("takeover", &self.takeover)
+            .field("in_message", &self.in_message)
+            .field("produced", &self.produced)
+            .field("memory_held", &self.memory_held())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The inflater that is there, or one that knows the window.
+fn ready<'z>(
+    zlib: &'z mut Option<Box<Inflate>>,
+    window: &mut Window,
+    supply: &Supply,
+) -> &'z mut Inflate {
+    zlib.get_or_insert_with(|| {
+        let Inflating { mut zlib, ring } = supply.inflate();
+        if window.is_empty() {
+            *window = Window::over(ring);
+        } else {
+            prime(&mut zlib, window);
+        }
+        zlib
+    })
+}
+
+fn prime(zlib: &mut Inflate, window: &Window) {
+    for part in window.history() {
+        // Cannot fail: a raw stream takes a dictionary at any time.
+        let primed = zlib.set_dictionary(part);
+        debug_assert!(primed.is_ok());
+    }
+}
+
+/// Inflates until the input or the room is used up, or a final block ends. Says how much came out.
+fn step(
+    zlib: &mut Inflate,
+    input: &mut &[u8],
+    room: &mut [u8],
+) -> Result<(usize, Stop), InflateError> {
+    let (read, written) = (zlib.total_in(), zlib.total_out());
+    let status = zlib
+        .decompress(input, room, InflateFlush::NoFlush)
+        .map_err(|_| InflateError::Corrupt)?;
+    // Both are at most as long as the slices.
+    let read = (zlib.total_in() - read) as usize;
+    let written = (zlib.total_out() - written) as usize;
+    *input = &input[read..];
+    match status {
+        Status::StreamEnd => Ok((written, Stop::FinalBlock)),
+        // Never without progress.
+        _ if read == 0 && written == 0 && !input.is_empty() => Err(InflateError::Corrupt),
+        _ => Ok((written, Stop::Edge)),
+    }
+}
+
+/// Makes room behind `filled` for what `input_len` bytes may become: at most `left` bytes.
+fn grow(out: &mut Vec<u8>, filled: usize, input_len: usize, left: u64) {
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    if out.len() - filled >= left.min(MIN_STEP) {
+        return;
+    }
+    // Text shrinks to a third or a sixth. Later steps double.
+    let guess = input_len.saturating_mul(6).clamp(MIN_STEP, MAX_STEP);
+    let len = filled.saturating_add(guess.max(filled).min(left));
+    if out.capacity() == 0 {
+        // Memory that comes zeroed need not be written.
+        *out = vec![0; len];
+    } else if len > out.len() {
+        out.reserve_exact(len - out.len());
+        out.resize(len, 0);
+    }
+}

@@ -1,0 +1,234 @@
+//! Negotiation (RFC 7692 §5, §7): from an offer and an answer to one value, which builds the codec.
+
+use super::config::{MAX_BITS, PermessageDeflate};
+use super::{Codec, Deflater, Inflater};
+use crate::extension::Extension;
+use crate::role::Role;
+use alloc::string::{String, ToString};
+use core::fmt;
+
+/// The registered name (RFC 7692 §9.1).
+pub(crate) const NAME: &str = "permessage-deflate";
+
+/// An answer that the client has to fail on (RFC 7692 §5, §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadAnswer;
+
+/// The parameters of one element, of an offer or of an answer. They differ in one thing only:
+/// `client_max_window_bits` needs a value in an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Params {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<u8>,
+    client_max_window_bits: Option<Bits>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bits {
+    /// Without a value: "I understand it".
+    Any,
+    Max(u8),
+}
+
+impl Params {
+    /// `None`: unknown, doubled, or with a value that is not allowed (RFC 7692 §7).
+    fn read(extension: &Extension<'_>) -> Option<Self> {
+        let mut read = Self::default();
+        for param in extension.params() {
+            let new = match (param.name(), param.value()) {
+                ("server_no_context_takeover", None) => {
+                    !core::mem::replace(&mut read.server_no_context_takeover, true)
+                }
+                ("client_no_context_takeover", None) => {
+                    !core::mem::replace(&mut read.client_no_context_takeover, true)
+                }
+                ("server_max_window_bits", Some(value)) => {
+                    read.server_max_window_bits.replace(bits(value)?).is_none()
+                }
+                ("client_max_window_bits", value) => {
+                    let value = value.map_or(Some(Bits::Any), |value| bits(value).map(Bits::Max));
+                    read.client_max_window_bits.replace(value?).is_none()
+                }
+                _ => false,
+            };
+            if !new {
+                return None;
+            }
+        }
+        Some(read)
+    }
+}
+
+/// A number from 8 to 15 without a leading zero (RFC 7692 §7.1.2.1).
+fn bits(value: &str) -> Option<u8> {
+    match value.as_bytes() {
+        [digit @ b'8'..=b'9'] => Some(digit - b'0'),
+        [b'1', digit @ b'0'..=b'5'] => Some(10 + digit - b'0'),
+        _ => None,
+    }
+}
+
+/// What both ends agreed on. [`Display`](fmt::Display) is the element of the answer, and
+/// [`codec`](Self::codec) does what it says: nothing else is kept of the negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<u8>,
+    client_max_window_bits: Option<u8>,
+}
+
+impl Agreed {
+    /// What an answer says. `None`: unknown, doubled or bad parameters (RFC 7692 §7).
+    pub(crate) fn read(answer: &Extension<'_>) -> Option<Self> {
+        let params = Params::read(answer)?;
+        Some(Self {
+            server_no_context_takeover: params.server_no_context_takeover,
+            client_no_context_takeover: params.client_no_context_takeover,
+            server_max_window_bits: params.server_max_window_bits,
+            client_max_window_bits: match params.client_max_window_bits {
+                Some(Bits::Any) => return None,
+                Some(Bits::Max(bits)) => Some(bits),
+                None => None,
+            },
+        })
+    }
+
+    /// Both directions of the connection in this role.
+    pub(crate) fn codec(&self, role: Role, settings: &PermessageDeflate) -> Codec {
+        let server = (
+            self.server_no_context_takeover,
+            self.server_max_window_bits,
+            settings.server_max_window_bits,
+        );
+        let client = (
+            // A client that offered it keeps to it, answered or not (RFC 7692 §7.1.1.2).
+            self.client_no_context_takeover
+                || (role == Role::Client && settings.client_no_context_takeover),
+            self.client_max_window_bits,
+            settings.client_max_window_bits,
+        );
+        let ((no_takeover, agreed, own), (peer_no_takeover, ..)) = match role {
+            Role::Server => (server, client),
+            Role::Client => (client, server),
+        };
+        let bits = agreed.unwrap_or(MAX_BITS).min(own);
+        // RFC 7692 §7.2.2: without the client's no_context_takeover in the answer its window has to be kept.
+        Codec {
+            inflater: Inflater::new(!peer_no_takeover, settings.ratio, settings.supply.clone()),
+            deflater: Deflater::new(!no_takeover, bits, settings),
+        }
+    }
+}
+
+/// `permessage-deflate` and the parameters, as they stand in an answer.
+impl fmt::Display for Agreed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)?;
+        if self.server_no_context_takeover {
+            f.write_str("; server_no_context_takeover")?;
+        }
+        if self.client_no_context_takeover {
+            f.write_str("; client_no_context_takeover")?;
+        }
+        if let Some(bits) = self.server_max_window_bits {
+            write!(f, "; server_max_window_bits={bits}")?;
+        }
+        if let Some(bits) = self.client_max_window_bits {
+            write!(f, "; client_max_window_bits={bits}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The server's side.
+impl PermessageDeflate {
+    /// Takes the first offer that can be taken (RFC 7692 §5). `None`: go on without compression.
+    pub(crate) fn choose<'h>(&self, offers: impl Iterator<Item = Extension<'h>>) -> Option<Agreed> {
+        // Every window is supported, so a well-formed offer is an acceptable one.
+        let offer = offers
+            .filter(|offer| offer.name() == NAME)
+            .find_map(|offer| Params::read(&offer))?;
+        // §7.1.2.1: as offered or smaller; also unasked, which lets the client save memory.
+        let server_bits = match offer.server_max_window_bits {
+            Some(bits) => Some(bits.min(self.server_max_window_bits)),
+            None => Some(self.server_max_window_bits).filter(|&bits| bits < MAX_BITS),
+        };
+        // §7.1.2.2: only if it was offered.
+        let client_bits = offer.client_max_window_bits.and_then(|hint| {
+            let hint = match hint {
+                Bits::Any => MAX_BITS,
+                Bits::Max(bits) => bits,
+            };
+            Some(hint.min(self.client_max_window_bits)).filter(|&bits| bits < MAX_BITS)
+        });
+        Some(Agreed {
+            server_no_context_takeover: offer.server_no_context_takeover
+                || self.server_no_context_takeover,
+            client_no_context_takeover: offer.client_no_context_takeover
+                || self.client_no_context_takeover,
+            server_max_window_bits: server_bits,
+            client_max_window_bits: client_bits,
+        })
+    }
+}
+
+/// The client's side.
+impl PermessageDeflate {
+    /// The offer, or two (RFC 7692 §5).
+    pub(crate) fn offer(&self) -> String {
+        let mut offer = self.one_offer(true);
+        if self.fallback && self.demands() {
+            offer += ", ";
+            offer += &self.one_offer(false);
+        }
+        offer
+    }
+
+    /// Whether the offer leaves the server less than the RFC would.
+    fn demands(&self) -> bool {
+        self.server_no_context_takeover || self.server_max_window_bits < MAX_BITS
+    }
+
+    fn one_offer(&self, demanding: bool) -> String {
+        let offer = Agreed {
+            server_no_context_takeover: demanding && self.server_no_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover,
+            server_max_window_bits: Some(self.server_max_window_bits)
+                .filter(|&bits| demanding && bits < MAX_BITS),
+            client_max_window_bits: Some(self.client_max_window_bits)
+                .filter(|&bits| bits < MAX_BITS),
+        };
+        let mut text = offer.to_string();
+        if offer.client_max_window_bits.is_none() {
+            // D-19: any value that the server answers can be obeyed.
+            text += "; client_max_window_bits";
+        }
+        text
+    }
+
+    /// Holds the answer against the offers. `None`: the server goes without compression.
+    ///
+    /// # Errors
+    /// An answer that meets none of the offers, or more than one (RFC 7692 §5, §7).
+    pub(crate) fn check<'h>(
+        &self,
+        answers: impl Iterator<Item = Extension<'h>>,
+    ) -> Result<Option<Agreed>, BadAnswer> {
+        let mut answers = answers.filter(|answer| answer.name() == NAME);
+        let Some(answer) = answers.next() else {
+            return Ok(None);
+        };
+        if answers.next().is_some() {
+            return Err(BadAnswer);
+        }
+        let answer = Agreed::read(&answer).ok_or(BadAnswer)?;
+        let meets_demands = (answer.server_no_context_takeover || !self.server_no_context_takeover)
+            && answer.server_max_window_bits.unwrap_or(MAX_BITS) <= self.server_max_window_bits;
+        if !meets_demands && !self.fallback {
+            return Err(BadAnswer);
+        }
+        Ok(Some(answer))
+    }
+}

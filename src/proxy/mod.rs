@@ -1,0 +1,426 @@
+//! A tunnel through an HTTP proxy: CONNECT (RFC 6455 §4.1 (3), RFC 9110 §9.3.6).
+//!
+//! A [`Connect`] is driven like a connection, before one: write its [`output`](Connect::output) to
+//! the proxy, give it what the proxy answers, and it comes to one [`Outcome`]. When the tunnel is
+//! open, what follows in the input is from the server; TLS (for wss) and the opening handshake begin
+//! there. The proxy learns the host and the port, and nothing of the WebSocket request.
+//!
+//! ```
+//! use sansocket::{Uri, proxy::{Connect, Options, Outcome}};
+//! let uri = Uri::parse("wss://example.com/chat?token=secret")?;
+//! let options = Options::new().basic("ednamode", "nocapes!")?;
+//! let mut connect = Connect::new(&uri, &options);
+//! assert_eq!(
+//!     connect.output(),
+//!     b"CONNECT example.com:443 HTTP/1.1\r\n\
+//!       Host: example.com:443\r\n\
+//!       Proxy-Authorization: Basic ZWRuYW1vZGU6bm9jYXBlcyE=\r\n\r\n",
+//! );
+//! connect.consume_output(connect.output().len()); // written to the proxy's socket
+//!
+//! let mut read = *b"HTTP/1.1 200 Connection established\r\n\r\nfrom the server"; // read from it
+//! let mut input = &mut read[..];
+//! assert!(matches!(connect.receive(&mut input), Some(Outcome::Open)));
+//! assert_eq!(input, b"from the server");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::{Limits, Timeouts};
+use crate::error::{HandshakeError, Misuse};
+use crate::handshake::{
+    Extra, Refusal, RefusalReader, Scan, Scanner, Uri, pairs, parse_response, slots, unfold,
+    write_field,
+};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use core::fmt;
+use core::time::Duration;
+
+/// What a client says to its proxy, and how long it listens: made once, used for any number of tunnels.
+///
+/// ```
+/// use sansocket::{Misuse, proxy::Options};
+/// let options = Options::new().header("User-Agent", b"client/1")?;
+/// assert_eq!(options.header("X", b"a\r\nY: b").unwrap_err(), Misuse::BadHeader);
+/// # Ok::<(), Misuse>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Options {
+    extra: Extra,
+    limits: Limits,
+    timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Options {
+    /// No fields but `Host`, [`Limits::client`] and a timeout of 10 s.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            extra: Extra::default(),
+            limits: Limits::client(),
+            timeout: Timeouts::default().handshake,
+        }
+    }
+
+    /// Sends a header field with the request. `Proxy-Authorization` replaces the one before it,
+    /// other fields are added.
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`]: the name is no token, or the value could end its line.
+    /// [`Misuse::ReservedHeader`]: a field that belongs to CONNECT itself or to the opening
+    /// handshake, or that carries credentials for the server (`Authorization`, `Cookie`): none of
+    /// these is for a proxy.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        if is("Authorization") || is("Cookie") {
+            return Err(Misuse::ReservedHeader);
+        }
+        if is(PROXY_AUTHORIZATION) {
+            let fields = &mut self.extra.0;
+            fields.retain(|(name, _)| !name.eq_ignore_ascii_case(PROXY_AUTHORIZATION));
+        }
+        self.extra.add(name, value, |_| true)?;
+        Ok(self)
+    }
+
+    /// Authorizes with a name and a password (RFC 9110 §11.7.2; Basic, RFC 7617), in place of other
+    /// credentials. Who can read the connection to the proxy can read them.
+    ///
+    /// # Errors
+    /// [`Misuse::BadHeader`]: a control character, or a colon in the name (RFC 7617 §2).
+    pub fn basic(self, user: &str, password: &str) -> Result<Self, Misuse> {
+        if user.contains(':')
+            || [user, password]
+                .iter()
+                .any(|text| text.contains(char::is_control))
+        {
+            return Err(Misuse::BadHeader);
+        }
+        let pair = format!("{user}:{password}");
+        let mut value = vec![0; BASIC.len() + pair.len().div_ceil(3) * 4];
+        let (scheme, credentials) = value.split_at_mut(BASIC.len());
+        scheme.copy_from_slice(BASIC);
+        // There is room for all of it.
+        let _ = STANDARD.encode_slice(pair, credentials);
+        self.header(PROXY_AUTHORIZATION, &value)
+    }
+
+    /// Bounds on the proxy's answer: `head`, `fields` and `body` count here.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the proxy may take, from the first [`Connect::advance_time`] on.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
+const BASIC: &[u8] = b"Basic ";
+
+/// How it went.
+///
+/// ```
+/// use sansocket::{Uri, challenge::Challenge, proxy::{Connect, Options, Outcome}};
+/// let mut connect = Connect::new(&Uri::parse("ws://example.com/")?, &Options::new());
+/// let mut read = *b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\n\r\n";
+/// match connect.receive(&mut &mut read[..]) {
+///     Some(Outcome::Refused(refusal)) if refusal.status == 407 => {
+///         // With these credentials, and over a new connection, it may go better.
+///         assert!(Challenge::of(&refusal).iter().any(|challenge| challenge.is("Basic")));
+///     }
+///     outcome => unreachable!("{outcome:?}"),
+/// }
+/// # Ok::<(), sansocket::handshake::UriError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The tunnel is open: what is left of the input, and everything after it, is from the server.
+    Open,
+    /// The proxy said no. Fail the connection (RFC 6455 §4.1 (4)); the transport is to be closed.
+    Refused(Box<Refusal>),
+    /// There was no answer to be read. The transport is to be closed.
+    Failed(ConnectError),
+}
+
+/// Why there is no answer.
+///
+/// ```
+/// use sansocket::proxy::ConnectError;
+/// assert_eq!(ConnectError::Closed.to_string(), "the proxy closed the connection without an answer");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The answer is not HTTP/1, or passes a limit.
+    Answer(HandshakeError),
+    /// The connection to the proxy ended before the answer was complete.
+    Closed,
+    /// The answer took longer than [`Options::timeout`].
+    Timeout,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(error) => write!(f, "the proxy's answer: {error}"),
+            Self::Closed => f.write_str("the proxy closed the connection without an answer"),
+            Self::Timeout => f.write_str("the proxy took too long to answer"),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+/// One CONNECT request and its answer, up to the one [`Outcome`].
+///
+/// ```
+/// # use sansocket::{Uri, proxy::{Connect, ConnectError, Options, Outcome}};
+/// # use core::time::Duration;
+/// let mut connect = Connect::new(&Uri::parse("ws://[::1]/")?, &Options::new());
+/// assert!(connect.output().starts_with(b"CONNECT [::1]:80 HTTP/1.1\r\n"));
+/// connect.advance_time(Duration::from_secs(7));
+/// assert_eq!(connect.next_deadline(), Some(Duration::from_secs(17)));
+/// connect.advance_time(Duration::from_secs(17));
+/// let outcome = connect.receive(&mut &mut [][..]);
+/// assert!(matches!(outcome, Some(Outcome::Failed(ConnectError::Timeout))));
+/// # Ok::<(), sansocket::handshake::UriError>(())
+/// ```
+pub struct Connect {
+    /// The request, and how much of it was written.
+    output: Vec<u8>,
+    written: usize,
+    limits: Limits,
+    timeout: Duration,
+    started: Option<Duration>,
+    phase: Phase,
+    /// The answer will not go on.
+    end: Option<End>,
+}
+
+enum Phase {
+    /// The head so far.
+    Head(Scanner, Vec<u8>),
+    /// A refusal whose body is not complete.
+    Body(Box<RefusalReader>),
+    Done,
+}
+
+/// The request may hold credentials: lengths.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("output", &self.output().len())
+            .field("phase", &self.phase)
+            .field("end", &self.end)
+            .field("deadline", &self.next_deadline())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Never what is in the answer.
+impl fmt::Debug for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(_, head) => write!(f, "Head({} bytes)", head.len()),
+            Self::Body(_) => f.write_str("Body"),
+            Self::Done => f.write_str("Done"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Eof,
+    Lost,
+    Timeout,
+}
+
+impl Connect {
+    /// Asks for a tunnel to the host and port of the URI; the port is always written
+    /// (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
+    #[must_use]
+    pub fn new(uri: &Uri, options: &Options) -> Self {
+        let target = uri.host_and_port();
+        let mut output = format!("CONNECT {target} HTTP/1.1\r\n").into_bytes();
+        write_field(&mut output, "Host", &[target.as_bytes()]);
+        options.extra.write(&mut output);
+        output.extend_from_slice(b"\r\n");
+        Self {
+            output,
+            written: 0,
+            limits: options.limits,
+            timeout: options.timeout,
+            started: None,
+            phase: Phase::Head(Scanner::response(), Vec::new()),
+            end: None,
+        }
+    }
+
+    /// What is to be written to the proxy.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        self.output.get(self.written..).unwrap_or_default()
+    }
+
+    /// So many bytes of [`output`](Self::output) were written.
+    pub fn consume_output(&mut self, n: usize) {
+        self.written = self.written.saturating_add(n).min(self.output.len());
+        if self.written == self.output.len() {
+            // The credentials need not stay in memory.
+            self.output = Vec::new();
+            self.written = 0;
+        }
+    }
+
+    /// Takes what was read from the proxy, and returns the outcome once it is known; once, and
+    /// nothing after that. It takes all of `input`, up to the end of the answer: what is left when
+    /// the tunnel is [`Open`](Outcome::Open) is from the server. Call it with an empty input after
+    /// [`receive_eof`](Self::receive_eof) and [`advance_time`](Self::advance_time).
+    pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<Outcome> {
+        let outcome = self.step(input)?;
+        self.phase = Phase::Done;
+        self.output = Vec::new();
+        self.written = 0;
+        Some(outcome)
+    }
+
+    /// The proxy will send no more.
+    pub fn receive_eof(&mut self) {
+        self.end.get_or_insert(End::Eof);
+    }
+
+    /// The connection to the proxy is gone.
+    pub fn transport_lost(&mut self) {
+        self.end.get_or_insert(End::Lost);
+    }
+
+    /// Tells the time, since an origin that the caller picks. The first call starts the deadline; a
+    /// caller that never calls it has none.
+    pub fn advance_time(&mut self, now: Duration) {
+        let started = *self.started.get_or_insert(now);
+        if now >= started.saturating_add(self.timeout) {
+            self.end.get_or_insert(End::Timeout);
+        }
+    }
+
+    /// When [`advance_time`](Self::advance_time) is to be called at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Done => None,
+            _ => Some(self.started?.saturating_add(self.timeout)),
+        }
+    }
+
+    fn step(&mut self, input: &mut &mut [u8]) -> Option<Outcome> {
+        loop {
+            match &mut self.phase {
+                Phase::Head(scanner, head) => {
+                    let before = head.len();
+                    // One byte more than allowed is enough for the scanner to say so.
+                    let room = (self.limits.head as usize).saturating_add(1) - before;
+                    head.extend(input.iter().take(room));
+                    let len = match scanner.scan(head, &self.limits) {
+                        Scan::More => {
+                            advance(input, head.len() - before);
+                            return self.end.map(End::without_answer);
+                        }
+                        Scan::Head(len) => len,
+                        Scan::Bad(error) => return Some(failed(error)),
+                    };
+                    advance(input, len - before);
+                    head.truncate(len);
+                    match read_head(head, &self.limits) {
+                        Ok(Answer::Interim) => {
+                            scanner.next_head(len);
+                            head.clear();
+                        }
+                        Ok(Answer::Open) => return Some(Outcome::Open),
+                        Ok(Answer::Refused(reader)) => self.phase = Phase::Body(Box::new(reader)),
+                        Err(error) => return Some(failed(error)),
+                    }
+                }
+                Phase::Body(reader) => {
+                    // What stands behind a refusal is nobody's: the transport is closed.
+                    let bytes: &mut [u8] = core::mem::take(input);
+                    reader.feed(bytes);
+                    let waits = !reader.is_done();
+                    if self.end.is_some() {
+                        reader.end();
+                    }
+                    if !reader.is_done() {
+                        return None;
+                    }
+                    let Phase::Body(reader) = core::mem::replace(&mut self.phase, Phase::Done)
+                    else {
+                        return None;
+                    };
+                    let mut refusal = Box::new(reader.into_refusal());
+                    // Only a proper end of the stream can be the end of a body without a length.
+                    refusal.truncated |= waits && self.end != Some(End::Eof);
+                    return Some(Outcome::Refused(refusal));
+                }
+                Phase::Done => return None,
+            }
+        }
+    }
+}
+
+impl End {
+    const fn without_answer(self) -> Outcome {
+        Outcome::Failed(match self {
+            Self::Eof | Self::Lost => ConnectError::Closed,
+            Self::Timeout => ConnectError::Timeout,
+        })
+    }
+}
+
+const fn failed(error: HandshakeError) -> Outcome {
+    Outcome::Failed(ConnectError::Answer(error))
+}
+
+fn advance(input: &mut &mut [u8], n: usize) {
+    *input = core::mem::take(input).get_mut(n..).unwrap_or_default();
+}
+
+enum Answer {
+    Interim,
+    Open,
+    Refused(RefusalReader),
+}
+
+/// RFC 9110 §9.3.6, §15.2: 1xx is skipped, any 2xx opens whatever its fields say, the rest refuses.
+/// HTTP/1.0 will do: many proxies say no more.
+fn read_head(head: &mut [u8], limits: &Limits) -> Result<Answer, HandshakeError> {
+    unfold(head);
+    let mut slots = slots();
+    let (line, fields) = parse_response(head, &mut slots)?;
+    match line.status {
+        // RFC 9110 §15.2.2: nobody asked for another protocol.
+        101 => Err(HandshakeError::Status),
+        100..=199 => Ok(Answer::Interim),
+        200..=299 => Ok(Answer::Open),
+        300..=599 => RefusalReader::new(line.status, pairs(fields), limits).map(Answer::Refused),
+        // RFC 9110 §15: not a status.
+        _ => Err(HandshakeError::Status),
+    }
+}

@@ -1,0 +1,458 @@
+//! What a redirection means (RFC 9110 §15.4): where to, and what may go along. Feature `redirect`.
+//!
+//! RFC 6455 §4.1 lets a client follow a 3xx answer to its handshake, the WHATWG API forbids it. A
+//! [`Redirects`] only advises: it resolves the `Location`, says whether the way leaves the origin or
+//! the protection of TLS, and bounds the number of hops. To follow is the caller's decision, with a
+//! new connection and a new request.
+//!
+//! ```
+//! use sansocket::{Uri, handshake::Refusal, redirect::Redirects};
+//! # use sansocket::proxy::{Connect, Options, Outcome};
+//! # fn answer(location: &str) -> Box<Refusal> { // a refusal out of thin air
+//! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &Options::new());
+//! #     let mut head = format!("HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+//! #     let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
+//! #     refusal
+//! # }
+//! let mut redirects = Redirects::new(Uri::parse("wss://example.com/chat/old?room=1")?);
+//!
+//! let refusal = answer("../new#top"); // from `Event::Refused`
+//! let redirect = redirects.next(&refusal)?;
+//! assert_eq!(redirect.uri.to_string(), "wss://example.com/new");
+//! assert!(redirect.same_origin && !redirect.downgrade);
+//! assert!(redirect.carries("Authorization"));
+//! # let refusal = answer("https://other.example/");
+//!
+//! let redirect = redirects.next(&refusal)?; // this time: Location: https://other.example/
+//! assert_eq!(redirect.uri.to_string(), "wss://other.example/");
+//! assert!(!redirect.same_origin);
+//! assert!(!redirect.carries("Authorization") && redirect.carries("User-Agent"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::handshake::{Refusal, Uri, UriError};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+use iri_string::format::ToDedicatedString;
+use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
+
+/// Follows one attempt from URI to URI, and knows when to stop.
+///
+/// ```
+/// use sansocket::{Uri, redirect::Redirects};
+/// let redirects = Redirects::new(Uri::parse("ws://example.com/")?).limit(3);
+/// assert_eq!(redirects.uri().host(), "example.com");
+/// # Ok::<(), sansocket::handshake::UriError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Redirects {
+    /// Where we were before, in order.
+    trail: Vec<Uri>,
+    here: Uri,
+    limit: u8,
+    /// Every hop so far stayed on the first origin.
+    same_origin: bool,
+}
+
+/// Where a redirection leads.
+///
+/// ```
+/// # use sansocket::{Uri, proxy::{Connect, Options, Outcome}, redirect::Redirects};
+/// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &Options::new());
+/// # let mut head = *b"HTTP/1.1 308 x\r\nLocation: //b.example/x\r\nContent-Length: 0\r\n\r\n";
+/// # let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
+/// let mut redirects = Redirects::new(Uri::parse("wss://a.example/")?);
+/// let redirect = redirects.next(&refusal)?;
+/// assert_eq!(redirect.uri.host(), "b.example");
+/// let mine = [("Authorization", "Bearer x"), ("User-Agent", "y")];
+/// let along: Vec<_> = mine.iter().filter(|(name, _)| redirect.carries(name)).collect();
+/// assert_eq!(along, [&("User-Agent", "y")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Redirect {
+    /// The new URI: ws or wss, without a fragment.
+    pub uri: Uri,
+    /// Scheme, host and port are those that the attempt began with, and no hop before went
+    /// elsewhere: once away, credentials are not handed out again on the way back.
+    pub same_origin: bool,
+    /// From wss to ws: everything that follows can be read and changed on the way. Better refused.
+    pub downgrade: bool,
+    /// The server says that the old URI is gone for good (301, 308).
+    pub permanent: bool,
+}
+
+impl Redirect {
+    /// Whether a header field that the application gave for the first request may go along
+    /// (RFC 9110 §15.4). The handshake's own fields are made anew in any case.
+    ///
+    /// On the same origin all may, but what was for a proxy. Elsewhere only fields that are known to
+    /// hold no secret: `Authorization`, `Cookie` and `Origin` are not alone in holding one, many
+    /// services put theirs into fields of their own. Subprotocols are not asked about here; where
+    /// one of them carries a token, leave it out too. A browser sends `Origin: null` behind a hop to
+    /// another origin.
+    #[must_use]
+    pub fn carries(&self, name: &str) -> bool {
+        let among = |names: &[&str]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
+        match self.same_origin {
+            true => !among(&PROXY_FIELDS),
+            false => among(&HARMLESS_FIELDS),
+        }
+    }
+}
+
+const PROXY_FIELDS: [&str; 2] = ["Proxy-Authorization", "Proxy-Connection"];
+
+const HARMLESS_FIELDS: [&str; 6] = [
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Cache-Control",
+    "Pragma",
+    "User-Agent",
+];
+
+impl Redirects {
+    /// Starts at the URI of the first attempt. At most 10 hops, unless [`limit`](Self::limit) says otherwise.
+    #[must_use]
+    pub const fn new(uri: Uri) -> Self {
+        Self {
+            trail: Vec::new(),
+            here: uri,
+            limit: 10,
+            same_origin: true,
+        }
+    }
+
+    /// Allows this many hops.
+    #[must_use]
+    pub fn limit(mut self, hops: u8) -> Self {
+        self.limit = hops;
+        self
+    }
+
+    /// The URI of the attempt that is under way.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.here
+    }
+
+    /// Where the answer to the attempt at [`uri`](Self::uri) leads. It counts as a hop; an error
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`NoRedirect`]: the answer is no redirection, or not one that can be followed.
+    pub fn next(&mut self, refusal: &Refusal) -> Result<Redirect, NoRedirect> {
+        // RFC 9110 §15.4: 304 has no new place, 305 and 306 are not in use any more.
+        if !matches!(refusal.status, 300..=303 | 307 | 308) {
+            return Err(NoRedirect::Status(refusal.status));
+        }
+        let mut locations = refusal
+            .fields
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("Location"));
+        let (Some((_, location)), None) = (locations.next(), locations.next()) else {
+            return Err(NoRedirect::Location);
+        };
+        let uri = resolve(&self.here, location)?;
+        if self.trail.len() >= usize::from(self.limit) {
+            return Err(NoRedirect::TooMany(self.limit));
+        }
+        // RFC 9110 §15.4: cyclical redirections are to be detected.
+        if uri == self.here || self.trail.contains(&uri) {
+            return Err(NoRedirect::Loop);
+        }
+        let redirect = Redirect {
+            same_origin: self.same_origin && same_origin(&self.here, &uri),
+            downgrade: self.here.secure() && !uri.secure(),
+            permanent: matches!(refusal.status, 301 | 308),
+            uri,
+        };
+        self.same_origin = redirect.same_origin;
+        let left = core::mem::replace(&mut self.here, redirect.uri.clone());
+        self.trail.push(left);
+        Ok(redirect)
+    }
+}
+
+/// RFC 6454 §5.
+fn same_origin(one: &Uri, other: &Uri) -> bool {
+    one.secure() == other.secure() && one.port() == other.port() && one.host() == other.host()
+}
+
+/// RFC 9110 §10.2.2 and RFC 3986 §5.2: the reference resolved against the URI of the request; http
+/// stands for ws. A fragment is dropped: no ws URI has one (RFC 6455 §3).
+fn resolve(base: &Uri, location: &[u8]) -> Result<Uri, NoRedirect> {
+    let location = core::str::from_utf8(location).map_err(|_| NoRedirect::Location)?;
+    let location = UriReferenceStr::new(location).map_err(|_| NoRedirect::Location)?;
+    let base = base.to_string();
+    let base = UriAbsoluteStr::new(&base).map_err(|_| NoRedirect::Location)?;
+    let mut target = location.resolve_against(base).to_dedicated_string();
+    target.set_fragment(None);
+    Uri::parse_allowing_http(target.as_str()).map_err(NoRedirect::Uri)
+}
+
+/// Why an answer cannot be followed.
+///
+/// ```
+/// use sansocket::redirect::NoRedirect;
+/// assert_eq!(NoRedirect::TooMany(10).to_string(), "more than 10 redirections (RFC 9110 §15.4)");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoRedirect {
+    /// The status asks for no redirection.
+    Status(u16),
+    /// There is no `Location`, or more than one, or it is no URI reference (RFC 3986 §4.1).
+    Location,
+    /// It leads to something that is no ws, wss, http or https URI.
+    Uri(UriError),
+    /// It leads where we have been.
+    Loop,
+    /// More hops than allowed: this many.
+    TooMany(u8),
+}
+
+impl fmt::Display for NoRedirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => {
+                write!(f, "the status {status} is no redirection (RFC 9110 §15.4)")
+            }
+            Self::Location => f.write_str(
+                "a redirection needs one Location with a URI reference (RFC 9110 §10.2.2)",
+            ),
+            Self::Uri(error) => write!(f, "the redirection cannot be followed: {error}"),
+            Self::Loop => f.write_str("the redirections go round in circles (RFC 9110 §15.4)"),
+            Self::TooMany(limit) => write!(f, "more than {limit} redirections (RFC 9110 §15.4)"),
+        }
+    }
+}
+
+impl core::error::Error for NoRedirect {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{NoRedirect, Redirect, Redirects};
+    use crate::handshake::{Refusal, Uri, UriPart};
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    fn answer(status: u16, locations: &[&[u8]]) -> Refusal {
+        let fields = locations
+            .iter()
+            .map(|&value| ("location".into(), value.to_vec()));
+        Refusal {
+            status,
+            fields: fields.collect(),
+            body: vec![],
+            truncated: false,
+        }
+    }
+
+    fn from(uri: &str) -> Redirects {
+        Redirects::new(Uri::parse(uri).unwrap())
+    }
+
+    fn next(redirects: &mut Redirects, location: &str) -> Result<Redirect, NoRedirect> {
+        redirects.next(&answer(302, &[location.as_bytes()]))
+    }
+
+    fn one(base: &str, location: &str) -> Redirect {
+        next(&mut from(base), location).unwrap()
+    }
+
+    /// RFC 9110 §10.2.2, RFC 3986 §5.4: references of every kind, resolved; http stands for ws; no
+    /// fragment is left.
+    #[test]
+    fn references_are_resolved() {
+        let base = "wss://a.example:444/b/c/d?q=1";
+        for (location, target) in [
+            ("x", "wss://a.example:444/b/c/x"),
+            ("./x", "wss://a.example:444/b/c/x"),
+            ("x/", "wss://a.example:444/b/c/x/"),
+            ("/x", "wss://a.example:444/x"),
+            ("//b.example", "wss://b.example/"),
+            ("//b.example:80/x", "wss://b.example:80/x"),
+            ("?y=2", "wss://a.example:444/b/c/d?y=2"),
+            ("x?y", "wss://a.example:444/b/c/x?y"),
+            ("x#f", "wss://a.example:444/b/c/x"),
+            ("x?y#f?g", "wss://a.example:444/b/c/x?y"),
+            ("..", "wss://a.example:444/b/"),
+            ("../x", "wss://a.example:444/b/x"),
+            ("../../../x", "wss://a.example:444/x"),
+            ("x/../y", "wss://a.example:444/b/c/y"),
+            ("wss://h", "wss://h/"),
+            ("WSS://H:443/x", "wss://h/x"),
+            ("https://h/x", "wss://h/x"),
+            ("https://h:8443/x", "wss://h:8443/x"),
+            ("ws://h/x", "ws://h/x"),
+            ("HTTP://h/x#f", "ws://h/x"),
+            ("https://[2001:db8::1]:444/", "wss://[2001:db8::1]:444/"),
+            ("https://h/%C3%A9", "wss://h/%C3%A9"),
+        ] {
+            assert_eq!(one(base, location).uri.to_string(), target, "{location}");
+        }
+    }
+
+    /// RFC 9110 §15.4: which statuses, and one Location; RFC 6455 §3 says what a target may be.
+    #[test]
+    fn what_cannot_be_followed() {
+        let mut redirects = from("ws://h/");
+        for status in 100..=599 {
+            let advice = redirects.clone().next(&answer(status, &[b"/x"]));
+            match status {
+                300..=303 | 307 | 308 => {
+                    assert_eq!(advice.unwrap().permanent, matches!(status, 301 | 308));
+                }
+                _ => assert_eq!(advice, Err(NoRedirect::Status(status))),
+            }
+        }
+        for locations in [
+            &[][..],
+            &[&b"/x"[..], b"/x"],
+            &[b"/caf\xe9"],
+            &["/caf\u{e9}".as_bytes()],
+            &[b"/a b"],
+            &[b"/a\x00b"],
+            &[b"http://[::1/"],
+            &[b"/%zz"],
+        ] {
+            assert_eq!(
+                redirects.next(&answer(302, locations)),
+                Err(NoRedirect::Location)
+            );
+        }
+        for (location, part) in [
+            ("ftp://h/", UriPart::Scheme),
+            ("javascript:alert(1)", UriPart::Scheme),
+            ("data:,x", UriPart::Scheme),
+            ("https:x", UriPart::Scheme),
+            ("https://u:p@h/", UriPart::UserInfo),
+            ("https:///x", UriPart::Host),
+            ("https://h:70000/", UriPart::Port),
+        ] {
+            let NoRedirect::Uri(error) = next(&mut redirects, location).unwrap_err() else {
+                unreachable!("{location}");
+            };
+            assert_eq!(error.part(), part, "{location}");
+        }
+        // Nothing of this counted as a hop.
+        assert!(redirects.trail.is_empty() && redirects.uri().to_string() == "ws://h/");
+    }
+
+    /// RFC 9110 §15.4: a bound on hops, and no circles.
+    #[test]
+    fn hops_are_bounded_and_loops_found() {
+        let mut redirects = from("ws://h/0");
+        for hop in 1..=10 {
+            let redirect = next(&mut redirects, &format!("/{hop}")).unwrap();
+            assert_eq!(redirects.uri(), &redirect.uri);
+        }
+        assert_eq!(next(&mut redirects, "/11"), Err(NoRedirect::TooMany(10)));
+        let mut none = from("ws://h/0").limit(0);
+        assert_eq!(next(&mut none, "/1"), Err(NoRedirect::TooMany(0)));
+
+        let mut redirects = from("ws://h/0");
+        next(&mut redirects, "/1").unwrap();
+        for circle in ["/0", "/1", "", "#f", "http://H:80/0"] {
+            assert_eq!(
+                next(&mut redirects, circle),
+                Err(NoRedirect::Loop),
+                "{circle}"
+            );
+        }
+        next(&mut redirects, "/2").unwrap();
+    }
+
+    /// RFC 6454 §5: scheme, host and port; and TLS given up is told.
+    #[test]
+    fn origins_and_downgrades() {
+        for (base, location, same_origin, downgrade) in [
+            ("wss://h/", "/x", true, false),
+            ("wss://h/", "https://H:443/x", true, false),
+            ("wss://h/", "https://h:444/", false, false),
+            ("wss://h/", "https://www.h/", false, false),
+            ("wss://h/", "http://h/", false, true),
+            ("wss://h:80/", "ws://h:80/", false, true),
+            ("ws://h/", "https://h/", false, false),
+            ("ws://h/", "http://h:80/x", true, false),
+        ] {
+            let redirect = one(base, location);
+            assert_eq!(redirect.same_origin, same_origin, "{base} {location}");
+            assert_eq!(redirect.downgrade, downgrade, "{base} {location}");
+        }
+    }
+
+    /// RFC 9110 §15.4: credentials never across origins, never from wss to ws.
+    #[test]
+    fn which_fields_go_along() {
+        let secrets = [
+            "Authorization",
+            "Cookie",
+            "cookie",
+            "Origin",
+            "X-Api-Key",
+            "Proxy-Authorization",
+        ];
+        let harmless = ["User-Agent", "accept-language"];
+        let home = one("wss://h/", "/x");
+        assert!(
+            secrets[..5]
+                .iter()
+                .chain(&harmless)
+                .all(|name| home.carries(name))
+        );
+        assert!(!home.carries("proxy-authorization"));
+        for location in ["https://other/", "http://h/", "https://h:444/"] {
+            let away = one("wss://h/", location);
+            assert!(!secrets.iter().any(|name| away.carries(name)), "{location}");
+            assert!(harmless.iter().all(|name| away.carries(name)));
+        }
+        // Away and onwards, or back home: what was left behind does not come back.
+        let mut redirects = from("wss://h/");
+        assert!(!next(&mut redirects, "https://other/").unwrap().same_origin);
+        assert!(!next(&mut redirects, "/onwards").unwrap().carries("Cookie"));
+        assert!(
+            !next(&mut redirects, "https://h/back")
+                .unwrap()
+                .carries("Cookie")
+        );
+    }
+
+    proptest! {
+        /// Peer bytes never panic, and whatever comes out is a ws URI that stands for itself.
+        #[test]
+        fn any_location(location in prop_oneof![
+            "(https?:|wss?:)?(//)?[a-c.:@\\[\\]/?#%0-9 \u{e9}]{0,16}".prop_map(|text| text.into_bytes()),
+            prop::collection::vec(any::<u8>(), 0..20),
+        ]) {
+            let mut redirects = from("wss://a.example/b/c?d");
+            if let Ok(redirect) = redirects.next(&answer(302, &[&location])) {
+                let text = redirect.uri.to_string();
+                prop_assert_eq!(Uri::parse(&text).unwrap(), redirect.uri);
+                prop_assert!(!text.contains('#'));
+            }
+        }
+
+        /// Every chain ends, and no URI comes twice.
+        #[test]
+        fn every_chain_ends(locations in prop::collection::vec("(/[ab]){0,2}|\\.\\.|https://[cd]/", 0..60), limit in 0..20u8) {
+            let mut redirects = from("ws://h/").limit(limit);
+            let mut seen: Vec<_> = vec![redirects.uri().clone()];
+            for location in locations {
+                if let Ok(redirect) = next(&mut redirects, &location) {
+                    prop_assert!(!seen.contains(&redirect.uri));
+                    seen.push(redirect.uri);
+                }
+            }
+            prop_assert!(seen.len() <= usize::from(limit) + 1);
+        }
+    }
+}
