@@ -81,7 +81,7 @@ impl Setup {
             serve_http: t.once_in(3),
             echo: t.once_in(3),
             fragment: if t.once_in(4) {
-                1 + t.below(200) as u32
+                20 + t.below(200) as u32
             } else {
                 0
             },
