@@ -250,7 +250,7 @@ impl Connection {
 
     /// The end of the stream may be the end of a refusal's body.
     pub(super) fn opening_at_eof(&mut self) -> Option<Event<'static>> {
-        if !self.facts.eof || self.phase != Phase::Opening {
+        if !self.facts.eof || self.phase != Phase::Opening || self.discards() {
             return None;
         }
         match &mut self.rare.as_mut()?.opening {

@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
