@@ -306,5 +306,14 @@ impl ClientConfig {
         self.with(|settings| settings.require_subprotocol = true)
     }
 
+    /// As the WHATWG API has it, whatever was set.
+    pub(crate) fn for_scripts(self) -> Self {
+        self.with(|settings| {
+            settings.require_subprotocol = true;
+            settings.delivery = Delivery::Whole;
+            settings.auto_pong = true;
+        })
+    }
+
     shared_options!(Settings::CLIENT);
 }
