@@ -33,6 +33,8 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+#[cfg(feature = "deflate")]
+pub use connection::Compress;
 pub use connection::{Connection, Outgoing, Prepared, State, Transport};
 pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::assembly::take_front;
-use super::{Connection, Phase};
+use super::{Connection, InUse, Phase};
 use crate::config::ClientConfig;
 use crate::entropy::Source;
 use crate::error::{Failure, HandshakeError, Misuse, Timeout};
 use crate::event::Event;
+use crate::handshake::agreement;
 use crate::handshake::{
     Accept, Answered, ClientRequest, Expectation, Judged, Negotiated, Offer, RefusalReader,
     Request, Response, ResponseHead, Rules, Scan, Scanner, judge, refusal,
@@ -77,10 +78,11 @@ impl Connection {
     ) -> Result<Self, Misuse> {
         let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
         let mut connection = Self::new(Role::Client, Phase::Opening, config.0.clone(), entropy);
+        let offer = agreement::offer(config.settings());
         let mut expectation = None;
         connection
             .output
-            .head(|out| expectation = Some(request.write(&nonce, None, out)));
+            .head(|out| expectation = Some(request.write(&nonce, offer.as_deref(), out)));
         connection.rare().opening = expectation.map(Opening::client);
         Ok(connection)
     }
@@ -146,7 +148,7 @@ impl Connection {
             &head,
             &Rules {
                 origin: &settings.origin,
-                keep_extensions: false,
+                keep_extensions: agreement::wanted(settings),
             },
         ) {
             Judged::Upgrade { target, offer } => {
@@ -196,26 +198,38 @@ impl Connection {
     }
 
     fn judge_answer<'a>(&mut self, mut head: Payload<'a>) -> Option<Event<'a>> {
-        let (required, limits) = (self.settings().require_subprotocol, self.settings().limits);
-        let opening = self.rare().opening.as_mut()?;
+        let mut opening = self.rare().opening.take()?;
         let Stage::Answer(expectation) = &opening.stage else {
             return None;
         };
-        match expectation.judge(head.as_mut_slice()?, required, &limits) {
+        let settings = self.settings();
+        let answered = expectation.judge(
+            head.as_mut_slice()?,
+            settings.require_subprotocol,
+            &settings.limits,
+        );
+        match answered {
             // RFC 9110 §15.2: read and skipped.
             Answered::Informational => {
                 opening.scanner.next_head(head.len());
+                self.rare().opening = Some(opening);
                 None
             }
             Answered::Open(answer) => {
+                let extensions = answer.extensions.as_deref().unwrap_or_default();
+                if let Err(error) = agreement::check(settings, extensions) {
+                    return Some(self.fail_opening(error.into()));
+                }
                 opening.head = head.into_vec();
                 opening.stage = Stage::Answered;
+                self.rare().opening = Some(opening);
                 self.establish(answer.into());
                 None
             }
             Answered::Refused(body) => {
                 let done = body.is_done();
                 opening.stage = Stage::Body(Box::new(body));
+                self.rare().opening = Some(opening);
                 if done { self.refused() } else { None }
             }
             Answered::Bad(error) => Some(self.fail_opening(error.into())),
@@ -260,10 +274,15 @@ impl Connection {
         self.phase = Phase::Established;
         self.facts.opened = true;
         if negotiated != Negotiated::default() {
-            self.negotiated = Some(Box::new(negotiated));
+            self.in_use = Some(Box::new(InUse {
+                #[cfg(feature = "deflate")]
+                codec: self.codec_for(&negotiated.extensions),
+                negotiated,
+            }));
         }
         self.start_idle_timers();
         self.settle();
+        self.require_compression();
     }
 
     // ── failures
@@ -321,7 +340,7 @@ impl Connection {
     /// that the client did not offer. Nothing changed then, and another answer can be given.
     pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
         let gone = self.is_over();
-        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
+        let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
         let Some(Opening {
             stage: Stage::Upgrade(offer),
             ..
@@ -329,12 +348,15 @@ impl Connection {
         else {
             return Err(Misuse::NotOpen);
         };
+        let agreed = agreement::choose(self.settings(), &offer.extensions);
         let mut answered = Ok(());
         self.output
-            .head(|out| answered = offer.answer(&accept, None, out));
+            .head(|out| answered = offer.answer(&accept, agreed.as_deref(), out));
         answered?;
         self.rare().opening = None;
-        self.establish(accept.into());
+        let mut negotiated = Negotiated::from(accept);
+        negotiated.extensions = agreed.unwrap_or_default();
+        self.establish(negotiated);
         Ok(())
     }
 
