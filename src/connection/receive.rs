@@ -116,7 +116,7 @@ impl Connection {
                 return Some(event);
             }
         }
-        if let Some(event) = self.opening_at_eof() {
+        if let Some(event) = self.opening_at_end() {
             return Some(event);
         }
         self.closed_event()
@@ -516,7 +516,7 @@ impl Connection {
             return Some(event);
         }
         if input.is_empty() && !self.frame_is_due() {
-            return self.opening_at_eof().or_else(|| self.closed_event());
+            return self.opening_at_end().or_else(|| self.closed_event());
         }
         self.clock.heard();
         // One frame at most, so that the next one can be lent.
