@@ -33,6 +33,9 @@ pub(super) struct Incoming {
     pub(super) kind: Option<Kind>,
     /// It is delivered in chunks.
     pub(super) stream: bool,
+    /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
+    #[cfg(feature = "bytes")]
+    pub(super) waiting: u32,
     /// It is compressed (RFC 7692 §6).
     pub(super) compressed: bool,
     /// More may come out of what was taken already.
@@ -430,6 +433,7 @@ impl Connection {
         incoming.len += n as u64;
         incoming.left -= n as u64;
         self.clock.heard();
+        self.clock.frame_goes_on();
         if let Some(event) = self.frame_progress() {
             self.rare().found = Some(event);
             self.settle();
