@@ -62,7 +62,10 @@ fn converse(
     limits.message = 64 << 20;
     limits.fragments = 1 << 20;
     let born = Instant::now();
-    let mut ws = Connection::client(&ClientConfig::new().limits(limits), ClientRequest::new(uri))?;
+    let config = ClientConfig::new().limits(limits);
+    #[cfg(feature = "deflate")]
+    let config = config.deflate(sansocket::extension::PermessageDeflate::client());
+    let mut ws = Connection::client(&config, ClientRequest::new(uri))?;
     let mut buf = vec![0; 64 << 10];
     let mut input: &mut [u8] = &mut [];
     loop {

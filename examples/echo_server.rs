@@ -36,6 +36,8 @@ fn main() -> io::Result<()> {
         .limits(limits)
         .timeouts(timeouts)
         .serve_http();
+    #[cfg(feature = "deflate")]
+    let config = config.deflate(sansocket::extension::PermessageDeflate::server());
 
     for stream in listener.incoming() {
         let (stream, config) = (stream?, config.clone());

@@ -185,6 +185,12 @@ pub(crate) struct Settings {
     pub(crate) origin: OriginPolicy,
     /// Client: fail if the server chose none of the offered subprotocols (D-4).
     pub(crate) require_subprotocol: bool,
+    /// Offered by a client, chosen by a server (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub(crate) deflate: Option<crate::extension::PermessageDeflate>,
+    /// Client: close with 1010 without it (D-23).
+    #[cfg(feature = "deflate")]
+    pub(crate) require_deflate: bool,
 }
 
 impl Settings {
@@ -197,6 +203,10 @@ impl Settings {
         serve_http: false,
         origin: OriginPolicy::SameHost,
         require_subprotocol: false,
+        #[cfg(feature = "deflate")]
+        deflate: None,
+        #[cfg(feature = "deflate")]
+        require_deflate: false,
     };
 
     pub(crate) const CLIENT: Self = Self {
@@ -244,6 +254,15 @@ macro_rules! shared_options {
             self.with(|settings| settings.fragment = len)
         }
 
+        /// Compresses messages where the peer agrees (RFC 7692): a client offers it, a server
+        /// takes the first offer that fits. Off, unless set: compressing secrets beside what
+        /// others wrote can give them away (§8).
+        #[cfg(feature = "deflate")]
+        #[must_use]
+        pub fn deflate(self, deflate: crate::extension::PermessageDeflate) -> Self {
+            self.with(|settings| settings.deflate = Some(deflate))
+        }
+
         fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
             let mut settings = self.0.unwrap_or_else(|| Arc::new($defaults));
             change(Arc::make_mut(&mut settings));
@@ -263,6 +282,10 @@ macro_rules! shared_options {
 pub struct ServerConfig(pub(crate) Option<Arc<Settings>>);
 
 impl ServerConfig {
+    pub(crate) fn settings(&self) -> &Settings {
+        self.0.as_deref().unwrap_or(&SERVER_DEFAULTS)
+    }
+
     /// The defaults ([`Limits::server`], [`Timeouts::default`]) with this origin policy.
     #[must_use]
     pub fn new(origin: OriginPolicy) -> Self {
@@ -293,6 +316,10 @@ impl ServerConfig {
 pub struct ClientConfig(pub(crate) Option<Arc<Settings>>);
 
 impl ClientConfig {
+    pub(crate) fn settings(&self) -> &Settings {
+        self.0.as_deref().unwrap_or(&CLIENT_DEFAULTS)
+    }
+
     /// The defaults: [`Limits::client`] and [`Timeouts::default`].
     #[must_use]
     pub fn new() -> Self {
@@ -304,6 +331,22 @@ impl ClientConfig {
     #[must_use]
     pub fn require_subprotocol(self) -> Self {
         self.with(|settings| settings.require_subprotocol = true)
+    }
+
+    /// As the WHATWG API has it, whatever was set.
+    pub(crate) fn for_scripts(self) -> Self {
+        self.with(|settings| {
+            settings.require_subprotocol = true;
+            settings.delivery = Delivery::Whole;
+            settings.auto_pong = true;
+        })
+    }
+
+    /// Closes with 1010 at once if the server does not agree to compression (RFC 7692 §5.1).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn require_deflate(self) -> Self {
+        self.with(|settings| settings.require_deflate = true)
     }
 
     shared_options!(Settings::CLIENT);

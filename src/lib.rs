@@ -24,6 +24,7 @@ pub mod proxy;
 #[cfg(feature = "redirect")]
 pub mod redirect;
 pub mod utf8;
+pub mod webapi;
 
 mod close_code;
 mod payload;
@@ -32,6 +33,8 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
+#[cfg(feature = "deflate")]
+pub use connection::Compress;
 pub use connection::{Connection, Outgoing, Prepared, State, Transport};
 pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};

@@ -23,6 +23,10 @@ const KEPT: usize = 4096;
 /// Autobahn's case 2.10 wants ten pings answered one by one.
 const PONGS: u8 = 16;
 
+/// The reserved bit that marks a compressed message (RFC 7692 §6).
+#[cfg(feature = "deflate")]
+pub(crate) const RSV1: u8 = 4;
+
 #[derive(Default)]
 pub(crate) struct Output {
     tail: Vec<u8>,
@@ -50,11 +54,52 @@ struct Parts {
     frame_left: u64,
     /// Control frames that wait for its end.
     deferred: Vec<u8>,
+    #[cfg(feature = "deflate")]
+    compressed: Compressed,
+}
+
+/// The compressed frames in the queue: what is handed in of them is not what goes out.
+#[cfg(feature = "deflate")]
+#[derive(Default)]
+struct Compressed {
+    /// What each of them counts, once it has left.
+    counts: VecDeque<u64>,
+    /// The frame at the front is one of them.
+    front: bool,
+    /// The message at the front goes on with another one.
+    front_continues: bool,
+    /// The message at the end goes on with another one.
+    end_continues: bool,
+}
+
+#[cfg(feature = "deflate")]
+impl Compressed {
+    fn is_idle(&self) -> bool {
+        self.counts.is_empty() && !self.front && !self.end_continues
+    }
+
+    /// The last byte of all has left.
+    fn drained(&mut self) {
+        self.counts.clear();
+        self.front = false;
+        self.front_continues = self.end_continues;
+    }
+
+    /// A data frame comes to the front.
+    fn begins(&mut self, header: &FrameHeader) {
+        let continued = header.opcode == Opcode::Continuation && self.front_continues;
+        self.front = header.rsv & RSV1 != 0 || continued;
+        self.front_continues = self.front && !header.fin;
+    }
 }
 
 impl Parts {
     /// Nothing in it is needed any more.
     fn is_idle(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if !self.compressed.is_idle() {
+            return false;
+        }
         self.queue.is_empty() && self.deferred.is_empty() && self.frame_left == 0
     }
 }
@@ -183,6 +228,8 @@ impl Output {
             if let Some(parts) = &mut self.parts {
                 parts.queue.clear();
                 parts.len = 0;
+                #[cfg(feature = "deflate")]
+                parts.compressed.drained();
             }
             self.drop_idle_parts();
             self.empty_tail();
@@ -211,6 +258,21 @@ impl Output {
             parts.queue.pop_front();
         }
         self.drop_idle_parts();
+    }
+
+    /// Payload bytes of the frame at the front have left.
+    fn uncount(&mut self, payload: u64) {
+        #[cfg(feature = "deflate")]
+        if let Some(Parts { compressed, .. }) = self.parts.as_deref_mut()
+            && compressed.front
+        {
+            if self.counted == 0 && self.skip == 0 {
+                compressed.front = false;
+                self.buffered -= compressed.counts.pop_front().unwrap_or(0);
+            }
+            return;
+        }
+        self.buffered -= payload;
     }
 
     fn drop_idle_parts(&mut self) {
@@ -250,6 +312,10 @@ impl Output {
                     self.pongs -= u8::from(header.opcode == Opcode::Pong && self.pongs > 0);
                 } else {
                     self.counted = header.payload_len;
+                    #[cfg(feature = "deflate")]
+                    if let Some(parts) = &mut self.parts {
+                        parts.compressed.begins(&header);
+                    }
                 }
             }
             // `as`: both are at most `n`, which is in memory.
@@ -257,7 +323,7 @@ impl Output {
             let counted = (n as u64 - skipped).min(self.counted);
             self.skip -= skipped as u32;
             self.counted -= counted;
-            self.buffered -= counted;
+            self.uncount(counted);
             n -= (skipped + counted) as usize;
             at += (skipped + counted) as usize;
         }
@@ -342,6 +408,77 @@ impl Output {
             bytes: Bytes::Owned(bytes),
             gap: first & 15 == Opcode::Continuation as u8,
         });
+    }
+
+    /// A compressed frame, whose payload `deflate` appends; `len` is what it was before.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn frame_compressed(
+        &mut self,
+        first: u8,
+        key: Option<MaskingKey>,
+        len: usize,
+        deflate: impl FnOnce(&mut Vec<u8>),
+    ) {
+        // Room for the header that the length before asks for: most often the right one.
+        let guess = match len {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        } + if key.is_some() { 4 } else { 0 };
+        self.make_room(guess + len / 2);
+        let start = self.tail.len();
+        self.tail.resize(start + guess, 0);
+        deflate(&mut self.tail);
+        let payload_len = self.tail.len() - start - guess;
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let mask = if key.is_some() { 0x80 } else { 0 };
+        let mut header_len = write_header(&mut header, first, mask, payload_len as u64);
+        if let Some(key) = key {
+            header[header_len..header_len + 4].copy_from_slice(&key);
+            header_len += 4;
+        }
+        if header_len <= guess {
+            self.tail.copy_within(start + guess.., start + header_len);
+            self.tail.truncate(start + header_len + payload_len);
+        } else {
+            self.tail.resize(start + header_len + payload_len, 0);
+            let payload = start + guess..start + guess + payload_len;
+            self.tail.copy_within(payload, start + header_len);
+        }
+        self.tail[start..start + header_len].copy_from_slice(&header[..header_len]);
+        if let Some(key) = key {
+            mask::apply_mask(&mut self.tail[start + header_len..], key, 0);
+        }
+        self.count_compressed(first, len);
+    }
+
+    /// One frame of a compressed message that is split; `len` is what leaves with it.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn fragment_compressed(
+        &mut self,
+        first: u8,
+        key: Option<MaskingKey>,
+        payload: &[u8],
+        len: usize,
+    ) {
+        self.fragment(first, key, payload);
+        self.buffered -= payload.len() as u64;
+        self.count_compressed(first, len);
+    }
+
+    /// A compressed frame that is shared; `len` is what it was before.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn frame_shared_compressed(&mut self, frame: &Arc<[u8]>, len: usize) {
+        self.frame_shared(frame, 0);
+        self.count_compressed(frame.first().copied().unwrap_or_default(), len);
+    }
+
+    #[cfg(feature = "deflate")]
+    fn count_compressed(&mut self, first: u8, len: usize) {
+        self.buffered += len as u64;
+        let parts = self.parts.get_or_insert_default();
+        parts.compressed.counts.push_back(len as u64);
+        parts.compressed.end_continues = first & 0x80 == 0;
     }
 
     /// A control frame: at the next place where a frame may begin.

@@ -33,6 +33,13 @@ pub(super) struct Incoming {
     pub(super) kind: Option<Kind>,
     /// It is delivered in chunks.
     pub(super) stream: bool,
+    /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
+    #[cfg(feature = "bytes")]
+    pub(super) waiting: u32,
+    /// It is compressed (RFC 7692 §6).
+    pub(super) compressed: bool,
+    /// More may come out of what was taken already.
+    pub(super) pulling: bool,
     /// Its first chunk was delivered.
     begun: bool,
     utf8: Validator,
@@ -75,6 +82,7 @@ impl Incoming {
     pub(super) const fn begin_message(&mut self, kind: Kind) {
         self.kind = Some(kind);
         self.fragments = 1;
+        self.compressed = self.header[0] & 0x40 != 0;
     }
 
     /// The frame is complete.
@@ -87,6 +95,69 @@ impl Incoming {
         *self = Self::default();
     }
 
+    /// How much of the input is payload of the frame.
+    pub(super) fn take_len(&self, input: &[u8]) -> usize {
+        usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()))
+    }
+
+    /// The message is this one frame, and all `len` bytes of it are here.
+    pub(super) const fn is_whole(&self, len: usize) -> bool {
+        self.left == len as u64
+            && self.fin()
+            && self.len == 0
+            && self.fragments == 1
+            && !self.compressed
+    }
+
+    /// Validates the next bytes of a text and puts them to what was gathered.
+    pub(super) fn push_text(
+        &mut self,
+        piece: &[u8],
+        gathered: &mut String,
+        limit: u64,
+    ) -> Result<(), ProtocolError> {
+        self.len += piece.len() as u64;
+        let (finished, text) = self
+            .utf8
+            .push(piece)
+            .map_err(|_| ProtocolError::TextNotUtf8)?;
+        let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
+        if gathered.capacity() < needed {
+            gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
+        }
+        gathered.extend(finished);
+        gathered.push_str(text);
+        Ok(())
+    }
+
+    /// A part of the message as it is handed out; `None` if there is nothing to tell.
+    pub(super) fn chunk<'a>(
+        &mut self,
+        kind: Kind,
+        payload: Payload<'a>,
+        last: bool,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        if kind == Kind::Text {
+            let valid = self.utf8.push(&payload).is_ok() && (!last || self.utf8.is_complete());
+            if !valid {
+                return Err(ProtocolError::TextNotUtf8);
+            }
+        }
+        if payload.is_empty() && !last {
+            return Ok(None);
+        }
+        let first = !mem::replace(&mut self.begun, true);
+        if last {
+            self.end_message();
+        }
+        Ok(Some(Event::Chunk(Chunk {
+            kind,
+            payload,
+            first,
+            last,
+        })))
+    }
+
     /// The key for the next `len` bytes of payload, `None` if there is nothing to take off.
     fn next_key(&mut self, len: usize) -> Option<MaskingKey> {
         let key = self.key;
@@ -95,7 +166,7 @@ impl Incoming {
     }
 
     /// Takes the mask off the next bytes of payload.
-    fn unmask(&mut self, bytes: &mut [u8]) {
+    pub(super) fn unmask(&mut self, bytes: &mut [u8]) {
         if let Some(key) = self.next_key(bytes.len()) {
             apply_mask(bytes, key, 0);
         }
@@ -134,12 +205,12 @@ impl Gather {
     }
 
     /// As bytes, in whatever buffer there is.
-    fn into_bytes(self) -> Vec<u8> {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.into_spare().unwrap_or_default()
     }
 
     /// As text, in whatever buffer there is.
-    fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         match self {
             Self::Text(text) => text,
             spare => {
@@ -163,29 +234,35 @@ impl Connection {
     pub(super) fn data<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         let incoming = &mut self.incoming;
         let kind = incoming.kind?;
-        let n = usize::try_from(incoming.left).map_or(input.len(), |left| left.min(input.len()));
-        if incoming.stream {
-            return self.chunk(kind, take_front(input, n));
+        if incoming.compressed {
+            return self.inflate(kind, input);
         }
-        let whole = incoming.left == n as u64
-            && incoming.fin()
-            && incoming.len == 0
-            && incoming.fragments == 1;
-        let payload = take_front(input, n);
-        if whole {
+        let payload = take_front(input, incoming.take_len(input));
+        let handled = if incoming.stream {
+            incoming.unmask(payload);
+            incoming.left -= payload.len() as u64;
+            incoming.len += payload.len() as u64;
+            let last = incoming.left == 0 && incoming.fin();
+            if incoming.left == 0 {
+                incoming.end_frame();
+            }
+            incoming.chunk(kind, payload.into(), last)
+        } else if incoming.is_whole(payload.len()) {
             incoming.unmask(payload);
             incoming.end_message();
             return Some(self.whole(kind, payload));
-        }
-        incoming.left -= n as u64;
-        let gathered = match kind {
-            Kind::Binary => self.gather_bytes(payload),
-            Kind::Text => self.gather_text(payload),
+        } else {
+            incoming.left -= payload.len() as u64;
+            let gathered = match kind {
+                Kind::Binary => {
+                    self.gather_bytes(payload);
+                    Ok(())
+                }
+                Kind::Text => self.gather_text(payload),
+            };
+            gathered.map(|()| self.frame_progress())
         };
-        if let Err(error) = gathered {
-            return Some(self.fail(error.into()));
-        }
-        self.frame_progress()
+        handled.unwrap_or_else(|error| Some(self.fail(error.into())))
     }
 
     /// After payload was gathered: the frame may be complete, and with it the message.
@@ -233,9 +310,9 @@ impl Connection {
     }
 
     /// Unmasks while copying, into what is initialised already as far as it goes.
-    fn gather_bytes(&mut self, payload: &[u8]) -> Result<(), ProtocolError> {
+    fn gather_bytes(&mut self, payload: &[u8]) {
         if payload.is_empty() {
-            return Ok(());
+            return;
         }
         let limit = self.settings().limits.message;
         let incoming = &mut self.incoming;
@@ -264,7 +341,6 @@ impl Connection {
             );
         }
         self.gather = Gather::Bytes(bytes);
-        Ok(())
     }
 
     /// Unmasks in the input, validates, and pushes what is text.
@@ -275,53 +351,10 @@ impl Connection {
         let limit = self.settings().limits.message;
         let incoming = &mut self.incoming;
         incoming.unmask(payload);
-        incoming.len += payload.len() as u64;
-        let (finished, text) = incoming
-            .utf8
-            .push(payload)
-            .map_err(|_| ProtocolError::TextNotUtf8)?;
-        let mut gathered = self.gather.take().into_text();
-        let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
-        if gathered.capacity() < needed {
-            gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
-        }
-        gathered.extend(finished);
-        gathered.push_str(text);
-        self.gather = Gather::Text(gathered);
+        let mut text = self.gather.take().into_text();
+        incoming.push_text(payload, &mut text, limit)?;
+        self.gather = Gather::Text(text);
         Ok(())
-    }
-
-    /// Streaming delivery: the bytes that are here, as they are.
-    fn chunk<'a>(&mut self, kind: Kind, payload: &'a mut [u8]) -> Option<Event<'a>> {
-        let incoming = &mut self.incoming;
-        incoming.unmask(payload);
-        incoming.left -= payload.len() as u64;
-        incoming.len += payload.len() as u64;
-        let last = incoming.left == 0 && incoming.fin();
-        if kind == Kind::Text {
-            let valid =
-                incoming.utf8.push(payload).is_ok() && (!last || incoming.utf8.is_complete());
-            if !valid {
-                return Some(self.fail(ProtocolError::TextNotUtf8.into()));
-            }
-        }
-        if incoming.left == 0 {
-            incoming.end_frame();
-        }
-        // Nothing to tell: an empty fragment.
-        if payload.is_empty() && !last {
-            return None;
-        }
-        let first = !mem::replace(&mut incoming.begun, true);
-        if last {
-            incoming.end_message();
-        }
-        Some(Event::Chunk(Chunk {
-            kind,
-            payload: payload.into(),
-            first,
-            last,
-        }))
     }
 
     // ── reading straight into the message
@@ -352,7 +385,10 @@ impl Connection {
     pub fn receive_target(&mut self) -> Option<&mut [u8]> {
         let limit = self.settings().limits.message;
         let incoming = &self.incoming;
-        let binary = incoming.in_payload && incoming.kind == Some(Kind::Binary) && !incoming.stream;
+        let binary = incoming.in_payload
+            && incoming.kind == Some(Kind::Binary)
+            && !incoming.stream
+            && !incoming.compressed;
         let data = incoming.opcode().is_some_and(|opcode| !opcode.is_control());
         let clear = self
             .rare
@@ -397,6 +433,7 @@ impl Connection {
         incoming.len += n as u64;
         incoming.left -= n as u64;
         self.clock.heard();
+        self.clock.frame_goes_on();
         if let Some(event) = self.frame_progress() {
             self.rare().found = Some(event);
             self.settle();
@@ -423,8 +460,10 @@ impl Connection {
                 max: limits.frame,
             });
         }
+        // What a compressed message comes to is seen while it is inflated.
+        let compressed = self.incoming.compressed || self.incoming.header[0] & 0x40 != 0;
         let value = self.incoming.len.saturating_add(payload_len);
-        if value > limits.message {
+        if value > limits.message && !compressed {
             return Err(ProtocolError::Limit {
                 limit: Limit::Message,
                 value,

@@ -91,7 +91,8 @@ impl Connection {
         let drained = self.output.is_empty();
         if self.is_over() {
             let complete = facts.close_sent && facts.close_received;
-            return if !drained {
+            // What waits for the end of a frame in pieces will never leave now.
+            return if !self.output.first().is_empty() {
                 Transport::KeepOpen
             } else if !complete && !facts.eof && self.clock.is_bounded() {
                 Transport::ShutdownWrite
@@ -181,7 +182,11 @@ impl Connection {
         self.rare().failure = Some(failure);
         // D-27: no second Close frame; and none inside a frame that was begun.
         let code = failure.close_code().and_then(CloseCode::new);
-        if silent || code.is_none() || !self.queue_close(code, "") {
+        let reason = match failure {
+            Failure::Protocol(error) => error.close_reason(),
+            _ => "",
+        };
+        if silent || code.is_none() || !self.queue_close(code, reason) {
             self.facts.given_up = true;
         }
         self.start_close_timer();
@@ -259,7 +264,7 @@ impl Connection {
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
     pub(super) fn is_over(&self) -> bool {
         let facts = &self.facts;
-        if facts.lost || facts.given_up {
+        if facts.lost || facts.given_up || facts.reported {
             return true;
         }
         let eof = self.at_eof();
@@ -267,6 +272,8 @@ impl Connection {
         match self.phase {
             Phase::Refused => drained || eof,
             Phase::Established if facts.failed => drained || eof,
+            // Our Close frame waits for the end of a frame in pieces: nobody reads either.
+            Phase::Established if eof && self.output.frame_left() > 0 => true,
             Phase::Established if facts.close_sent && facts.close_received => {
                 drained && (self.role == Role::Server || eof)
             }
@@ -281,6 +288,7 @@ impl Connection {
         }
         self.facts.reported = true;
         self.discard_input();
+        self.drop_codec();
         self.settle();
         Some(Event::Closed(Box::new(self.report())))
     }

@@ -7,11 +7,13 @@
 //! | `opening` | the opening handshake (§4) |
 //! | `control` | Ping, Pong and Close received (§5.5) |
 //! | `send` | messages out (§6.1) |
+//! | `compression` | permessage-deflate on both ways (RFC 7692 §6) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `time` | deadlines |
 
 mod assembly;
 mod closing;
+mod compression;
 mod control;
 mod opening;
 mod receive;
@@ -37,6 +39,8 @@ use send::InParts;
 use time::Clock;
 
 pub use closing::{State, Transport};
+#[cfg(feature = "deflate")]
+pub use compression::Compress;
 pub use send::{Outgoing, Prepared};
 
 /// A WebSocket connection: bytes in, bytes and events out.
@@ -118,7 +122,7 @@ pub struct Connection {
     clock: Clock,
     config: Option<Arc<Settings>>,
     entropy: Source,
-    negotiated: Option<Box<Negotiated>>,
+    in_use: Option<Box<InUse>>,
     rare: Option<Box<Rare>>,
 }
 
@@ -168,6 +172,13 @@ struct Facts {
     reported: bool,
     /// Client: a byte of the request has left.
     request_left: bool,
+}
+
+/// What was agreed on in the opening handshake, where that was anything, and what does it.
+struct InUse {
+    negotiated: Negotiated,
+    #[cfg(feature = "deflate")]
+    codec: Option<crate::extension::permessage_deflate::Codec>,
 }
 
 /// What few connections need, and none while idle.
@@ -298,7 +309,7 @@ impl Connection {
             clock: Clock::default(),
             config,
             entropy,
-            negotiated: None,
+            in_use: None,
             rare: None,
         };
         let limits = connection.settings().limits;
@@ -402,15 +413,15 @@ impl Connection {
             .rare
             .as_ref()
             .map_or(0, |rare| size_of::<Rare>() + rare.memory_held());
-        let negotiated = self
-            .negotiated
-            .as_ref()
-            .map_or(0, |n| size_of::<Negotiated>() + n.memory_held());
+        let in_use = self.in_use.as_ref().map_or(0, |in_use| {
+            size_of::<InUse>() + in_use.negotiated.memory_held()
+        });
         self.gather.memory_held()
             + self.output.memory_held()
             + self.entropy.memory_held()
+            + self.codec_memory_held()
             + rare
-            + negotiated
+            + in_use
     }
 
     // ── facts
@@ -424,16 +435,15 @@ impl Connection {
     /// The subprotocol in use (RFC 6455 §1.9); `None` until the connection is established, and if none was agreed.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.negotiated.as_ref()?.subprotocol.as_deref()
+        self.in_use.as_ref()?.negotiated.subprotocol.as_deref()
     }
 
     /// The extensions in use as the server's answer names them (RFC 6455 §9.1); empty until the
     /// connection is established, and if none were agreed.
     #[must_use]
     pub fn extensions(&self) -> &str {
-        self.negotiated
-            .as_ref()
-            .map_or("", |negotiated| &negotiated.extensions)
+        let in_use = self.in_use.as_ref();
+        in_use.map_or("", |in_use| &in_use.negotiated.extensions)
     }
 
     fn settings(&self) -> &Settings {

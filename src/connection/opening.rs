@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::assembly::take_front;
-use super::{Connection, Phase};
+use super::{Connection, Facts, InUse, Phase};
 use crate::config::ClientConfig;
 use crate::entropy::Source;
 use crate::error::{Failure, HandshakeError, Misuse, Timeout};
 use crate::event::Event;
+use crate::handshake::agreement;
 use crate::handshake::{
     Accept, Answered, ClientRequest, Expectation, Judged, Negotiated, Offer, RefusalReader,
     Request, Response, ResponseHead, Rules, Scan, Scanner, judge, refusal,
@@ -77,10 +78,11 @@ impl Connection {
     ) -> Result<Self, Misuse> {
         let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
         let mut connection = Self::new(Role::Client, Phase::Opening, config.0.clone(), entropy);
+        let offer = agreement::offer(config.settings());
         let mut expectation = None;
         connection
             .output
-            .head(|out| expectation = Some(request.write(&nonce, None, out)));
+            .head(|out| expectation = Some(request.write(&nonce, offer.as_deref(), out)));
         connection.rare().opening = expectation.map(Opening::client);
         Ok(connection)
     }
@@ -146,7 +148,7 @@ impl Connection {
             &head,
             &Rules {
                 origin: &settings.origin,
-                keep_extensions: false,
+                keep_extensions: agreement::wanted(settings),
             },
         ) {
             Judged::Upgrade { target, offer } => {
@@ -196,26 +198,38 @@ impl Connection {
     }
 
     fn judge_answer<'a>(&mut self, mut head: Payload<'a>) -> Option<Event<'a>> {
-        let (required, limits) = (self.settings().require_subprotocol, self.settings().limits);
-        let opening = self.rare().opening.as_mut()?;
+        let mut opening = self.rare().opening.take()?;
         let Stage::Answer(expectation) = &opening.stage else {
             return None;
         };
-        match expectation.judge(head.as_mut_slice()?, required, &limits) {
+        let settings = self.settings();
+        let answered = expectation.judge(
+            head.as_mut_slice()?,
+            settings.require_subprotocol,
+            &settings.limits,
+        );
+        match answered {
             // RFC 9110 §15.2: read and skipped.
             Answered::Informational => {
                 opening.scanner.next_head(head.len());
+                self.rare().opening = Some(opening);
                 None
             }
             Answered::Open(answer) => {
+                let extensions = answer.extensions.as_deref().unwrap_or_default();
+                if let Err(error) = agreement::check(settings, extensions) {
+                    return Some(self.fail_opening(error.into()));
+                }
                 opening.head = head.into_vec();
                 opening.stage = Stage::Answered;
+                self.rare().opening = Some(opening);
                 self.establish(answer.into());
                 None
             }
             Answered::Refused(body) => {
                 let done = body.is_done();
                 opening.stage = Stage::Body(Box::new(body));
+                self.rare().opening = Some(opening);
                 if done { self.refused() } else { None }
             }
             Answered::Bad(error) => Some(self.fail_opening(error.into())),
@@ -234,9 +248,17 @@ impl Connection {
         Some(Event::Refused(Box::new(body.into_refusal())))
     }
 
-    /// The end of the stream may be the end of a refusal's body.
-    pub(super) fn opening_at_eof(&mut self) -> Option<Event<'static>> {
-        if !self.facts.eof || self.phase != Phase::Opening {
+    /// The end of the stream may be the end of a refusal's body; a loss cuts it.
+    pub(super) fn opening_at_end(&mut self) -> Option<Event<'static>> {
+        let Facts {
+            eof,
+            lost,
+            given_up,
+            reported,
+            ..
+        } = self.facts;
+        let gone = reported || (given_up && !lost);
+        if !(eof || lost) || self.phase != Phase::Opening || gone {
             return None;
         }
         match &mut self.rare.as_mut()?.opening {
@@ -244,7 +266,11 @@ impl Connection {
                 stage: Stage::Body(body),
                 ..
             }) => {
-                body.end();
+                if lost {
+                    body.stop();
+                } else {
+                    body.end();
+                }
                 self.refused()
             }
             _ => None,
@@ -255,10 +281,15 @@ impl Connection {
         self.phase = Phase::Established;
         self.facts.opened = true;
         if negotiated != Negotiated::default() {
-            self.negotiated = Some(Box::new(negotiated));
+            self.in_use = Some(Box::new(InUse {
+                #[cfg(feature = "deflate")]
+                codec: self.codec_for(&negotiated.extensions),
+                negotiated,
+            }));
         }
         self.start_idle_timers();
         self.settle();
+        self.require_compression();
     }
 
     // ── failures
@@ -297,7 +328,7 @@ impl Connection {
                 stage: Stage::Body(body),
                 ..
             }) => {
-                body.end();
+                body.stop();
                 self.refused()
             }
             _ => Some(self.fail_opening(Timeout::Handshake.into())),
@@ -316,7 +347,7 @@ impl Connection {
     /// that the client did not offer. Nothing changed then, and another answer can be given.
     pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
         let gone = self.is_over();
-        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
+        let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
         let Some(Opening {
             stage: Stage::Upgrade(offer),
             ..
@@ -324,12 +355,15 @@ impl Connection {
         else {
             return Err(Misuse::NotOpen);
         };
+        let agreed = agreement::choose(self.settings(), &offer.extensions);
         let mut answered = Ok(());
         self.output
-            .head(|out| answered = offer.answer(&accept, None, out));
+            .head(|out| answered = offer.answer(&accept, agreed.as_deref(), out));
         answered?;
         self.rare().opening = None;
-        self.establish(accept.into());
+        let mut negotiated = Negotiated::from(accept);
+        negotiated.extensions = agreed.unwrap_or_default();
+        self.establish(negotiated);
         Ok(())
     }
 
@@ -387,5 +421,86 @@ impl Connection {
     pub fn response(&self) -> Option<ResponseHead<'_>> {
         let opening = self.rare.as_ref()?.opening.as_ref()?;
         matches!(opening.stage, Stage::Answered).then(|| ResponseHead::new(&opening.head))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use crate::config::ClientConfig;
+    use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    /// Events of a client whose server refuses with this, cut off in some way, and how the body came out.
+    fn refused(head: &str, cut: fn(&mut Connection)) -> Option<(Vec<u8>, bool)> {
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let mut ws = Connection::client(&ClientConfig::new(), request).unwrap();
+        ws.advance_time(Duration::ZERO);
+        ws.consume_output(usize::MAX);
+        let mut bytes = head.as_bytes().to_vec();
+        assert!(ws.receive(&mut &mut bytes[..]).is_none());
+        cut(&mut ws);
+        let mut found = None;
+        let mut closed = 0;
+        while let Some(event) = ws.receive(&mut &mut [][..]) {
+            assert_eq!(closed, 0, "nothing comes behind Closed");
+            match event {
+                Event::Refused(refusal) => found = Some((refusal.body, refusal.truncated)),
+                Event::Closed(report) => {
+                    assert_eq!((report.clean, report.code), (false, 1006));
+                    closed += 1;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+        assert_eq!((closed, ws.transport()), (1, Transport::Close));
+        // Whatever comes late changes nothing.
+        ws.receive_eof();
+        ws.transport_lost();
+        assert!(ws.receive(&mut &mut b"late".to_vec()[..]).is_none());
+        found
+    }
+
+    /// HR-1, RFC 9112 §6.3, §8: only the end of the stream ends a body without a length; one that
+    /// was cut off in any other way says so.
+    #[test]
+    fn a_refusal_that_is_cut_off_says_so() {
+        let late = |ws: &mut Connection| ws.advance_time(Duration::from_secs(60));
+        let without_length = "HTTP/1.1 503 x\r\n\r\nbody";
+        let with_length = "HTTP/1.1 503 x\r\nContent-Length: 5\r\n\r\nbody";
+        let chunked = "HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody";
+        for (head, cut, truncated) in [
+            (without_length, Connection::receive_eof as fn(&mut _), false),
+            (without_length, Connection::transport_lost, true),
+            (without_length, late, true),
+            (with_length, Connection::receive_eof, true),
+            (with_length, Connection::transport_lost, true),
+            (with_length, late, true),
+            (chunked, Connection::receive_eof, true),
+            (chunked, Connection::transport_lost, true),
+        ] {
+            let found = refused(head, cut);
+            assert_eq!(found, Some((b"body".to_vec(), truncated)), "{head:?}");
+        }
+    }
+
+    /// A head that is cut off is no refusal, and who closes does not wait for one.
+    #[test]
+    fn half_a_refusal_is_none() {
+        assert_eq!(refused("HTTP/1.1 503", Connection::transport_lost), None);
+        let close = |ws: &mut Connection| ws.close(None, "").unwrap();
+        assert_eq!(refused("HTTP/1.1 503 x\r\n\r\nbody", close), None);
+    }
+
+    /// After the opening handshake a loss is a loss.
+    #[test]
+    fn a_loss_once_open_is_no_refusal() {
+        let mut ws = Connection::upgraded_client(&ClientConfig::new(), Negotiated::default());
+        ws.transport_lost();
+        let event = |ws: &mut Connection| ws.receive(&mut &mut [][..]).map(Event::into_owned);
+        assert!(matches!(event(&mut ws), Some(Event::Open)));
+        assert!(matches!(event(&mut ws), Some(Event::Closed(_))));
+        assert!(event(&mut ws).is_none());
     }
 }

@@ -102,6 +102,10 @@ impl Connection {
             if let Some(event) = self.step_held() {
                 return Some(event);
             }
+            // An answer that was held has opened the connection.
+            if self.due_is_set() {
+                continue;
+            }
             if input.is_empty() && !self.frame_is_due() {
                 break;
             }
@@ -112,7 +116,7 @@ impl Connection {
                 return Some(event);
             }
         }
-        if let Some(event) = self.opening_at_eof() {
+        if let Some(event) = self.opening_at_end() {
             return Some(event);
         }
         self.closed_event()
@@ -139,11 +143,11 @@ impl Connection {
 
     /// The header of a frame without payload was read, its event is due.
     const fn frame_is_due(&self) -> bool {
-        self.incoming.in_payload && self.incoming.left == 0
+        self.incoming.in_payload && (self.incoming.left == 0 || self.incoming.pulling)
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
@@ -155,7 +159,7 @@ impl Connection {
             return None;
         }
         match self.phase {
-            Phase::Established => self.frames(input),
+            Phase::Established => self.noting_split_frames(|own| own.frames(input)),
             Phase::Opening => self.opening(input),
             Phase::Deciding => self.hold_undecided(input),
             Phase::Refused => {
@@ -166,6 +170,16 @@ impl Connection {
     }
 
     // ── frames
+
+    /// Tells the clock when bytes of a frame came that is split over reads.
+    fn noting_split_frames<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let split = self.incoming.in_frame();
+        let event = read(self);
+        if split || self.incoming.in_frame() {
+            self.clock.frame_goes_on();
+        }
+        event
+    }
 
     fn frames<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         loop {
@@ -236,7 +250,8 @@ impl Connection {
     fn check_first(&self) -> Result<(), ProtocolError> {
         let first = self.incoming.header[0];
         let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & RSV, first & 15);
-        // RFC 6455 §5.2: no extension in use defines any.
+        // RFC 6455 §5.2: only what an extension in use defines.
+        let bits = bits & !self.defined_bits(opcode);
         if bits != 0 {
             return Err(ProtocolError::ReservedBits { bits });
         }
@@ -306,6 +321,10 @@ impl Connection {
             Some(Opcode::Binary) => incoming.begin_message(Kind::Binary),
             _ => return None,
         }
+        if incoming.compressed {
+            self.compressed_frame();
+        }
+        let incoming = &mut self.incoming;
         if incoming.fragments > 1 {
             return None;
         }
@@ -315,7 +334,7 @@ impl Connection {
                 kind,
                 frame_len: incoming.left,
                 fin: incoming.fin(),
-                compressed: false,
+                compressed: incoming.compressed,
             })),
             _ => None,
         }
@@ -399,6 +418,7 @@ impl Connection {
     pub fn hold(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
         if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
+            self.clock.heard();
             self.rare().keep(input);
             self.settle();
         }
@@ -481,6 +501,8 @@ impl Connection {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
             }
+            // The last look is at what needs no input, such as Closed behind a failure.
+            let last = input.is_empty() && !self.frame_is_due();
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
             let before = rest.len();
@@ -493,7 +515,7 @@ impl Connection {
                 return true;
             }
             self.settle();
-            if input.is_empty() && !self.frame_is_due() {
+            if last {
                 return self.event_is_due();
             }
         }
@@ -505,34 +527,34 @@ impl Connection {
             return Some(event);
         }
         if input.is_empty() && !self.frame_is_due() {
-            return self.opening_at_eof().or_else(|| self.closed_event());
+            return self.opening_at_end().or_else(|| self.closed_event());
         }
-        self.clock.heard();
+        if !input.is_empty() {
+            self.clock.heard();
+        }
         // One frame at most, so that the next one can be lent.
         if self.phase == Phase::Established && !self.discards() {
-            return self.one_frame(input).map(Event::into_owned);
+            return self.noting_split_frames(|own| own.one_frame(input));
         }
         self.step(input).map(Event::into_owned)
     }
 
-    fn one_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+    fn one_frame(&mut self, input: &mut &mut [u8]) -> Option<Event<'static>> {
         if !self.incoming.in_payload {
             match self.header(input) {
-                Ok(Some(event)) => return Some(event),
-                Ok(None) => {
-                    // Nothing is lent of a frame without payload.
-                    return if self.frame_is_due() {
-                        self.frames(&mut &mut [][..])
-                    } else {
-                        None
-                    };
-                }
+                Ok(Some(event)) => return Some(event.into_owned()),
+                // What there is of the payload may be lent; of a frame without payload nothing is.
+                Ok(None) if !self.frame_is_due() => return None,
+                Ok(None) => {}
                 Err(error) => return Some(self.fail(error.into())),
             }
         }
-        let left = usize::try_from(self.incoming.left).unwrap_or(usize::MAX);
-        let mut payload = take_front(input, left.min(input.len()));
-        self.frames(&mut payload)
+        let len = self.incoming.take_len(input);
+        let mut payload = &mut input[..len];
+        let event = self.frames(&mut payload).map(Event::into_owned);
+        let used = len - payload.len();
+        take_front(input, used);
+        event
     }
 
     fn event_is_due(&self) -> bool {
@@ -560,8 +582,10 @@ impl Connection {
                         .as_ref()
                         .is_none_or(|rare| rare.control.is_empty())
             }
-            _ if incoming.stream => !input.is_empty(),
-            _ => whole && incoming.fin() && incoming.len == 0 && incoming.fragments == 1,
+            _ if incoming.compressed => false,
+            // An empty fragment has nothing to lend, and may bring no event.
+            _ if incoming.stream => incoming.left > 0 && !input.is_empty(),
+            _ => whole && incoming.is_whole(incoming.take_len(input)),
         }
     }
 
@@ -589,6 +613,9 @@ impl Connection {
         if self.ready && input.first() == Some(&0x82) {
             if let Some((start, len)) = self.whole_message(input) {
                 self.clock.heard();
+                if mem::take(&mut self.incoming.waiting) != 0 {
+                    self.clock.frame_goes_on();
+                }
                 let mut frame = input.split_to(start + len);
                 let (header, payload) = frame.split_at_mut(start);
                 if self.role == Role::Server
@@ -606,7 +633,11 @@ impl Connection {
                 return Some(Event::Message(Message::Binary(payload.into())));
             }
             if self.may_become_whole(input) {
-                self.clock.heard();
+                let waiting = u32::try_from(input.len()).unwrap_or(u32::MAX);
+                if mem::replace(&mut self.incoming.waiting, waiting) != waiting {
+                    self.clock.heard();
+                    self.clock.frame_goes_on();
+                }
                 return self.closed_event();
             }
         }
@@ -622,14 +653,20 @@ impl Connection {
     #[cfg(feature = "bytes")]
     fn may_become_whole(&self, input: &[u8]) -> bool {
         use crate::frame::FrameHeader;
-        let masked = self.role == Role::Server;
-        match FrameHeader::decode(input) {
-            Ok(Some((header, _))) => {
-                header.masking_key.is_some() == masked && header.payload_len <= self.max_whole
-            }
-            Ok(None) => input
-                .get(1)
-                .is_none_or(|second| (second & 0x80 != 0) == masked),
+        let Some(second) = input.get(1) else {
+            return true;
+        };
+        if (second & 0x80 != 0) != (self.role == Role::Server) {
+            return false;
+        }
+        // Without the mask bit: the length is judged before the key is there (D-21).
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let len = input.len().min(header.len());
+        header[..len].copy_from_slice(&input[..len]);
+        header[1] &= 0x7f;
+        match FrameHeader::decode(&header[..len]) {
+            Ok(Some((header, _))) => header.payload_len <= self.max_whole,
+            Ok(None) => true,
             Err(_) => false,
         }
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::Connection;
+use super::compression::Compress;
 use crate::error::{Misuse, Unsent};
 use crate::event::{Kind, Message};
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, write_header};
@@ -22,6 +23,8 @@ pub(super) struct InParts {
     /// For one frame in pieces: its key and how much of it was queued.
     key: Option<MaskingKey>,
     offset: u64,
+    /// Its frames are compressed.
+    compressed: bool,
     /// A fragment was queued already.
     begun: bool,
 }
@@ -43,7 +46,11 @@ pub trait Outgoing: sealed::Sealed + Sized {
     type Back;
 
     #[doc(hidden)]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self::Back>>;
+    fn send_on(
+        self,
+        connection: &mut Connection,
+        compress: Compress,
+    ) -> Result<(), Unsent<Self::Back>>;
 }
 
 mod sealed {
@@ -71,9 +78,9 @@ impl Outgoing for &str {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
         connection
-            .send_borrowed(Kind::Text, self.as_bytes())
+            .send_borrowed(Kind::Text, self.as_bytes(), compress)
             .map_err(unsent)
     }
 }
@@ -82,8 +89,8 @@ impl Outgoing for &String {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
-        self.as_str().send_on(connection)
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        self.as_str().send_on(connection, compress)
     }
 }
 
@@ -91,8 +98,10 @@ impl Outgoing for &[u8] {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
-        connection.send_borrowed(Kind::Binary, self).map_err(unsent)
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        connection
+            .send_borrowed(Kind::Binary, self, compress)
+            .map_err(unsent)
     }
 }
 
@@ -100,8 +109,8 @@ impl<const N: usize> Outgoing for &[u8; N] {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
-        self.as_slice().send_on(connection)
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        self.as_slice().send_on(connection, compress)
     }
 }
 
@@ -109,8 +118,8 @@ impl Outgoing for &Vec<u8> {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
-        self.as_slice().send_on(connection)
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        self.as_slice().send_on(connection, compress)
     }
 }
 
@@ -118,9 +127,9 @@ impl Outgoing for &Message<'_> {
     type Back = ();
 
     #[inline]
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
         connection
-            .send_borrowed(self.kind(), self.as_bytes())
+            .send_borrowed(self.kind(), self.as_bytes(), compress)
             .map_err(unsent)
     }
 }
@@ -128,18 +137,18 @@ impl Outgoing for &Message<'_> {
 impl Outgoing for &Prepared {
     type Back = ();
 
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<()>> {
-        connection.send_prepared(self).map_err(unsent)
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        connection.send_prepared(self, compress).map_err(unsent)
     }
 }
 
 impl Outgoing for Vec<u8> {
     type Back = Self;
 
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
         match connection.key_to_send() {
             Ok(key) => {
-                connection.queue_owned(Kind::Binary, key, Owned::Vec(self));
+                connection.queue_owned(Kind::Binary, key, Owned::Vec(self), compress);
                 Ok(())
             }
             Err(why) => Err(Unsent { why, message: self }),
@@ -150,10 +159,10 @@ impl Outgoing for Vec<u8> {
 impl Outgoing for String {
     type Back = Self;
 
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
         match connection.key_to_send() {
             Ok(key) => {
-                connection.queue_owned(Kind::Text, key, Owned::Vec(self.into_bytes()));
+                connection.queue_owned(Kind::Text, key, Owned::Vec(self.into_bytes()), compress);
                 Ok(())
             }
             Err(why) => Err(Unsent { why, message: self }),
@@ -165,10 +174,10 @@ impl Outgoing for String {
 impl Outgoing for bytes::Bytes {
     type Back = Self;
 
-    fn send_on(self, connection: &mut Connection) -> Result<(), Unsent<Self>> {
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
         match connection.key_to_send() {
             Ok(key) => {
-                connection.queue_owned(Kind::Binary, key, Owned::Bytes(self));
+                connection.queue_owned(Kind::Binary, key, Owned::Bytes(self), compress);
                 Ok(())
             }
             Err(why) => Err(Unsent { why, message: self }),
@@ -192,9 +201,11 @@ impl Outgoing for bytes::Bytes {
 #[derive(Clone)]
 pub struct Prepared {
     /// A server's frame.
-    frame: Arc<[u8]>,
-    header_len: u8,
-    kind: Kind,
+    pub(super) frame: Arc<[u8]>,
+    pub(super) header_len: u8,
+    pub(super) kind: Kind,
+    #[cfg(feature = "deflate")]
+    pub(super) compressed: Arc<[super::compression::Compressed]>,
 }
 
 impl Prepared {
@@ -211,24 +222,28 @@ impl Prepared {
     }
 
     fn new(kind: Kind, payload: &[u8]) -> Self {
-        let mut header = [0; FrameHeader::MAX_LEN];
-        let len = write_header(
-            &mut header,
-            first_byte(true, 0, kind.opcode()),
-            0,
-            payload.len() as u64,
-        );
-        let mut frame = Vec::with_capacity(len + payload.len());
-        frame.extend_from_slice(&header[..len]);
-        frame.extend_from_slice(payload);
+        let (frame, header_len) = Self::frame(kind, 0, payload);
         Self {
-            frame: frame.into(),
-            header_len: len as u8,
+            frame,
+            header_len,
             kind,
+            #[cfg(feature = "deflate")]
+            compressed: Arc::default(),
         }
     }
 
-    fn payload(&self) -> &[u8] {
+    /// A server's frame, and how long its header is.
+    pub(super) fn frame(kind: Kind, rsv: u8, payload: &[u8]) -> (Arc<[u8]>, u8) {
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let first = first_byte(true, rsv, kind.opcode());
+        let len = write_header(&mut header, first, 0, payload.len() as u64);
+        let mut frame = Vec::with_capacity(len + payload.len());
+        frame.extend_from_slice(&header[..len]);
+        frame.extend_from_slice(payload);
+        (frame.into(), len as u8) // at most 14
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
         &self.frame[usize::from(self.header_len)..]
     }
 }
@@ -263,7 +278,7 @@ impl Connection {
     /// ```
     #[inline]
     pub fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
-        message.send_on(self)
+        message.send_on(self, Compress::Auto)
     }
 
     /// Whether [`send`](Self::send) would take a message now.
@@ -332,10 +347,17 @@ impl Connection {
     }
 
     #[inline]
-    fn send_borrowed(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Misuse> {
+    fn send_borrowed(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        compress: Compress,
+    ) -> Result<(), Misuse> {
         let key = self.key_to_send()?;
         self.use_spare();
-        if self.splits(payload.len()) {
+        if self.compresses(payload.len(), compress) {
+            self.queue_compressed(kind, key, payload, compress);
+        } else if self.splits(payload.len()) {
             self.queue_split(kind, key, payload);
         } else {
             self.output
@@ -344,8 +366,17 @@ impl Connection {
         Ok(())
     }
 
-    fn queue_owned(&mut self, kind: Kind, key: Option<MaskingKey>, payload: Owned) {
-        if self.splits(payload.as_slice().len()) {
+    fn queue_owned(
+        &mut self,
+        kind: Kind,
+        key: Option<MaskingKey>,
+        payload: Owned,
+        compress: Compress,
+    ) {
+        let len = payload.as_slice().len();
+        if self.compresses(len, compress) {
+            self.queue_compressed(kind, key, payload.as_slice(), compress);
+        } else if self.splits(len) {
             self.queue_split(kind, key, payload.as_slice());
         } else {
             self.output
@@ -353,13 +384,21 @@ impl Connection {
         }
     }
 
-    fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Misuse> {
-        if self.role == Role::Client || self.splits(prepared.payload().len()) {
-            return self.send_borrowed(prepared.kind, prepared.payload());
+    fn send_prepared(&mut self, prepared: &Prepared, compress: Compress) -> Result<(), Misuse> {
+        let len = prepared.payload().len();
+        if self.role == Role::Client || self.splits(len) {
+            return self.send_borrowed(prepared.kind, prepared.payload(), compress);
         }
         self.can_send()?;
-        self.output
-            .frame_shared(&prepared.frame, prepared.payload().len());
+        if self.compresses(len, compress) {
+            #[cfg(feature = "deflate")]
+            if self.queue_prepared_compressed(prepared) {
+                return Ok(());
+            }
+            self.queue_compressed(prepared.kind, None, prepared.payload(), compress);
+            return Ok(());
+        }
+        self.output.frame_shared(&prepared.frame, len);
         Ok(())
     }
 
@@ -429,10 +468,24 @@ impl Connection {
     /// ```
     pub fn send_part(&mut self, kind: Kind, part: &[u8], last: bool) -> Result<(), Misuse> {
         self.check_writable()?;
-        let (mut utf8, begun) = match self.in_parts() {
-            Some(parts) if parts.begun && parts.kind == kind => (parts.utf8, true),
+        let (mut utf8, compressed, begun) = match self.in_parts() {
+            Some(parts) if parts.begun && parts.kind == kind => {
+                (parts.utf8, parts.compressed, true)
+            }
             Some(_) => return Err(Misuse::MessageInProgress),
-            None => (Validator::new(), false),
+            // A message of several parts is worth compressing, whatever the first one is.
+            None => {
+                let compress = if last {
+                    Compress::Auto
+                } else {
+                    Compress::Always
+                };
+                (
+                    Validator::new(),
+                    self.compresses(part.len(), compress),
+                    false,
+                )
+            }
         };
         self.check_room()?;
         if kind == Kind::Text {
@@ -447,13 +500,19 @@ impl Connection {
         } else {
             kind.opcode()
         };
-        self.output.frame(first_byte(last, 0, opcode), key, part);
+        if compressed {
+            let rsv = if begun { 0 } else { 4 }; // RFC 7692 §6.1: RSV1 on the first frame
+            self.queue_compressed_part(first_byte(last, rsv, opcode), key, part, last);
+        } else {
+            self.output.frame(first_byte(last, 0, opcode), key, part);
+        }
         if begun || !last {
             self.rare().in_parts = (!last).then_some(InParts {
                 kind,
                 utf8,
                 key: None,
                 offset: 0,
+                compressed,
                 begun: true,
             });
         }
@@ -492,6 +551,7 @@ impl Connection {
                 utf8: Validator::new(),
                 key,
                 offset: 0,
+                compressed: false,
                 begun: false,
             });
         }
@@ -515,6 +575,7 @@ impl Connection {
             key,
             offset,
             begun: false,
+            ..
         }) = self.in_parts().copied()
         else {
             return Err(Misuse::NoMessageInProgress);
@@ -538,6 +599,7 @@ impl Connection {
             utf8,
             key,
             offset,
+            compressed: false,
             begun: false,
         });
         Ok(())

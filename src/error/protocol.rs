@@ -65,6 +65,15 @@ pub enum ProtocolError {
     CloseReasonNotUtf8,
     /// A text message that is not UTF-8 (RFC 6455 §8.1).
     TextNotUtf8,
+    /// A compressed message that is not valid DEFLATE, or is cut off (RFC 7692 §7.2.2).
+    CompressedData,
+    /// A compressed message that inflates to more than `max` times its size (RFC 7692 §8).
+    CompressionRatio {
+        /// The most that is allowed.
+        max: u32,
+    },
+    /// The server did not agree to an extension that is required (RFC 6455 §7.4.1).
+    ExtensionMissing,
     /// A limit was passed (RFC 6455 §10.4).
     Limit {
         /// Which one.
@@ -93,7 +102,9 @@ impl ProtocolError {
             | Self::MessageInterrupted
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => 1002,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 => 1007,
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => 1007,
+            Self::CompressionRatio { .. } => 1009,
+            Self::ExtensionMissing => 1010,
             Self::Limit {
                 limit: Limit::Fragments,
                 ..
@@ -102,6 +113,15 @@ impl ProtocolError {
                 limit: Limit::Frame | Limit::Message,
                 ..
             } => 1009,
+        }
+    }
+
+    /// The reason of the Close frame: only where the peer needs it to know what was missed.
+    pub(crate) const fn close_reason(self) -> &'static str {
+        match self {
+            // RFC 6455 §7.4.1: 1010 lists what was expected.
+            Self::ExtensionMissing => "permessage-deflate",
+            _ => "",
         }
     }
 
@@ -119,6 +139,9 @@ impl ProtocolError {
             Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
             Self::CloseCode { .. } => "RFC 6455 §7.4",
             Self::TextNotUtf8 => "RFC 6455 §8.1",
+            Self::CompressedData => "RFC 7692 §7.2.2",
+            Self::CompressionRatio { .. } => "RFC 7692 §8",
+            Self::ExtensionMissing => "RFC 6455 §7.4.1",
             Self::Limit { .. } => "RFC 6455 §10.4",
         }
     }
@@ -151,6 +174,18 @@ impl fmt::Display for ProtocolError {
             )?,
             Self::CloseReasonNotUtf8 => f.write_str("a Close frame whose reason is not UTF-8")?,
             Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8")?,
+            Self::CompressedData => {
+                f.write_str("a compressed message that cannot be decompressed")?
+            }
+            Self::CompressionRatio { max } => {
+                write!(
+                    f,
+                    "a message that inflates to more than {max} times its size"
+                )?;
+            }
+            Self::ExtensionMissing => {
+                f.write_str("the server did not agree to a required extension")?
+            }
             Self::Limit { limit, value, max } => match limit {
                 Limit::Frame => write!(f, "frame of {value} bytes, at most {max} are allowed")?,
                 Limit::Message => write!(f, "message of {value} bytes, at most {max} are allowed")?,

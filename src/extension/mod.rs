@@ -2,9 +2,7 @@
 //! and permessage-deflate (RFC 7692, feature `deflate`).
 
 mod grammar;
-// The connection does not use all of it yet.
 #[cfg(feature = "deflate")]
-#[allow(dead_code, unused_imports)]
 pub(crate) mod permessage_deflate;
 
 pub use grammar::{Extension, Extensions, Malformed, Param, Params};

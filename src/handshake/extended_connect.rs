@@ -11,8 +11,9 @@
 //! when received (RFC 8441 §3). Through a forward proxy a plain CONNECT comes first, whatever version of
 //! HTTP the proxy speaks (§7).
 
-use crate::config::{CLIENT_DEFAULTS, ClientConfig, ServerConfig};
+use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{Field, HandshakeError, Misuse};
+use crate::handshake::agreement;
 use crate::handshake::client::ClientRequest;
 use crate::handshake::field::trim;
 use crate::handshake::foreign::{Negotiated, Reply, Upgrade, Way, lower_case, rules};
@@ -48,9 +49,9 @@ pub enum Outcome {
 /// [`SETTINGS_ENABLE_CONNECT_PROTOCOL`] of 1 was received.
 ///
 /// ```
-/// use sansocket::{ClientRequest, Uri, handshake::extended_connect};
+/// use sansocket::{ClientConfig, ClientRequest, Uri, handshake::extended_connect};
 /// let request = ClientRequest::new(Uri::parse("ws://h:8080?x").unwrap());
-/// let fields = extended_connect::request(&request, true)?;
+/// let fields = extended_connect::request(&ClientConfig::new(), &request, true)?;
 /// assert_eq!(fields[0], (":method".into(), b"CONNECT".to_vec()));
 /// assert_eq!(fields[4], (":authority".into(), b"h:8080".to_vec()));
 /// # Ok::<(), sansocket::Misuse>(())
@@ -60,6 +61,7 @@ pub enum Outcome {
 /// [`Misuse::NotEnabled`] without that setting; [`Misuse::ReservedHeader`] for an added field that exists
 /// only in HTTP/1 (RFC 9113 §8.2.2).
 pub fn request(
+    config: &ClientConfig,
     request: &ClientRequest,
     peer_allows: bool,
 ) -> Result<Vec<(String, Vec<u8>)>, Misuse> {
@@ -78,7 +80,8 @@ pub fn request(
     ]
     .map(|(name, value)| (name.into(), value.into()))
     .into();
-    let expectation = request.expectation(None, None);
+    let offer = agreement::offer(config.settings());
+    let expectation = request.expectation(None, offer.as_deref());
     for (field, value) in request.negotiated_fields(&expectation) {
         fields.push((field.name().into(), value.into()));
     }
@@ -113,9 +116,11 @@ where
         _ => return Err(HandshakeError::Status),
     }
     Gathered::from(fields.clone()).check_no_http1()?;
-    let settings = config.0.as_deref().unwrap_or(&CLIENT_DEFAULTS);
-    let expectation = request.expectation(None, None);
+    let settings = config.settings();
+    let offer = agreement::offer(settings);
+    let expectation = request.expectation(None, offer.as_deref());
     let answer = expectation.check_lists(fields, settings.require_subprotocol)?;
+    agreement::check(settings, answer.extensions.as_deref().unwrap_or_default())?;
     Ok(Outcome::Open(Negotiated {
         subprotocol: answer.subprotocol,
         extensions: answer.extensions.unwrap_or_default(),
@@ -182,6 +187,7 @@ where
     let (subprotocols, extensions) = gathered.lists(fields, rules.keep_extensions)?;
     gathered.check_origin(&authority, rules.origin)?;
     Ok(Upgrade {
+        agreed: agreement::choose(config.settings(), &extensions),
         offer: Offer {
             subprotocols,
             extensions,
@@ -275,8 +281,11 @@ mod tests {
     #[test]
     fn the_request() {
         assert_eq!(SETTINGS_ENABLE_CONNECT_PROTOCOL, 8);
-        assert_eq!(request(&client(), false), Err(Misuse::NotEnabled));
-        let fields = request(&client(), true).unwrap();
+        assert_eq!(
+            request(&ClientConfig::new(), &client(), false),
+            Err(Misuse::NotEnabled)
+        );
+        let fields = request(&ClientConfig::new(), &client(), true).unwrap();
         let mut own = names(&fields);
         let mut expected = sample();
         own[5..].sort_unstable();
@@ -289,7 +298,7 @@ mod tests {
     fn other_requests() {
         let plain = ClientRequest::new(Uri::parse("ws://h:8080?x").unwrap());
         let plain = plain.header("X-Up", b"Case").unwrap();
-        let fields = request(&plain, true).unwrap();
+        let fields = request(&ClientConfig::new(), &plain, true).unwrap();
         let expected: Fields = vec![
             (":method", b"CONNECT"),
             (":protocol", b"websocket"),
@@ -302,7 +311,10 @@ mod tests {
         assert_eq!(names(&fields), expected);
         for name in ["Keep-Alive", "Proxy-Connection", "TE"] {
             let bad = plain.clone().header(name, b"x").unwrap();
-            assert_eq!(request(&bad, true), Err(Misuse::ReservedHeader));
+            assert_eq!(
+                request(&ClientConfig::new(), &bad, true),
+                Err(Misuse::ReservedHeader)
+            );
         }
     }
 

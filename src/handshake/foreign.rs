@@ -1,8 +1,9 @@
 //! Opening handshakes whose bytes are somebody else's: an HTTP stack parsed the request and writes
 //! the answer. The rules are the same ones; only lists of fields go in and out.
 
-use crate::config::{SERVER_DEFAULTS, ServerConfig, Settings};
+use crate::config::ServerConfig;
 use crate::error::{Field, HandshakeError, Misuse};
+use crate::handshake::agreement;
 use crate::handshake::answer::Answer;
 use crate::handshake::head::RequestLine;
 use crate::handshake::response::Response;
@@ -106,6 +107,8 @@ pub(crate) enum Way {
 pub struct Upgrade {
     pub(crate) offer: Offer,
     pub(crate) way: Way,
+    /// What the configuration agrees to of the extensions offered.
+    pub(crate) agreed: Option<String>,
 }
 
 impl Upgrade {
@@ -132,6 +135,7 @@ impl Upgrade {
         };
         match judge_fields(line, fields.into_iter(), &rules(config))? {
             Asked::Upgrade(offer) => Ok(Self {
+                agreed: agreement::choose(config.settings(), &offer.extensions),
                 offer,
                 way: Way::Http1,
             }),
@@ -157,7 +161,7 @@ impl Upgrade {
     /// [`Misuse::NotOffered`] if the subprotocol is none of the client's; in HTTP/2 and HTTP/3
     /// [`Misuse::ReservedHeader`] for a field of `accept` that exists only in HTTP/1.
     pub fn accept(&self, accept: Accept) -> Result<(Reply, Negotiated), Misuse> {
-        self.accept_with(accept, None)
+        self.accept_with(accept, self.agreed.as_deref())
     }
 
     /// The same with extensions accepted, which were offered.
@@ -305,9 +309,8 @@ pub(crate) fn lower_case(fields: &mut [(String, Vec<u8>)]) -> Result<(), Misuse>
 
 /// The rules as this configuration has them.
 pub(crate) fn rules(config: &ServerConfig) -> Rules<'_> {
-    let settings: &Settings = config.0.as_deref().unwrap_or(&SERVER_DEFAULTS);
     Rules {
-        origin: &settings.origin,
+        origin: &config.settings().origin,
         keep_extensions: true,
     }
 }

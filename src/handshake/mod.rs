@@ -1,6 +1,7 @@
 //! The opening handshake (RFC 6455 §4): pure functions over heads and lists of fields.
 
 mod accept_key;
+pub(crate) mod agreement;
 mod answer;
 mod client;
 pub mod extended_connect;

@@ -80,6 +80,21 @@ pub(crate) struct Agreed {
 }
 
 impl Agreed {
+    /// What an answer says. `None`: unknown, doubled or bad parameters (RFC 7692 §7).
+    pub(crate) fn read(answer: &Extension<'_>) -> Option<Self> {
+        let params = Params::read(answer)?;
+        Some(Self {
+            server_no_context_takeover: params.server_no_context_takeover,
+            client_no_context_takeover: params.client_no_context_takeover,
+            server_max_window_bits: params.server_max_window_bits,
+            client_max_window_bits: match params.client_max_window_bits {
+                Some(Bits::Any) => return None,
+                Some(Bits::Max(bits)) => Some(bits),
+                None => None,
+            },
+        })
+    }
+
     /// Both directions of the connection in this role.
     pub(crate) fn codec(&self, role: Role, settings: &PermessageDeflate) -> Codec {
         let server = (
@@ -208,22 +223,12 @@ impl PermessageDeflate {
         if answers.next().is_some() {
             return Err(BadAnswer);
         }
-        let answer = Params::read(&answer).ok_or(BadAnswer)?;
-        let client_bits = match answer.client_max_window_bits {
-            Some(Bits::Any) => return Err(BadAnswer),
-            Some(Bits::Max(bits)) => Some(bits),
-            None => None,
-        };
+        let answer = Agreed::read(&answer).ok_or(BadAnswer)?;
         let meets_demands = (answer.server_no_context_takeover || !self.server_no_context_takeover)
             && answer.server_max_window_bits.unwrap_or(MAX_BITS) <= self.server_max_window_bits;
         if !meets_demands && !self.fallback {
             return Err(BadAnswer);
         }
-        Ok(Some(Agreed {
-            server_no_context_takeover: answer.server_no_context_takeover,
-            client_no_context_takeover: answer.client_no_context_takeover,
-            server_max_window_bits: answer.server_max_window_bits,
-            client_max_window_bits: client_bits,
-        }))
+        Ok(Some(answer))
     }
 }

@@ -1,0 +1,429 @@
+//! permessage-deflate in a connection (RFC 7692 §6): which messages are compressed, where RSV1
+//! stands, and how what comes out of the codec becomes messages and chunks.
+
+use super::Connection;
+#[cfg(feature = "deflate")]
+pub(super) use on::Compressed;
+
+/// How one message is to be compressed, where compression was agreed on (RFC 7692 §6: it is the
+/// sender's choice for each message).
+///
+/// ```
+/// # #[cfg(feature = "deflate")] {
+/// # use sansocket::{Compress, Connection, Negotiated, OriginPolicy, ServerConfig};
+/// # use sansocket::extension::PermessageDeflate;
+/// # let config = ServerConfig::new(OriginPolicy::Application).deflate(PermessageDeflate::server());
+/// # let mut ws = Connection::upgraded_server(&config, Negotiated::new().extensions("permessage-deflate"));
+/// ws.send_with("a token that nobody shall guess", Compress::Never)?;
+/// assert_eq!(ws.output()[0], 0x81);
+/// # }
+/// # Ok::<(), sansocket::Misuse>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Compress {
+    /// From the threshold of the configuration on.
+    #[default]
+    Auto,
+    /// Not at all: for what is compressed already, and for secrets.
+    Never,
+    /// Whatever its length.
+    Always,
+    /// In a context of its own: nothing in it refers to other messages and none of them to it, so
+    /// that its length says nothing about theirs (RFC 7692 §8).
+    Alone,
+}
+
+#[cfg(feature = "deflate")]
+mod on {
+    use alloc::boxed::Box;
+    use alloc::sync::Arc;
+    use alloc::vec::Vec;
+
+    use super::super::InUse;
+    use super::super::assembly::{Gather, take_front};
+    use super::super::send::Prepared;
+    use super::{Compress, Connection};
+    use crate::error::{Limit, ProtocolError};
+    use crate::event::{Event, Kind};
+    use crate::extension::PermessageDeflate;
+    use crate::extension::permessage_deflate::{Codec, InflateError};
+    use crate::frame::Opcode;
+    use crate::handshake::agreement;
+    use crate::mask::{self, MaskingKey, apply_mask};
+    use crate::output::{RSV1, first_byte};
+    use crate::role::Role;
+
+    impl From<InflateError> for ProtocolError {
+        fn from(error: InflateError) -> Self {
+            match error {
+                InflateError::Corrupt => Self::CompressedData,
+                InflateError::Limit { value, max } => Self::Limit {
+                    limit: Limit::Message,
+                    value,
+                    max,
+                },
+                InflateError::Ratio { max } => Self::CompressionRatio { max },
+            }
+        }
+    }
+
+    /// The codec while other fields are in use too.
+    fn codec_of(in_use: &mut Option<Box<InUse>>) -> Option<&mut Codec> {
+        in_use.as_mut()?.codec.as_mut()
+    }
+
+    /// Input of one step in streaming delivery. What the codec does not take of it is masked again.
+    const STEP: usize = 16 << 10;
+
+    impl Connection {
+        /// The codec that was negotiated: the answer's text is the one value that says it.
+        pub(in super::super) fn codec_for(&self, extensions: &str) -> Option<Codec> {
+            let agreed = agreement::agreed(extensions)?;
+            Some(agreed.codec(self.role, self.settings().deflate.as_ref()?))
+        }
+
+        fn codec(&self) -> Option<&Codec> {
+            self.in_use.as_ref()?.codec.as_ref()
+        }
+
+        /// D-23: a client that needs compression closes with 1010 if it was not agreed on.
+        pub(in super::super) fn require_compression(&mut self) {
+            if self.role == Role::Client
+                && self.settings().require_deflate
+                && self.codec().is_none()
+            {
+                self.fail(ProtocolError::ExtensionMissing.into());
+                self.facts.failure_due = true;
+                self.settle();
+            }
+        }
+
+        /// The reserved bits that a frame of this opcode may have (RFC 7692 §6: RSV1 on the first frame of a data message).
+        pub(in super::super) fn defined_bits(&self, opcode: u8) -> u8 {
+            if self.codec().is_some() && matches!(opcode, 1 | 2) {
+                RSV1
+            } else {
+                0
+            }
+        }
+
+        /// The header of a frame of a compressed message was read.
+        pub(in super::super) fn compressed_frame(&mut self) {
+            if let Some(codec) = codec_of(&mut self.in_use) {
+                codec.inflater.frame(self.incoming.left);
+            }
+        }
+
+        /// Payload of a compressed message.
+        pub(in super::super) fn inflate<'a>(
+            &mut self,
+            kind: Kind,
+            input: &mut &'a mut [u8],
+        ) -> Option<Event<'a>> {
+            let inflated = if self.incoming.stream {
+                self.inflate_chunk(kind, input)
+            } else {
+                self.inflate_whole(kind, input)
+            };
+            inflated.unwrap_or_else(|error| Some(self.fail(error.into())))
+        }
+
+        fn inflate_whole<'a>(
+            &mut self,
+            kind: Kind,
+            input: &mut &'a mut [u8],
+        ) -> Result<Option<Event<'a>>, ProtocolError> {
+            let limit = self.settings().limits.message;
+            let incoming = &mut self.incoming;
+            let n = incoming.take_len(input);
+            let payload = take_front(input, n);
+            incoming.unmask(payload);
+            incoming.left -= n as u64;
+            let end = incoming.left == 0 && incoming.fin();
+            let Some(codec) = codec_of(&mut self.in_use) else {
+                return Ok(None);
+            };
+            match kind {
+                Kind::Binary => {
+                    let mut bytes = self.gather.take().into_bytes();
+                    // `as`: it was gathered in memory.
+                    let mut filled = incoming.len as usize;
+                    let inflated =
+                        codec
+                            .inflater
+                            .inflate(payload, end, &mut bytes, &mut filled, limit);
+                    incoming.len = filled as u64;
+                    self.gather = Gather::Bytes(bytes);
+                    inflated?;
+                }
+                Kind::Text => {
+                    let mut text = self.gather.take().into_text();
+                    let mut rest = &*payload;
+                    while let Some(piece) = codec.inflater.piece(&mut rest, end, limit)? {
+                        incoming.push_text(piece, &mut text, limit)?;
+                    }
+                    self.gather = Gather::Text(text);
+                }
+            }
+            Ok(self.frame_progress())
+        }
+
+        fn inflate_chunk<'a>(
+            &mut self,
+            kind: Kind,
+            input: &mut &'a mut [u8],
+        ) -> Result<Option<Event<'a>>, ProtocolError> {
+            let limit = self.settings().limits.message;
+            let incoming = &mut self.incoming;
+            let Some(codec) = codec_of(&mut self.in_use) else {
+                return Ok(None);
+            };
+            loop {
+                let n = incoming.take_len(input).min(STEP);
+                let part = &mut input[..n];
+                apply_mask(part, incoming.key, 0);
+                let end = incoming.fin() && incoming.left == n as u64;
+                let mut rest = &*part;
+                let piece = codec.inflater.piece(&mut rest, end, limit)?;
+                let used = n - rest.len();
+                incoming.left -= used as u64;
+                let piece = piece.map(|piece| piece.to_vec());
+                let masked = mask::rotate(incoming.key, used as u64);
+                apply_mask(&mut input[used..n], masked, 0);
+                take_front(input, used);
+                incoming.key = masked;
+                incoming.pulling = piece.is_some();
+                if let Some(piece) = piece {
+                    return incoming.chunk(kind, piece.into(), false);
+                }
+                if incoming.left == 0 {
+                    return if end {
+                        incoming.chunk(kind, Vec::new().into(), true)
+                    } else {
+                        incoming.end_frame();
+                        Ok(None)
+                    };
+                }
+                if input.is_empty() {
+                    return Ok(None);
+                }
+            }
+        }
+
+        // ── sending
+
+        /// Whether a message of this length goes out compressed. Decided before the compressor has
+        /// seen a byte of it: what it has seen stays in the window.
+        pub(in super::super) fn compresses(&self, len: usize, compress: Compress) -> bool {
+            let Some(codec) = self.codec() else {
+                return false;
+            };
+            match compress {
+                Compress::Auto => codec.deflater.wants(len),
+                Compress::Never => false,
+                Compress::Always | Compress::Alone => true,
+            }
+        }
+
+        /// Queues a whole message compressed.
+        pub(in super::super) fn queue_compressed(
+            &mut self,
+            kind: Kind,
+            key: Option<MaskingKey>,
+            payload: &[u8],
+            compress: Compress,
+        ) {
+            let Some(codec) = codec_of(&mut self.in_use) else {
+                return;
+            };
+            if compress == Compress::Alone {
+                codec.deflater.alone();
+            }
+            let first = first_byte(true, RSV1, kind.opcode());
+            let size = match &self.config {
+                Some(settings) => settings.fragment as usize,
+                None => 0,
+            };
+            if size == 0 {
+                let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
+                return self
+                    .output
+                    .frame_compressed(first, key, payload.len(), deflate);
+            }
+            let mut compressed = Vec::new();
+            codec.deflater.deflate(payload, true, &mut compressed);
+            let last = compressed.len().div_ceil(size) - 1;
+            let mut key = key;
+            for (i, piece) in compressed.chunks(size).enumerate() {
+                if i > 0 {
+                    let Ok(fresh) = self.masking_key() else {
+                        self.facts.given_up = true;
+                        return self.settle();
+                    };
+                    key = fresh;
+                }
+                let (rsv, opcode) = if i == 0 {
+                    (RSV1, kind.opcode())
+                } else {
+                    (0, Opcode::Continuation)
+                };
+                // The message counts with its last frame.
+                let counted = if i == last { payload.len() } else { 0 };
+                let first = first_byte(i == last, rsv, opcode);
+                self.output.fragment_compressed(first, key, piece, counted);
+            }
+        }
+
+        /// Queues a part of a message as a frame.
+        pub(in super::super) fn queue_compressed_part(
+            &mut self,
+            first: u8,
+            key: Option<MaskingKey>,
+            part: &[u8],
+            last: bool,
+        ) {
+            let Some(codec) = codec_of(&mut self.in_use) else {
+                return;
+            };
+            let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(part, last, out);
+            self.output
+                .frame_compressed(first, key, part.len(), deflate);
+        }
+
+        /// Queues the compressed form of a prepared message, if it has one that this peer takes.
+        pub(in super::super) fn queue_prepared_compressed(&mut self, prepared: &Prepared) -> bool {
+            let Some(codec) = self.codec() else {
+                return false;
+            };
+            let bits = codec.deflater.window_bits();
+            let fits = |form: &&Compressed| form.window_bits <= bits;
+            let form = prepared
+                .compressed
+                .iter()
+                .filter(fits)
+                .max_by_key(|form| form.window_bits);
+            match form {
+                Some(form) if !codec.deflater.takeover() => {
+                    let len = prepared.payload().len();
+                    self.output.frame_shared_compressed(&form.frame, len);
+                    true
+                }
+                _ => false,
+            }
+        }
+
+        /// As [`send`](Self::send), saying how the message is to be compressed. Without agreed
+        /// compression it goes out as it is.
+        ///
+        /// # Errors
+        /// As [`send`](Self::send).
+        pub fn send_with<M: super::super::Outgoing>(
+            &mut self,
+            message: M,
+            compress: Compress,
+        ) -> Result<(), crate::error::Unsent<M::Back>> {
+            message.send_on(self, compress)
+        }
+
+        /// Gives up what the codec can have again, for a connection that will be quiet for a while:
+        /// the compressor and, where the peer's context is taken over, all but its window. The next
+        /// message sent starts with an empty window, as any message may (RFC 7692 §7.2.1).
+        pub fn park(&mut self) {
+            if let Some(codec) = codec_of(&mut self.in_use) {
+                codec.park();
+            }
+        }
+
+        pub(in super::super) fn codec_memory_held(&self) -> usize {
+            self.codec().map_or(0, Codec::memory_held)
+        }
+
+        /// Nothing more is received or sent.
+        pub(in super::super) fn drop_codec(&mut self) {
+            if let Some(in_use) = &mut self.in_use {
+                in_use.codec = None;
+            }
+        }
+    }
+
+    /// A compressed form of a prepared message: a server's frame, for windows of at least this size.
+    pub(in super::super) struct Compressed {
+        window_bits: u8,
+        frame: Arc<[u8]>,
+    }
+
+    impl Prepared {
+        /// Adds the compressed forms, for connections that agreed on compression without server
+        /// context takeover: one for each of these window sizes (8 to 15), made now and shared by
+        /// all. Others get the message as usual.
+        ///
+        /// ```
+        /// use sansocket::Prepared;
+        /// let text = "the same for all of you, ".repeat(100);
+        /// let news = Prepared::text(&text).with_deflate(6, &[15]);
+        /// # let _ = news;
+        /// ```
+        #[must_use]
+        pub fn with_deflate(self, level: u8, windows: &[u8]) -> Self {
+            let settings = PermessageDeflate::server().level(level);
+            let form = |&bits: &u8| {
+                let bits = bits.clamp(8, 15);
+                let payload = settings.compress(bits, self.payload());
+                Compressed {
+                    window_bits: bits,
+                    frame: Self::frame(self.kind, RSV1, &payload).0,
+                }
+            };
+            let compressed = windows.iter().map(form).collect();
+            Self { compressed, ..self }
+        }
+    }
+}
+
+/// Without the feature nothing is compressed.
+#[cfg(not(feature = "deflate"))]
+#[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
+mod off {
+    use super::{Compress, Connection};
+    use crate::event::{Event, Kind};
+    use crate::mask::MaskingKey;
+
+    impl Connection {
+        pub(in super::super) const fn require_compression(&mut self) {}
+        pub(in super::super) const fn defined_bits(&self, _: u8) -> u8 {
+            0
+        }
+        pub(in super::super) const fn compressed_frame(&mut self) {}
+        pub(in super::super) const fn inflate<'a>(
+            &mut self,
+            _: Kind,
+            _: &mut &'a mut [u8],
+        ) -> Option<Event<'a>> {
+            None
+        }
+        pub(in super::super) const fn compresses(&self, _: usize, _: Compress) -> bool {
+            false
+        }
+        pub(in super::super) const fn queue_compressed(
+            &mut self,
+            _: Kind,
+            _: Option<MaskingKey>,
+            _: &[u8],
+            _: Compress,
+        ) {
+        }
+        pub(in super::super) const fn queue_compressed_part(
+            &mut self,
+            _: u8,
+            _: Option<MaskingKey>,
+            _: &[u8],
+            _: bool,
+        ) {
+        }
+        pub(in super::super) const fn codec_memory_held(&self) -> usize {
+            0
+        }
+        pub(in super::super) const fn drop_codec(&mut self) {}
+    }
+}

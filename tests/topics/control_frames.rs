@@ -1,0 +1,202 @@
+//! Ping, Pong and Close received (RFC 6455 §5.5) and sent.
+
+use sansocket::config::ClientConfig;
+use sansocket::{Misuse, Role};
+
+use crate::support::*;
+
+/// C-1: 125 bytes are the most, for pings and pongs of the application too.
+#[test]
+fn control_payloads_have_125_bytes_at_most() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.ping(&[1; 125]).unwrap();
+        ws.pong(&[2; 125]).unwrap();
+        assert_eq!(ws.ping(&[0; 126]), Err(Misuse::TooLong));
+        assert_eq!(ws.pong(&[0; 126]), Err(Misuse::TooLong));
+        let expected = [Frame::new(PING, [1; 125]), Frame::new(PONG, [2; 125])];
+        assert_eq!(take_frames(&mut ws), expected);
+    }
+}
+
+/// C-11: answered with the same payload, as it was before the mask (M-7), in any way of reading.
+#[test]
+fn a_ping_is_answered_with_its_payload() {
+    for role in ROLES {
+        for len in [0, 1, 5, 125] {
+            let payload: Vec<u8> = (0..len).collect();
+            let input = encode_for(role, &[Frame::new(PING, &payload)]);
+            for way in WAYS {
+                for cut in 0..input.len() {
+                    let mut driver = Driver::new(open(role), *way);
+                    driver.read(&input[..cut]);
+                    driver.read(&input[cut..]);
+                    assert_eq!(driver.events, [Seen::ping(&payload)]);
+                    let expected = [Frame::new(PONG, &payload)];
+                    assert_eq!(take_frames(&mut driver.ws), expected, "{way:?} {cut}");
+                }
+            }
+        }
+    }
+}
+
+/// C-12, D-26: the first sixteen pongs are queued, above that one slot has the latest, and it goes
+/// out when there is room. Nothing grows.
+#[test]
+fn sixteen_pongs_then_the_latest() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let ping = |i: u32| Frame::new(PING, [&[0; 121][..], &i.to_be_bytes()].concat());
+        let pongs = |range: std::ops::Range<u32>| -> Vec<Frame> {
+            range.map(|i| Frame::new(PONG, ping(i).payload)).collect()
+        };
+        let events = receive_frames(&mut ws, &(0..16).map(ping).collect::<Vec<_>>());
+        assert_eq!(events.len(), 16);
+        let bound = ws.output_len();
+        let memory = {
+            receive_frames(&mut ws, &[ping(16)]);
+            ws.memory_held()
+        };
+        for i in 17..1000 {
+            assert_eq!(receive_frames(&mut ws, &[ping(i)]).len(), 1);
+            assert_eq!(ws.output_len(), bound);
+        }
+        assert!(ws.memory_held() <= memory + 256);
+        // One pong begins to leave: the latest ping's takes its place.
+        let mut output = peek_output(&ws)[..1].to_vec();
+        ws.consume_output(1);
+        let frame = bound / 16;
+        assert_eq!(ws.output_len(), bound - 1 + frame);
+        receive_frames(&mut ws, &[ping(1000)]);
+        assert_eq!(ws.output_len(), bound - 1 + frame, "full again");
+        output.extend_from_slice(&peek_output(&ws)[..bound - 1 + frame]);
+        ws.consume_output(bound - 1 + frame);
+        let mut frames = decode(&output);
+        frames.iter_mut().for_each(|frame| frame.key = None);
+        assert_eq!(frames, [pongs(0..16), pongs(999..1000)].concat());
+        assert_eq!(take_frames(&mut ws), pongs(1000..1001));
+        // And then there is room for sixteen again.
+        receive_frames(&mut ws, &(0..16).map(ping).collect::<Vec<_>>());
+        assert_eq!(take_frames(&mut ws), pongs(0..16));
+    }
+}
+
+/// §5.5.3: the count is of the pongs that wait, wherever they stand among other frames.
+#[test]
+fn pongs_are_counted_as_they_leave() {
+    for role in ROLES {
+        let mut ws = open(role);
+        for i in 0..16 {
+            ws.send(vec![i; 5000]).unwrap();
+            receive_frames(&mut ws, &[Frame::new(PING, [i])]);
+        }
+        receive_frames(&mut ws, &[Frame::new(PING, "latest")]);
+        let waiting = |ws: &sansocket::Connection| {
+            decode_prefix(&peek_output(ws))
+                .0
+                .iter()
+                .any(|frame| frame.payload == b"latest")
+        };
+        assert!(!waiting(&ws));
+        // The first message leaves, and nothing is put in for it; then the first pong.
+        let all = peek_output(&ws);
+        let first = decode(&all)[0].encode().len();
+        ws.consume_output(first);
+        assert!(!waiting(&ws));
+        ws.consume_output(decode(&all)[1].encode().len());
+        assert!(waiting(&ws));
+        assert_eq!(take_frames(&mut ws).len(), 31);
+    }
+}
+
+/// C-12, §5.4: the same bound while a frame in pieces keeps the pongs from leaving.
+#[test]
+fn pongs_behind_a_frame_in_pieces_are_bounded_too() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.begin_message(sansocket::Kind::Binary, 2).unwrap();
+        ws.write_message(b"a").unwrap();
+        take_output(&mut ws);
+        for i in 0..100_u8 {
+            receive_frames(&mut ws, &[Frame::new(PING, [i])]);
+            assert_eq!(take_output(&mut ws), b"", "not inside a frame");
+        }
+        ws.write_message(b"b").unwrap();
+        let output = take_output(&mut ws);
+        let mut frames = decode(&output[1..]);
+        let payloads: Vec<_> = frames.iter_mut().map(|frame| frame.payload[0]).collect();
+        let expected: Vec<u8> = (0..16).chain([99]).collect();
+        assert_eq!(payloads, expected, "{role:?}");
+    }
+}
+
+/// Manual answers: nothing by itself; the application's own may go.
+#[test]
+fn pings_left_to_the_application() {
+    for role in ROLES {
+        let mut ws = match role {
+            Role::Server => server(&server_config().manual_pong()),
+            Role::Client => client(&ClientConfig::new().manual_pong()),
+        };
+        let events = receive_frames(&mut ws, &[Frame::new(PING, "x")]);
+        assert_eq!((events, ws.output()), (vec![Seen::ping("x")], &b""[..]));
+        ws.pong(b"x").unwrap();
+        assert_eq!(take_frames(&mut ws), [Frame::new(PONG, "x")]);
+    }
+}
+
+/// C-13, C-14: pings and unsolicited pongs may be sent while open; a Pong received is not answered.
+#[test]
+fn pings_and_pongs_of_the_application() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.ping(b"a").unwrap();
+        ws.pong(b"b").unwrap();
+        assert_eq!(
+            take_frames(&mut ws),
+            [Frame::new(PING, "a"), Frame::new(PONG, "b")]
+        );
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, "nobody asked")]);
+        assert_eq!(
+            (events, ws.output()),
+            (vec![Seen::pong("nobody asked")], &b""[..])
+        );
+    }
+}
+
+/// C-15, M-6: a control frame inside a message, split at any byte, with a key of its own.
+#[test]
+fn control_frames_leave_the_message_alone() {
+    for way in WAYS {
+        let frames = [
+            Frame::new(TEXT, "Hé").more().masked([1, 2, 3, 4]),
+            Frame::new(PING, "ping").masked([5, 6, 7, 8]),
+            Frame::new(CONTINUATION, "llo")
+                .more()
+                .masked([9, 10, 11, 12]),
+            Frame::new(PONG, "pong").masked([0; 4]),
+            Frame::new(CONTINUATION, "!").masked([13, 14, 15, 16]),
+        ];
+        let input: Vec<u8> = frames.iter().flat_map(Frame::encode).collect();
+        for cut in 0..input.len() {
+            let mut driver = Driver::new(open(Role::Server), *way);
+            driver.read(&input[..cut]);
+            driver.read(&input[cut..]);
+            let expected = [Seen::ping("ping"), Seen::pong("pong"), Seen::text("Héllo!")];
+            assert_eq!(driver.events, expected, "{way:?} {cut}");
+        }
+    }
+}
+
+/// G-4: a Ping between fragments is handled at once, before the message ends.
+#[test]
+fn a_ping_between_fragments_is_answered_at_once() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let frames = [Frame::new(TEXT, "a").more(), Frame::new(PING, "x")];
+        assert_eq!(receive_frames(&mut ws, &frames), [Seen::ping("x")]);
+        assert_eq!(take_frames(&mut ws), [Frame::new(PONG, "x")]);
+        let events = receive_frames(&mut ws, &[Frame::new(CONTINUATION, "b")]);
+        assert_eq!(events, [Seen::text("ab")]);
+    }
+}

@@ -1,0 +1,12 @@
+//! The rules by topic: each test names the row of the requirements that it holds and its section.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod closing_handshake;
+mod control_frames;
+mod opening_handshake;
+mod sending;
+mod time;
+mod vectors;
