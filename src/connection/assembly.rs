@@ -16,7 +16,8 @@ use crate::utf8::{self, Validator};
 /// The frame and the message in progress.
 #[derive(Default)]
 pub(super) struct Incoming {
-    /// Payload bytes of the frame that have not come.
+    /// Payload bytes of the frame that have not come. Between frames: bytes of the next one that
+    /// `receive_bytes` has seen and left where they are.
     pub(super) left: u64,
     /// Payload bytes of the message that have come.
     pub(super) len: u64,
@@ -429,7 +430,7 @@ impl Connection {
         }
         incoming.len += n as u64;
         incoming.left -= n as u64;
-        self.clock.heard();
+        self.heard(true);
         if let Some(event) = self.frame_progress() {
             self.rare().found = Some(event);
             self.settle();

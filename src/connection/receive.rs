@@ -110,7 +110,7 @@ impl Connection {
                 break;
             }
             if !input.is_empty() {
-                self.clock.heard();
+                self.heard(self.incoming.in_frame());
             }
             if let Some(event) = self.step(input) {
                 return Some(event);
@@ -408,6 +408,7 @@ impl Connection {
     pub fn hold(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
         if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
+            self.heard(self.incoming.in_frame());
             self.rare().keep(input);
             self.settle();
         }
@@ -518,7 +519,9 @@ impl Connection {
         if input.is_empty() && !self.frame_is_due() {
             return self.opening_at_eof().or_else(|| self.closed_event());
         }
-        self.clock.heard();
+        if !input.is_empty() {
+            self.heard(self.incoming.in_frame());
+        }
         // One frame at most, so that the next one can be lent.
         if self.phase == Phase::Established && !self.discards() {
             return self.one_frame(input);
@@ -599,7 +602,8 @@ impl Connection {
 
         if self.ready && input.first() == Some(&0x82) {
             if let Some((start, len)) = self.whole_message(input) {
-                self.clock.heard();
+                let waited = mem::take(&mut self.incoming.left) > 0;
+                self.heard(waited);
                 let mut frame = input.split_to(start + len);
                 let (header, payload) = frame.split_at_mut(start);
                 if self.role == Role::Server
@@ -617,7 +621,11 @@ impl Connection {
                 return Some(Event::Message(Message::Binary(payload.into())));
             }
             if self.may_become_whole(input) {
-                self.clock.heard();
+                // Called without new bytes, nothing was heard.
+                let len = input.len() as u64;
+                if mem::replace(&mut self.incoming.left, len) != len {
+                    self.heard(true);
+                }
                 return self.closed_event();
             }
         }

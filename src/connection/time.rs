@@ -20,7 +20,7 @@ pub(super) struct Clock {
     heard: Nanos,
     /// When the last keepalive ping was queued.
     pinged: Nanos,
-    /// The handshake or close deadline.
+    /// The handshake deadline, that of the Pong while one is waited for, or the close deadline.
     due: Nanos,
     /// The payload of the last keepalive ping.
     ping_number: u32,
@@ -115,11 +115,6 @@ impl Connection {
             let since = |start: Nanos, after: Option<Duration>| {
                 after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
             };
-            let pong = if clock.unanswered {
-                since(self.pong_counts_from(), timeouts.pong)
-            } else {
-                NEVER
-            };
             let quiet = !clock.unanswered || timeouts.pong.is_none();
             let ping = if quiet {
                 since(clock.heard.max(clock.pinged), timeouts.ping)
@@ -127,12 +122,15 @@ impl Connection {
                 NEVER
             };
             [
-                one(Deadline::Pong, pong),
                 one(Deadline::Ping, ping),
                 one(Deadline::Idle, since(clock.heard, timeouts.idle)),
             ]
         });
-        let main = one(Deadline::Main, clock.due);
+        let main = if clock.unanswered {
+            one(Deadline::Pong, self.pong_is_due())
+        } else {
+            one(Deadline::Main, clock.due)
+        };
         alive
             .into_iter()
             .flatten()
@@ -141,13 +139,28 @@ impl Connection {
             .min_by_key(|(_, due)| *due)
     }
 
-    /// A Pong cannot come inside a frame (RFC 6455 §5.4), so while a long one arrives the wait begins with its latest bytes.
-    fn pong_counts_from(&self) -> Nanos {
+    /// A Pong cannot come inside a frame (RFC 6455 §5.4), so while a long one arrives the wait for
+    /// it begins with its latest bytes.
+    fn pong_is_due(&self) -> Nanos {
         let clock = &self.clock;
         if self.incoming.in_frame() {
-            clock.pinged.max(clock.heard)
+            clock.due.max(self.pong_after(clock.heard))
         } else {
-            clock.pinged
+            clock.due
+        }
+    }
+
+    fn pong_after(&self, start: Nanos) -> Nanos {
+        let pong = self.settings().timeouts.pong;
+        pong.map_or(NEVER, |pong| start.saturating_add(nanos(pong)))
+    }
+
+    /// Bytes came; `inside` a frame whose beginning came before. That prolongs the wait for a Pong
+    /// beyond the end of the frame, behind which the Pong may stand.
+    pub(super) fn heard(&mut self, inside: bool) {
+        self.clock.heard();
+        if inside && self.clock.unanswered {
+            self.clock.due = self.pong_after(self.clock.now);
         }
     }
 
@@ -182,9 +195,11 @@ impl Connection {
             return;
         }
         let Ok(key) = self.masking_key() else { return };
+        let due = self.pong_after(self.clock.now);
         let clock = &mut self.clock;
         clock.ping_number = clock.ping_number.wrapping_add(1);
         clock.unanswered = true;
+        clock.due = due;
         let payload = clock.ping_number.to_be_bytes();
         self.output.control(Opcode::Ping, key, &payload);
     }
@@ -194,6 +209,7 @@ impl Connection {
         let clock = &mut self.clock;
         let sent = if clock.unanswered && payload == clock.ping_number.to_be_bytes() {
             clock.unanswered = false;
+            clock.due = NEVER;
             Some(clock.pinged)
         } else {
             let rare = self.rare.as_deref_mut();
@@ -224,8 +240,9 @@ impl Connection {
                 .now
                 .saturating_add(nanos(self.settings().timeouts.close));
             // A further reason does not prolong the wait, once it runs for closing.
-            let closing = self.phase == Phase::Established && self.clock.due != NEVER;
-            if !closing {
+            let waits_for_pong = core::mem::take(&mut self.clock.unanswered);
+            let established = self.phase == Phase::Established;
+            if waits_for_pong || !established || self.clock.due == NEVER {
                 self.clock.due = due;
             }
         }

@@ -795,10 +795,10 @@ fn extended_connect() {
         .and_then(|request| request.subprotocol("superchat"))
         .unwrap();
     assert_eq!(
-        extended_connect::request(&request, false).map(|_| ()),
+        extended_connect::request(&ClientConfig::new(), &request, false).map(|_| ()),
         Err(Misuse::NotEnabled)
     );
-    let fields = extended_connect::request(&request, true).unwrap();
+    let fields = extended_connect::request(&ClientConfig::new(), &request, true).unwrap();
     let field = |name: &str| {
         let mut values = fields.iter().filter(|(own, _)| own == name);
         let value = values
