@@ -6,6 +6,8 @@ mod support;
 
 mod closing_handshake;
 mod control_frames;
+mod delivery;
+mod limits;
 mod opening_handshake;
 mod sending;
 mod time;
