@@ -116,7 +116,7 @@ impl Connection {
                 return Some(event);
             }
         }
-        if let Some(event) = self.opening_at_eof() {
+        if let Some(event) = self.opening_at_end() {
             return Some(event);
         }
         self.closed_event()
@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
@@ -517,7 +517,7 @@ impl Connection {
             return Some(event);
         }
         if input.is_empty() && !self.frame_is_due() {
-            return self.opening_at_eof().or_else(|| self.closed_event());
+            return self.opening_at_end().or_else(|| self.closed_event());
         }
         if !input.is_empty() {
             self.heard(self.incoming.in_frame());
