@@ -243,7 +243,7 @@ impl Connection {
             return None;
         };
         self.phase = Phase::Refused;
-        self.facts.given_up = true;
+        self.give_up();
         self.settle();
         Some(Event::Refused(Box::new(body.into_refusal())))
     }
@@ -313,7 +313,7 @@ impl Connection {
                 let late = Response::new(if deciding { 503 } else { 408 });
                 self.output.head(|out| _ = late.write(false, out));
             }
-            (Role::Client, _) => self.facts.given_up = true,
+            (Role::Client, _) => self.give_up(),
         }
         self.start_close_timer();
         self.settle();

@@ -10,5 +10,6 @@ mod delivery;
 mod limits;
 mod opening_handshake;
 mod sending;
+mod states;
 mod time;
 mod vectors;
