@@ -1,5 +1,6 @@
 //! Every pair of state and input (the table in the documentation of `Connection`), both roles.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sansocket::config::{ClientConfig, Timeouts};
@@ -210,17 +211,40 @@ fn apply(ws: &mut Connection, input: &str) -> String {
     format!("{result} [{}] {:?} {output}", names.join(" "), ws.state())
 }
 
+/// TX-1, C-13, K-2, K-9, W-1, W-8, W-10, invariant 7: `tests/data/states.txt`, every pair once.
 #[test]
-fn print() {
+fn every_state_and_input() {
+    let mut expected = BTreeMap::new();
+    let mut situation = "";
+    let table = include_str!("../data/states.txt");
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        match line.split_once(" → ") {
+            Some((inputs, outcome)) => {
+                for input in inputs.split_whitespace() {
+                    let twice = expected.insert(format!("{situation}: {input}"), outcome);
+                    assert_eq!(twice, None, "{line}");
+                }
+            }
+            None => situation = line,
+        }
+    }
     for role in ROLES {
         for situation in SITUATIONS {
             for input in INPUTS {
                 if let Some(mut ws) = connection(role, situation) {
-                    println!("{role:?} {situation}: {input} → {}", apply(&mut ws, input));
+                    let name = if role == Role::Server {
+                        "server"
+                    } else {
+                        "client"
+                    };
+                    let pair = format!("{name} {situation}: {input}");
+                    let outcome = apply(&mut ws, input);
+                    assert_eq!(expected.remove(&pair), Some(&*outcome), "{pair}");
                 }
             }
         }
     }
+    assert_eq!(expected, BTreeMap::new(), "all of the table was run");
 }
 
 const INPUTS: [&str; 20] = [
