@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Connection, Phase};
 use crate::close_code::CloseCode;
@@ -256,8 +257,9 @@ impl Connection {
         self.incoming = super::Incoming::default();
         self.gather = super::Gather::None;
         if let Some(rare) = &mut self.rare {
-            rare.held.clear();
-            rare.control.clear();
+            rare.held = Vec::new();
+            rare.held_at = 0;
+            rare.control = Vec::new();
             rare.unanswered = None;
         }
     }
