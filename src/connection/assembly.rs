@@ -16,8 +16,7 @@ use crate::utf8::{self, Validator};
 /// The frame and the message in progress.
 #[derive(Default)]
 pub(super) struct Incoming {
-    /// Payload bytes of the frame that have not come. Between frames: bytes of the next one that
-    /// `receive_bytes` has seen and left where they are.
+    /// Payload bytes of the frame that have not come.
     pub(super) left: u64,
     /// Payload bytes of the message that have come.
     pub(super) len: u64,
@@ -34,6 +33,9 @@ pub(super) struct Incoming {
     pub(super) kind: Option<Kind>,
     /// It is delivered in chunks.
     pub(super) stream: bool,
+    /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
+    #[cfg(feature = "bytes")]
+    pub(super) waiting: u32,
     /// It is compressed (RFC 7692 §6).
     pub(super) compressed: bool,
     /// More may come out of what was taken already.
@@ -430,7 +432,8 @@ impl Connection {
         }
         incoming.len += n as u64;
         incoming.left -= n as u64;
-        self.heard(true);
+        self.clock.heard();
+        self.clock.frame_goes_on();
         if let Some(event) = self.frame_progress() {
             self.rare().found = Some(event);
             self.settle();

@@ -110,7 +110,7 @@ impl Connection {
                 break;
             }
             if !input.is_empty() {
-                self.heard(self.incoming.in_frame());
+                self.clock.heard();
             }
             if let Some(event) = self.step(input) {
                 return Some(event);
@@ -159,7 +159,7 @@ impl Connection {
             return None;
         }
         match self.phase {
-            Phase::Established => self.frames(input),
+            Phase::Established => self.noting_split_frames(|own| own.frames(input)),
             Phase::Opening => self.opening(input),
             Phase::Deciding => self.hold_undecided(input),
             Phase::Refused => {
@@ -170,6 +170,16 @@ impl Connection {
     }
 
     // ── frames
+
+    /// Tells the clock when bytes of a frame came that is split over reads.
+    fn noting_split_frames<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let split = self.incoming.in_frame();
+        let event = read(self);
+        if split || self.incoming.in_frame() {
+            self.clock.frame_goes_on();
+        }
+        event
+    }
 
     fn frames<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         loop {
@@ -408,7 +418,7 @@ impl Connection {
     pub fn hold(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
         if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
-            self.heard(self.incoming.in_frame());
+            self.clock.heard();
             self.rare().keep(input);
             self.settle();
         }
@@ -520,11 +530,11 @@ impl Connection {
             return self.opening_at_end().or_else(|| self.closed_event());
         }
         if !input.is_empty() {
-            self.heard(self.incoming.in_frame());
+            self.clock.heard();
         }
         // One frame at most, so that the next one can be lent.
         if self.phase == Phase::Established && !self.discards() {
-            return self.one_frame(input);
+            return self.noting_split_frames(|own| own.one_frame(input));
         }
         self.step(input).map(Event::into_owned)
     }
@@ -602,8 +612,10 @@ impl Connection {
 
         if self.ready && input.first() == Some(&0x82) {
             if let Some((start, len)) = self.whole_message(input) {
-                let waited = mem::take(&mut self.incoming.left) > 0;
-                self.heard(waited);
+                self.clock.heard();
+                if mem::take(&mut self.incoming.waiting) != 0 {
+                    self.clock.frame_goes_on();
+                }
                 let mut frame = input.split_to(start + len);
                 let (header, payload) = frame.split_at_mut(start);
                 if self.role == Role::Server
@@ -621,10 +633,10 @@ impl Connection {
                 return Some(Event::Message(Message::Binary(payload.into())));
             }
             if self.may_become_whole(input) {
-                // Called without new bytes, nothing was heard.
-                let len = input.len() as u64;
-                if mem::replace(&mut self.incoming.left, len) != len {
-                    self.heard(true);
+                let waiting = u32::try_from(input.len()).unwrap_or(u32::MAX);
+                if mem::replace(&mut self.incoming.waiting, waiting) != waiting {
+                    self.clock.heard();
+                    self.clock.frame_goes_on();
                 }
                 return self.closed_event();
             }

@@ -18,12 +18,14 @@ pub(super) struct Clock {
     now: Nanos,
     /// When the peer was last heard.
     heard: Nanos,
-    /// When the last keepalive ping was queued.
+    /// When the last keepalive ping was queued, or later: from when on its answer is waited for.
     pinged: Nanos,
-    /// The handshake deadline, that of the Pong while one is waited for, or the close deadline.
+    /// The handshake or close deadline.
     due: Nanos,
+    /// How much later, in microseconds.
+    prolonged: u32,
     /// The payload of the last keepalive ping.
-    ping_number: u32,
+    ping_number: u16,
     /// The time was told at least once.
     running: bool,
     /// The last keepalive ping was not answered yet.
@@ -37,6 +39,7 @@ impl Default for Clock {
             heard: 0,
             pinged: 0,
             due: NEVER,
+            prolonged: 0,
             ping_number: 0,
             running: false,
             unanswered: false,
@@ -49,6 +52,18 @@ impl Clock {
     #[inline]
     pub(super) const fn heard(&mut self) {
         self.heard = self.now;
+    }
+
+    /// Bytes came of a frame that is split over reads: a Pong cannot come inside it (RFC 6455
+    /// §5.4), so the wait for one begins with its latest bytes.
+    pub(super) fn frame_goes_on(&mut self) {
+        if self.unanswered && self.heard == self.now {
+            let micros = (self.now - self.pinged) / 1000;
+            self.prolonged = self
+                .prolonged
+                .saturating_add(u32::try_from(micros).unwrap_or(u32::MAX));
+            self.pinged = self.now;
+        }
     }
 
     /// A close deadline is running and lies ahead.
@@ -115,6 +130,11 @@ impl Connection {
             let since = |start: Nanos, after: Option<Duration>| {
                 after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
             };
+            let pong = if clock.unanswered {
+                since(clock.pinged, timeouts.pong)
+            } else {
+                NEVER
+            };
             let quiet = !clock.unanswered || timeouts.pong.is_none();
             let ping = if quiet {
                 since(clock.heard.max(clock.pinged), timeouts.ping)
@@ -122,46 +142,18 @@ impl Connection {
                 NEVER
             };
             [
+                one(Deadline::Pong, pong),
                 one(Deadline::Ping, ping),
                 one(Deadline::Idle, since(clock.heard, timeouts.idle)),
             ]
         });
-        let main = if clock.unanswered {
-            one(Deadline::Pong, self.pong_is_due())
-        } else {
-            one(Deadline::Main, clock.due)
-        };
+        let main = one(Deadline::Main, clock.due);
         alive
             .into_iter()
             .flatten()
             .chain([main])
             .flatten()
             .min_by_key(|(_, due)| *due)
-    }
-
-    /// A Pong cannot come inside a frame (RFC 6455 §5.4), so while a long one arrives the wait for
-    /// it begins with its latest bytes.
-    fn pong_is_due(&self) -> Nanos {
-        let clock = &self.clock;
-        if self.incoming.in_frame() {
-            clock.due.max(self.pong_after(clock.heard))
-        } else {
-            clock.due
-        }
-    }
-
-    fn pong_after(&self, start: Nanos) -> Nanos {
-        let pong = self.settings().timeouts.pong;
-        pong.map_or(NEVER, |pong| start.saturating_add(nanos(pong)))
-    }
-
-    /// Bytes came; `inside` a frame whose beginning came before. That prolongs the wait for a Pong
-    /// beyond the end of the frame, behind which the Pong may stand.
-    pub(super) fn heard(&mut self, inside: bool) {
-        self.clock.heard();
-        if inside && self.clock.unanswered {
-            self.clock.due = self.pong_after(self.clock.now);
-        }
     }
 
     fn deadline_passed(&mut self, deadline: Deadline) {
@@ -190,16 +182,15 @@ impl Connection {
     fn keep_alive(&mut self) {
         let clock = &mut self.clock;
         clock.pinged = clock.now;
+        clock.prolonged = 0;
         // Behind all that the peer does not read a ping would say nothing.
         if self.check_room().is_err() {
             return;
         }
         let Ok(key) = self.masking_key() else { return };
-        let due = self.pong_after(self.clock.now);
         let clock = &mut self.clock;
         clock.ping_number = clock.ping_number.wrapping_add(1);
         clock.unanswered = true;
-        clock.due = due;
         let payload = clock.ping_number.to_be_bytes();
         self.output.control(Opcode::Ping, key, &payload);
     }
@@ -209,8 +200,11 @@ impl Connection {
         let clock = &mut self.clock;
         let sent = if clock.unanswered && payload == clock.ping_number.to_be_bytes() {
             clock.unanswered = false;
-            clock.due = NEVER;
-            Some(clock.pinged)
+            Some(
+                clock
+                    .pinged
+                    .saturating_sub(u64::from(clock.prolonged) * 1000),
+            )
         } else {
             let rare = self.rare.as_deref_mut();
             rare.and_then(|rare| rare.ping.take_if(|(ping, _)| ping == payload))
@@ -240,9 +234,8 @@ impl Connection {
                 .now
                 .saturating_add(nanos(self.settings().timeouts.close));
             // A further reason does not prolong the wait, once it runs for closing.
-            let waits_for_pong = core::mem::take(&mut self.clock.unanswered);
-            let established = self.phase == Phase::Established;
-            if waits_for_pong || !established || self.clock.due == NEVER {
+            let closing = self.phase == Phase::Established && self.clock.due != NEVER;
+            if !closing {
                 self.clock.due = due;
             }
         }
