@@ -333,6 +333,15 @@ impl ClientConfig {
         self.with(|settings| settings.require_subprotocol = true)
     }
 
+    /// As the WHATWG API has it, whatever was set.
+    pub(crate) fn for_scripts(self) -> Self {
+        self.with(|settings| {
+            settings.require_subprotocol = true;
+            settings.delivery = Delivery::Whole;
+            settings.auto_pong = true;
+        })
+    }
+
     /// Closes with 1010 at once if the server does not agree to compression (RFC 7692 §5.1).
     #[cfg(feature = "deflate")]
     #[must_use]

@@ -24,6 +24,7 @@ pub mod proxy;
 #[cfg(feature = "redirect")]
 pub mod redirect;
 pub mod utf8;
+pub mod webapi;
 
 mod close_code;
 mod payload;

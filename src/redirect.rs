@@ -20,17 +20,21 @@
 //! let redirect = redirects.next(&refusal)?;
 //! assert_eq!(redirect.uri.to_string(), "wss://example.com/new");
 //! assert!(redirect.same_origin && !redirect.downgrade);
-//! assert!(redirect.carries("Authorization"));
+//! # use sansocket::ClientRequest;
+//! # let request = ClientRequest::new(Uri::parse("wss://example.com/chat/old?room=1")?);
+//! let request = redirect.request(request.header("Authorization", b"Bearer x")?);
+//! assert_eq!(request.headers().count(), 1);
 //! # let refusal = answer("https://other.example/");
 //!
 //! let redirect = redirects.next(&refusal)?; // this time: Location: https://other.example/
 //! assert_eq!(redirect.uri.to_string(), "wss://other.example/");
 //! assert!(!redirect.same_origin);
-//! assert!(!redirect.carries("Authorization") && redirect.carries("User-Agent"));
+//! let request = redirect.request(request);
+//! assert_eq!((request.uri().host(), request.headers().count()), ("other.example", 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::handshake::{Refusal, Uri, UriError};
+use crate::handshake::{ClientRequest, Refusal, Uri, UriError};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
@@ -91,14 +95,27 @@ impl Redirect {
     /// On the same origin all may, but what was for a proxy. Elsewhere only fields that are known to
     /// hold no secret: `Authorization`, `Cookie` and `Origin` are not alone in holding one, many
     /// services put theirs into fields of their own. Subprotocols are not asked about here; where
-    /// one of them carries a token, leave it out too. A browser sends `Origin: null` behind a hop to
-    /// another origin.
+    /// one of them carries a token, leave it out too.
     #[must_use]
     pub fn carries(&self, name: &str) -> bool {
         let among = |names: &[&str]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
         match self.same_origin {
             true => !among(&PROXY_FIELDS),
             false => among(&HARMLESS_FIELDS),
+        }
+    }
+
+    /// The request to make next: the one that was redirected, with the new URI and without the
+    /// fields that may not go along (see [`carries`](Self::carries)). An origin becomes `null`
+    /// behind a hop to another one, as browsers have it (RFC 6454 §7.3).
+    #[must_use]
+    pub fn request(&self, request: ClientRequest) -> ClientRequest {
+        let request = request
+            .with_uri(self.uri.clone())
+            .retain_headers(|name| self.carries(name));
+        match self.carries("Origin") {
+            true => request,
+            false => request.with_opaque_origin(),
         }
     }
 }
@@ -237,8 +254,9 @@ impl core::error::Error for NoRedirect {}
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{NoRedirect, Redirect, Redirects};
-    use crate::handshake::{Refusal, Uri, UriPart};
+    use crate::handshake::{ClientRequest, Refusal, Uri, UriPart};
     use alloc::format;
+    use alloc::string::String;
     use alloc::string::ToString;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -424,6 +442,46 @@ mod tests {
                 .unwrap()
                 .carries("Cookie")
         );
+    }
+
+    /// RFC 9110 §15.4, RFC 6454 §7.3: what the next request says.
+    #[test]
+    fn the_next_request() {
+        let first = ClientRequest::new(Uri::parse("wss://h/").unwrap())
+            .origin("https://page.example")
+            .unwrap()
+            .subprotocol("chat")
+            .unwrap()
+            .header("Authorization", b"secret")
+            .unwrap()
+            .header("User-Agent", b"x")
+            .unwrap();
+        let written = |location| {
+            let mut out = vec![];
+            let request = one("wss://h/", location).request(first.clone());
+            request.write(&[0; 16], None, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let home = written("/new");
+        assert!(home.starts_with("GET /new HTTP/1.1\r\nHost: h\r\n"));
+        let away = written("https://other/new");
+        assert!(away.starts_with("GET /new HTTP/1.1\r\nHost: other\r\n"));
+        for (line, at_home, elsewhere) in [
+            ("Authorization: secret", true, false),
+            ("Origin: https://page.example", true, false),
+            ("Origin: null", false, true),
+            ("User-Agent: x", true, true),
+            ("Sec-WebSocket-Protocol: chat", true, true),
+        ] {
+            assert_eq!(home.contains(line), at_home, "{line}");
+            assert_eq!(away.contains(line), elsewhere, "{line}");
+        }
+        // No origin is made up where there was none.
+        let bare = ClientRequest::new(Uri::parse("wss://h/").unwrap());
+        let mut out = vec![];
+        let request = one("wss://h/", "https://other/").request(bare);
+        request.write(&[0; 16], None, &mut out);
+        assert!(!String::from_utf8(out).unwrap().contains("Origin"));
     }
 
     proptest! {

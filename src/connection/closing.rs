@@ -264,7 +264,7 @@ impl Connection {
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
     pub(super) fn is_over(&self) -> bool {
         let facts = &self.facts;
-        if facts.lost || facts.given_up {
+        if facts.lost || facts.given_up || facts.reported {
             return true;
         }
         let eof = self.at_eof();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::assembly::take_front;
-use super::{Connection, InUse, Phase};
+use super::{Connection, Facts, InUse, Phase};
 use crate::config::ClientConfig;
 use crate::entropy::Source;
 use crate::error::{Failure, HandshakeError, Misuse, Timeout};
@@ -248,9 +248,17 @@ impl Connection {
         Some(Event::Refused(Box::new(body.into_refusal())))
     }
 
-    /// The end of the stream may be the end of a refusal's body.
-    pub(super) fn opening_at_eof(&mut self) -> Option<Event<'static>> {
-        if !self.facts.eof || self.phase != Phase::Opening {
+    /// The end of the stream may be the end of a refusal's body; a loss cuts it.
+    pub(super) fn opening_at_end(&mut self) -> Option<Event<'static>> {
+        let Facts {
+            eof,
+            lost,
+            given_up,
+            reported,
+            ..
+        } = self.facts;
+        let gone = reported || (given_up && !lost);
+        if !(eof || lost) || self.phase != Phase::Opening || gone {
             return None;
         }
         match &mut self.rare.as_mut()?.opening {
@@ -258,7 +266,11 @@ impl Connection {
                 stage: Stage::Body(body),
                 ..
             }) => {
-                body.end();
+                if lost {
+                    body.stop();
+                } else {
+                    body.end();
+                }
                 self.refused()
             }
             _ => None,
@@ -316,7 +328,7 @@ impl Connection {
                 stage: Stage::Body(body),
                 ..
             }) => {
-                body.end();
+                body.stop();
                 self.refused()
             }
             _ => Some(self.fail_opening(Timeout::Handshake.into())),
@@ -409,5 +421,86 @@ impl Connection {
     pub fn response(&self) -> Option<ResponseHead<'_>> {
         let opening = self.rare.as_ref()?.opening.as_ref()?;
         matches!(opening.stage, Stage::Answered).then(|| ResponseHead::new(&opening.head))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use crate::config::ClientConfig;
+    use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
+    /// Events of a client whose server refuses with this, cut off in some way, and how the body came out.
+    fn refused(head: &str, cut: fn(&mut Connection)) -> Option<(Vec<u8>, bool)> {
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let mut ws = Connection::client(&ClientConfig::new(), request).unwrap();
+        ws.advance_time(Duration::ZERO);
+        ws.consume_output(usize::MAX);
+        let mut bytes = head.as_bytes().to_vec();
+        assert!(ws.receive(&mut &mut bytes[..]).is_none());
+        cut(&mut ws);
+        let mut found = None;
+        let mut closed = 0;
+        while let Some(event) = ws.receive(&mut &mut [][..]) {
+            assert_eq!(closed, 0, "nothing comes behind Closed");
+            match event {
+                Event::Refused(refusal) => found = Some((refusal.body, refusal.truncated)),
+                Event::Closed(report) => {
+                    assert_eq!((report.clean, report.code), (false, 1006));
+                    closed += 1;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+        assert_eq!((closed, ws.transport()), (1, Transport::Close));
+        // Whatever comes late changes nothing.
+        ws.receive_eof();
+        ws.transport_lost();
+        assert!(ws.receive(&mut &mut b"late".to_vec()[..]).is_none());
+        found
+    }
+
+    /// HR-1, RFC 9112 §6.3, §8: only the end of the stream ends a body without a length; one that
+    /// was cut off in any other way says so.
+    #[test]
+    fn a_refusal_that_is_cut_off_says_so() {
+        let late = |ws: &mut Connection| ws.advance_time(Duration::from_secs(60));
+        let without_length = "HTTP/1.1 503 x\r\n\r\nbody";
+        let with_length = "HTTP/1.1 503 x\r\nContent-Length: 5\r\n\r\nbody";
+        let chunked = "HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody";
+        for (head, cut, truncated) in [
+            (without_length, Connection::receive_eof as fn(&mut _), false),
+            (without_length, Connection::transport_lost, true),
+            (without_length, late, true),
+            (with_length, Connection::receive_eof, true),
+            (with_length, Connection::transport_lost, true),
+            (with_length, late, true),
+            (chunked, Connection::receive_eof, true),
+            (chunked, Connection::transport_lost, true),
+        ] {
+            let found = refused(head, cut);
+            assert_eq!(found, Some((b"body".to_vec(), truncated)), "{head:?}");
+        }
+    }
+
+    /// A head that is cut off is no refusal, and who closes does not wait for one.
+    #[test]
+    fn half_a_refusal_is_none() {
+        assert_eq!(refused("HTTP/1.1 503", Connection::transport_lost), None);
+        let close = |ws: &mut Connection| ws.close(None, "").unwrap();
+        assert_eq!(refused("HTTP/1.1 503 x\r\n\r\nbody", close), None);
+    }
+
+    /// After the opening handshake a loss is a loss.
+    #[test]
+    fn a_loss_once_open_is_no_refusal() {
+        let mut ws = Connection::upgraded_client(&ClientConfig::new(), Negotiated::default());
+        ws.transport_lost();
+        let event = |ws: &mut Connection| ws.receive(&mut &mut [][..]).map(Event::into_owned);
+        assert!(matches!(event(&mut ws), Some(Event::Open)));
+        assert!(matches!(event(&mut ws), Some(Event::Closed(_))));
+        assert!(event(&mut ws).is_none());
     }
 }

@@ -116,7 +116,7 @@ impl Connection {
                 return Some(event);
             }
         }
-        if let Some(event) = self.opening_at_eof() {
+        if let Some(event) = self.opening_at_end() {
             return Some(event);
         }
         self.closed_event()
@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
@@ -490,6 +490,8 @@ impl Connection {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
             }
+            // The last look is at what needs no input, such as Closed behind a failure.
+            let last = input.is_empty() && !self.frame_is_due();
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
             let before = rest.len();
@@ -502,7 +504,7 @@ impl Connection {
                 return true;
             }
             self.settle();
-            if input.is_empty() && !self.frame_is_due() {
+            if last {
                 return self.event_is_due();
             }
         }
@@ -514,7 +516,7 @@ impl Connection {
             return Some(event);
         }
         if input.is_empty() && !self.frame_is_due() {
-            return self.opening_at_eof().or_else(|| self.closed_event());
+            return self.opening_at_end().or_else(|| self.closed_event());
         }
         self.clock.heard();
         // One frame at most, so that the next one can be lent.

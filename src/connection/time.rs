@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Connection, Phase};
+use super::{Connection, Phase, Transport};
 use crate::config::Timeouts;
 use crate::error::Timeout;
 use crate::event::Pong;
@@ -105,7 +105,7 @@ impl Connection {
 
     fn earliest(&self) -> Option<(Deadline, Nanos)> {
         let clock = &self.clock;
-        if !clock.running || self.facts.lost || self.facts.given_up {
+        if !clock.running || self.transport() == Transport::Close {
             return None;
         }
         let one = |deadline, due| (due != NEVER).then_some((deadline, due));

@@ -50,8 +50,13 @@ impl ClientRequest {
     ///
     /// # Errors
     /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
-    /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself. `Origin` has a method of its own.
+    /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself, and for
+    /// `Proxy-Authorization`, which belongs to the [`proxy`](crate::proxy::Options::basic) and is
+    /// not for the server to see (RFC 6455 §4.1 (3)). `Origin` has a method of its own.
     pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+        if name.eq_ignore_ascii_case("Proxy-Authorization") {
+            return Err(Misuse::ReservedHeader);
+        }
         self.fields.add(name, value, |_| true)?;
         Ok(self)
     }
@@ -93,8 +98,9 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// The same request to another place. After a redirect to another origin take credentials out
-    /// first, with [`without_header`](Self::without_header).
+    /// The same request to another place. Take out what is for the first one only, such as
+    /// credentials, with [`retain_headers`](Self::retain_headers); after a redirect
+    /// `Redirect::request` (feature `redirect`) does both.
     #[must_use]
     pub fn with_uri(mut self, uri: Uri) -> Self {
         self.uri = uri;
@@ -103,9 +109,33 @@ impl ClientRequest {
 
     /// The request without the added fields of this name.
     #[must_use]
-    pub fn without_header(mut self, name: &str) -> Self {
-        let others = |(own, _): &(String, Vec<u8>)| !own.eq_ignore_ascii_case(name);
-        self.fields.0.retain(others);
+    pub fn without_header(self, name: &str) -> Self {
+        self.retain_headers(|own| !own.eq_ignore_ascii_case(name))
+    }
+
+    /// The request with only those added fields whose names `keep` says yes to.
+    ///
+    /// ```
+    /// use sansocket::{ClientRequest, Uri};
+    /// let request = ClientRequest::new(Uri::parse("wss://example.com/").unwrap())
+    ///     .header("Cookie", b"id=1")?
+    ///     .header("User-Agent", b"client/1")?
+    ///     .retain_headers(|name| name == "User-Agent");
+    /// assert_eq!(request.headers().count(), 1);
+    /// # Ok::<(), sansocket::Misuse>(())
+    /// ```
+    #[must_use]
+    pub fn retain_headers(mut self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        self.fields.0.retain(|(name, _)| keep(name));
+        self
+    }
+
+    /// Where there is an origin, one that names nobody (RFC 6454 §7.3).
+    #[cfg(feature = "redirect")]
+    pub(crate) fn with_opaque_origin(mut self) -> Self {
+        if !self.origin.is_empty() {
+            self.origin = "null".into();
+        }
         self
     }
 
@@ -356,6 +386,8 @@ mod tests {
             "Transfer-Encoding",
             "Expect",
             "Origin",
+            "Proxy-Authorization",
+            "proxy-authorization",
         ] {
             let result = own.clone().header(name, b"x");
             assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");

@@ -174,11 +174,18 @@ impl RefusalReader {
         input.len() - rest.len()
     }
 
-    /// The stream ended, or the caller stops waiting.
+    /// The stream ended: the end of a body that has no other (RFC 9112 §6.3 (8)).
     pub(crate) fn end(&mut self) {
         match self.framing {
             Framing::Done | Framing::UntilEnd => self.framing = Framing::Done,
             Framing::Length(_) | Framing::Chunked(_) => self.cut(),
+        }
+    }
+
+    /// Nothing more will come, whatever is missing: the transport was lost, or the caller stops waiting.
+    pub(crate) fn stop(&mut self) {
+        if !self.is_done() {
+            self.cut();
         }
     }
 

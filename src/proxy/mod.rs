@@ -363,9 +363,10 @@ impl Connect {
                     // What stands behind a refusal is nobody's: the transport is closed.
                     let bytes: &mut [u8] = core::mem::take(input);
                     reader.feed(bytes);
-                    let waits = !reader.is_done();
-                    if self.end.is_some() {
-                        reader.end();
+                    match self.end {
+                        Some(End::Eof) => reader.end(),
+                        Some(End::Lost | End::Timeout) => reader.stop(),
+                        None => {}
                     }
                     if !reader.is_done() {
                         return None;
@@ -374,10 +375,7 @@ impl Connect {
                     else {
                         return None;
                     };
-                    let mut refusal = Box::new(reader.into_refusal());
-                    // Only a proper end of the stream can be the end of a body without a length.
-                    refusal.truncated |= waits && self.end != Some(End::Eof);
-                    return Some(Outcome::Refused(refusal));
+                    return Some(Outcome::Refused(Box::new(reader.into_refusal())));
                 }
                 Phase::Done => return None,
             }

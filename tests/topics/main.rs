@@ -6,5 +6,7 @@ mod support;
 
 mod closing_handshake;
 mod control_frames;
+mod opening_handshake;
 mod sending;
+mod time;
 mod vectors;

@@ -1,0 +1,615 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::State;
+use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
+use crate::handshake::Accept;
+use alloc::string::ToString;
+use alloc::vec;
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+/// Masking keys of zero, so that payloads can be read in the output.
+struct Zeros;
+
+impl Entropy for Zeros {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(0);
+    }
+}
+
+fn limited(limit: u32) -> ClientConfig {
+    let mut limits = Limits::client();
+    limits.output = limit;
+    ClientConfig::new().limits(limits)
+}
+
+fn connecting(config: &ClientConfig, protocols: &[&str]) -> WebSocket {
+    let request = request("ws://example.com/chat", protocols).unwrap();
+    WebSocket::from_request_with_entropy(config, request, Box::new(Zeros)).unwrap()
+}
+
+fn event<'a>(ws: &mut WebSocket, mut input: &'a mut [u8]) -> Option<Event<'a>> {
+    let event = ws.receive(&mut input);
+    assert!(input.is_empty() || event.is_some());
+    event
+}
+
+/// All events of these bytes, owned.
+fn events(ws: &mut WebSocket, bytes: &[u8]) -> Vec<Event<'static>> {
+    let mut bytes = bytes.to_vec();
+    let mut input = &mut bytes[..];
+    let mut found = vec![];
+    while let Some(event) = ws.receive(&mut input) {
+        found.push(match event {
+            Event::Message(message) => Event::Message(message.into_owned()),
+            Event::Open => Event::Open,
+            Event::Error => Event::Error,
+            Event::Close(close) => Event::Close(close),
+        });
+    }
+    found
+}
+
+const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n";
+
+fn open_with(config: &ClientConfig) -> WebSocket {
+    let mut ws = connecting(config, &[]);
+    ws.advance_time(Duration::ZERO);
+    ws.consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "\r\n";
+    assert_eq!(events(&mut ws, answer.as_bytes()), [Event::Open]);
+    ws
+}
+
+fn open() -> WebSocket {
+    open_with(&ClientConfig::new())
+}
+
+fn close_event(was_clean: bool, code: u16, reason: &str) -> Event<'static> {
+    Event::Close(CloseEvent {
+        was_clean,
+        code,
+        reason: reason.into(),
+    })
+}
+
+fn failed() -> [Event<'static>; 2] {
+    [Event::Error, close_event(false, 1006, "")]
+}
+
+fn text(text: &str) -> Event<'static> {
+    Event::Message(Message::Text(text.to_string().into()))
+}
+
+/// W-1: each transition gives its number, never back; it changes with its event.
+#[test]
+fn ready_states() {
+    assert_eq!(
+        [
+            ReadyState::Connecting,
+            ReadyState::Open,
+            ReadyState::Closing,
+            ReadyState::Closed
+        ]
+        .map(|state| state as u16),
+        [0, 1, 2, 3]
+    );
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    assert_eq!(ws.ready_state(), ReadyState::Connecting);
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.ready_state(), ReadyState::Connecting);
+
+    // The server closes.
+    let mut ws = open();
+    assert_eq!(ws.ready_state(), ReadyState::Open);
+    assert!(event(&mut ws, &mut [0x88, 2, 3, 0xe8]).is_none());
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+    ws.consume_output(usize::MAX);
+    ws.receive_eof();
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+    assert_eq!(events(&mut ws, b""), [close_event(true, 1000, "")]);
+    assert_eq!(ws.ready_state(), ReadyState::Closed);
+
+    // The script closes.
+    let mut ws = open();
+    ws.close(None, None).unwrap();
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+
+    // A loss is seen with the event.
+    let mut ws = open();
+    ws.transport_lost();
+    assert_eq!(ws.ready_state(), ReadyState::Open);
+    assert_eq!(event(&mut ws, &mut []), Some(Event::Error));
+    assert_eq!(ws.ready_state(), ReadyState::Closed);
+
+    // A failure with a Close frame begins a closing handshake.
+    let mut ws = open();
+    assert!(events(&mut ws, &[0x83, 0]).is_empty());
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+}
+
+/// W-2: http stands for ws, fragments and other schemes are syntax errors.
+#[test]
+fn urls() {
+    for (url, printed, origin) in [
+        ("ws://h", "ws://h/", "ws://h"),
+        ("http://h:80/a?b", "ws://h/a?b", "ws://h"),
+        ("https://h/", "wss://h/", "wss://h"),
+        ("HTTPS://H:8443/x", "wss://h:8443/x", "wss://h:8443"),
+        ("wss://[::1]:443/", "wss://[::1]/", "wss://[::1]"),
+    ] {
+        let ws = WebSocket::new(&ClientConfig::new(), url, &[]).unwrap();
+        assert_eq!(ws.url().to_string(), printed);
+        assert_eq!(ws.origin(), origin);
+    }
+    for url in [
+        "ws://h/#a",
+        "ws://h/#",
+        "ftp://h/",
+        "/chat",
+        "",
+        "ws://",
+        "ws://u:p@h/",
+        "ws://h/ x",
+    ] {
+        let error = WebSocket::new(&ClientConfig::new(), url, &[]).unwrap_err();
+        assert_eq!(error, Exception::Syntax, "{url}");
+    }
+}
+
+/// W-3.
+#[test]
+fn protocols() {
+    for bad in [
+        &["chat", "chat"][..],
+        &[""],
+        &["a b"],
+        &["a,b"],
+        &["\u{e9}"],
+        &["a\r\nb"],
+    ] {
+        assert_eq!(request("ws://h/", bad), Err(Exception::Syntax), "{bad:?}");
+    }
+    let request = request("ws://h/", &["chat", "Chat"]).unwrap();
+    assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "Chat"]);
+}
+
+/// W-5, W-13: whatever fails before it is open looks the same to a script.
+#[test]
+fn failures_before_open_look_alike() {
+    let answers = [
+        "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+        "SSH-2.0-x\r\n\r\n",
+        &(ANSWER.to_string() + "Sec-WebSocket-Protocol: other\r\n\r\n"),
+        &(ANSWER.to_string() + "Sec-WebSocket-Extensions: other\r\n\r\n"),
+    ];
+    for answer in answers {
+        let mut ws = connecting(&ClientConfig::new(), &[]);
+        ws.consume_output(usize::MAX);
+        assert_eq!(events(&mut ws, answer.as_bytes()), failed(), "{answer}");
+        assert_eq!(ws.transport(), Transport::Close);
+    }
+    let ways: [fn(&mut WebSocket); 5] = [
+        WebSocket::tls_failed,
+        WebSocket::transport_lost,
+        WebSocket::receive_eof,
+        |ws| ws.close(None, None).unwrap(),
+        |ws| ws.advance_time(Duration::from_secs(11)),
+    ];
+    for fail in ways {
+        let mut ws = connecting(&ClientConfig::new(), &[]);
+        ws.advance_time(Duration::ZERO);
+        ws.consume_output(usize::MAX);
+        fail(&mut ws);
+        assert_eq!(events(&mut ws, b""), failed());
+        assert!(ws.output().is_empty());
+        assert_eq!(ws.transport(), Transport::Close);
+    }
+}
+
+/// The engine's console may know more than the script.
+#[test]
+fn the_truth_is_for_the_console() {
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    ws.consume_output(usize::MAX);
+    events(&mut ws, b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(ws.refusal().unwrap().status, 404);
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    ws.tls_failed();
+    assert!(ws.report().is_none());
+    events(&mut ws, b"");
+    assert_eq!(ws.report().unwrap().code, 1015);
+}
+
+/// W-6, W-14: the server has to choose one of the protocols; what it chose is known once open.
+#[test]
+fn the_protocol_that_was_chosen() {
+    let try_with = |line: &str| {
+        let mut ws = connecting(&ClientConfig::new(), &["chat", "superchat"]);
+        ws.consume_output(usize::MAX);
+        assert_eq!((ws.protocol(), ws.extensions()), ("", ""));
+        let events = events(&mut ws, (ANSWER.to_string() + line + "\r\n").as_bytes());
+        (events, ws)
+    };
+    let (events, ws) = try_with("Sec-WebSocket-Protocol: superchat\r\n");
+    assert_eq!(events, [Event::Open]);
+    assert_eq!((ws.protocol(), ws.extensions()), ("superchat", ""));
+    for line in [
+        "",
+        "Sec-WebSocket-Protocol:\r\n",
+        "Sec-WebSocket-Protocol: Chat\r\n",
+        "Sec-WebSocket-Protocol: chat, superchat\r\n",
+    ] {
+        let (events, ws) = try_with(line);
+        assert_eq!(events, failed(), "{line}");
+        assert_eq!(ws.protocol(), "");
+    }
+}
+
+/// W-7: codes and reasons, whatever the state.
+#[test]
+fn codes_and_reasons() {
+    let euro = |count| "\u{20ac}".repeat(count);
+    for code in (0..=5001).chain([u16::MAX]) {
+        let mut ws = open();
+        let legal = code == 1000 || (3000..=4999).contains(&code);
+        let wanted = if legal {
+            Ok(())
+        } else {
+            Err(Exception::InvalidAccess)
+        };
+        assert_eq!(ws.close(Some(code), None), wanted, "{code}");
+        assert_eq!(ws.output().is_empty(), !legal);
+        assert_eq!(ws.ready_state() == ReadyState::Open, !legal);
+    }
+    for (reason, ok) in [
+        ("x".repeat(123), true),
+        ("x".repeat(124), false),
+        (euro(41), true),
+        (euro(42), false),
+    ] {
+        for code in [None, Some(1000)] {
+            let mut ws = open();
+            let wanted = if ok { Ok(()) } else { Err(Exception::Syntax) };
+            assert_eq!(ws.close(code, Some(&reason)), wanted);
+        }
+    }
+    // The code is looked at first, and both in every state.
+    let mut ws = open();
+    ws.close(None, None).unwrap();
+    let long = "x".repeat(124);
+    assert_eq!(
+        ws.close(Some(1), Some(&long)),
+        Err(Exception::InvalidAccess)
+    );
+    assert_eq!(ws.close(Some(1000), Some(&long)), Err(Exception::Syntax));
+    assert_eq!(Exception::InvalidAccess.name(), "InvalidAccessError");
+}
+
+/// W-7, W-8, D-31: what goes out.
+#[test]
+fn close_frames() {
+    for (code, reason, frame) in [
+        (None, None, &b"\x88\x80\0\0\0\0"[..]),
+        (None, Some(""), b"\x88\x80\0\0\0\0"),
+        (Some(1000), None, b"\x88\x82\0\0\0\0\x03\xe8"),
+        (Some(3000), Some("bye"), b"\x88\x85\0\0\0\0\x0b\xb8bye"),
+        (None, Some("bye"), b"\x88\x85\0\0\0\0\x03\xe8bye"),
+    ] {
+        let mut ws = open();
+        ws.close(code, reason).unwrap();
+        assert_eq!(ws.output(), frame);
+        // Again: nothing.
+        ws.close(Some(4000), None).unwrap();
+        assert_eq!(ws.output(), frame);
+        ws.consume_output(usize::MAX);
+        assert!(events(&mut ws, &[0x88, 3 + 2, 3, 0xe8, b'b', b'y', b'e']).is_empty());
+        ws.receive_eof();
+        assert_eq!(events(&mut ws, b""), [close_event(true, 1000, "bye")]);
+        // Closed: nothing.
+        ws.close(Some(4000), None).unwrap();
+        assert!(ws.output().is_empty() && events(&mut ws, b"").is_empty());
+    }
+}
+
+/// W-8: before it is open nothing is sent, and an answer that comes later changes nothing.
+#[test]
+fn close_before_open() {
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    ws.consume_output(usize::MAX);
+    ws.close(Some(3000), Some("x")).unwrap();
+    assert_eq!(ws.ready_state(), ReadyState::Closing);
+    assert_eq!((ws.output(), ws.transport()), (&[][..], Transport::Close));
+    let answer = ANSWER.to_string() + "\r\n";
+    assert_eq!(events(&mut ws, answer.as_bytes()), failed());
+    assert_eq!(ws.ready_state(), ReadyState::Closed);
+}
+
+/// W-9.
+#[test]
+fn what_was_sent_before_close_goes_first() {
+    let mut ws = open();
+    ws.send("a").unwrap();
+    ws.send(&b"b"[..]).unwrap();
+    ws.close(None, None).unwrap();
+    ws.send("c").unwrap();
+    let sent = b"\x81\x81\0\0\0\0a\x82\x81\0\0\0\0b\x88\x80\0\0\0\0";
+    assert_eq!(ws.output(), sent);
+}
+
+/// W-10, W-11: `send` and what it counts, in every state.
+#[test]
+fn send_and_buffered_amount() {
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    assert_eq!(ws.send("x"), Err(Exception::InvalidState));
+    assert_eq!(ws.send(vec![1]), Err(Exception::InvalidState));
+    assert_eq!(ws.buffered_amount(), 0);
+
+    let mut ws = open();
+    for (data, count) in [("\u{e9}", 2), ("", 2), (&"x".repeat(126), 128)] {
+        ws.send(data).unwrap();
+        assert_eq!(ws.buffered_amount(), count);
+    }
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.buffered_amount(), 0);
+    ws.send(String::from("four")).unwrap();
+    ws.send(vec![0; 10_000]).unwrap();
+    assert_eq!(ws.buffered_amount(), 10_004);
+
+    // Closing: counted, not sent.
+    ws.close(None, None).unwrap();
+    let queued = ws.connection().output_len();
+    ws.send("abc").unwrap();
+    ws.send(&[1, 2]).unwrap();
+    assert_eq!(ws.connection().output_len(), queued);
+    assert_eq!(ws.buffered_amount(), 10_009);
+    // Written: what was never queued stays.
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.buffered_amount(), 5);
+    ws.receive_eof();
+    events(&mut ws, b"");
+    ws.send("x").unwrap();
+    assert_eq!(ws.buffered_amount(), 6);
+
+    // Lost with data queued: it stays, and later calls only add.
+    let mut ws = open();
+    ws.send("abc").unwrap();
+    ws.transport_lost();
+    ws.send("de").unwrap();
+    assert_eq!(
+        (ws.ready_state(), ws.buffered_amount()),
+        (ReadyState::Open, 5)
+    );
+    assert_eq!(events(&mut ws, b""), failed());
+    ws.send("f").unwrap();
+    assert_eq!(ws.buffered_amount(), 6);
+}
+
+/// W-10: a full buffer closes the connection, with an error event.
+#[test]
+fn a_full_buffer_closes() {
+    let mut ws = open_with(&limited(10));
+    ws.send("0123456789").unwrap();
+    ws.send("ab").unwrap();
+    assert_eq!(ws.transport(), Transport::Close);
+    assert_eq!(ws.buffered_amount(), 12);
+    assert_eq!(events(&mut ws, b"\x81\x01x"), failed());
+    assert_eq!(ws.ready_state(), ReadyState::Closed);
+}
+
+/// W-12: messages only while open, text as text and bytes as bytes.
+#[test]
+fn messages_only_while_open() {
+    let mut ws = open();
+    let wire = b"\x81\x02hi\x82\x01\xff\x01\x01a\x89\x00\x80\x01b";
+    let binary = Event::Message(Message::Binary(vec![0xff].into()));
+    assert_eq!(events(&mut ws, wire), [text("hi"), binary, text("ab")]);
+    assert_eq!(ws.binary_type(), BinaryType::Blob);
+    ws.set_binary_type(BinaryType::ArrayBuffer);
+    assert_eq!(ws.binary_type().as_str(), "arraybuffer");
+    assert_eq!(BinaryType::new("Blob"), None);
+
+    // D-15: what comes after our close is not reported here.
+    ws.close(None, None).unwrap();
+    assert!(events(&mut ws, b"\x81\x02hi\x01\x01a\x80\x01b").is_empty());
+    ws.consume_output(usize::MAX);
+    assert!(events(&mut ws, b"\x81\x02hi\x88\x00\x81\x02hi").is_empty());
+    ws.receive_eof();
+    assert_eq!(events(&mut ws, b""), [close_event(true, 1005, "")]);
+
+    // Behind the answer, in the same read.
+    let mut ws = connecting(&ClientConfig::new(), &[]);
+    ws.consume_output(usize::MAX);
+    let bytes = [ANSWER.as_bytes(), b"\r\n\x81\x02hi"].concat();
+    assert_eq!(events(&mut ws, &bytes), [Event::Open, text("hi")]);
+}
+
+/// W-12: the caller's ways to receive are not a script's.
+#[test]
+fn the_configuration_cannot_change_the_api() {
+    for delivery in [Delivery::Chunks, Delivery::Ask] {
+        let config = ClientConfig::new().delivery(delivery).manual_pong();
+        let mut ws = open_with(&config);
+        assert_eq!(events(&mut ws, b"\x81\x02hi\x89\x01x"), [text("hi")]);
+        assert_eq!(ws.output(), b"\x8a\x81\0\0\0\0x");
+    }
+}
+
+/// W-13: an error event if the connection was failed, and only then.
+#[test]
+fn error_and_close() {
+    // A reason, cleanly.
+    let mut ws = open();
+    assert!(events(&mut ws, b"\x88\x06\x0f\xa0\xe2\x82\xac!").is_empty());
+    ws.consume_output(usize::MAX);
+    ws.receive_eof();
+    assert_eq!(events(&mut ws, b""), [close_event(true, 4000, "\u{20ac}!")]);
+
+    // A rule was broken: our Close frame says which kind, the script learns 1006.
+    let mut ws = open();
+    assert!(events(&mut ws, b"\x81\x01\xff").is_empty());
+    assert_eq!(ws.output(), b"\x88\x82\0\0\0\0\x03\xef");
+    ws.consume_output(usize::MAX);
+    assert_eq!(events(&mut ws, b""), failed());
+
+    // 1015 is no code for a Close frame.
+    let mut ws = open();
+    assert!(events(&mut ws, b"\x88\x02\x03\xf7").is_empty());
+    ws.consume_output(usize::MAX);
+    assert_eq!(events(&mut ws, b""), failed());
+
+    // The end without a Close frame, and the closing handshake that nobody answers.
+    let mut ws = open();
+    ws.receive_eof();
+    assert_eq!(events(&mut ws, b""), failed());
+    let mut ws = open();
+    ws.close(Some(1000), None).unwrap();
+    ws.consume_output(usize::MAX);
+    ws.advance_time(Timeouts::default().close);
+    assert_eq!(events(&mut ws, b""), failed());
+
+    // Their Close frame came, ours never left: the code is known, and it was not clean.
+    let mut ws = open();
+    assert!(events(&mut ws, b"\x88\x04\x0f\xa0ab").is_empty());
+    ws.transport_lost();
+    let wanted = [Event::Error, close_event(false, 4000, "ab")];
+    assert_eq!(events(&mut ws, b""), wanted);
+}
+
+/// W-15: pings and pongs are not visible, keepalive is the configuration's.
+#[test]
+fn pings_are_invisible() {
+    let timeouts = Timeouts {
+        ping: Some(Duration::from_secs(20)),
+        ..Timeouts::default()
+    };
+    let mut ws = open_with(&ClientConfig::new().timeouts(timeouts));
+    assert!(events(&mut ws, b"\x89\x01x\x8a\x01y").is_empty());
+    assert_eq!(ws.output(), b"\x8a\x81\0\0\0\0x");
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.next_deadline(), Some(Duration::from_secs(20)));
+    ws.advance_time(Duration::from_secs(20));
+    assert_eq!(ws.output()[0], 0x89);
+    assert_eq!(ws.buffered_amount(), 0);
+    ws.advance_time(Duration::from_secs(40));
+    ws.consume_output(usize::MAX);
+    assert_eq!(events(&mut ws, b""), failed());
+}
+
+/// W-16.
+#[test]
+fn going_away_and_garbage() {
+    let mut ws = open();
+    ws.go_away();
+    assert_eq!(ws.output(), b"\x88\x82\0\0\0\0\x03\xe9");
+    let mut ws = open();
+    ws.abandon();
+    assert_eq!(ws.output(), b"\x88\x80\0\0\0\0");
+    ws.go_away();
+    assert_eq!(ws.output(), b"\x88\x80\0\0\0\0");
+    for leave in [WebSocket::go_away, WebSocket::abandon] {
+        let mut ws = connecting(&ClientConfig::new(), &[]);
+        ws.consume_output(usize::MAX);
+        leave(&mut ws);
+        assert!(ws.output().is_empty());
+        assert_eq!(events(&mut ws, b""), failed());
+    }
+}
+
+#[test]
+fn debug_shows_no_reason() {
+    let event = close_event(true, 1000, "secret");
+    let text = alloc::format!("{event:?} {:?}", open());
+    assert!(text.contains("1000") && !text.contains("secret"), "{text}");
+}
+
+/// A whole life against a server of ours.
+#[test]
+fn against_a_server() {
+    let mut ws = WebSocket::new(&ClientConfig::new(), "http://h/", &["a"]).unwrap();
+    let mut server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
+    let mut heard = vec![];
+    for _ in 0..10 {
+        let mut up = ws.output().to_vec();
+        ws.consume_output(up.len());
+        let mut input = &mut up[..];
+        while let Some(event) = server.receive(&mut input) {
+            match event {
+                event::Event::Request(_) => {
+                    server.accept(Accept::new().subprotocol("a")).unwrap();
+                }
+                event::Event::Message(message) => server.send(&message).unwrap(),
+                _ => {}
+            }
+        }
+        let down = server.output().to_vec();
+        server.consume_output(down.len());
+        for event in events(&mut ws, &down) {
+            match &event {
+                Event::Open => ws.send("ping").unwrap(),
+                Event::Message(_) => ws.close(Some(3001), Some("done")).unwrap(),
+                _ => {}
+            }
+            heard.push(event);
+        }
+        if server.state() == State::Closed {
+            ws.receive_eof();
+        }
+    }
+    assert_eq!(
+        heard,
+        [Event::Open, text("ping"), close_event(true, 3001, "")]
+    );
+    assert_eq!((ws.protocol(), ws.ready_state() as u16), ("a", 3));
+}
+
+proptest! {
+    /// W-1, W-11, W-13: whatever a server sends and a script does, states only go on, a message comes
+    /// only while open, close comes once and last, an error right before it and nowhere else, and
+    /// only unclean ends have one.
+    #[test]
+    fn any_life(steps in prop::collection::vec((0..9u8, prop::collection::vec(any::<u8>(), 0..12)), 0..24), opens: bool) {
+        let mut ws = if opens { open_with(&limited(64)) } else { connecting(&limited(64), &[]) };
+        let mut state = ws.ready_state();
+        let mut fired = vec![];
+        let mut sent = 0;
+        for (step, bytes) in steps {
+            match step {
+                0 => ws.consume_output(bytes.len()),
+                1 => if ws.send(bytes.clone()).is_ok() { sent += bytes.len() as u64 },
+                2 => { let _ = ws.close(bytes.first().map(|&code| 2990 + u16::from(code)), None); }
+                3 if bytes.len() > 9 => ws.receive_eof(),
+                4 if bytes.len() > 9 => ws.transport_lost(),
+                5 => ws.advance_time(Duration::from_secs(bytes.len() as u64)),
+                6 => { let _ = events(&mut ws, b"").into_iter().map(|event| fired.push(event)).count(); }
+                _ => {
+                    let before = ws.ready_state();
+                    let frame = match step { 7 => bytes, _ => [&[0x82, bytes.len() as u8][..], &bytes].concat() };
+                    let found = events(&mut ws, &frame);
+                    let messages = found.iter().any(|event| matches!(event, Event::Message(_)));
+                    prop_assert!(!messages || before == ReadyState::Open);
+                    fired.extend(found);
+                }
+            }
+            prop_assert!(ws.ready_state() >= state);
+            prop_assert!(ws.buffered_amount() <= sent);
+            state = ws.ready_state();
+        }
+        ws.transport_lost();
+        fired.extend(events(&mut ws, b""));
+        prop_assert_eq!(ws.ready_state(), ReadyState::Closed);
+        let Some((Event::Close(close), before)) = fired.split_last() else { panic!("no close event") };
+        let (error, before) = match before.split_last() {
+            Some((Event::Error, before)) => (true, before),
+            _ => (false, before),
+        };
+        prop_assert_eq!(error, !close.was_clean);
+        prop_assert!(before.iter().all(|event| !matches!(event, Event::Error | Event::Close(_))));
+        prop_assert!(close.code != 1015);
+    }
+}
