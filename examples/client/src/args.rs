@@ -27,6 +27,7 @@ sends before its Close frame is still printed.
       --retry-delay SECONDS    the first delay is at most this long (5)
       --retries COUNT          gives up after so many new attempts in a row
       --ping SECONDS           pings when nothing came for so long; no pong in 20 s is a loss
+      --compress               offers compression of messages (permessage-deflate)
       --binary                 sends lines as binary messages, prints binary ones without a newline
       --json                   prints all events, a JSON object a line; binary data in base64
       --stay                   at the end of the input waits for the server to close
@@ -51,6 +52,7 @@ pub struct Args {
     pub retry: bool,
     pub policy: Policy,
     pub ping: Option<Duration>,
+    pub compress: bool,
     pub binary: bool,
     pub json: bool,
     pub stay: bool,
@@ -69,7 +71,7 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
     let mut uri = None;
     let (mut headers, mut subprotocols, mut origin, mut proxy) = (vec![], vec![], None, None);
     let (mut follow, mut retry, mut binary, mut json, mut stay) = Default::default();
-    let (mut ping, mut ca) = (None, None::<PathBuf>);
+    let (mut ping, mut compress, mut ca) = (None, false, None::<PathBuf>);
     let mut policy = Policy::default();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -82,6 +84,7 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
             Long("retry-delay") => policy.first = seconds(&mut parser)?,
             Long("retries") => policy.attempts = Some(parser.value()?.parse()?),
             Long("ping") => ping = Some(seconds(&mut parser)?).filter(|ping| !ping.is_zero()),
+            Long("compress") => compress = true,
             Long("binary") => binary = true,
             Long("json") => json = true,
             Long("stay") => stay = true,
@@ -117,6 +120,7 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
         retry: retry || policy != Policy::default(),
         policy,
         ping,
+        compress,
         binary,
         json,
         stay,

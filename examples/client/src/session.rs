@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sansocket::config::Timeouts;
+use sansocket::extension::PermessageDeflate;
 use sansocket::proxy::ConnectError;
 use sansocket::{
     ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Misuse, Refusal,
@@ -94,7 +95,10 @@ impl Session {
         };
         let mut timeouts = Timeouts::default();
         timeouts.ping = args.ping;
-        let config = ClientConfig::new().timeouts(timeouts);
+        let mut config = ClientConfig::new().timeouts(timeouts);
+        if args.compress {
+            config = config.deflate(PermessageDeflate::client());
+        }
         let mut ws = match Connection::client(&config, request) {
             Ok(ws) => ws,
             Err(misuse) => return End::Setup(misuse.to_string()),
