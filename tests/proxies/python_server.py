@@ -48,6 +48,10 @@ def answer_http(connection, request):
     return None
 
 
+def choose(connection, offered):
+    return "chat" if "chat" in offered else None
+
+
 async def handle(ws):
     messages = 0
     try:
@@ -69,7 +73,7 @@ async def main():
     if files:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*files)
-    options = {"ssl": context, "process_request": answer_http, "subprotocols": ["chat"]}
+    options = {"ssl": context, "process_request": answer_http, "select_subprotocol": choose}
     options |= {"max_size": None, "ping_interval": None}
     async with serve(handle, "127.0.0.1", int(port), **options) as server:
         print("port", server.sockets[0].getsockname()[1], flush=True)
