@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    const fn discards(&self) -> bool {
+    pub(super) const fn discards(&self) -> bool {
         let facts = &self.facts;
         facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
     }
@@ -159,7 +159,7 @@ impl Connection {
             return None;
         }
         match self.phase {
-            Phase::Established => self.frames(input),
+            Phase::Established => self.noting_split_frames(|own| own.frames(input)),
             Phase::Opening => self.opening(input),
             Phase::Deciding => self.hold_undecided(input),
             Phase::Refused => {
@@ -170,6 +170,16 @@ impl Connection {
     }
 
     // ── frames
+
+    /// Tells the clock when bytes of a frame came that is split over reads.
+    fn noting_split_frames<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let split = self.incoming.in_frame();
+        let event = read(self);
+        if split || self.incoming.in_frame() {
+            self.clock.frame_goes_on();
+        }
+        event
+    }
 
     fn frames<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         loop {
@@ -234,6 +244,27 @@ impl Connection {
             }
             return Ok(self.begin_payload(length_end, key_end));
         }
+    }
+
+    /// The reserved bits that a frame of this opcode may have: that of compression on the first
+    /// frame of a message (RFC 7692 §6), those of the application's extensions on any data frame.
+    fn defined_bits(&self, opcode: u8) -> u8 {
+        match opcode {
+            0 => self.own_bits(),
+            1 | 2 => self.own_bits() | self.compression_bit(),
+            _ => 0,
+        }
+    }
+
+    /// The reserved bits that extensions of the application's use.
+    pub(super) fn own_bits(&self) -> u8 {
+        let in_use = self.in_use.as_ref();
+        in_use.map_or(0, |in_use| in_use.negotiated.reserved_bits & RSV)
+    }
+
+    /// The header is that of a compressed message's first frame, if it is that of a first frame.
+    pub(super) fn begins_compressed(&self) -> bool {
+        self.incoming.header[0] >> 4 & self.compression_bit() != 0
     }
 
     /// FIN, the reserved bits, the opcode, and what may follow the frames before.
@@ -305,10 +336,13 @@ impl Connection {
             .copied()
             .unwrap_or_default();
         incoming.in_payload = true;
-        match incoming.opcode() {
+        let opcode = incoming.opcode();
+        let compressed = self.begins_compressed();
+        let incoming = &mut self.incoming;
+        match opcode {
             Some(Opcode::Continuation) => incoming.fragments += 1,
-            Some(Opcode::Text) => incoming.begin_message(Kind::Text),
-            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary),
+            Some(Opcode::Text) => incoming.begin_message(Kind::Text, compressed),
+            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary, compressed),
             _ => return None,
         }
         if incoming.compressed {
@@ -325,6 +359,7 @@ impl Connection {
                 frame_len: incoming.left,
                 fin: incoming.fin(),
                 compressed: incoming.compressed,
+                reserved_bits: incoming.reserved_bits(),
             })),
             _ => None,
         }
@@ -381,7 +416,9 @@ impl Connection {
     /// ```
     pub fn stream_message(&mut self) {
         let incoming = &mut self.incoming;
-        let at_start = incoming.in_payload && incoming.len == 0 && incoming.fragments == 1;
+        let at_start = incoming.in_payload
+            && incoming.fragments == 1
+            && incoming.left == incoming.payload_len();
         if at_start && incoming.opcode().is_some_and(|opcode| !opcode.is_control()) {
             incoming.stream = true;
         }
@@ -408,6 +445,7 @@ impl Connection {
     pub fn hold(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
         if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
+            self.clock.heard();
             self.rare().keep(input);
             self.settle();
         }
@@ -490,6 +528,8 @@ impl Connection {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
             }
+            // The last look is at what needs no input, such as Closed behind a failure.
+            let last = input.is_empty() && !self.frame_is_due();
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
             let before = rest.len();
@@ -502,7 +542,7 @@ impl Connection {
                 return true;
             }
             self.settle();
-            if input.is_empty() && !self.frame_is_due() {
+            if last {
                 return self.event_is_due();
             }
         }
@@ -516,10 +556,12 @@ impl Connection {
         if input.is_empty() && !self.frame_is_due() {
             return self.opening_at_end().or_else(|| self.closed_event());
         }
-        self.clock.heard();
+        if !input.is_empty() {
+            self.clock.heard();
+        }
         // One frame at most, so that the next one can be lent.
         if self.phase == Phase::Established && !self.discards() {
-            return self.one_frame(input);
+            return self.noting_split_frames(|own| own.one_frame(input));
         }
         self.step(input).map(Event::into_owned)
     }
@@ -598,6 +640,9 @@ impl Connection {
         if self.ready && input.first() == Some(&0x82) {
             if let Some((start, len)) = self.whole_message(input) {
                 self.clock.heard();
+                if mem::take(&mut self.incoming.waiting) != 0 {
+                    self.clock.frame_goes_on();
+                }
                 let mut frame = input.split_to(start + len);
                 let (header, payload) = frame.split_at_mut(start);
                 if self.role == Role::Server
@@ -615,7 +660,11 @@ impl Connection {
                 return Some(Event::Message(Message::Binary(payload.into())));
             }
             if self.may_become_whole(input) {
-                self.clock.heard();
+                let waiting = u32::try_from(input.len()).unwrap_or(u32::MAX);
+                if mem::replace(&mut self.incoming.waiting, waiting) != waiting {
+                    self.clock.heard();
+                    self.clock.frame_goes_on();
+                }
                 return self.closed_event();
             }
         }

@@ -1,7 +1,9 @@
 //! The server's half of the opening handshake (RFC 6455 §4.2).
 
-use crate::error::{Field, HandshakeError, Misuse};
+use crate::error::{HandshakeError, Misuse};
+use crate::handshake::agreement::Own;
 use crate::handshake::field::{self, Extra, FieldList, elements};
+use crate::handshake::foreign::Negotiated;
 use crate::handshake::head::{first_line, pairs, parse_request, slots};
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
 use alloc::string::String;
@@ -41,18 +43,9 @@ pub(crate) fn judge(head: &[u8], rules: &Rules<'_>) -> Judged {
 }
 
 impl Offer {
-    /// Appends the answer that opens the connection (RFC 6455 §4.2.2), with `extensions` as the
-    /// value that says which of the offered ones are accepted.
-    ///
-    /// # Errors
-    /// [`Misuse::NotOffered`] if the subprotocol is none of the client's; nothing is written then.
-    pub(crate) fn answer(
-        &self,
-        accept: &Accept,
-        extensions: Option<&str>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        self.check(accept)?;
+    /// Appends the answer that opens the connection (RFC 6455 §4.2.2), with what is
+    /// [`negotiate`](Self::negotiate)d.
+    pub(crate) fn answer(&self, accept: &Accept, negotiated: &Negotiated, out: &mut Vec<u8>) {
         out.reserve(256);
         if self.expect_continue {
             // RFC 9110 §10.1.1: 100 goes before 101 (D-9).
@@ -64,24 +57,33 @@ impl Offer {
         );
         out.extend_from_slice(&self.accept);
         out.extend_from_slice(b"\r\n");
-        if let Some(subprotocol) = &accept.subprotocol {
-            field::write(out, Field::Protocol.name(), &[subprotocol.as_bytes()]);
-        }
-        if let Some(extensions) = extensions {
-            field::write(out, Field::Extensions.name(), &[extensions.as_bytes()]);
+        for (field, value) in negotiated.fields() {
+            field::write(out, field.name(), &[value.as_bytes()]);
         }
         accept.fields.write(out);
         out.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
-    /// RFC 6455 §4.2.2: the subprotocol is one that the client offered, byte for byte.
-    pub(crate) fn check(&self, accept: &Accept) -> Result<(), Misuse> {
+    /// What is agreed on (RFC 6455 §4.2.2), `compression` as the configuration answers to the offer.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] if the subprotocol, byte for byte, or an extension is none of the
+    /// client's; [`Misuse::BadExtension`] if the extensions cannot be used together.
+    pub(crate) fn negotiate(
+        &self,
+        accept: &Accept,
+        compression: Option<&str>,
+    ) -> Result<Negotiated, Misuse> {
         let offered = |chosen: &String| self.subprotocols().any(|offered| offered == chosen);
-        match &accept.subprotocol {
-            Some(chosen) if !offered(chosen) => Err(Misuse::NotOffered),
-            _ => Ok(()),
+        if accept.subprotocol.as_ref().is_some_and(|own| !offered(own)) {
+            return Err(Misuse::NotOffered);
         }
+        let answered = accept.extensions.answer(compression, &self.extensions)?;
+        Ok(Negotiated {
+            subprotocol: accept.subprotocol.clone(),
+            extensions: answered.extensions,
+            reserved_bits: answered.bits,
+        })
     }
 
     /// The offered subprotocols, most wanted first.
@@ -91,8 +93,8 @@ impl Offer {
     }
 }
 
-/// How a server accepts a request: with a subprotocol or none, and fields of its own
-/// (RFC 6455 §4.2.2).
+/// How a server accepts a request: with a subprotocol or none, extensions that the application does
+/// itself, and fields of its own (RFC 6455 §4.2.2).
 ///
 /// ```
 /// use sansocket::{Accept, Misuse};
@@ -105,6 +107,7 @@ impl Offer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accept {
     subprotocol: Option<String>,
+    extensions: Own,
     fields: Extra,
 }
 
@@ -123,6 +126,30 @@ impl Accept {
         self
     }
 
+    /// Accepts an extension that the application does itself, as `name; parameter=value` with what was
+    /// agreed on (RFC 6455 §9.1). `reserved_bits` are those that it uses in data frames (§5.2): RSV1
+    /// is 4, RSV2 2, RSV3 1, and 0 none. The order is that of the work on what is sent.
+    ///
+    /// When the answer is given, what the client does not offer is refused with
+    /// [`Misuse::NotOffered`], and two extensions of one name or on one bit with
+    /// [`Misuse::BadExtension`]. The configuration's compression goes behind the extensions without
+    /// bits and in front of those with some; where there is no such place, or one uses RSV1, the
+    /// answer is without compression (RFC 7692 §5).
+    ///
+    /// ```
+    /// use sansocket::Accept;
+    /// let accept = Accept::new().extension("x-priority; levels=2", 2)?;
+    /// # let _ = accept;
+    /// # Ok::<(), sansocket::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::BadExtension`] if it is outside the grammar, or the bits do not exist.
+    pub fn extension(mut self, element: &str, reserved_bits: u8) -> Result<Self, Misuse> {
+        self.extensions.add(element, reserved_bits)?;
+        Ok(self)
+    }
+
     /// Adds a field to the answer, in the order and the spelling given.
     ///
     /// # Errors
@@ -139,8 +166,8 @@ impl Accept {
         self.subprotocol.as_deref()
     }
 
-    pub(crate) fn into_parts(self) -> (Option<String>, FieldList) {
-        (self.subprotocol, self.fields.0)
+    pub(crate) fn into_fields(self) -> FieldList {
+        self.fields.0
     }
 }
 

@@ -1,0 +1,13 @@
+//! What holds for any input: the invariants of the design, tried with random bytes, cuts, calls,
+//! delays and losses, and the security holes of other libraries, one by one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    dead_code
+)]
+
+mod oracle;
+
+mod random;

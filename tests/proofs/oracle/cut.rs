@@ -1,0 +1,431 @@
+//! Any cut of the input gives the same events and, drained at the same points of the stream, the
+//! same output.
+
+use super::judge::Judge;
+use super::model::{Seen, expected, streams};
+use super::{Scripted, Taker, heads, wire};
+use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, OriginPolicy, Response,
+    Role, ServerConfig, State, Transport, Uri,
+};
+
+/// A way to hand bytes to a connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    Receive,
+    /// `prepare`, then `receive`.
+    Prepare,
+    /// One event, then the rest of the read is held.
+    Hold,
+    /// Payload straight into the message, where it is asked for.
+    Target,
+    /// A growing buffer.
+    #[cfg(feature = "bytes")]
+    Bytes,
+}
+
+pub const WAYS: &[Way] = &[
+    Way::Receive,
+    Way::Prepare,
+    Way::Hold,
+    Way::Target,
+    #[cfg(feature = "bytes")]
+    Way::Bytes,
+];
+
+/// How a connection is made and what its application does.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub role: Role,
+    /// It begins with the opening handshake.
+    pub handshake: bool,
+    pub delivery: Delivery,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    pub manual_pong: bool,
+    pub serve_http: bool,
+    /// Messages are sent back.
+    pub echo: bool,
+    /// Longer messages are sent in frames of this size.
+    pub fragment: u32,
+}
+
+impl Setup {
+    pub fn draw(t: &mut Taker<'_>, handshake: bool) -> Self {
+        let role = t.role();
+        let mut limits = if role == Role::Server {
+            Limits::server()
+        } else {
+            Limits::client()
+        };
+        if t.once_in(2) {
+            limits.message = t.pick(&[0, 1, 125, 126, 200, 300, 70_000]);
+            limits.frame = t.pick(&[125, 200, 300, 70_000]);
+            limits.fragments = t.pick(&[1, 2, 4, 30]);
+            limits.output = t.pick(&[1, 200, 1000]);
+        }
+        if handshake && t.once_in(2) {
+            limits.head = t.pick(&[100, 200, 300, 1000]);
+            limits.fields = t.pick(&[3, 6, 10]);
+            limits.held = t.pick(&[0, 3, 20, 1000]);
+            limits.body = t.pick(&[0, 3, 20, 1000]);
+        }
+        Self {
+            role,
+            handshake,
+            delivery: t.pick(&[Delivery::Whole, Delivery::Chunks, Delivery::Ask]),
+            limits,
+            timeouts: Timeouts::default(),
+            manual_pong: t.once_in(4),
+            serve_http: t.once_in(3),
+            echo: t.once_in(3),
+            fragment: if t.once_in(4) {
+                20 + t.below(200) as u32
+            } else {
+                0
+            },
+        }
+    }
+
+    pub fn connection(&self) -> Connection {
+        match self.role {
+            Role::Server => {
+                let mut config = ServerConfig::new(OriginPolicy::SameHost)
+                    .timeouts(self.timeouts)
+                    .limits(self.limits)
+                    .delivery(self.delivery)
+                    .fragment(self.fragment);
+                if self.serve_http {
+                    config = config.serve_http();
+                }
+                if self.manual_pong {
+                    config = config.manual_pong();
+                }
+                if self.handshake {
+                    Connection::server(&config)
+                } else {
+                    Connection::upgraded_server(&config, Negotiated::default())
+                }
+            }
+            Role::Client => {
+                let mut config = ClientConfig::new()
+                    .timeouts(self.timeouts)
+                    .limits(self.limits)
+                    .delivery(self.delivery)
+                    .fragment(self.fragment);
+                if self.manual_pong {
+                    config = config.manual_pong();
+                }
+                if self.handshake {
+                    let uri = Uri::parse("ws://example.com/chat").expect("a URI");
+                    let request = ClientRequest::new(uri)
+                        .subprotocol("chat")
+                        .and_then(|request| request.extension("x-test; a; b=2"))
+                        .expect("a request");
+                    Connection::client_with_entropy(&config, request, Scripted::boxed())
+                        .expect("the nonce")
+                } else {
+                    let negotiated = Negotiated::default();
+                    Connection::upgraded_client_with_entropy(&config, negotiated, Scripted::boxed())
+                }
+            }
+        }
+    }
+
+    pub fn judge(&self) -> Judge {
+        if self.handshake {
+            Judge::new(self.role)
+        } else {
+            Judge::upgraded(self.role)
+        }
+    }
+
+    /// What the connection may hold, a generous constant included: twice a message in the making,
+    /// the queue up to its mark and one message behind it (also a moving one), what is held, a head.
+    pub fn memory_bound(&self) -> usize {
+        let Limits {
+            message,
+            output,
+            held,
+            head,
+            body,
+            ..
+        } = self.limits;
+        let message = message as usize;
+        2 * message
+            + 2 * (output as usize + message)
+            + 2 * held as usize
+            + 2 * head as usize
+            + 2 * body as usize
+            + (64 << 10)
+    }
+}
+
+/// What a run showed.
+#[derive(Debug, PartialEq)]
+pub struct Run {
+    pub seen: Vec<Seen>,
+    /// What was drained at each point.
+    pub outputs: Vec<Vec<u8>>,
+}
+
+/// Points of the stream.
+fn points(t: &mut Taker<'_>, len: usize) -> Vec<usize> {
+    let mut points: Vec<usize> = match t.below(6) {
+        0 => Vec::new(),
+        // Every byte, as far as that is cheap.
+        1 => (0..len.min(400)).collect(),
+        2 => {
+            let step = 1 + t.below(50);
+            (0..len).step_by(step).take(400).collect()
+        }
+        _ => (0..1 + t.below(12))
+            .map(|_| usize::from(t.u16()) % (len + 1))
+            .collect(),
+    };
+    points.push(len);
+    points.sort_unstable();
+    points.dedup();
+    points
+}
+
+struct Bench<'s> {
+    setup: &'s Setup,
+    ws: Connection,
+    judge: Judge,
+    run: Run,
+    #[cfg(feature = "bytes")]
+    buffer: bytes::BytesMut,
+}
+
+impl Bench<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        let ws = &mut self.ws;
+        match &event {
+            Event::Request(request) => {
+                let accept = match request.subprotocols().next() {
+                    Some(name) => Accept::new().subprotocol(name),
+                    None => Accept::new(),
+                };
+                ws.accept(accept).expect("it can be accepted");
+            }
+            Event::Http(_) => ws.reject(Response::new(404)).expect("it can be answered"),
+            Event::Start(head) if streams(head.frame_len, head.fin) => ws.stream_message(),
+            Event::Message(message) if self.setup.echo => {
+                let _ = ws.send(message);
+            }
+            _ => {}
+        }
+        Seen::of(&event).push_to(&mut self.run.seen);
+        assert!(self.ws.memory_held() <= self.setup.memory_bound(), "memory");
+    }
+
+    fn deliver(&mut self, bytes: &[u8], way: Way) {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        match way {
+            Way::Receive => {
+                while let Some(event) = self.ws.receive(&mut input) {
+                    self.event(event);
+                }
+            }
+            Way::Prepare => {
+                while self.ws.prepare(&mut input) {
+                    let event = self.ws.receive(&mut input).expect("prepare promised it");
+                    self.event(event);
+                }
+            }
+            Way::Hold => {
+                while let Some(event) = self.ws.receive(&mut input) {
+                    self.event(event);
+                    self.ws.hold(&mut input);
+                }
+            }
+            Way::Target => {
+                // As much as a header, then the payload into its place.
+                let mut step = 14;
+                loop {
+                    if let Some(target) = self.ws.receive_target() {
+                        let n = target.len().min(input.len());
+                        let (front, rest) = core::mem::take(&mut input).split_at_mut(n);
+                        target[..n].copy_from_slice(front);
+                        self.ws.received(n);
+                        input = rest;
+                    } else {
+                        let n = step.min(input.len());
+                        let (mut front, rest) = core::mem::take(&mut input).split_at_mut(n);
+                        while let Some(event) = self.ws.receive(&mut front) {
+                            self.event(event);
+                        }
+                        assert!(front.is_empty());
+                        input = rest;
+                        step = 6;
+                    }
+                    while let Some(event) = self.ws.receive(&mut &mut [][..]) {
+                        self.event(event);
+                    }
+                    if input.is_empty() {
+                        break;
+                    }
+                }
+            }
+            #[cfg(feature = "bytes")]
+            Way::Bytes => {
+                self.buffer.extend_from_slice(input);
+                input = &mut [];
+                let mut buffer = core::mem::take(&mut self.buffer);
+                while let Some(event) = self.ws.receive_bytes(&mut buffer) {
+                    self.event(event);
+                }
+                self.buffer = buffer;
+            }
+        }
+        assert!(input.is_empty(), "{way:?} leaves input");
+    }
+
+    fn drain(&mut self, way: Way) {
+        let mut drained = Vec::new();
+        loop {
+            let output = self.ws.output();
+            if output.is_empty() {
+                break;
+            }
+            drained.extend_from_slice(output);
+            let n = output.len();
+            self.judge.feed(&drained[drained.len() - n..]);
+            self.ws.consume_output(n);
+            self.deliver(&[], way);
+        }
+        self.run.outputs.push(drained);
+    }
+}
+
+/// Hands `stream` over, cut and drained at these points.
+pub fn run(setup: &Setup, stream: &[u8], drains: &[usize], cuts: &[usize], way: Way) -> Run {
+    let mut bench = Bench {
+        setup,
+        ws: setup.connection(),
+        judge: setup.judge(),
+        run: Run {
+            seen: Vec::new(),
+            outputs: Vec::new(),
+        },
+        #[cfg(feature = "bytes")]
+        buffer: bytes::BytesMut::new(),
+    };
+    let mut pieces: Vec<usize> = drains.iter().chain(cuts).copied().collect();
+    pieces.sort_unstable();
+    pieces.dedup();
+    let mut at = 0;
+    for end in pieces {
+        bench.deliver(&stream[at..end], way);
+        at = end;
+        if drains.contains(&end) {
+            bench.drain(way);
+        }
+    }
+    bench.ws.receive_eof();
+    bench.deliver(&[], way);
+    bench.drain(way);
+    assert_eq!(bench.ws.state(), State::Closed);
+    assert_eq!(bench.ws.transport(), Transport::Close);
+    assert!(
+        matches!(bench.run.seen.last(), Some(Seen::Closed(_))),
+        "Closed comes last"
+    );
+    bench.run
+}
+
+/// What is in front of the failure, the chunk that it cut, and the rest.
+fn at_failure(seen: &[Seen]) -> (&[Seen], &[u8], &[Seen]) {
+    let Some(failed) = seen.iter().position(|seen| matches!(seen, Seen::Failed(_))) else {
+        return (seen, &[], &[]);
+    };
+    match seen[..failed].last() {
+        Some(Seen::Chunk(_, bytes, _, false)) => (&seen[..failed - 1], bytes, &seen[failed..]),
+        _ => (&seen[..failed], &[], &seen[failed..]),
+    }
+}
+
+/// The same events; before a failure the joined chunks may differ by what stood in the failing frame.
+pub fn assert_same(one: &Run, other: &Run) {
+    let (before, chunk, after) = at_failure(&one.seen);
+    let (other_before, other_chunk, other_after) = at_failure(&other.seen);
+    assert_eq!(before, other_before);
+    assert_eq!(after, other_after);
+    assert!(
+        chunk.starts_with(other_chunk) || other_chunk.starts_with(chunk),
+        "chunks before the failure are not the same bytes"
+    );
+    assert_eq!(one.outputs, other.outputs);
+}
+
+/// The events are those of the naive model.
+fn assert_expected(run: &Run, stream: &[u8], setup: &Setup) {
+    let model = expected(stream, setup.role, &setup.limits, setup.delivery);
+    let (before, chunk, after) = at_failure(&model.events);
+    let end = run.seen.len() - 1; // without Closed
+    let (own_before, own_chunk, own_after) = at_failure(&run.seen[1..end]); // and Open
+    assert_eq!(own_before, before);
+    assert_eq!(own_after, after);
+    assert!(chunk.starts_with(own_chunk));
+    assert!(
+        own_chunk.len() + model.slack >= chunk.len(),
+        "less than before the failing frame"
+    );
+}
+
+fn any_cut(t: &mut Taker<'_>, setup: &Setup, stream: &[u8]) -> Run {
+    let drains = points(t, stream.len());
+    let base = run(setup, stream, &drains, &[], Way::Receive);
+    let cuts = points(t, stream.len());
+    for &way in WAYS {
+        assert_same(&base, &run(setup, stream, &drains, &cuts, way));
+    }
+    base
+}
+
+/// Frames to an established connection: legal ones, broken ones, or whatever.
+pub fn connection_bytes(data: &[u8]) {
+    let mut t = Taker::new(data);
+    let setup = Setup::draw(&mut t, false);
+    // The cuts come first, so that a fuzzer can change the stream behind them byte by byte.
+    let cuts = t.bytes(40);
+    let stream = if t.once_in(4) {
+        t.rest().to_vec()
+    } else {
+        wire::stream(&mut t, setup.role.peer(), 24)
+    };
+    let run = any_cut(&mut Taker::new(cuts), &setup, &stream);
+    assert_expected(&run, &stream, &setup);
+}
+
+/// A request and what comes behind it.
+pub fn request_head(data: &[u8]) {
+    head(data, Role::Server);
+}
+
+/// An answer and what comes behind it.
+pub fn response_head(data: &[u8]) {
+    head(data, Role::Client);
+}
+
+fn head(data: &[u8], role: Role) {
+    let mut t = Taker::new(data);
+    let mut setup = Setup::draw(&mut t, true);
+    if setup.role != role {
+        setup.role = role;
+        setup.limits.message = setup.limits.message.min(1 << 20);
+    }
+    let cuts = t.bytes(40);
+    let stream = match t.below(4) {
+        0 => t.rest().to_vec(),
+        _ => {
+            let mut stream = heads::head(&mut t, role.peer());
+            stream.extend(wire::stream(&mut t, role.peer(), 4));
+            stream
+        }
+    };
+    any_cut(&mut Taker::new(cuts), &setup, &stream);
+}

@@ -1,0 +1,289 @@
+//! The receiving half written down naively: a whole stream in, the expected events out.
+
+use sansocket::config::{Delivery, Limits};
+use sansocket::error::{Limit, ProtocolError};
+use sansocket::{Event, Failure, Kind, Message, Role};
+
+/// An event, free of the input and comparable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// A request or plain request: method, target, and all fields.
+    Request(bool, String, Vec<(String, Vec<u8>)>),
+    Refused(u16, Vec<u8>, bool),
+    Open,
+    Start(Kind, u64, bool),
+    Message(Kind, Vec<u8>),
+    Chunk(Kind, Vec<u8>, bool, bool),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Option<u16>, String),
+    Failed(Failure),
+    Closed(sansocket::CloseReport),
+}
+
+impl Seen {
+    pub fn of(event: &Event<'_>) -> Self {
+        match event {
+            Event::Request(request) | Event::Http(request) => Self::Request(
+                matches!(event, Event::Http(_)),
+                format!("{} {}", request.method(), request.target()),
+                request
+                    .headers()
+                    .map(|(name, value)| (name.to_owned(), value.to_vec()))
+                    .collect(),
+            ),
+            Event::Refused(refusal) => {
+                Self::Refused(refusal.status, refusal.body.clone(), refusal.truncated)
+            }
+            Event::Open => Self::Open,
+            Event::Start(head) => Self::Start(head.kind, head.frame_len, head.fin),
+            Event::Message(message) => {
+                if let Message::Text(text) = message {
+                    assert!(core::str::from_utf8(text.as_bytes()).is_ok());
+                }
+                Self::Message(message.kind(), message.as_bytes().to_vec())
+            }
+            Event::Chunk(chunk) => {
+                Self::Chunk(chunk.kind, chunk.payload.to_vec(), chunk.first, chunk.last)
+            }
+            Event::Ping(payload) => Self::Ping(payload.to_vec()),
+            Event::Pong(pong) => Self::Pong(pong.payload.to_vec()),
+            Event::Close(frame) => {
+                Self::Close(frame.code.map(u16::from), frame.reason().to_owned())
+            }
+            Event::Failed(failure) => Self::Failed(*failure),
+            Event::Closed(report) => Self::Closed((**report).clone()),
+            other => panic!("an event that the tests do not know: {other:?}"),
+        }
+    }
+
+    /// Puts it behind the others; neighbouring chunks of a message are joined.
+    pub fn push_to(self, all: &mut Vec<Self>) {
+        if let (Self::Chunk(kind, bytes, false, last), Some(Self::Chunk(own, joined, _, end))) =
+            (&self, all.last_mut())
+        {
+            assert!(own == kind && !*end, "a chunk of another message");
+            joined.extend_from_slice(bytes);
+            *end = *last;
+            return;
+        }
+        all.push(self);
+    }
+}
+
+/// Which messages the tests stream with [`Delivery::Ask`]: a function of the head, so that every cut
+/// makes the same choice.
+pub fn streams(len: u64, fin: bool) -> bool {
+    len % 3 == u64::from(fin)
+}
+
+/// What comes out of an established connection.
+pub struct Expected {
+    pub events: Vec<Seen>,
+    /// Bytes at the end of the last chunk that stood in the frame that failed.
+    pub slack: usize,
+}
+
+/// RFC 6455 §5 to §8 over the whole stream. Ends with the peer's Close or a failure, if there is one.
+pub fn expected(stream: &[u8], role: Role, limits: &Limits, delivery: Delivery) -> Expected {
+    let mut events = Vec::new();
+    let (failure, slack) = match read(stream, role, limits, delivery, &mut events) {
+        Ok(()) => (None, 0),
+        Err((error, slack)) => (Some(error), slack),
+    };
+    events.extend(failure.map(|error| Seen::Failed(error.into())));
+    Expected { events, slack }
+}
+
+struct InProgress {
+    kind: Kind,
+    stream: bool,
+    begun: bool,
+    bytes: Vec<u8>,
+    frames: u64,
+}
+
+type Stop = (ProtocolError, usize);
+
+fn read(
+    mut rest: &[u8],
+    role: Role,
+    limits: &Limits,
+    delivery: Delivery,
+    events: &mut Vec<Seen>,
+) -> Result<(), Stop> {
+    let mut message: Option<InProgress> = None;
+    let fail = |error| Err((error, 0));
+    loop {
+        let Some(&first) = rest.first() else {
+            return Ok(());
+        };
+        let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
+        if bits != 0 {
+            return fail(ProtocolError::ReservedBits { bits });
+        }
+        match (opcode, &message) {
+            (3..=7 | 11.., _) => return fail(ProtocolError::ReservedOpcode { opcode }),
+            (8..=10, _) if !fin => return fail(ProtocolError::ControlFragmented),
+            (0, None) => return fail(ProtocolError::UnexpectedContinuation),
+            (1 | 2, Some(_)) => return fail(ProtocolError::MessageInterrupted),
+            (0, Some(message)) if message.frames + 1 > limits.fragments.into() => {
+                return fail(ProtocolError::Limit {
+                    limit: Limit::Fragments,
+                    value: message.frames + 1,
+                    max: limits.fragments.into(),
+                });
+            }
+            _ => {}
+        }
+        let Some(&second) = rest.get(1) else {
+            return Ok(());
+        };
+        match (role, second & 0x80 != 0) {
+            (Role::Server, false) => return fail(ProtocolError::UnmaskedFrame),
+            (Role::Client, true) => return fail(ProtocolError::MaskedFrame),
+            _ => {}
+        }
+        let short = second & 0x7f;
+        if opcode >= 8 && short > 125 {
+            return fail(ProtocolError::ControlTooLong);
+        }
+        let form = match short {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let Some(extended) = rest.get(2..2 + form) else {
+            return Ok(());
+        };
+        let len = match form {
+            0 => u64::from(short),
+            _ => extended
+                .iter()
+                .fold(0, |len, byte| len << 8 | u64::from(*byte)),
+        };
+        if form == 2 && len < 126 || form == 8 && len < 0x1_0000 {
+            return fail(ProtocolError::LengthNotMinimal);
+        }
+        if len >> 63 != 0 {
+            return fail(ProtocolError::LengthTopBit);
+        }
+        if opcode < 8 {
+            let limit = |limit, value, max| fail(ProtocolError::Limit { limit, value, max });
+            if len > limits.frame {
+                return limit(Limit::Frame, len, limits.frame);
+            }
+            let value = len
+                + message
+                    .as_ref()
+                    .map_or(0, |message| message.bytes.len() as u64);
+            if value > limits.message {
+                return limit(Limit::Message, value, limits.message);
+            }
+        }
+        let masked = role == Role::Server;
+        let start = 2 + form + if masked { 4 } else { 0 };
+        let Some(key) = rest.get(2 + form..start) else {
+            return Ok(());
+        };
+        let key = key.to_vec();
+        rest = &rest[start..];
+        let have = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
+        let whole = have as u64 == len;
+        let payload: Vec<u8> = rest[..have]
+            .iter()
+            .enumerate()
+            .map(|(i, byte)| if masked { byte ^ key[i % 4] } else { *byte })
+            .collect();
+        rest = &rest[have..];
+        if opcode >= 8 {
+            if !whole {
+                return Ok(());
+            }
+            match opcode {
+                8 => {
+                    let (code, reason) = close(&payload).map_err(|error| (error, 0))?;
+                    events.push(Seen::Close(code, reason));
+                    return Ok(());
+                }
+                9 => events.push(Seen::Ping(payload)),
+                _ => events.push(Seen::Pong(payload)),
+            }
+            continue;
+        }
+        let current = message.get_or_insert_with(|| {
+            let kind = if opcode == 1 {
+                Kind::Text
+            } else {
+                Kind::Binary
+            };
+            if delivery == Delivery::Ask {
+                events.push(Seen::Start(kind, len, fin));
+            }
+            InProgress {
+                kind,
+                stream: delivery == Delivery::Chunks
+                    || delivery == Delivery::Ask && streams(len, fin),
+                begun: false,
+                bytes: Vec::new(),
+                frames: 0,
+            }
+        });
+        current.frames += 1;
+        let before = current.bytes.len();
+        current.bytes.extend_from_slice(&payload);
+        let last = whole && fin;
+        let bad = match core::str::from_utf8(&current.bytes) {
+            Err(error) if current.kind == Kind::Text => match error.error_len() {
+                // The first byte that no continuation makes valid.
+                Some(_) => Some(first_bad_byte(&current.bytes, error.valid_up_to())),
+                None if last => Some(current.bytes.len()),
+                None => None,
+            },
+            _ => None,
+        };
+        let good = &current.bytes[before..bad.unwrap_or(current.bytes.len())];
+        if current.stream && (!good.is_empty() || last && bad.is_none()) {
+            let first = !core::mem::replace(&mut current.begun, true);
+            Seen::Chunk(current.kind, good.to_vec(), first, last && bad.is_none()).push_to(events);
+        }
+        if bad.is_some() {
+            let slack = if current.stream { good.len() } else { 0 };
+            return Err((ProtocolError::TextNotUtf8, slack));
+        }
+        if !whole {
+            return Ok(());
+        }
+        if fin && let Some(done) = message.take() {
+            if !done.stream {
+                events.push(Seen::Message(done.kind, done.bytes));
+            }
+        }
+    }
+}
+
+/// RFC 3629: the shortest prefix that is past saving.
+fn first_bad_byte(bytes: &[u8], valid: usize) -> usize {
+    (valid..bytes.len())
+        .find(|end| {
+            let prefix = core::str::from_utf8(&bytes[..=*end]);
+            prefix.is_err_and(|error| error.error_len().is_some())
+        })
+        .unwrap_or(bytes.len())
+}
+
+fn close(payload: &[u8]) -> Result<(Option<u16>, String), ProtocolError> {
+    match payload {
+        [] => Ok((None, String::new())),
+        [_] => Err(ProtocolError::CloseBodyTooShort),
+        [high, low, reason @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                return Err(ProtocolError::CloseCode { code });
+            }
+            let reason = core::str::from_utf8(reason);
+            let reason = reason.map_err(|_| ProtocolError::CloseReasonNotUtf8)?;
+            Ok((Some(code), reason.to_owned()))
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! Whatever the caller does in whatever order: the output is legal, the events come in order, a
+//! refused operation changes nothing, the counts are right, and memory stays within the limits.
+
+use super::cut::Setup;
+use super::judge::Judge;
+use super::model::Seen;
+use super::{Taker, heads, wire};
+use core::time::Duration;
+use sansocket::config::{Delivery, Limits};
+use sansocket::{
+    Accept, CloseCode, Connection, Event, Kind, Message, Misuse, Outgoing, Payload, Prepared,
+    Response, Role, State, Text, Transport,
+};
+
+struct Bench {
+    setup: Setup,
+    ws: Connection,
+    judge: Judge,
+    /// Bytes that the peer has sent and nobody has read.
+    wire: Vec<u8>,
+    now: Duration,
+    /// Payload that was taken for sending.
+    handed: u64,
+    /// The longest that may lie in the queue beside its mark.
+    largest: usize,
+    /// Held and lent by the caller, which no limit bounds.
+    own: usize,
+    state: State,
+    failed: bool,
+    close_received: bool,
+    closed: bool,
+    eof: bool,
+    lost: bool,
+    /// A frame in pieces was begun at some time.
+    in_pieces: bool,
+    trace: Vec<Seen>,
+    #[cfg(feature = "bytes")]
+    buffer: bytes::BytesMut,
+}
+
+/// Everything of a connection that can be seen from outside.
+#[derive(Debug, PartialEq)]
+struct Snapshot {
+    debug: String,
+    output: Vec<u8>,
+    output_len: usize,
+    buffered: u64,
+    memory: usize,
+    state: (State, u8, Transport),
+    can_send: Result<(), Misuse>,
+    deadline: Option<Duration>,
+}
+
+impl Bench {
+    fn output(&self) -> Vec<u8> {
+        let mut slices = vec![&[][..]; self.ws.output_len() + 1];
+        let n = self.ws.output_slices(&mut slices);
+        assert!(slices[..n].iter().all(|slice| !slice.is_empty()));
+        let output = slices[..n].concat();
+        assert_eq!(
+            self.ws.output(),
+            slices[..n].first().copied().unwrap_or_default()
+        );
+        output
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let ws = &self.ws;
+        Snapshot {
+            debug: format!("{ws:?}"),
+            output: self.output(),
+            output_len: ws.output_len(),
+            buffered: ws.buffered_amount(),
+            memory: ws.memory_held(),
+            state: (ws.state(), ws.ready_state(), ws.transport()),
+            can_send: ws.can_send(),
+            deadline: ws.next_deadline(),
+        }
+    }
+
+    fn check(&mut self) {
+        let output = self.output();
+        assert!(output.len() <= self.ws.output_len());
+        assert!(self.in_pieces || output.len() == self.ws.output_len());
+        self.judge.clone().feed(&output);
+        assert_eq!(
+            self.ws.buffered_amount(),
+            self.handed - self.judge.data,
+            "buffered_amount"
+        );
+        let state = self.ws.state();
+        assert!(
+            state >= self.state,
+            "from {:?} back to {state:?}",
+            self.state
+        );
+        self.state = state;
+        assert!(!self.closed || state == State::Closed);
+        if self.ws.can_send().is_ok() {
+            assert_eq!(state, State::Open);
+        }
+        // A message in small fragments is a queue of small buffers: the caller's own choice.
+        let per_byte = 4 + 128 / (self.setup.fragment.max(1) as usize);
+        let bound = self.setup.memory_bound() + per_byte * self.largest + 2 * self.own;
+        let held = self.ws.memory_held();
+        assert!(held <= bound, "{held} bytes held, {bound} allowed");
+    }
+
+    /// A refusal changes nothing; what is taken counts.
+    fn attempt(
+        &mut self,
+        payload: usize,
+        operation: impl FnOnce(&mut Connection) -> Result<(), Misuse>,
+    ) {
+        let before = self.snapshot();
+        let result = operation(&mut self.ws);
+        match result {
+            Ok(()) => {
+                self.handed += payload as u64;
+                self.largest = self.largest.max(payload + 256);
+            }
+            Err(_) => assert_eq!(self.snapshot(), before, "{result:?} changed something"),
+        }
+    }
+
+    fn send<M: Outgoing>(&mut self, payload: usize, message: M, back: impl FnOnce(M::Back)) {
+        let may = self.ws.can_send();
+        self.attempt(payload, |ws| {
+            let result = ws.send(message).map_err(|unsent| {
+                back(unsent.message);
+                unsent.why
+            });
+            assert_eq!(result, may, "can_send");
+            result
+        });
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        assert!(!self.closed, "{event:?} behind Closed");
+        if self.failed {
+            assert!(matches!(event, Event::Closed(_)), "{event:?} behind Failed");
+        }
+        if self.close_received {
+            assert!(
+                matches!(event, Event::Closed(_) | Event::Failed(_)),
+                "{event:?} behind the peer's Close"
+            );
+        }
+        match event {
+            Event::Failed(_) => self.failed = true,
+            Event::Close(_) => self.close_received = true,
+            Event::Closed(report) => {
+                self.closed = true;
+                assert_eq!(self.ws.state(), State::Closed);
+                assert_eq!(report.failure.is_some(), self.failed);
+                assert_eq!(report.received.is_some(), self.close_received);
+                assert!(!report.clean || self.close_received && report.sent.is_some());
+            }
+            _ => {}
+        }
+        Seen::of(event).push_to(&mut self.trace);
+        self.check();
+    }
+
+    fn events(&mut self) {
+        while let Some(event) = self.ws.receive(&mut &mut [][..]) {
+            self.event(&event);
+        }
+    }
+
+    /// The next `n` bytes from the wire, one way or another.
+    fn deliver(&mut self, n: usize, t: &mut Taker<'_>) {
+        let n = n.min(self.wire.len());
+        let mut bytes: Vec<u8> = self.wire.drain(..n).collect();
+        let way = t.below(6);
+        #[cfg(feature = "bytes")]
+        if way == 5 || !self.buffer.is_empty() {
+            let mut buffer = core::mem::take(&mut self.buffer);
+            buffer.extend_from_slice(&bytes);
+            while let Some(event) = self.ws.receive_bytes(&mut buffer) {
+                self.event(&event);
+            }
+            assert!(buffer.len() <= self.setup.limits.message as usize + 14);
+            self.buffer = buffer;
+            return;
+        }
+        let mut input = &mut bytes[..];
+        match way {
+            0 => {
+                while self.ws.prepare(&mut input) {
+                    let event = self.ws.receive(&mut input).expect("prepare promised it");
+                    self.event(&event);
+                }
+            }
+            1 => {
+                // `prepare` and then something else.
+                self.ws.prepare(&mut input);
+                self.own = self.own.max(input.len());
+                self.ws.hold(&mut input);
+            }
+            2 => {
+                let mut events = t.below(3);
+                while events > 0
+                    && let Some(event) = self.ws.receive(&mut input)
+                {
+                    self.event(&event);
+                    events -= 1;
+                }
+                // Held more than once, what lies there adds up.
+                self.own += input.len();
+                self.ws.hold(&mut input);
+            }
+            3 => {
+                if let Some(target) = self.ws.receive_target() {
+                    let n = target.len().min(input.len());
+                    let (front, rest) = core::mem::take(&mut input).split_at_mut(n);
+                    target[..n].copy_from_slice(front);
+                    self.ws.received(n);
+                    input = rest;
+                }
+                self.own += input.len();
+                self.ws.hold(&mut input);
+            }
+            _ => {
+                while let Some(event) = self.ws.receive(&mut input) {
+                    if matches!(event, Event::Start(_)) && t.once_in(2) {
+                        self.ws.stream_message();
+                    }
+                    self.event(&event);
+                }
+            }
+        }
+        assert!(input.is_empty());
+        self.check();
+    }
+
+    fn consume(&mut self, n: usize) {
+        let output = self.output();
+        self.judge.feed(&output[..n.min(output.len())]);
+        self.ws.consume_output(n.min(output.len()));
+        self.check();
+    }
+
+    fn drain(&mut self) {
+        while !self.ws.output().is_empty() {
+            self.consume(self.ws.output().len());
+        }
+    }
+
+    fn operation(&mut self, t: &mut Taker<'_>) {
+        let operation = t.below(30);
+        if std::env::var_os("SEED").is_some() {
+            println!("{operation} {:?}", self.ws);
+        }
+        match operation {
+            0..4 => {
+                if !self.eof {
+                    wire::item(t, self.setup.role.peer(), &mut self.wire);
+                }
+            }
+            4..8 => {
+                let n = if t.once_in(2) {
+                    usize::from(t.u8())
+                } else {
+                    usize::MAX
+                };
+                self.deliver(n, t);
+            }
+            8..11 => self.send_something(t),
+            11..14 => {
+                let kind = t.pick(&[Kind::Text, Kind::Binary]);
+                let (part, last) = (self.part(kind, t), t.once_in(3));
+                self.attempt(part.len(), |ws| ws.send_part(kind, &part, last));
+            }
+            14 => {
+                let kind = t.pick(&[Kind::Text, Kind::Binary]);
+                let len = t.pick(&[0, 1, 5, 130, 200, 70_000, 1 << 40, 1 << 63, u64::MAX]);
+                self.attempt(0, |ws| ws.begin_message(kind, len));
+                self.in_pieces = true;
+            }
+            15..17 => {
+                let kind = t.pick(&[Kind::Text, Kind::Binary]);
+                let mut piece = self.part(kind, t);
+                piece.truncate(if t.once_in(2) { 5 } else { usize::MAX });
+                self.attempt(piece.len(), |ws| ws.write_message(&piece));
+            }
+            17 => {
+                let payload = wire::binary(t);
+                let is_ping = t.once_in(2);
+                self.attempt(0, |ws| {
+                    let result = if is_ping {
+                        ws.ping(&payload)
+                    } else {
+                        ws.pong(&payload)
+                    };
+                    assert!(payload.len() <= 125 || result.is_err());
+                    result
+                });
+            }
+            18 => {
+                let code = t.pick(&[1000, 1001, 1010, 3000, 4999, 1005, 0]);
+                let reason = t
+                    .pick(&["", "bye", "grüezi"])
+                    .repeat(t.pick(&[1, 1, 20, 40]));
+                if t.once_in(3) {
+                    self.attempt(0, |ws| ws.close(CloseCode::new(code), &reason));
+                }
+            }
+            19..22 => {
+                let n = t.pick(&[0, 1, 2, 7, 100, 5000, usize::MAX]);
+                self.consume(n);
+            }
+            22..24 => {
+                let millis = t.pick(&[0, 1, 10, 100, 1000, 6000]);
+                // Now and then it goes backwards.
+                let now = if t.once_in(8) {
+                    Duration::ZERO
+                } else {
+                    self.now + Duration::from_millis(millis)
+                };
+                self.now = self.now.max(now);
+                self.ws.advance_time(now);
+                if let Some(deadline) = self.ws.next_deadline() {
+                    assert!(
+                        deadline > self.now,
+                        "a deadline that has passed: the driver would spin"
+                    );
+                }
+            }
+            24 => match t.below(24) {
+                0 => {
+                    // Nothing comes behind the end of the stream.
+                    self.wire.clear();
+                    self.eof = true;
+                    self.ws.receive_eof();
+                }
+                1 => {
+                    self.ws.transport_lost();
+                    self.lost = true;
+                }
+                2 => {
+                    self.ws.tls_failed();
+                    self.lost = true;
+                }
+                _ => self.events(),
+            },
+            25 => {
+                if t.once_in(2) {
+                    let len = t.pick(&[0, 10, 5000]);
+                    self.own = self.own.max(2 * len);
+                    self.ws.recycle(vec![b'x'; len]);
+                } else {
+                    self.ws.reclaim();
+                }
+            }
+            26 => {
+                let accept = Accept::new().subprotocol(t.pick(&["chat", "superchat", "other", ""]));
+                let accept = if t.once_in(2) { Accept::new() } else { accept };
+                self.attempt(0, |ws| ws.accept(accept));
+            }
+            27 => {
+                if t.once_in(4) {
+                    let response = Response::new(t.pick(&[404, 401, 200, 199, 101, 600]));
+                    self.attempt(0, |ws| ws.reject(response.body("no")));
+                }
+            }
+            28 => {
+                self.ws.stream_message();
+                self.ws.received(t.below(200));
+            }
+            _ => self.events(),
+        }
+        if self.lost {
+            assert_eq!(self.ws.output_len(), 0);
+            assert_eq!(self.ws.transport(), Transport::Close);
+        }
+        self.check();
+    }
+
+    /// A part of a message: of text it may begin or end inside a character, or be none.
+    fn part(&self, kind: Kind, t: &mut Taker<'_>) -> Vec<u8> {
+        match (kind, t.below(4)) {
+            (Kind::Binary, _) => wire::binary(t),
+            (_, 0) => t
+                .pick(&[&b"\xc3"[..], b"\xa9", b"\xff", b"a\xe2\x82", b"\xac", b""])
+                .to_vec(),
+            _ => wire::text(t).into_bytes(),
+        }
+    }
+
+    fn send_something(&mut self, t: &mut Taker<'_>) {
+        let text = wire::text(t);
+        let bytes = wire::binary(t);
+        let (text_len, len) = (text.len(), bytes.len());
+        match t.below(9) {
+            0 => self.send(text_len, &*text, |()| ()),
+            1 => self.send(len, &bytes[..], |()| ()),
+            2 => {
+                let copy = text.clone();
+                self.send(text_len, text, |back| assert!(back == copy));
+            }
+            3 => {
+                let copy = bytes.clone();
+                self.send(len, bytes, |back| assert!(back == copy));
+            }
+            4 => self.send(text_len, &Message::Text(Text::from(text)), |()| ()),
+            5 => self.send(len, &Message::Binary(Payload::from(bytes)), |()| ()),
+            6 => self.send(text_len, &Prepared::text(&text), |()| ()),
+            #[cfg(feature = "bytes")]
+            7 => {
+                let bytes = bytes::Bytes::from(bytes);
+                self.send(len, bytes.clone(), |back| assert!(back == bytes));
+            }
+            _ => self.send(len, &Prepared::binary(&bytes), |()| ()),
+        }
+    }
+
+    /// The end, in order: the output is written, the peer ends the stream.
+    fn finish(&mut self) {
+        let _ = self.ws.reject(Response::new(503));
+        self.drain();
+        self.ws.receive_eof();
+        self.events();
+        self.drain();
+        self.events();
+        assert!(
+            self.closed,
+            "Closed did not come: {:?} {:?} {:?}",
+            self.ws,
+            self.trace,
+            self.output()
+        );
+        assert_eq!(self.ws.state(), State::Closed);
+        assert_eq!(self.ws.transport(), Transport::Close);
+        assert_eq!(self.ws.next_deadline(), None);
+        self.ws.advance_time(self.now + Duration::from_secs(1000));
+        self.ws.receive_eof();
+        self.ws.transport_lost();
+        self.events();
+    }
+}
+
+/// Arbitrary operations; what was seen, for comparing runs.
+pub fn connection_ops(data: &[u8]) {
+    trace(data);
+}
+
+/// As [`connection_ops`], with all that came out.
+pub fn trace(data: &[u8]) -> Vec<Seen> {
+    let mut t = Taker::new(data);
+    let handshake = t.once_in(3);
+    let mut setup = Setup::draw(&mut t, handshake);
+    if t.once_in(2) {
+        setup.delivery = Delivery::Whole;
+    }
+    if setup.limits.message > 1 << 20 {
+        setup.limits = Limits::server();
+    }
+    let after = |t: &mut Taker<'_>| {
+        t.once_in(2)
+            .then(|| Duration::from_millis(t.pick(&[1, 20, 2000])))
+    };
+    (
+        setup.timeouts.ping,
+        setup.timeouts.pong,
+        setup.timeouts.idle,
+    ) = (after(&mut t), after(&mut t), after(&mut t));
+    let mut wire = Vec::new();
+    if handshake {
+        wire = heads::head(&mut t, setup.role.peer());
+    }
+    let mut bench = Bench {
+        ws: setup.connection(),
+        judge: setup.judge(),
+        wire,
+        now: Duration::ZERO,
+        handed: 0,
+        largest: 0,
+        own: 0,
+        state: State::Initial,
+        failed: false,
+        close_received: false,
+        closed: false,
+        eof: false,
+        lost: false,
+        in_pieces: false,
+        trace: Vec::new(),
+        #[cfg(feature = "bytes")]
+        buffer: bytes::BytesMut::new(),
+        setup,
+    };
+    if bench.setup.role == Role::Server || t.once_in(2) {
+        bench.check();
+    }
+    while !t.is_empty() {
+        bench.operation(&mut t);
+    }
+    bench.finish();
+    bench.trace
+}

@@ -1,0 +1,61 @@
+//! The oracles, fed with random bytes. A case that fails is printed in hexadecimal: make it a seed
+//! of its oracle (`seeds/<oracle>/`), so that it stays tried.
+
+use crate::oracle::{self, Oracle};
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, TestError, TestRunner};
+
+/// Tries `oracle` with `cases` random inputs of less than `len` bytes.
+fn holds(oracle: Oracle, cases: u32, len: usize) {
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_time: 20_000,
+        ..Config::default()
+    });
+    let result = runner.run(&vec(any::<u8>(), 0..len), |bytes| {
+        oracle(&bytes);
+        Ok(())
+    });
+    if let Err(TestError::Fail(why, bytes)) = &result {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        panic!("{why}\ninput: {hex}");
+    }
+    assert!(result.is_ok(), "{result:?}");
+}
+
+macro_rules! hold {
+    ($($(#[$doc:meta])* $name:ident = $oracle:path, $cases:literal, $len:literal;)*) => { $(
+        $(#[$doc])*
+        #[test]
+        fn $name() {
+            holds($oracle, $cases, $len);
+        }
+    )* };
+}
+
+hold! {
+    headers_round_trip = oracle::codec::frame_header, 20_000, 16;
+    masks_as_the_formula = oracle::codec::mask, 2000, 200;
+    utf8_as_the_standard_library = oracle::codec::utf8, 5000, 60;
+    uris_round_trip = oracle::codec::uri, 5000, 60;
+    extensions_round_trip = oracle::codec::extension_grammar, 5000, 40;
+    /// Invariant 2, in the opening handshake.
+    any_cut_of_a_request = oracle::cut::request_head, 400, 300;
+    /// Invariant 2, in the opening handshake.
+    any_cut_of_an_answer = oracle::cut::response_head, 400, 300;
+    /// Invariants 2, 3 and 4, and the naive model.
+    any_cut_of_frames = oracle::cut::connection_bytes, 600, 600;
+    /// Invariants 3, 4, 5 and 7.
+    any_operations = oracle::operations::connection_ops, 600, 1200;
+    /// Invariant 6.
+    a_pair_ends_and_agrees = oracle::pair::pair, 600, 900;
+    /// Invariant 9.
+    the_same_inputs_give_the_same_outputs = twice, 100, 1200;
+}
+
+fn twice(bytes: &[u8]) {
+    let once = oracle::operations::trace(bytes);
+    assert_eq!(once, oracle::operations::trace(bytes));
+}

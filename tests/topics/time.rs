@@ -1,0 +1,846 @@
+//! Time as an input: handshake, keepalive, idle and close deadlines (D-25).
+
+use std::time::Duration;
+
+use sansocket::config::{ClientConfig, Timeouts};
+use sansocket::error::Timeout;
+use sansocket::{
+    Accept, ClientRequest, Connection, Failure, Kind, Response, Role, State, Transport, Uri,
+};
+
+use crate::support::*;
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// Ping after 20 s, pong within 10 s, idle 60 s, handshake 7 s, close 3 s.
+fn timeouts() -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = secs(7);
+    timeouts.close = secs(3);
+    timeouts.ping = Some(secs(20));
+    timeouts.pong = Some(secs(10));
+    timeouts.idle = None;
+    timeouts
+}
+
+fn open_with(role: Role, timeouts: Timeouts) -> Connection {
+    match role {
+        Role::Server => server(&server_config().timeouts(timeouts)),
+        Role::Client => client(&ClientConfig::new().timeouts(timeouts)),
+    }
+}
+
+/// Established at 100 s.
+fn at_100(role: Role, timeouts: Timeouts) -> Connection {
+    let mut ws = open_with(role, timeouts);
+    ws.advance_time(secs(100));
+    ws
+}
+
+fn new_client() -> Connection {
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let config = ClientConfig::new().timeouts(timeouts());
+    Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap()
+}
+
+fn new_server() -> Connection {
+    Connection::server(&server_config().timeouts(timeouts()))
+}
+
+fn failed(timeout: Timeout) -> Seen {
+    Seen::Failed(Failure::Timeout(timeout))
+}
+
+/// The payload of the one ping that is queued.
+fn take_ping(ws: &mut Connection) -> Vec<u8> {
+    let frames = take_frames(ws);
+    assert_eq!(frames.len(), 1, "{frames:?}");
+    assert_eq!((frames[0].opcode, frames[0].fin), (PING, true));
+    frames[0].payload.clone()
+}
+
+// ── defaults
+
+/// D-25: handshake 10 s, close 5 s; nothing while open; K-16: a connection that is left alone sends
+/// nothing.
+#[test]
+fn the_defaults() {
+    let mut ws = Connection::server(&server_config());
+    ws.advance_time(secs(50));
+    assert_eq!(ws.next_deadline(), Some(secs(60)));
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.advance_time(secs(50));
+        assert_eq!(ws.next_deadline(), None);
+        ws.advance_time(secs(50 + 86_400));
+        assert_eq!((receive(&mut ws, b""), ws.output()), (vec![], &b""[..]));
+        assert_eq!(ws.state(), State::Open);
+        ws.close(None, "").unwrap();
+        assert_eq!(ws.next_deadline(), Some(secs(50 + 86_400 + 5)));
+    }
+}
+
+/// A caller that never tells the time has no deadlines at all.
+#[test]
+fn without_a_clock_there_are_no_deadlines() {
+    for ws in [&mut new_server(), &mut new_client()] {
+        assert_eq!(ws.next_deadline(), None);
+    }
+    for role in ROLES {
+        let mut ws = open_with(role, timeouts());
+        assert_eq!(ws.next_deadline(), None);
+        ws.close(None, "").unwrap();
+        assert_eq!(ws.next_deadline(), None);
+    }
+}
+
+// ── the opening handshake
+
+/// HR-16: a client drops the transport; the deadline is exact.
+#[test]
+fn a_client_gives_up_on_a_slow_answer() {
+    let mut ws = new_client();
+    ws.advance_time(secs(100));
+    assert_eq!(ws.next_deadline(), Some(secs(107)));
+    take_output(&mut ws);
+    receive(&mut ws, b"HTTP/1.1 101");
+    assert_eq!(
+        ws.next_deadline(),
+        Some(secs(107)),
+        "bytes do not prolong it"
+    );
+    ws.advance_time(millis(106_999));
+    assert_eq!(receive(&mut ws, b""), []);
+    ws.advance_time(secs(107));
+    let events = receive(&mut ws, b"");
+    assert!(
+        matches!(&events[..], [failure, Seen::Closed(report)]
+            if *failure == failed(Timeout::Handshake) && !report.clean && report.code == 1006
+                && report.sent.is_none()),
+        "{events:?}"
+    );
+    assert_eq!((ws.output(), ws.transport()), (&b""[..], Transport::Close));
+    assert_eq!(ws.next_deadline(), None);
+}
+
+/// A server answers 408 to a slow request (9110 §15.5.9), 503 where its own application was slow.
+#[test]
+fn a_server_answers_when_it_gives_up() {
+    for (input, status) in [(&b""[..], "408"), (&REQUEST[..20], "408"), (REQUEST, "503")] {
+        let mut ws = new_server();
+        ws.advance_time(secs(100));
+        let undecided = receive(&mut ws, input);
+        ws.advance_time(secs(107));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Handshake)]);
+        assert!(ws.accept(Accept::new()).is_err(), "{undecided:?}");
+        let output = String::from_utf8(take_output(&mut ws)).unwrap();
+        assert!(
+            output.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{output}"
+        );
+        assert!(output.ends_with("\r\n\r\n"));
+        assert!(matches!(&receive(&mut ws, b"")[..], [Seen::Closed(report)] if !report.clean));
+        assert_eq!(
+            (ws.state(), ws.next_deadline()),
+            (State::Closed, Some(secs(110)))
+        );
+    }
+}
+
+/// The answer to a slow request may not be taken either: the close timeout bounds that.
+#[test]
+fn an_answer_that_is_not_taken_is_given_up() {
+    let mut ws = new_server();
+    ws.advance_time(secs(100));
+    ws.advance_time(secs(107));
+    receive(&mut ws, b"");
+    assert_eq!(
+        (ws.transport(), ws.next_deadline()),
+        (Transport::KeepOpen, Some(secs(110)))
+    );
+    ws.advance_time(secs(110));
+    assert_eq!(ws.transport(), Transport::Close);
+    assert!(matches!(receive(&mut ws, b"")[..], [Seen::Closed(_)]));
+    // The same for the application's own answer.
+    let mut ws = new_server();
+    ws.advance_time(secs(100));
+    receive(&mut ws, REQUEST);
+    ws.advance_time(secs(106));
+    ws.reject(Response::new(404)).unwrap();
+    assert_eq!(ws.next_deadline(), Some(secs(109)));
+    ws.advance_time(secs(109));
+    assert_eq!(ws.transport(), Transport::Close);
+}
+
+/// The handshake deadline ends with the handshake.
+#[test]
+fn an_established_connection_has_no_handshake_deadline() {
+    let mut ws = new_server();
+    ws.advance_time(secs(100));
+    receive(&mut ws, REQUEST);
+    ws.advance_time(secs(106));
+    ws.accept(Accept::new()).unwrap();
+    assert_eq!(ws.next_deadline(), Some(secs(126)), "the ping's");
+    ws.advance_time(secs(107));
+    assert_eq!(receive(&mut ws, b""), [Seen::Open]);
+}
+
+/// HR-1: the body of a refusal that is late is cut at the deadline.
+#[test]
+fn a_refusals_body_is_cut_at_the_deadline() {
+    let mut ws = new_client();
+    ws.advance_time(secs(100));
+    take_output(&mut ws);
+    receive(&mut ws, b"HTTP/1.1 404 x\r\nContent-Length: 10\r\n\r\nabc");
+    ws.advance_time(secs(107));
+    let events = receive(&mut ws, b"");
+    let refused = Seen::Refused {
+        status: 404,
+        body: b"abc".into(),
+        truncated: true,
+    };
+    assert_eq!(events[0], refused);
+    assert!(matches!(events[1..], [Seen::Closed(_)]), "{events:?}");
+}
+
+// ── keepalive
+
+/// W-15: a ping after the quiet time, its answer with the round trip, and the next one.
+#[test]
+fn keepalive_and_round_trip() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        assert_eq!(ws.next_deadline(), Some(secs(120)));
+        ws.advance_time(millis(119_999));
+        assert_eq!(ws.output(), b"");
+        ws.advance_time(secs(120));
+        assert_eq!(receive(&mut ws, b""), [], "a ping is no event");
+        let ping = take_ping(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(130)), "the pong's");
+        ws.advance_time(millis(121_500));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        assert_eq!(events, [Seen::Pong(ping.clone(), Some(millis(1500)))]);
+        assert_eq!(ws.next_deadline(), Some(millis(141_500)));
+        // Answered once: the same Pong again tells nothing.
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        assert_eq!(events, [Seen::pong(&ping)]);
+        ws.advance_time(millis(141_500));
+        assert_ne!(
+            take_ping(&mut ws),
+            ping,
+            "each ping has a number of its own"
+        );
+    }
+}
+
+/// Whatever is received puts the ping off, once per read.
+#[test]
+fn the_quiet_time_begins_with_what_was_last_heard() {
+    for role in ROLES {
+        for input in [
+            encode_for(role, &[Frame::new(TEXT, "whole")]),
+            encode_for(role, &[Frame::new(PONG, "")]),
+            encode_for(role, &[Frame::new(TEXT, "cut")])[..4].to_vec(),
+        ] {
+            let mut ws = at_100(role, timeouts());
+            ws.advance_time(secs(115));
+            receive(&mut ws, &input);
+            assert_eq!(ws.next_deadline(), Some(secs(135)));
+            ws.advance_time(secs(120));
+            assert_eq!(ws.output(), b"");
+        }
+    }
+}
+
+/// A dead peer: no answer within the pong timeout; 1011, and the transport is bounded.
+#[test]
+fn a_ping_without_an_answer_fails_the_connection() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.advance_time(secs(120));
+        take_ping(&mut ws);
+        ws.advance_time(millis(129_999));
+        assert_eq!(receive(&mut ws, b""), []);
+        ws.advance_time(secs(130));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Pong)]);
+        assert_eq!(ws.state(), State::Closing);
+        assert_eq!(ws.next_deadline(), Some(secs(133)), "the close timeout");
+        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, [3, 0xf3])]);
+        assert_eq!(ws.transport(), Transport::ShutdownWrite);
+        let events = receive(&mut ws, b"");
+        assert!(matches!(&events[..], [Seen::Closed(report)]
+            if report.failure == Some(Failure::Timeout(Timeout::Pong)) && report.code == 1006));
+    }
+}
+
+/// Pongs that nobody asked for prove nothing, nor do the application's, nor data.
+#[test]
+fn only_its_own_answer_counts() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.advance_time(secs(120));
+        let ping = take_ping(&mut ws);
+        ws.advance_time(secs(125));
+        ws.ping(b"app").unwrap();
+        let mut wrong = ping.clone();
+        wrong[0] ^= 1;
+        let events = receive_frames(
+            &mut ws,
+            &[
+                Frame::new(PONG, ""),
+                Frame::new(PONG, wrong),
+                Frame::new(PONG, [&ping[..], b"x"].concat()),
+                Frame::new(PONG, "app"),
+                Frame::new(TEXT, "data"),
+            ],
+        );
+        assert_eq!(events.len(), 5);
+        assert_eq!(events[3], Seen::Pong(b"app".into(), Some(Duration::ZERO)));
+        assert_eq!(ws.next_deadline(), Some(secs(130)));
+        ws.advance_time(secs(130));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Pong)]);
+    }
+}
+
+/// A Pong cannot come inside a frame (§5.4): the wait for it begins with the last bytes of a long
+/// one, and the driver that tells the time before each read does not fail a Pong that comes behind it.
+#[test]
+fn a_long_frame_prolongs_the_wait_for_the_pong() {
+    for role in ROLES {
+        for way in WAYS {
+            let mut driver = Driver::new(at_100(role, timeouts()), *way);
+            let input = encode_for(role, &[Frame::new(BINARY, [7; 1000])]);
+            driver.ws.advance_time(secs(120));
+            let ping = take_ping(&mut driver.ws);
+            let mut now = 120;
+            for piece in input.chunks(100) {
+                now += 5;
+                driver.ws.advance_time(secs(now));
+                driver.read(piece);
+                let next = driver.ws.next_deadline();
+                assert_eq!(next, Some(secs(now + 10)), "{role:?} {way:?}");
+            }
+            assert_eq!(driver.events, [Seen::binary([7; 1000])], "{way:?}");
+            driver.ws.advance_time(secs(now + 9));
+            driver.read(&encode_for(role, &[Frame::new(PONG, &ping)]));
+            assert!(matches!(driver.events[1..], [Seen::Pong(_, Some(_))]));
+            assert_eq!(driver.ws.next_deadline(), Some(secs(now + 9 + 20)));
+        }
+    }
+}
+
+/// And no longer than that: neither whole frames nor a frame that does not go on prolong it.
+#[test]
+fn a_frame_that_stands_still_does_not_prolong_the_wait() {
+    for role in ROLES {
+        for way in WAYS {
+            let mut driver = Driver::new(at_100(role, timeouts()), *way);
+            let input = encode_for(role, &[Frame::new(BINARY, [7; 1000])]);
+            driver.ws.advance_time(secs(120));
+            take_ping(&mut driver.ws);
+            driver.ws.advance_time(secs(125));
+            driver.read(&input[..500]);
+            // The driver wakes up for other reasons.
+            for now in 126..135 {
+                driver.ws.advance_time(secs(now));
+                driver.read(&[]);
+                let next = driver.ws.next_deadline();
+                assert_eq!(next, Some(secs(135)), "{role:?} {way:?} {now}");
+            }
+            driver.ws.advance_time(secs(135));
+            driver.read(&[]);
+            assert_eq!(driver.events, [failed(Timeout::Pong)], "{way:?}");
+        }
+    }
+}
+
+/// The same for the quiet time and the idle timeout: only bytes that came count.
+#[test]
+fn waking_up_is_not_hearing() {
+    let mut timeouts = timeouts();
+    timeouts.idle = Some(secs(30));
+    for role in ROLES {
+        for way in WAYS {
+            let mut driver = Driver::new(at_100(role, timeouts), *way);
+            let input = encode_for(role, &[Frame::new(BINARY, [7; 1000])]);
+            driver.read(&input[..500]);
+            for now in 101..120 {
+                driver.ws.advance_time(secs(now));
+                driver.read(&[]);
+                let next = driver.ws.next_deadline();
+                assert_eq!(next, Some(secs(120)), "{role:?} {way:?} {now}");
+            }
+        }
+    }
+}
+
+/// Without a pong timeout pings go on, and nothing fails.
+#[test]
+fn pings_without_a_pong_timeout() {
+    let mut timeouts = timeouts();
+    timeouts.pong = None;
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        for i in 1..5 {
+            assert_eq!(ws.next_deadline(), Some(secs(100 + 20 * i)));
+            ws.advance_time(secs(100 + 20 * i));
+            take_ping(&mut ws);
+        }
+        assert_eq!(receive(&mut ws, b""), []);
+    }
+}
+
+/// No ping while closing: the peer need not answer any more.
+#[test]
+fn no_keepalive_while_closing() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.close(None, "").unwrap();
+        assert_eq!(ws.next_deadline(), Some(secs(103)));
+        // And a ping that is under way does not fail it.
+        let mut ws = at_100(role, timeouts());
+        ws.advance_time(secs(120));
+        take_ping(&mut ws);
+        receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+        assert_eq!(ws.next_deadline(), Some(secs(123)));
+    }
+}
+
+/// The round trip of the application's own ping.
+#[test]
+fn the_round_trip_of_the_applications_ping() {
+    for role in ROLES {
+        let mut ws = at_100(role, Timeouts::default());
+        ws.ping(b"a").unwrap();
+        ws.advance_time(millis(100_250));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, "b"), Frame::new(PONG, "a")]);
+        assert_eq!(
+            events,
+            [Seen::pong("b"), Seen::Pong(b"a".into(), Some(millis(250)))]
+        );
+        // Without a clock there is none.
+        let mut ws = open(role);
+        ws.ping(b"a").unwrap();
+        assert_eq!(
+            receive_frames(&mut ws, &[Frame::new(PONG, "a")]),
+            [Seen::pong("a")]
+        );
+    }
+}
+
+// ── idle
+
+/// Nothing heard for too long: 1001. Our own sending does not count.
+#[test]
+fn an_idle_peer() {
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Some(secs(60));
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        assert_eq!(ws.next_deadline(), Some(secs(160)));
+        ws.advance_time(secs(130));
+        receive_frames(&mut ws, &[Frame::new(PING, "")]);
+        ws.send("a").unwrap();
+        take_output(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(190)));
+        ws.advance_time(secs(189));
+        ws.send("a").unwrap();
+        take_output(&mut ws);
+        assert_eq!(receive(&mut ws, b""), []);
+        ws.advance_time(secs(190));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Idle)]);
+        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, [3, 0xe9])]);
+    }
+}
+
+/// Ping and idle together: each at its time.
+#[test]
+fn the_earliest_deadline_is_next() {
+    let mut timeouts = timeouts();
+    timeouts.idle = Some(secs(25));
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        assert_eq!(ws.next_deadline(), Some(secs(120)));
+        ws.advance_time(secs(120));
+        take_ping(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(125)));
+        ws.advance_time(secs(125));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Idle)]);
+    }
+}
+
+// ── closing
+
+/// K-8, C-9: a client waits for the server's end until the close timeout, then closes; clean, as
+/// both Close frames were exchanged.
+#[test]
+fn a_client_waits_for_the_server_until_the_close_timeout() {
+    let mut ws = at_100(Role::Client, timeouts());
+    ws.close(None, "").unwrap();
+    ws.advance_time(secs(101));
+    take_output(&mut ws);
+    receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+    assert_eq!(ws.transport(), Transport::AwaitPeerEnd);
+    assert_eq!(ws.next_deadline(), Some(secs(103)), "from our Close frame");
+    ws.advance_time(secs(103));
+    assert_eq!(
+        (ws.state(), ws.transport()),
+        (State::Closed, Transport::Close)
+    );
+    let events = receive(&mut ws, b"");
+    assert!(
+        matches!(&events[..], [Seen::Closed(report)] if report.clean && report.failure.is_none()),
+        "{events:?}"
+    );
+    assert_eq!(ws.next_deadline(), None);
+}
+
+/// K-8: a peer that does not answer our Close frame.
+#[test]
+fn a_peer_that_does_not_close() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.close(None, "").unwrap();
+        take_output(&mut ws);
+        // Data does not prolong the wait.
+        ws.advance_time(secs(102));
+        assert_eq!(
+            receive_frames(&mut ws, &[Frame::new(TEXT, "a")]),
+            [Seen::text("a")]
+        );
+        assert_eq!(ws.next_deadline(), Some(secs(103)));
+        ws.advance_time(secs(103));
+        assert_eq!(
+            (ws.state(), ws.transport()),
+            (State::Closed, Transport::Close)
+        );
+        let events = receive(&mut ws, b"");
+        assert!(
+            matches!(&events[..], [failure, Seen::Closed(report)]
+                if *failure == failed(Timeout::Close) && !report.clean && report.code == 1006),
+            "{events:?}"
+        );
+        assert_eq!(ws.output(), b"");
+    }
+}
+
+/// A peer that does not read: the answer to its Close frame never leaves.
+#[test]
+fn an_answer_to_close_that_is_not_taken() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+        assert_eq!(
+            (ws.transport(), ws.next_deadline()),
+            (Transport::KeepOpen, Some(secs(103)))
+        );
+        ws.advance_time(secs(103));
+        assert_eq!(ws.transport(), Transport::Close);
+        let events = receive(&mut ws, b"");
+        assert!(
+            matches!(&events[..], [failure, Seen::Closed(report)]
+                if *failure == failed(Timeout::Close) && !report.clean),
+            "{events:?}"
+        );
+    }
+}
+
+/// K-9, §7.1.1: after a failure the last bytes are protected from a reset, but only for as long as
+/// a clock can bound it; without one the transport is closed at once.
+#[test]
+fn shutting_down_writing_needs_a_clock() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        receive(&mut ws, &[0x83]);
+        assert_eq!(ws.transport(), Transport::KeepOpen, "the Close frame first");
+        take_output(&mut ws);
+        assert_eq!(ws.transport(), Transport::ShutdownWrite);
+        assert_eq!(ws.next_deadline(), Some(secs(103)));
+        assert!(matches!(receive(&mut ws, b"")[..], [Seen::Closed(_)]));
+        assert_eq!(receive(&mut ws, &[0; 100]), [], "read and discarded");
+        let mut ended = at_100(role, timeouts());
+        receive(&mut ended, &[0x83]);
+        take_output(&mut ended);
+        ended.receive_eof();
+        assert_eq!(ended.transport(), Transport::Close);
+        ws.advance_time(secs(103));
+        assert_eq!(ws.transport(), Transport::Close);
+        assert_eq!((receive(&mut ws, b""), ws.next_deadline()), (vec![], None));
+
+        let mut ws = open_with(role, timeouts());
+        receive(&mut ws, &[0x83]);
+        take_output(&mut ws);
+        assert_eq!(ws.transport(), Transport::Close);
+    }
+    // An HTTP error likewise.
+    for clock in [true, false] {
+        let mut ws = new_server();
+        if clock {
+            ws.advance_time(secs(100));
+        }
+        receive(&mut ws, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
+        take_output(&mut ws);
+        let expected = if clock {
+            Transport::ShutdownWrite
+        } else {
+            Transport::Close
+        };
+        assert_eq!(ws.transport(), expected);
+    }
+}
+
+/// A clean close needs no such wait: both ends know that everything has come.
+#[test]
+fn a_clean_close_is_at_once() {
+    let mut ws = at_100(Role::Server, timeouts());
+    receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+    take_output(&mut ws);
+    assert_eq!(ws.transport(), Transport::Close);
+}
+
+/// The end of the stream with output that nobody takes is bounded too.
+#[test]
+fn output_after_the_end_of_the_stream_is_bounded() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.send("a").unwrap();
+        ws.receive_eof();
+        assert_eq!(
+            (ws.transport(), ws.next_deadline()),
+            (Transport::KeepOpen, Some(secs(103)))
+        );
+        ws.advance_time(secs(103));
+        assert_eq!(ws.transport(), Transport::Close);
+        assert_eq!(ws.next_deadline(), None);
+        let events = receive(&mut ws, b"");
+        assert!(matches!(&events[..], [Seen::Closed(report)] if report.failure.is_none()));
+    }
+}
+
+/// §7.1.1: a peer that takes nothing cannot hold the connection: in whatever way it ends, there is a
+/// deadline while output waits, and after it no output is left to wait for.
+#[test]
+fn output_that_nobody_takes_is_dropped_at_the_deadline() {
+    type Step = fn(&mut Connection);
+    let endings: [(&str, Step); 4] = [
+        ("our Close frame", |ws| ws.close(None, "").unwrap()),
+        ("theirs", |ws| {
+            receive_frames(ws, &[Frame::new(CLOSE, "")]);
+        }),
+        ("a failure", |ws| {
+            receive(ws, &[0x83]);
+        }),
+        ("the end of the stream", |ws| ws.receive_eof()),
+    ];
+    for role in ROLES {
+        for (what, end) in endings {
+            for in_pieces in [false, true] {
+                let mut ws = at_100(role, timeouts());
+                if in_pieces {
+                    ws.begin_message(Kind::Binary, 10).unwrap();
+                    ws.write_message(b"some").unwrap();
+                } else {
+                    ws.send("some").unwrap();
+                }
+                if in_pieces && what == "a failure" {
+                    continue; // there the transport is closed at once
+                }
+                end(&mut ws);
+                receive(&mut ws, b"");
+                assert!(!ws.output().is_empty());
+                assert_eq!(ws.next_deadline(), Some(secs(103)), "{what}");
+                ws.advance_time(secs(103));
+                assert_eq!((ws.output(), ws.output_len()), (&b""[..], 0), "{what}");
+                assert_eq!(
+                    (ws.transport(), ws.next_deadline()),
+                    (Transport::Close, None)
+                );
+                let events = receive(&mut ws, b"");
+                assert!(
+                    events.iter().all(|event| match event {
+                        Seen::Closed(report) => !report.clean,
+                        event => *event == failed(Timeout::Close),
+                    }),
+                    "{what}: {events:?}"
+                );
+                assert_eq!(ws.state(), State::Closed);
+                assert_eq!(ws.buffered_amount(), 4, "W-11");
+            }
+        }
+    }
+    // Before the connection is open there is nothing worth writing.
+    let ends: [Step; 3] = [
+        |ws| ws.close(None, "").unwrap(),
+        |ws| ws.advance_time(secs(107)),
+        |ws| {
+            receive(ws, b"HTTP/1.1 403 x\r\n\r\n");
+            receive(ws, b"SSH");
+            ws.receive_eof();
+        },
+    ];
+    for end in ends {
+        let mut ws = new_client();
+        ws.advance_time(secs(100));
+        ws.consume_output(10);
+        end(&mut ws);
+        receive(&mut ws, b"");
+        assert_eq!((ws.output(), ws.transport()), (&b""[..], Transport::Close));
+        assert_eq!(ws.next_deadline(), None);
+    }
+}
+
+// ── the clock itself
+
+/// Time that goes backwards is ignored, whatever it would mean.
+#[test]
+fn time_does_not_go_backwards() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.advance_time(secs(110));
+        receive_frames(&mut ws, &[Frame::new(PONG, "")]);
+        ws.advance_time(secs(10));
+        receive_frames(&mut ws, &[Frame::new(PONG, "")]);
+        assert_eq!(ws.next_deadline(), Some(secs(130)));
+        ws.ping(b"a").unwrap();
+        ws.advance_time(secs(9));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, "a")]);
+        assert_eq!(events, [Seen::Pong(b"a".into(), Some(Duration::ZERO))]);
+    }
+}
+
+/// The clock may start at any moment: from there the deadline of what goes on then counts.
+#[test]
+fn a_clock_that_starts_late() {
+    let mut ws = new_client();
+    take_output(&mut ws);
+    receive(&mut ws, b"HTTP/1.1 ");
+    ws.advance_time(secs(500));
+    assert_eq!(ws.next_deadline(), Some(secs(507)));
+    for role in ROLES {
+        let mut ws = open_with(role, timeouts());
+        receive_frames(&mut ws, &[Frame::new(TEXT, "a")]);
+        ws.advance_time(secs(500));
+        assert_eq!(ws.next_deadline(), Some(secs(520)));
+
+        let mut ws = open_with(role, timeouts());
+        ws.close(None, "").unwrap();
+        ws.advance_time(secs(500));
+        assert_eq!(ws.next_deadline(), Some(secs(503)));
+        // An origin of zero is an origin.
+        let mut ws = open_with(role, timeouts());
+        ws.advance_time(Duration::ZERO);
+        assert_eq!(ws.next_deadline(), Some(secs(20)));
+    }
+    // A request that waits for its decision.
+    let mut ws = new_server();
+    receive(&mut ws, REQUEST);
+    ws.advance_time(secs(500));
+    assert_eq!(ws.next_deadline(), Some(secs(507)));
+    // An answer that is on its way out.
+    let mut ws = new_server();
+    receive(&mut ws, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
+    ws.advance_time(secs(500));
+    assert_eq!(ws.next_deadline(), Some(secs(503)));
+}
+
+/// A driver that slept past several deadlines gets what is due, once, and does not spin.
+#[test]
+fn a_driver_that_slept() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.advance_time(secs(10_000));
+        take_ping(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(10_010)));
+        let mut timeouts = timeouts();
+        timeouts.idle = Some(secs(60));
+        let mut ws = at_100(role, timeouts);
+        ws.advance_time(secs(10_000));
+        let events = receive(&mut ws, b"");
+        assert_eq!(events, [failed(Timeout::Idle)]);
+        assert!(ws.next_deadline().is_none_or(|due| due > secs(10_000)));
+    }
+}
+
+/// Timeouts of any length do not overflow.
+#[test]
+fn extreme_times() {
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = Duration::MAX;
+    timeouts.close = Duration::MAX;
+    timeouts.ping = Some(Duration::MAX);
+    timeouts.pong = Some(Duration::MAX);
+    timeouts.idle = Some(Duration::MAX);
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        assert_eq!(ws.next_deadline(), None);
+        ws.advance_time(Duration::MAX);
+        assert_eq!(receive(&mut ws, b""), []);
+        ws.close(None, "").unwrap();
+        assert_eq!(ws.next_deadline(), None);
+        assert_eq!(receive(&mut ws, b""), []);
+    }
+    let mut ws = Connection::server(&server_config().timeouts(timeouts));
+    ws.advance_time(secs(1));
+    assert_eq!(ws.next_deadline(), None);
+    // And none at all: everything is due at once, once.
+    let mut timeouts = Timeouts::default();
+    timeouts.ping = Some(Duration::ZERO);
+    timeouts.pong = Some(Duration::ZERO);
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        ws.advance_time(secs(101));
+        let events = receive(&mut ws, b"");
+        assert_eq!(events.len(), 1, "{events:?}");
+    }
+}
+
+/// Keepalive and a frame in pieces: a ping has no place inside it, and follows it.
+#[test]
+fn keepalive_waits_for_a_frame_in_pieces() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.begin_message(Kind::Binary, 2).unwrap();
+        take_output(&mut ws);
+        ws.advance_time(secs(120));
+        assert_eq!(ws.output(), b"");
+        ws.write_message(b"ab").unwrap();
+        let output = take_output(&mut ws);
+        let ping = &decode(&output[2..])[0];
+        assert_eq!((ping.opcode, ping.payload.len()), (PING, 2));
+    }
+}
+
+/// State and time only: the same calls give the same bytes and events (DESIGN.md, invariant 9).
+#[test]
+fn nothing_else_decides() {
+    let run = |role| {
+        let mut ws = at_100(role, timeouts());
+        let mut log = Vec::new();
+        for i in 0..10 {
+            ws.advance_time(secs(100 + 9 * i));
+            log.push(format!(
+                "{:?} {:?}",
+                take_output(&mut ws),
+                ws.next_deadline()
+            ));
+            log.push(format!(
+                "{:?}",
+                receive_frames(&mut ws, &[Frame::new(PING, [i as u8])])
+            ));
+        }
+        log
+    };
+    for role in ROLES {
+        assert_eq!(run(role), run(role));
+    }
+}
