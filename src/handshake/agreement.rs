@@ -6,6 +6,7 @@ use crate::error::{HandshakeError, Misuse};
 use crate::extension::{Extension, Extensions, PERMESSAGE_DEFLATE};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// The three reserved bits; RSV1 is 4.
 const BITS: u8 = 7;
@@ -30,8 +31,15 @@ fn list(values: &str) -> impl Iterator<Item = Extension<'_>> {
 
 /// Extensions that the application does itself: elements as they are written, in order, and the
 /// reserved bits that they use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Own(Vec<(String, u8)>);
+
+/// How many there are.
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.len())
+    }
+}
 
 impl Own {
     /// Adds one element or more.
@@ -56,7 +64,9 @@ impl Own {
 
     /// The bits that an extension uses.
     fn bits(&self, name: &str) -> u8 {
-        let named = self.elements().filter(|(element, _)| element.name() == name);
+        let named = self
+            .elements()
+            .filter(|(element, _)| element.name() == name);
         named.fold(0, |all, (_, bits)| all | bits)
     }
 
@@ -91,7 +101,9 @@ impl Own {
         // RFC 7692 §5: not together with another extension on RSV1, nor behind one on any reserved bit.
         let fits = bits & RSV1 == 0
             && self.0.iter().skip(at).all(|(_, bits)| *bits != 0)
-            && self.elements().all(|(own, _)| own.name() != PERMESSAGE_DEFLATE);
+            && self
+                .elements()
+                .all(|(own, _)| own.name() != PERMESSAGE_DEFLATE);
         let (before, behind) = self.0.split_at(at);
         let mut extensions = String::new();
         for (text, _) in before {

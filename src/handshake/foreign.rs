@@ -20,7 +20,7 @@ use core::fmt;
 /// let negotiated = Negotiated::new().subprotocol("chat");
 /// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Negotiated {
     /// The subprotocol in use (RFC 6455 §1.9).
@@ -85,6 +85,17 @@ impl From<Answer> for Negotiated {
             extensions: answer.extensions.unwrap_or_default(),
             reserved_bits: 0,
         }
+    }
+}
+
+/// Lengths only.
+impl fmt::Debug for Negotiated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiated")
+            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
+            .field("extensions", &self.extensions.len())
+            .field("reserved_bits", &self.reserved_bits)
+            .finish()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::handshake::head::{first_line, pairs, parse_request, slots};
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Where the request target stands in the head, in bytes.
 pub(crate) type Span = (u32, u32);
@@ -104,7 +105,7 @@ impl Offer {
 /// assert_eq!(accept.chosen(), Some("chat"));
 /// # Ok::<(), Misuse>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Accept {
     subprotocol: Option<String>,
     extensions: Own,
@@ -168,6 +169,17 @@ impl Accept {
 
     pub(crate) fn into_fields(self) -> FieldList {
         self.fields.0
+    }
+}
+
+/// Names of the fields, lengths of the rest.
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
+            .field("extensions", &self.extensions)
+            .field("fields", &self.fields)
+            .finish()
     }
 }
 
