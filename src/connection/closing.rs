@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Connection, Phase};
 use crate::close_code::CloseCode;
@@ -139,10 +140,16 @@ impl Connection {
                 return Err(Misuse::NoEntropy);
             }
         } else {
-            self.facts.given_up = true;
+            self.give_up();
         }
         self.settle();
         Ok(())
+    }
+
+    /// The transport is to be closed at once, and nothing more is to be written.
+    pub(super) fn give_up(&mut self) {
+        self.facts.given_up = true;
+        self.output.clear();
     }
 
     /// Queues our Close frame and notes what the report will say. False if there is no masking key.
@@ -198,14 +205,18 @@ impl Connection {
     /// The close timeout has passed (RFC 6455 §7.1.1: a client may close after a reasonable time).
     pub(super) fn give_up_waiting(&mut self) {
         let facts = &mut self.facts;
-        facts.given_up = true;
         let complete = facts.close_sent && facts.close_received && self.output.is_empty();
-        if !complete && !facts.failed && !facts.eof && self.phase == Phase::Established {
-            facts.failed = true;
-            facts.failure_due = true;
-            self.discard_input();
-            self.rare().failure = Some(Timeout::Close.into());
+        if !complete {
+            // A peer that takes nothing has lost the transport as well: a driver that waits to write ends.
+            facts.lost = true;
+            if !facts.failed && !facts.eof && self.phase == Phase::Established {
+                facts.failed = true;
+                facts.failure_due = true;
+                self.discard_input();
+                self.rare().failure = Some(Timeout::Close.into());
+            }
         }
+        self.give_up();
         self.settle();
     }
 
@@ -246,9 +257,12 @@ impl Connection {
     pub(super) fn discard_input(&mut self) {
         self.incoming = super::Incoming::default();
         self.gather = super::Gather::None;
+        // Nothing more is sent either: the peer has closed, or the connection is over.
+        self.drop_codec();
         if let Some(rare) = &mut self.rare {
-            rare.held.clear();
-            rare.control.clear();
+            rare.held = Vec::new();
+            rare.held_at = 0;
+            rare.control = Vec::new();
             rare.unanswered = None;
         }
     }
@@ -259,7 +273,10 @@ impl Connection {
         let unread = |rare: &super::Rare| {
             rare.found.is_some() || (!rare.held.is_empty() && self.phase != Phase::Deciding)
         };
-        self.facts.eof && !self.facts.opened && !self.rare.as_deref().is_some_and(unread)
+        self.facts.eof
+            && !self.facts.opened
+            && !self.incoming.pulling
+            && !self.rare.as_deref().is_some_and(unread)
     }
 
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
@@ -289,7 +306,6 @@ impl Connection {
         }
         self.facts.reported = true;
         self.discard_input();
-        self.drop_codec();
         self.settle();
         Some(Event::Closed(Box::new(self.report())))
     }

@@ -6,7 +6,13 @@ mod support;
 
 mod closing_handshake;
 mod control_frames;
+mod delivery;
+mod layering;
+mod limits;
 mod opening_handshake;
+mod output;
 mod sending;
+mod states;
 mod time;
+mod upgraded;
 mod vectors;
