@@ -35,62 +35,81 @@ pub(crate) fn rotate(key: MaskingKey, offset: u64) -> MaskingKey {
 
 /// XORs with a key that starts at the first byte.
 ///
-/// No loop over single bytes: the last word is loaded before the first is stored and overlaps it,
-/// and whatever is longer goes through 16-byte arrays, which compilers turn into vector code.
+/// No loop over single bytes, and few cases: where lengths are random each further one costs a
+/// mispredicted branch.
 #[inline]
 fn xor(payload: &mut [u8], key: MaskingKey) {
-    let len = payload.len();
-    match len {
-        0..4 => {
-            for (byte, key) in payload.iter_mut().zip(key) {
-                *byte ^= key;
-            }
-        }
-        4..8 => xor_ends::<4>(payload, key),
-        8..16 => xor_ends::<8>(payload, key),
-        16..=32 => xor_ends::<16>(payload, key),
+    match payload.len() {
+        0 => {}
+        1..4 => xor_tiny(payload, key),
+        4..16 => xor_ends::<4>(payload, key),
+        16..=64 => xor_ends::<16>(payload, key),
+        65..=128 => xor_ends::<32>(payload, key),
         _ => xor_long(payload, key),
     }
 }
 
-/// XORs `N..=2 * N` bytes as two words of `N` that may overlap.
+/// XORs 1 to 3 bytes as the first, the middle and the last, which may be the same.
+#[inline]
+fn xor_tiny(payload: &mut [u8], key: MaskingKey) {
+    let (middle, last) = (payload.len() / 2, payload.len() - 1);
+    let (a, b, c) = (payload[0], payload[middle], payload[last]);
+    payload[0] = a ^ key[0];
+    payload[middle] = b ^ key[middle & 3];
+    payload[last] = c ^ key[last & 3];
+}
+
+/// XORs `N..=4 * N` bytes as four words of `N` that may overlap: two from the start, two that
+/// end with the last byte. All are loaded before the first is stored.
 #[inline]
 fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
-    let at = payload.len() - N;
-    let Some(last) = payload
-        .last_chunk::<N>()
-        .map(|last| xored(last, rotate(key, at as u64)))
-    else {
-        return;
-    };
-    if let Some(first) = payload.first_chunk_mut::<N>() {
-        *first = xored(first, key);
-    }
-    if let Some(place) = payload.last_chunk_mut::<N>() {
-        *place = last;
-    }
+    let len = payload.len();
+    // Where the second word begins, and the last but one ends before the end.
+    let step = if len < 2 * N { 0 } else { N };
+    let tail = rotate(key, len as u64); // `N` is a multiple of four
+    let (second, third, last) = (step, len - N - step, len - N);
+    let a = xored::<N>(word(payload, 0), key);
+    let b = xored::<N>(word(payload, second), key);
+    let c = xored::<N>(word(payload, third), tail);
+    let d = xored::<N>(word(payload, last), tail);
+    put(payload, 0, a);
+    put(payload, second, b);
+    put(payload, third, c);
+    put(payload, last, d);
 }
 
+/// XORs at least 16 bytes: arrays, which compilers turn into vector code, and the last one, which
+/// may overlap them, loaded before they are stored.
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
     let at = payload.len() - 16;
-    let Some(last) = payload
-        .last_chunk::<16>()
-        .map(|last| xored(last, rotate(key, at as u64)))
-    else {
-        return;
-    };
+    let last = xored::<16>(word(payload, at), rotate(key, at as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();
     for chunk in chunks {
-        *chunk = xored(chunk, key);
+        *chunk = xored(*chunk, key);
     }
-    if let Some(place) = payload.last_chunk_mut::<16>() {
-        *place = last;
-    }
+    put(payload, at, last);
 }
 
 #[inline]
-fn xored<const N: usize>(bytes: &[u8; N], key: MaskingKey) -> [u8; N] {
-    core::array::from_fn(|i| bytes[i] ^ key[i & 3])
+fn word<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
+    let mut word = [0; N];
+    word.copy_from_slice(&payload[at..at + N]);
+    word
+}
+
+#[inline]
+fn put<const N: usize>(payload: &mut [u8], at: usize, word: [u8; N]) {
+    payload[at..at + N].copy_from_slice(&word);
+}
+
+/// In steps of four bytes: what compilers merge into one operation, where single bytes are not.
+#[inline]
+fn xored<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    bytes
 }
 
 #[cfg(test)]

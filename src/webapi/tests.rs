@@ -390,6 +390,23 @@ fn send_and_buffered_amount() {
     assert_eq!(ws.buffered_amount(), 6);
 }
 
+/// W-11: the data, not what compression makes of it.
+#[cfg(feature = "deflate")]
+#[test]
+fn buffered_amount_of_compressed_messages() {
+    let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
+    let mut ws = connecting(&config, &[]);
+    ws.consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    assert_eq!(events(&mut ws, answer.as_bytes()), [Event::Open]);
+    assert_eq!(ws.extensions(), "permessage-deflate");
+    ws.send("x".repeat(1000)).unwrap();
+    assert!(ws.output().len() < 100);
+    assert_eq!(ws.buffered_amount(), 1000);
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.buffered_amount(), 0);
+}
+
 /// W-10: a full buffer closes the connection, with an error event.
 #[test]
 fn a_full_buffer_closes() {

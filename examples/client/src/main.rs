@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Status {
     let born = Instant::now();
     let mut out = Output::new(args.json, args.binary);
-    let mut session = Session::new(args.binary, args.stay);
+    let mut session = Session::new(args.binary, args.linger);
     let mut backoff = Backoff::new(args.policy);
     loop {
         let end = follow(&args, &mut session, &mut backoff, &mut out, born);
