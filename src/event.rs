@@ -145,6 +145,9 @@ pub struct Chunk<'a> {
     pub first: bool,
     /// The last chunk of its message: only now it is known to be whole (RFC 6455 §5.4).
     pub last: bool,
+    /// The reserved bits of the chunk's frame that an extension of the application's uses
+    /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1.
+    pub reserved_bits: u8,
 }
 
 impl Chunk<'_> {
@@ -156,6 +159,7 @@ impl Chunk<'_> {
             payload: self.payload.into_owned(),
             first: self.first,
             last: self.last,
+            reserved_bits: self.reserved_bits,
         }
     }
 }
@@ -172,6 +176,9 @@ pub struct MessageHead {
     pub fin: bool,
     /// The message is compressed (RFC 7692 §6).
     pub compressed: bool,
+    /// The reserved bits of this frame that an extension of the application's uses (RFC 6455 §5.2):
+    /// RSV1 is 4, RSV2 2, RSV3 1.
+    pub reserved_bits: u8,
 }
 
 /// A Pong.

@@ -88,7 +88,8 @@ impl Compressed {
     /// A data frame comes to the front.
     fn begins(&mut self, header: &FrameHeader) {
         let continued = header.opcode == Opcode::Continuation && self.front_continues;
-        self.front = header.rsv & RSV1 != 0 || continued;
+        // Without any in the queue the bit is an extension's of the application.
+        self.front = !self.counts.is_empty() && (header.rsv & RSV1 != 0 || continued);
         self.front_continues = self.front && !header.fin;
     }
 }
@@ -101,6 +102,17 @@ impl Parts {
             return false;
         }
         self.queue.is_empty() && self.deferred.is_empty() && self.frame_left == 0
+    }
+
+    #[cfg(feature = "deflate")]
+    fn counts_held(&self) -> usize {
+        self.compressed.counts.capacity() * size_of::<u64>()
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    #[allow(clippy::unused_self)]
+    const fn counts_held(&self) -> usize {
+        0
     }
 }
 
@@ -647,6 +659,7 @@ impl Output {
                     .map(|part| part.bytes.held())
                     .sum::<usize>()
                 + parts.deferred.capacity()
+                + parts.counts_held()
         });
         self.tail.capacity() + parts
     }

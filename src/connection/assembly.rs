@@ -78,11 +78,17 @@ impl Incoming {
         }
     }
 
+    /// The reserved bits of the frame, but for that of compression.
+    pub(super) const fn reserved_bits(&self) -> u8 {
+        let compression = if self.compressed { 4 } else { 0 };
+        self.header[0] >> 4 & 7 & !compression
+    }
+
     /// The first frame of a message.
-    pub(super) const fn begin_message(&mut self, kind: Kind) {
+    pub(super) const fn begin_message(&mut self, kind: Kind, compressed: bool) {
         self.kind = Some(kind);
         self.fragments = 1;
-        self.compressed = self.header[0] & 0x40 != 0;
+        self.compressed = compressed;
     }
 
     /// The frame is complete.
@@ -147,6 +153,7 @@ impl Incoming {
             return Ok(None);
         }
         let first = !mem::replace(&mut self.begun, true);
+        let reserved_bits = self.reserved_bits();
         if last {
             self.end_message();
         }
@@ -155,6 +162,7 @@ impl Incoming {
             payload,
             first,
             last,
+            reserved_bits,
         })))
     }
 
@@ -461,7 +469,7 @@ impl Connection {
             });
         }
         // What a compressed message comes to is seen while it is inflated.
-        let compressed = self.incoming.compressed || self.incoming.header[0] & 0x40 != 0;
+        let compressed = self.incoming.compressed || self.begins_compressed();
         let value = self.incoming.len.saturating_add(payload_len);
         if value > limits.message && !compressed {
             return Err(ProtocolError::Limit {

@@ -256,6 +256,8 @@ impl Connection {
     pub(super) fn discard_input(&mut self) {
         self.incoming = super::Incoming::default();
         self.gather = super::Gather::None;
+        // Nothing more is sent either: the peer has closed, or the connection is over.
+        self.drop_codec();
         if let Some(rare) = &mut self.rare {
             rare.held = Vec::new();
             rare.held_at = 0;
@@ -270,7 +272,10 @@ impl Connection {
         let unread = |rare: &super::Rare| {
             rare.found.is_some() || (!rare.held.is_empty() && self.phase != Phase::Deciding)
         };
-        self.facts.eof && !self.facts.opened && !self.rare.as_deref().is_some_and(unread)
+        self.facts.eof
+            && !self.facts.opened
+            && !self.incoming.pulling
+            && !self.rare.as_deref().is_some_and(unread)
     }
 
     /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
@@ -300,7 +305,6 @@ impl Connection {
         }
         self.facts.reported = true;
         self.discard_input();
-        self.drop_codec();
         self.settle();
         Some(Event::Closed(Box::new(self.report())))
     }

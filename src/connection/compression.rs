@@ -44,12 +44,12 @@ mod on {
     use super::super::assembly::{Gather, take_front};
     use super::super::send::Prepared;
     use super::{Compress, Connection};
-    use crate::error::{Limit, ProtocolError};
+    use crate::error::{Limit, Misuse, ProtocolError};
     use crate::event::{Event, Kind};
     use crate::extension::PermessageDeflate;
     use crate::extension::permessage_deflate::{Codec, InflateError};
     use crate::frame::Opcode;
-    use crate::handshake::agreement;
+    use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
     use crate::output::{RSV1, first_byte};
     use crate::role::Role;
@@ -77,9 +77,13 @@ mod on {
     const STEP: usize = 16 << 10;
 
     impl Connection {
-        /// The codec that was negotiated: the answer's text is the one value that says it.
-        pub(in super::super) fn codec_for(&self, extensions: &str) -> Option<Codec> {
-            let agreed = agreement::agreed(extensions)?;
+        /// The codec that was negotiated: the answer's text is the one value that says it. Where the
+        /// application has RSV1 it compresses itself (RFC 7692 §5).
+        pub(in super::super) fn codec_for(&self, negotiated: &Negotiated) -> Option<Codec> {
+            if negotiated.reserved_bits & RSV1 != 0 {
+                return None;
+            }
+            let agreed = agreement::agreed(&negotiated.extensions)?;
             Some(agreed.codec(self.role, self.settings().deflate.as_ref()?))
         }
 
@@ -99,13 +103,10 @@ mod on {
             }
         }
 
-        /// The reserved bits that a frame of this opcode may have (RFC 7692 §6: RSV1 on the first frame of a data message).
-        pub(in super::super) fn defined_bits(&self, opcode: u8) -> u8 {
-            if self.codec().is_some() && matches!(opcode, 1 | 2) {
-                RSV1
-            } else {
-                0
-            }
+        /// The reserved bit of a compressed message's first frame (RFC 7692 §6), where compression
+        /// was agreed on.
+        pub(in super::super) fn compression_bit(&self) -> u8 {
+            if self.codec().is_some() { RSV1 } else { 0 }
         }
 
         /// The header of a frame of a compressed message was read.
@@ -282,10 +283,14 @@ mod on {
             key: Option<MaskingKey>,
             part: &[u8],
             last: bool,
+            alone: bool,
         ) {
             let Some(codec) = codec_of(&mut self.in_use) else {
                 return;
             };
+            if alone {
+                codec.deflater.alone();
+            }
             let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(part, last, out);
             self.output
                 .frame_compressed(first, key, part.len(), deflate);
@@ -324,6 +329,21 @@ mod on {
             compress: Compress,
         ) -> Result<(), crate::error::Unsent<M::Back>> {
             message.send_on(self, compress)
+        }
+
+        /// As [`send_part`](Self::send_part), saying how the message is to be compressed. Only what is
+        /// said with the first part counts.
+        ///
+        /// # Errors
+        /// As [`send_part`](Self::send_part).
+        pub fn send_part_with(
+            &mut self,
+            kind: Kind,
+            part: &[u8],
+            last: bool,
+            compress: Compress,
+        ) -> Result<(), Misuse> {
+            self.queue_part(kind, part, last, compress, 0)
         }
 
         /// Gives up what the codec can have again, for a connection that will be quiet for a while:
@@ -391,7 +411,7 @@ mod off {
 
     impl Connection {
         pub(in super::super) const fn require_compression(&mut self) {}
-        pub(in super::super) const fn defined_bits(&self, _: u8) -> u8 {
+        pub(in super::super) const fn compression_bit(&self) -> u8 {
             0
         }
         pub(in super::super) const fn compressed_frame(&mut self) {}
@@ -418,6 +438,7 @@ mod off {
             _: u8,
             _: Option<MaskingKey>,
             _: &[u8],
+            _: bool,
             _: bool,
         ) {
         }

@@ -148,7 +148,7 @@ impl Connection {
             &head,
             &Rules {
                 origin: &settings.origin,
-                keep_extensions: agreement::wanted(settings),
+                keep_extensions: true,
             },
         ) {
             Judged::Upgrade { target, offer } => {
@@ -217,13 +217,14 @@ impl Connection {
             }
             Answered::Open(answer) => {
                 let extensions = answer.extensions.as_deref().unwrap_or_default();
-                if let Err(error) = agreement::check(settings, extensions) {
-                    return Some(self.fail_opening(error.into()));
-                }
+                let bits = match agreement::check(settings, &expectation.own, extensions) {
+                    Ok(bits) => bits,
+                    Err(error) => return Some(self.fail_opening(error.into())),
+                };
                 opening.head = head.into_vec();
                 opening.stage = Stage::Answered;
                 self.rare().opening = Some(opening);
-                self.establish(answer.into());
+                self.establish(Negotiated::from(answer).reserved_bits(bits));
                 None
             }
             Answered::Refused(body) => {
@@ -283,7 +284,7 @@ impl Connection {
         if negotiated != Negotiated::default() {
             self.in_use = Some(Box::new(InUse {
                 #[cfg(feature = "deflate")]
-                codec: self.codec_for(&negotiated.extensions),
+                codec: self.codec_for(&negotiated),
                 negotiated,
             }));
         }
@@ -343,8 +344,9 @@ impl Connection {
     /// Messages may be sent at once; [`Event::Open`] comes from the next [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`Misuse::NotOpen`] if there is no such request, [`Misuse::NotOffered`] for a subprotocol
-    /// that the client did not offer. Nothing changed then, and another answer can be given.
+    /// [`Misuse::NotOpen`] if there is no such request, [`Misuse::NotOffered`] for a subprotocol or
+    /// an extension that the client did not offer, [`Misuse::BadExtension`] for extensions that cannot
+    /// be used together. Nothing changed then, and another answer can be given.
     pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
         let gone = self.is_over();
         let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
@@ -356,13 +358,10 @@ impl Connection {
             return Err(Misuse::NotOpen);
         };
         let agreed = agreement::choose(self.settings(), &offer.extensions);
-        let mut answered = Ok(());
+        let negotiated = offer.negotiate(&accept, agreed.as_deref())?;
         self.output
-            .head(|out| answered = offer.answer(&accept, agreed.as_deref(), out));
-        answered?;
+            .head(|out| offer.answer(&accept, &negotiated, out));
         self.rare().opening = None;
-        let mut negotiated = Negotiated::from(accept);
-        negotiated.extensions = agreed.unwrap_or_default();
         self.establish(negotiated);
         Ok(())
     }

@@ -246,6 +246,27 @@ impl Connection {
         }
     }
 
+    /// The reserved bits that a frame of this opcode may have: that of compression on the first
+    /// frame of a message (RFC 7692 §6), those of the application's extensions on any data frame.
+    fn defined_bits(&self, opcode: u8) -> u8 {
+        match opcode {
+            0 => self.own_bits(),
+            1 | 2 => self.own_bits() | self.compression_bit(),
+            _ => 0,
+        }
+    }
+
+    /// The reserved bits that extensions of the application's use.
+    pub(super) fn own_bits(&self) -> u8 {
+        let in_use = self.in_use.as_ref();
+        in_use.map_or(0, |in_use| in_use.negotiated.reserved_bits & RSV)
+    }
+
+    /// The header is that of a compressed message's first frame, if it is that of a first frame.
+    pub(super) fn begins_compressed(&self) -> bool {
+        self.incoming.header[0] >> 4 & self.compression_bit() != 0
+    }
+
     /// FIN, the reserved bits, the opcode, and what may follow the frames before.
     fn check_first(&self) -> Result<(), ProtocolError> {
         let first = self.incoming.header[0];
@@ -315,10 +336,13 @@ impl Connection {
             .copied()
             .unwrap_or_default();
         incoming.in_payload = true;
-        match incoming.opcode() {
+        let opcode = incoming.opcode();
+        let compressed = self.begins_compressed();
+        let incoming = &mut self.incoming;
+        match opcode {
             Some(Opcode::Continuation) => incoming.fragments += 1,
-            Some(Opcode::Text) => incoming.begin_message(Kind::Text),
-            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary),
+            Some(Opcode::Text) => incoming.begin_message(Kind::Text, compressed),
+            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary, compressed),
             _ => return None,
         }
         if incoming.compressed {
@@ -335,6 +359,7 @@ impl Connection {
                 frame_len: incoming.left,
                 fin: incoming.fin(),
                 compressed: incoming.compressed,
+                reserved_bits: incoming.reserved_bits(),
             })),
             _ => None,
         }
@@ -392,7 +417,9 @@ impl Connection {
     pub fn stream_message(&mut self) {
         let asked = self.settings().delivery == Delivery::Ask;
         let incoming = &mut self.incoming;
-        let at_start = incoming.in_payload && incoming.len == 0 && incoming.fragments == 1;
+        let at_start = incoming.in_payload
+            && incoming.fragments == 1
+            && incoming.left == incoming.payload_len();
         if asked && at_start && incoming.opcode().is_some_and(|opcode| !opcode.is_control()) {
             incoming.stream = true;
         }

@@ -467,24 +467,55 @@ impl Connection {
     /// # Ok::<(), Misuse>(())
     /// ```
     pub fn send_part(&mut self, kind: Kind, part: &[u8], last: bool) -> Result<(), Misuse> {
+        self.queue_part(kind, part, last, Compress::Auto, 0)
+    }
+
+    /// As [`send_part`](Self::send_part), with reserved bits on this frame that extensions of the
+    /// application's use (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1. A whole message is one last part.
+    ///
+    /// # Errors
+    /// As `send_part`, and [`Misuse::ReservedBits`] for others.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Misuse, Negotiated, OriginPolicy, ServerConfig, Kind};
+    /// # let config = ServerConfig::new(OriginPolicy::Application);
+    /// let negotiated = Negotiated::new().extensions("x-priority").reserved_bits(2);
+    /// let mut ws = Connection::upgraded_server(&config, negotiated);
+    /// ws.send_part_with_bits(Kind::Text, b"now", true, 2)?;
+    /// assert_eq!(ws.output(), b"\xa1\x03now");
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    pub fn send_part_with_bits(
+        &mut self,
+        kind: Kind,
+        part: &[u8],
+        last: bool,
+        reserved_bits: u8,
+    ) -> Result<(), Misuse> {
+        self.queue_part(kind, part, last, Compress::Auto, reserved_bits)
+    }
+
+    pub(super) fn queue_part(
+        &mut self,
+        kind: Kind,
+        part: &[u8],
+        last: bool,
+        compress: Compress,
+        bits: u8,
+    ) -> Result<(), Misuse> {
         self.check_writable()?;
+        if bits & !self.own_bits() != 0 {
+            return Err(Misuse::ReservedBits);
+        }
         let (mut utf8, compressed, begun) = match self.in_parts() {
             Some(parts) if parts.begun && parts.kind == kind => {
                 (parts.utf8, parts.compressed, true)
             }
             Some(_) => return Err(Misuse::MessageInProgress),
-            // A message of several parts is worth compressing, whatever the first one is.
             None => {
-                let compress = if last {
-                    Compress::Auto
-                } else {
-                    Compress::Always
-                };
-                (
-                    Validator::new(),
-                    self.compresses(part.len(), compress),
-                    false,
-                )
+                // A message of several parts is worth compressing, whatever the first one is.
+                let len = if last { part.len() } else { usize::MAX };
+                (Validator::new(), self.compresses(len, compress), false)
             }
         };
         self.check_room()?;
@@ -501,10 +532,12 @@ impl Connection {
             kind.opcode()
         };
         if compressed {
-            let rsv = if begun { 0 } else { 4 }; // RFC 7692 §6.1: RSV1 on the first frame
-            self.queue_compressed_part(first_byte(last, rsv, opcode), key, part, last);
+            let alone = !begun && compress == Compress::Alone;
+            // RFC 7692 §6.1: RSV1 on the first frame.
+            let rsv = bits | if begun { 0 } else { 4 };
+            self.queue_compressed_part(first_byte(last, rsv, opcode), key, part, last, alone);
         } else {
-            self.output.frame(first_byte(last, 0, opcode), key, part);
+            self.output.frame(first_byte(last, bits, opcode), key, part);
         }
         if begun || !last {
             self.rare().in_parts = (!last).then_some(InParts {

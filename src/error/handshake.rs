@@ -143,6 +143,9 @@ pub enum HandshakeError {
     ExtensionNotOffered,
     /// The answer accepts an extension with parameters that do not fit the offer (RFC 6455 §9.1; RFC 7692 §5.1).
     ExtensionParameters,
+    /// The answer accepts extensions that use the same reserved bit, or permessage-deflate behind one
+    /// that uses any (RFC 7692 §5).
+    ExtensionConflict,
     /// A status that this way of opening does not have, such as 101 in HTTP/2 (RFC 9113 §8.6).
     Status,
 }
@@ -174,6 +177,7 @@ impl HandshakeError {
             | Self::SubprotocolRequired
             | Self::ExtensionNotOffered
             | Self::ExtensionParameters
+            | Self::ExtensionConflict
             | Self::Status => 502,
             Self::Missing(_) | Self::Repeated(_) | Self::Invalid(_) => 400,
         }
@@ -199,6 +203,7 @@ impl HandshakeError {
             | Self::ExtensionNotOffered => "RFC 6455 §4.1",
             Self::SubprotocolRequired => "WHATWG WebSockets",
             Self::ExtensionParameters => "RFC 6455 §9.1",
+            Self::ExtensionConflict => "RFC 7692 §5",
             Self::Status => "RFC 9113 §8.6",
             Self::Missing(field) | Self::Repeated(field) | Self::Invalid(field) => match field {
                 Field::Host => "RFC 9112 §3.2",
@@ -252,6 +257,7 @@ impl fmt::Display for HandshakeError {
             Self::SubprotocolRequired => "none of the offered subprotocols was chosen",
             Self::ExtensionNotOffered => "the extension was not offered",
             Self::ExtensionParameters => "the extension's parameters do not fit the offer",
+            Self::ExtensionConflict => "the extensions cannot be used together",
             Self::Status => "a status that cannot answer this request",
         };
         write!(f, "{what} ({})", self.section())

@@ -5,6 +5,9 @@ mod grammar;
 #[cfg(feature = "deflate")]
 pub(crate) mod permessage_deflate;
 
+/// The registered name (RFC 7692 §9.1).
+pub(crate) const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
+
 pub use grammar::{Extension, Extensions, Malformed, Param, Params};
 #[cfg(all(feature = "deflate", feature = "std"))]
 pub use permessage_deflate::DeflatePool;

@@ -4,6 +4,7 @@ use crate::config::Limits;
 use crate::error::{Field, HandshakeError};
 use crate::extension::Extensions;
 use crate::handshake::accept_key::AcceptValue;
+use crate::handshake::agreement::Own;
 use crate::handshake::field::{Seen, elements, has_element, trim};
 use crate::handshake::head::{Headers, first_line, pairs, parse_response, slots, unfold};
 use crate::handshake::refusal::RefusalReader;
@@ -21,6 +22,8 @@ pub(crate) struct Expectation {
     pub(crate) subprotocols: String,
     /// The extensions offered, joined by commas.
     pub(crate) extensions: String,
+    /// Those of the application.
+    pub(crate) own: Own,
 }
 
 /// What a whole response head is.
@@ -264,7 +267,7 @@ mod tests {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let request = request.subprotocol("chat").unwrap();
         let request = request.subprotocol("superchat").unwrap();
-        let request = request.extension("foo; x, bar").unwrap();
+        let request = request.extension("foo; x, bar", 0).unwrap();
         request.write(b"the sample nonce", None, &mut vec![])
     }
 

@@ -1,8 +1,8 @@
 //! The client's request (RFC 6455 §4.1).
 
 use crate::error::{Field, Misuse};
-use crate::extension::Extensions;
 use crate::handshake::accept_key::{accept_value, key_text};
+use crate::handshake::agreement::{Own, append};
 use crate::handshake::answer::Expectation;
 use crate::handshake::field::{self, Extra, elements};
 use crate::handshake::uri::Uri;
@@ -29,7 +29,7 @@ pub struct ClientRequest {
     uri: Uri,
     origin: String,
     subprotocols: String,
-    extensions: String,
+    extensions: Own,
     fields: Extra,
 }
 
@@ -41,7 +41,7 @@ impl ClientRequest {
             uri,
             origin: String::new(),
             subprotocols: String::new(),
-            extensions: String::new(),
+            extensions: Own::default(),
             fields: Extra::default(),
         }
     }
@@ -73,16 +73,17 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Offers one or several extensions, less wanted than those before them, as
-    /// `name; parameter=value` (RFC 6455 §4.1 (11), §9.1).
+    /// Offers one or several extensions of the application's own, less wanted than those before
+    /// them, as `name; parameter=value` (RFC 6455 §4.1 (11), §9.1). `reserved_bits` are those that
+    /// they use in data frames if they are accepted (§5.2): RSV1 is 4, RSV2 2, RSV3 1, and 0 none.
+    ///
+    /// What was accepted is in [`Connection::extensions`](crate::Connection::extensions). An answer
+    /// with two extensions that use the same bit fails the connection (RFC 7692 §5).
     ///
     /// # Errors
-    /// [`Misuse::BadExtension`] if the offer is outside the grammar.
-    pub fn extension(mut self, offer: &str) -> Result<Self, Misuse> {
-        if Extensions::parse([offer.as_bytes()]).is_err() {
-            return Err(Misuse::BadExtension);
-        }
-        append(&mut self.extensions, field_text(offer));
+    /// [`Misuse::BadExtension`] if the offer is outside the grammar, or the bits do not exist.
+    pub fn extension(mut self, offer: &str, reserved_bits: u8) -> Result<Self, Misuse> {
+        self.extensions.add(offer, reserved_bits)?;
         Ok(self)
     }
 
@@ -188,7 +189,7 @@ impl ClientRequest {
         nonce: Option<&[u8; 16]>,
         more_extensions: Option<&str>,
     ) -> Expectation {
-        let mut extensions = self.extensions.clone();
+        let mut extensions = self.extensions.list();
         if let Some(more) = more_extensions {
             append(&mut extensions, more);
         }
@@ -196,6 +197,7 @@ impl ClientRequest {
             accept: nonce.map(|nonce| accept_value(&key_text(nonce))),
             subprotocols: self.subprotocols.clone(),
             extensions,
+            own: self.extensions.clone(),
         }
     }
 
@@ -214,19 +216,6 @@ impl ClientRequest {
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
     }
-}
-
-/// One more element of a list.
-fn append(list: &mut String, element: &str) {
-    if !list.is_empty() {
-        list.push_str(", ");
-    }
-    list.push_str(element);
-}
-
-/// Without blanks and empty elements around it: none are ever written (RFC 9110 §5.6.1).
-fn field_text(list: &str) -> &str {
-    list.trim_matches([' ', '\t', ','])
 }
 
 /// Names of fields, and lengths: fields carry credentials.
@@ -344,9 +333,9 @@ mod tests {
     #[test]
     fn extensions() {
         let own = request("ws://h/")
-            .extension("permessage-deflate; server_max_window_bits=10")
+            .extension("permessage-deflate; server_max_window_bits=10", 0)
             .unwrap()
-            .extension(", permessage-deflate ,")
+            .extension(", permessage-deflate ,", 0)
             .unwrap();
         let mut out = vec![];
         let expectation = own.write(&[0; 16], Some("foo"), &mut out);
@@ -355,9 +344,11 @@ mod tests {
         assert!(String::from_utf8(out).unwrap().contains(&line));
         assert_eq!(expectation.extensions, list);
         for bad in ["", ",", "a b", "a;", "a\r\nb", "\u{e9}"] {
-            let result = request("ws://h/").extension(bad);
+            let result = request("ws://h/").extension(bad, 0);
             assert_eq!(result, Err(Misuse::BadExtension), "{bad:?}");
         }
+        let result = request("ws://h/").extension("a", 8);
+        assert_eq!(result, Err(Misuse::BadExtension), "there are three bits");
     }
 
     /// HC-11, HC-12, P-6, CVE-2026-1527.

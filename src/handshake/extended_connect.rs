@@ -120,11 +120,9 @@ where
     let offer = agreement::offer(settings);
     let expectation = request.expectation(None, offer.as_deref());
     let answer = expectation.check_lists(fields, settings.require_subprotocol)?;
-    agreement::check(settings, answer.extensions.as_deref().unwrap_or_default())?;
-    Ok(Outcome::Open(Negotiated {
-        subprotocol: answer.subprotocol,
-        extensions: answer.extensions.unwrap_or_default(),
-    }))
+    let extensions = answer.extensions.as_deref().unwrap_or_default();
+    let bits = agreement::check(settings, &expectation.own, extensions)?;
+    Ok(Outcome::Open(Negotiated::from(answer).reserved_bits(bits)))
 }
 
 /// Checks a request that a server received: all its fields, pseudo-header fields included.
@@ -266,7 +264,7 @@ mod tests {
         let request = ClientRequest::new(Uri::parse("wss://server.example.com/chat").unwrap());
         let request = request.subprotocol("chat").unwrap();
         let request = request.subprotocol("superchat").unwrap();
-        let request = request.extension("permessage-deflate").unwrap();
+        let request = request.extension("permessage-deflate", 0).unwrap();
         request.origin("http://www.example.com").unwrap()
     }
 

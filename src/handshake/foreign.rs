@@ -20,7 +20,7 @@ use core::fmt;
 /// let negotiated = Negotiated::new().subprotocol("chat");
 /// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Negotiated {
     /// The subprotocol in use (RFC 6455 §1.9).
@@ -28,6 +28,9 @@ pub struct Negotiated {
     /// The extensions in use with their parameters, as the value of `Sec-WebSocket-Extensions` in the
     /// answer (RFC 6455 §9.1). Empty: none.
     pub extensions: String,
+    /// The reserved bits that extensions of the application's own use in data frames
+    /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1.
+    pub reserved_bits: u8,
 }
 
 impl Negotiated {
@@ -51,6 +54,24 @@ impl Negotiated {
         self
     }
 
+    /// Sets the reserved bits that extensions of the application's own use, of those in use.
+    #[must_use]
+    pub fn reserved_bits(mut self, bits: u8) -> Self {
+        self.reserved_bits = bits;
+        self
+    }
+
+    /// The fields of the answer that say it.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
+        let extensions = Some(&self.extensions).filter(|list| !list.is_empty());
+        [
+            (Field::Protocol, self.subprotocol.as_ref()),
+            (Field::Extensions, extensions),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?.as_str())))
+    }
+
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {
         self.subprotocol.as_ref().map_or(0, String::capacity) + self.extensions.capacity()
@@ -62,16 +83,19 @@ impl From<Answer> for Negotiated {
         Self {
             subprotocol: answer.subprotocol,
             extensions: answer.extensions.unwrap_or_default(),
+            reserved_bits: 0,
         }
     }
 }
 
-impl From<Accept> for Negotiated {
-    fn from(accept: Accept) -> Self {
-        Self {
-            subprotocol: accept.into_parts().0,
-            extensions: String::new(),
-        }
+/// Lengths only.
+impl fmt::Debug for Negotiated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiated")
+            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
+            .field("extensions", &self.extensions.len())
+            .field("reserved_bits", &self.reserved_bits)
+            .finish()
     }
 }
 
@@ -158,20 +182,12 @@ impl Upgrade {
     /// The answer that opens the connection, and what it says.
     ///
     /// # Errors
-    /// [`Misuse::NotOffered`] if the subprotocol is none of the client's; in HTTP/2 and HTTP/3
+    /// [`Misuse::NotOffered`] if the subprotocol or an extension is none of the client's,
+    /// [`Misuse::BadExtension`] if the extensions cannot be used together; in HTTP/2 and HTTP/3
     /// [`Misuse::ReservedHeader`] for a field of `accept` that exists only in HTTP/1.
     pub fn accept(&self, accept: Accept) -> Result<(Reply, Negotiated), Misuse> {
-        self.accept_with(accept, self.agreed.as_deref())
-    }
-
-    /// The same with extensions accepted, which were offered.
-    pub(crate) fn accept_with(
-        &self,
-        accept: Accept,
-        extensions: Option<&str>,
-    ) -> Result<(Reply, Negotiated), Misuse> {
-        self.offer.check(&accept)?;
-        let (subprotocol, more) = accept.into_parts();
+        let negotiated = self.offer.negotiate(&accept, self.agreed.as_deref())?;
+        let more = accept.into_fields();
         let mut reply = Reply::new(200);
         if self.way == Way::Http1 {
             reply.status = 101;
@@ -179,24 +195,14 @@ impl Upgrade {
             reply.add(Field::Connection, b"Upgrade");
             reply.add(Field::Accept, &self.offer.accept);
         }
-        if let Some(subprotocol) = &subprotocol {
-            reply.add(Field::Protocol, subprotocol.as_bytes());
-        }
-        if let Some(extensions) = extensions {
-            reply.add(Field::Extensions, extensions.as_bytes());
+        for (field, value) in negotiated.fields() {
+            reply.add(field, value.as_bytes());
         }
         reply.fields.extend(more);
         if self.way == Way::ExtendedConnect {
             lower_case(&mut reply.fields)?;
         }
-        let extensions = extensions.unwrap_or_default().into();
-        Ok((
-            reply,
-            Negotiated {
-                subprotocol,
-                extensions,
-            },
-        ))
+        Ok((reply, negotiated))
     }
 }
 
@@ -378,9 +384,10 @@ pub(crate) mod tests {
         fields.push(("Sec-WebSocket-Extensions", b"bar"));
         let upgrade = check(&fields).unwrap();
         assert_eq!(upgrade.extensions(), "foo; a=1, bar");
-        let (reply, negotiated) = upgrade.accept_with(Accept::new(), Some("bar")).unwrap();
+        let accept = Accept::new().extension("bar", 0).unwrap();
+        let (reply, negotiated) = upgrade.accept(accept).unwrap();
         assert!(text(&reply.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
-        assert_eq!(negotiated, Negotiated::new().extensions("bar"));
+        assert_eq!(negotiated.extensions, "bar");
     }
 
     /// HS-1 to HS-8, HS-14: the rules do not depend on who parsed the head; HTTP/1.0 is not let through.

@@ -1,11 +1,14 @@
 //! The server's half of the opening handshake (RFC 6455 §4.2).
 
-use crate::error::{Field, HandshakeError, Misuse};
+use crate::error::{HandshakeError, Misuse};
+use crate::handshake::agreement::Own;
 use crate::handshake::field::{self, Extra, FieldList, elements};
+use crate::handshake::foreign::Negotiated;
 use crate::handshake::head::{first_line, pairs, parse_request, slots};
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// Where the request target stands in the head, in bytes.
 pub(crate) type Span = (u32, u32);
@@ -41,18 +44,9 @@ pub(crate) fn judge(head: &[u8], rules: &Rules<'_>) -> Judged {
 }
 
 impl Offer {
-    /// Appends the answer that opens the connection (RFC 6455 §4.2.2), with `extensions` as the
-    /// value that says which of the offered ones are accepted.
-    ///
-    /// # Errors
-    /// [`Misuse::NotOffered`] if the subprotocol is none of the client's; nothing is written then.
-    pub(crate) fn answer(
-        &self,
-        accept: &Accept,
-        extensions: Option<&str>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
-        self.check(accept)?;
+    /// Appends the answer that opens the connection (RFC 6455 §4.2.2), with what is
+    /// [`negotiate`](Self::negotiate)d.
+    pub(crate) fn answer(&self, accept: &Accept, negotiated: &Negotiated, out: &mut Vec<u8>) {
         out.reserve(256);
         if self.expect_continue {
             // RFC 9110 §10.1.1: 100 goes before 101 (D-9).
@@ -64,24 +58,33 @@ impl Offer {
         );
         out.extend_from_slice(&self.accept);
         out.extend_from_slice(b"\r\n");
-        if let Some(subprotocol) = &accept.subprotocol {
-            field::write(out, Field::Protocol.name(), &[subprotocol.as_bytes()]);
-        }
-        if let Some(extensions) = extensions {
-            field::write(out, Field::Extensions.name(), &[extensions.as_bytes()]);
+        for (field, value) in negotiated.fields() {
+            field::write(out, field.name(), &[value.as_bytes()]);
         }
         accept.fields.write(out);
         out.extend_from_slice(b"\r\n");
-        Ok(())
     }
 
-    /// RFC 6455 §4.2.2: the subprotocol is one that the client offered, byte for byte.
-    pub(crate) fn check(&self, accept: &Accept) -> Result<(), Misuse> {
+    /// What is agreed on (RFC 6455 §4.2.2), `compression` as the configuration answers to the offer.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOffered`] if the subprotocol, byte for byte, or an extension is none of the
+    /// client's; [`Misuse::BadExtension`] if the extensions cannot be used together.
+    pub(crate) fn negotiate(
+        &self,
+        accept: &Accept,
+        compression: Option<&str>,
+    ) -> Result<Negotiated, Misuse> {
         let offered = |chosen: &String| self.subprotocols().any(|offered| offered == chosen);
-        match &accept.subprotocol {
-            Some(chosen) if !offered(chosen) => Err(Misuse::NotOffered),
-            _ => Ok(()),
+        if accept.subprotocol.as_ref().is_some_and(|own| !offered(own)) {
+            return Err(Misuse::NotOffered);
         }
+        let answered = accept.extensions.answer(compression, &self.extensions)?;
+        Ok(Negotiated {
+            subprotocol: accept.subprotocol.clone(),
+            extensions: answered.extensions,
+            reserved_bits: answered.bits,
+        })
     }
 
     /// The offered subprotocols, most wanted first.
@@ -91,8 +94,8 @@ impl Offer {
     }
 }
 
-/// How a server accepts a request: with a subprotocol or none, and fields of its own
-/// (RFC 6455 §4.2.2).
+/// How a server accepts a request: with a subprotocol or none, extensions that the application does
+/// itself, and fields of its own (RFC 6455 §4.2.2).
 ///
 /// ```
 /// use sansocket::{Accept, Misuse};
@@ -102,9 +105,10 @@ impl Offer {
 /// assert_eq!(accept.chosen(), Some("chat"));
 /// # Ok::<(), Misuse>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Accept {
     subprotocol: Option<String>,
+    extensions: Own,
     fields: Extra,
 }
 
@@ -123,6 +127,30 @@ impl Accept {
         self
     }
 
+    /// Accepts an extension that the application does itself, as `name; parameter=value` with what was
+    /// agreed on (RFC 6455 §9.1). `reserved_bits` are those that it uses in data frames (§5.2): RSV1
+    /// is 4, RSV2 2, RSV3 1, and 0 none. The order is that of the work on what is sent.
+    ///
+    /// When the answer is given, what the client does not offer is refused with
+    /// [`Misuse::NotOffered`], and two extensions of one name or on one bit with
+    /// [`Misuse::BadExtension`]. The configuration's compression goes behind the extensions without
+    /// bits and in front of those with some; where there is no such place, or one uses RSV1, the
+    /// answer is without compression (RFC 7692 §5).
+    ///
+    /// ```
+    /// use sansocket::Accept;
+    /// let accept = Accept::new().extension("x-priority; levels=2", 2)?;
+    /// # let _ = accept;
+    /// # Ok::<(), sansocket::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::BadExtension`] if it is outside the grammar, or the bits do not exist.
+    pub fn extension(mut self, element: &str, reserved_bits: u8) -> Result<Self, Misuse> {
+        self.extensions.add(element, reserved_bits)?;
+        Ok(self)
+    }
+
     /// Adds a field to the answer, in the order and the spelling given.
     ///
     /// # Errors
@@ -139,8 +167,19 @@ impl Accept {
         self.subprotocol.as_deref()
     }
 
-    pub(crate) fn into_parts(self) -> (Option<String>, FieldList) {
-        (self.subprotocol, self.fields.0)
+    pub(crate) fn into_fields(self) -> FieldList {
+        self.fields.0
+    }
+}
+
+/// Names of the fields, lengths of the rest.
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
+            .field("extensions", &self.extensions)
+            .field("fields", &self.fields)
+            .finish()
     }
 }
 
@@ -149,6 +188,7 @@ impl Accept {
 mod tests {
     use super::*;
     use crate::config::{Limits, OriginPolicy};
+    use crate::error::Field;
     use crate::handshake::head::tests::SAMPLE;
     use crate::handshake::head::{Scan, Scanner};
     use alloc::vec;
@@ -178,6 +218,18 @@ mod tests {
             Ok((_, Asked::Upgrade(offer))) => offer,
             Ok((_, Asked::Plain(error))) | Err(error) => panic!("{error} in {head:?}"),
         }
+    }
+
+    /// What goes out, with this answer to the offered compression.
+    fn answered(
+        offer: &Offer,
+        accept: &Accept,
+        compression: Option<&str>,
+    ) -> Result<String, Misuse> {
+        let mut out = vec![];
+        let negotiated = offer.negotiate(accept, compression)?;
+        offer.answer(accept, &negotiated, &mut out);
+        Ok(String::from_utf8(out).unwrap())
     }
 
     fn error(head: &str) -> HandshakeError {
@@ -215,11 +267,9 @@ mod tests {
     /// HS-17, HS-18, HS-20: the sample of RFC 6455 §1.3, byte for byte.
     #[test]
     fn the_sample() {
-        let mut out = vec![];
         let accept = Accept::new().subprotocol("chat");
-        offer(SAMPLE).answer(&accept, None, &mut out).unwrap();
         assert_eq!(
-            String::from_utf8(out).unwrap(),
+            answered(&offer(SAMPLE), &accept, None).unwrap(),
             "HTTP/1.1 101 Switching Protocols\r\n\
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n\
@@ -569,9 +619,8 @@ mod tests {
         offer(&with_field("Content-Length: 0"));
         let expecting = offer(&with_field("Expect: 100-Continue"));
         assert!(!offer(SAMPLE).expect_continue);
-        let mut out = vec![];
-        expecting.answer(&Accept::new(), None, &mut out).unwrap();
-        let start = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
+        let out = answered(&expecting, &Accept::new(), None).unwrap();
+        let start = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
         assert!(out.starts_with(start));
     }
 
@@ -588,32 +637,22 @@ mod tests {
             "cha",
             "x\r\nY: z",
         ] {
-            let mut out = vec![];
-            let result = offer_of.answer(&Accept::new().subprotocol(wrong), None, &mut out);
-            assert_eq!(
-                (result, out.len()),
-                (Err(Misuse::NotOffered), 0),
-                "{wrong:?}"
-            );
+            let result = answered(&offer_of, &Accept::new().subprotocol(wrong), None);
+            assert_eq!(result, Err(Misuse::NotOffered), "{wrong:?}");
         }
         let none = offer(&with(PROTOCOL, ""));
-        let mut out = vec![];
-        let result = none.answer(&Accept::new().subprotocol("chat"), None, &mut out);
+        let result = answered(&none, &Accept::new().subprotocol("chat"), None);
         assert_eq!(result, Err(Misuse::NotOffered));
 
         let accept = Accept::new()
             .subprotocol("superchat")
             .header("set-Cookie", b"a=1")
             .unwrap();
-        offer_of
-            .answer(&accept, Some("permessage-deflate"), &mut out)
-            .unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let asking = offer(&with_field("Sec-WebSocket-Extensions: permessage-deflate"));
+        let text = answered(&asking, &accept, Some("permessage-deflate")).unwrap();
         let tail = "Sec-WebSocket-Protocol: superchat\r\nSec-WebSocket-Extensions: permessage-deflate\r\nset-Cookie: a=1\r\n\r\n";
         assert!(text.ends_with(tail), "{text}");
-        let mut out = vec![];
-        offer_of.answer(&Accept::new(), None, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = answered(&offer_of, &Accept::new(), None).unwrap();
         assert!(text.ends_with("xOo=\r\n\r\n"), "{text}");
         for absent in [
             "Content-Length",

@@ -316,8 +316,8 @@ fn gathered_messages_are_owned() {
         };
         assert_eq!(ws.memory_held(), 0);
         let place = payload.as_ptr();
-        let bytes = payload.into_vec();
-        assert_eq!(bytes.as_ptr(), place);
+        let payload = payload.into_vec();
+        assert_eq!(payload.as_ptr(), place);
     }
 }
 

@@ -57,6 +57,8 @@ enum Stop {
     Edge,
     /// The end of a block with BFINAL set.
     FinalBlock,
+    /// Data that is not DEFLATE.
+    Corrupt,
 }
 
 impl Inflater {
@@ -105,7 +107,7 @@ impl Inflater {
                 _ => &mut room[..room_len],
             };
             let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
-            let (written, stop) = step(zlib, &mut input, room)?;
+            let (written, stop) = step(zlib, &mut input, room);
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
             *filled += written;
@@ -114,6 +116,7 @@ impl Inflater {
                     self.note(&out[..*filled]);
                     self.restart();
                 }
+                Stop::Corrupt => return Err(InflateError::Corrupt),
                 Stop::Edge if more => {}
                 Stop::Edge => break,
             }
@@ -130,6 +133,9 @@ impl Inflater {
     /// Inflates the next piece of a message, at most 16 KiB, lent until the next call. `None`: all
     /// of `input` was taken and nothing more comes out of it; with `fin`, the message is over.
     ///
+    /// What stands before corrupt data comes out first, however the input is cut, so that it can be
+    /// judged first.
+    ///
     /// A message is inflated either by this or by [`inflate`](Self::inflate).
     pub(crate) fn piece(
         &mut self,
@@ -141,7 +147,7 @@ impl Inflater {
         let piece = loop {
             let left = self.left(limit)?;
             let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
-            let (written, stop) = step(zlib, input, self.window.space(left))?;
+            let (written, stop) = step(zlib, input, self.window.space(left));
             self.count(written, limit)?;
             let piece = self.window.advance(written);
             if stop == Stop::FinalBlock {
@@ -150,11 +156,16 @@ impl Inflater {
             if !piece.is_empty() {
                 break piece;
             }
-            if stop == Stop::Edge && input.is_empty() {
-                if fin {
-                    self.finish()?;
+            match stop {
+                Stop::FinalBlock => {}
+                Stop::Corrupt => return Err(InflateError::Corrupt),
+                Stop::Edge if !input.is_empty() => {}
+                Stop::Edge => {
+                    if fin {
+                        self.finish()?;
+                    }
+                    return Ok(None);
                 }
-                return Ok(None);
             }
         };
         Ok(Some(self.window.get(piece)))
@@ -283,26 +294,23 @@ fn prime(zlib: &mut Inflate, window: &Window) {
     }
 }
 
-/// Inflates until the input or the room is used up, or a final block ends. Says how much came out.
-fn step(
-    zlib: &mut Inflate,
-    input: &mut &[u8],
-    room: &mut [u8],
-) -> Result<(usize, Stop), InflateError> {
+/// Inflates until the input or the room is used up, or a final block ends, or the data is corrupt,
+/// which it then stays. Says how much came out.
+fn step(zlib: &mut Inflate, input: &mut &[u8], room: &mut [u8]) -> (usize, Stop) {
     let (read, written) = (zlib.total_in(), zlib.total_out());
-    let status = zlib
-        .decompress(input, room, InflateFlush::NoFlush)
-        .map_err(|_| InflateError::Corrupt)?;
+    let status = zlib.decompress(input, room, InflateFlush::NoFlush);
     // Both are at most as long as the slices.
     let read = (zlib.total_in() - read) as usize;
     let written = (zlib.total_out() - written) as usize;
     *input = &input[read..];
-    match status {
-        Status::StreamEnd => Ok((written, Stop::FinalBlock)),
+    let stop = match status {
+        Ok(Status::StreamEnd) => Stop::FinalBlock,
+        Err(_) => Stop::Corrupt,
         // Never without progress.
-        _ if read == 0 && written == 0 && !input.is_empty() => Err(InflateError::Corrupt),
-        _ => Ok((written, Stop::Edge)),
-    }
+        Ok(_) if read == 0 && written == 0 && !input.is_empty() => Stop::Corrupt,
+        Ok(_) => Stop::Edge,
+    };
+    (written, stop)
 }
 
 /// Makes room behind `filled` for what `input_len` bytes may become: at most `left` bytes.

@@ -22,7 +22,7 @@ pub use pool::DeflatePool;
 
 pub(crate) use deflate::Deflater;
 pub(crate) use inflate::{InflateError, Inflater};
-pub(crate) use params::{Agreed, NAME};
+pub(crate) use params::Agreed;
 
 /// Both directions of a connection, as agreed. Owns no heap until a compressed message comes or goes.
 #[derive(Debug)]

@@ -2,13 +2,10 @@
 
 use super::config::{MAX_BITS, PermessageDeflate};
 use super::{Codec, Deflater, Inflater};
-use crate::extension::Extension;
+use crate::extension::{Extension, PERMESSAGE_DEFLATE as NAME};
 use crate::role::Role;
 use alloc::string::{String, ToString};
 use core::fmt;
-
-/// The registered name (RFC 7692 §9.1).
-pub(crate) const NAME: &str = "permessage-deflate";
 
 /// An answer that the client has to fail on (RFC 7692 §5, §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
