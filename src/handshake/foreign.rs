@@ -384,9 +384,10 @@ pub(crate) mod tests {
         fields.push(("Sec-WebSocket-Extensions", b"bar"));
         let upgrade = check(&fields).unwrap();
         assert_eq!(upgrade.extensions(), "foo; a=1, bar");
-        let (reply, negotiated) = upgrade.accept_with(Accept::new(), Some("bar")).unwrap();
+        let accept = Accept::new().extension("bar", 0).unwrap();
+        let (reply, negotiated) = upgrade.accept(accept).unwrap();
         assert!(text(&reply.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
-        assert_eq!(negotiated, Negotiated::new().extensions("bar"));
+        assert_eq!(negotiated.extensions, "bar");
     }
 
     /// HS-1 to HS-8, HS-14: the rules do not depend on who parsed the head; HTTP/1.0 is not let through.
