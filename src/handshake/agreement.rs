@@ -56,7 +56,9 @@ impl Own {
 
     /// The bits that an extension uses.
     fn bits(&self, name: &str) -> u8 {
-        let named = self.elements().filter(|(element, _)| element.name() == name);
+        let named = self
+            .elements()
+            .filter(|(element, _)| element.name() == name);
         named.fold(0, |all, (_, bits)| all | bits)
     }
 
@@ -91,7 +93,9 @@ impl Own {
         // RFC 7692 §5: not together with another extension on RSV1, nor behind one on any reserved bit.
         let fits = bits & RSV1 == 0
             && self.0.iter().skip(at).all(|(_, bits)| *bits != 0)
-            && self.elements().all(|(own, _)| own.name() != PERMESSAGE_DEFLATE);
+            && self
+                .elements()
+                .all(|(own, _)| own.name() != PERMESSAGE_DEFLATE);
         let (before, behind) = self.0.split_at(at);
         let mut extensions = String::new();
         for (text, _) in before {

@@ -1,8 +1,8 @@
 //! The client's request (RFC 6455 §4.1).
 
 use crate::error::{Field, Misuse};
-use crate::handshake::agreement::{Own, append};
 use crate::handshake::accept_key::{accept_value, key_text};
+use crate::handshake::agreement::{Own, append};
 use crate::handshake::answer::Expectation;
 use crate::handshake::field::{self, Extra, elements};
 use crate::handshake::uri::Uri;

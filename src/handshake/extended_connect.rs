@@ -122,9 +122,7 @@ where
     let answer = expectation.check_lists(fields, settings.require_subprotocol)?;
     let extensions = answer.extensions.as_deref().unwrap_or_default();
     let bits = agreement::check(settings, &expectation.own, extensions)?;
-    Ok(Outcome::Open(
-        Negotiated::from(answer).reserved_bits(bits),
-    ))
+    Ok(Outcome::Open(Negotiated::from(answer).reserved_bits(bits)))
 }
 
 /// Checks a request that a server received: all its fields, pseudo-header fields included.

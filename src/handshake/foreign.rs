@@ -373,7 +373,9 @@ pub(crate) mod tests {
         fields.push(("Sec-WebSocket-Extensions", b"bar"));
         let upgrade = check(&fields).unwrap();
         assert_eq!(upgrade.extensions(), "foo; a=1, bar");
-        let (reply, negotiated) = upgrade.accept_with(Accept::new(), Some("bar")).unwrap();
+        let (reply, negotiated) = upgrade
+            .accept(Accept::new().extension("bar", 0).unwrap())
+            .unwrap();
         assert!(text(&reply.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
         assert_eq!(negotiated, Negotiated::new().extensions("bar"));
     }

@@ -176,6 +176,7 @@ impl Accept {
 mod tests {
     use super::*;
     use crate::config::{Limits, OriginPolicy};
+    use crate::error::Field;
     use crate::handshake::head::tests::SAMPLE;
     use crate::handshake::head::{Scan, Scanner};
     use alloc::vec;
@@ -205,6 +206,14 @@ mod tests {
             Ok((_, Asked::Upgrade(offer))) => offer,
             Ok((_, Asked::Plain(error))) | Err(error) => panic!("{error} in {head:?}"),
         }
+    }
+
+    /// The answer's bytes.
+    fn answer(offer: &Offer, accept: &Accept, compression: Option<&str>) -> Result<String, Misuse> {
+        let negotiated = offer.negotiate(accept, compression)?;
+        let mut out = vec![];
+        offer.answer(accept, &negotiated, &mut out);
+        Ok(String::from_utf8(out).unwrap())
     }
 
     fn error(head: &str) -> HandshakeError {
@@ -242,11 +251,9 @@ mod tests {
     /// HS-17, HS-18, HS-20: the sample of RFC 6455 §1.3, byte for byte.
     #[test]
     fn the_sample() {
-        let mut out = vec![];
         let accept = Accept::new().subprotocol("chat");
-        offer(SAMPLE).answer(&accept, None, &mut out).unwrap();
         assert_eq!(
-            String::from_utf8(out).unwrap(),
+            answer(&offer(SAMPLE), &accept, None).unwrap(),
             "HTTP/1.1 101 Switching Protocols\r\n\
              Upgrade: websocket\r\n\
              Connection: Upgrade\r\n\
@@ -596,9 +603,8 @@ mod tests {
         offer(&with_field("Content-Length: 0"));
         let expecting = offer(&with_field("Expect: 100-Continue"));
         assert!(!offer(SAMPLE).expect_continue);
-        let mut out = vec![];
-        expecting.answer(&Accept::new(), None, &mut out).unwrap();
-        let start = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
+        let out = answer(&expecting, &Accept::new(), None).unwrap();
+        let start = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n";
         assert!(out.starts_with(start));
     }
 
@@ -615,32 +621,21 @@ mod tests {
             "cha",
             "x\r\nY: z",
         ] {
-            let mut out = vec![];
-            let result = offer_of.answer(&Accept::new().subprotocol(wrong), None, &mut out);
-            assert_eq!(
-                (result, out.len()),
-                (Err(Misuse::NotOffered), 0),
-                "{wrong:?}"
-            );
+            let result = answer(&offer_of, &Accept::new().subprotocol(wrong), None);
+            assert_eq!(result, Err(Misuse::NotOffered), "{wrong:?}");
         }
         let none = offer(&with(PROTOCOL, ""));
-        let mut out = vec![];
-        let result = none.answer(&Accept::new().subprotocol("chat"), None, &mut out);
+        let result = answer(&none, &Accept::new().subprotocol("chat"), None);
         assert_eq!(result, Err(Misuse::NotOffered));
 
         let accept = Accept::new()
             .subprotocol("superchat")
             .header("set-Cookie", b"a=1")
             .unwrap();
-        offer_of
-            .answer(&accept, Some("permessage-deflate"), &mut out)
-            .unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = answer(&offer_of, &accept, Some("permessage-deflate")).unwrap();
         let tail = "Sec-WebSocket-Protocol: superchat\r\nSec-WebSocket-Extensions: permessage-deflate\r\nset-Cookie: a=1\r\n\r\n";
         assert!(text.ends_with(tail), "{text}");
-        let mut out = vec![];
-        offer_of.answer(&Accept::new(), None, &mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = answer(&offer_of, &Accept::new(), None).unwrap();
         assert!(text.ends_with("xOo=\r\n\r\n"), "{text}");
         for absent in [
             "Content-Length",

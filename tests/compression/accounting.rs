@@ -57,7 +57,11 @@ impl Model {
                 let &(count, whole) = counts.next().expect("a frame that was queued");
                 let header = len - frame.payload.len();
                 let gone = (gone.max(header) - header) as u64;
-                sum += if whole { count } else { count - gone.min(count) };
+                sum += if whole {
+                    count
+                } else {
+                    count - gone.min(count)
+                };
             }
             gone = 0;
         }
@@ -201,7 +205,16 @@ fn frame_by_frame() {
     ws.send_with("plain", Compress::Never).unwrap();
     ws.send("Hello").unwrap();
     // c1 07 …, 89 01 70, 81 05 plain, c1 05 …
-    for (take, left) in [(8, 15), (1, 10), (3, 10), (2, 10), (2, 8), (3, 5), (6, 5), (1, 0)] {
+    for (take, left) in [
+        (8, 15),
+        (1, 10),
+        (3, 10),
+        (2, 10),
+        (2, 8),
+        (3, 5),
+        (6, 5),
+        (1, 0),
+    ] {
         ws.consume_output(take);
         assert_eq!(ws.buffered_amount(), left);
     }

@@ -78,7 +78,9 @@ fn do_act(ws: &mut Connection, act: &Act, expected: &mut Vec<Seen>) {
         Act::Give(kind, content) => {
             let (kind, seen) = fit(*kind, content);
             match kind {
-                Kind::Text => ws.send(String::from_utf8(content.clone()).unwrap()).unwrap(),
+                Kind::Text => ws
+                    .send(String::from_utf8(content.clone()).unwrap())
+                    .unwrap(),
                 Kind::Binary => ws.send(content.clone()).unwrap(),
             }
             expected.push(seen);
@@ -115,26 +117,38 @@ fn reads<'b>(bytes: &'b [u8], cuts: &[Index]) -> Vec<&'b [u8]> {
     let mut ends: Vec<_> = cuts.iter().map(|at| at.index(bytes.len() + 1)).collect();
     ends.extend([0, bytes.len()]);
     ends.sort_unstable();
-    ends.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect()
+    ends.windows(2)
+        .map(|ends| &bytes[ends[0]..ends[1]])
+        .collect()
 }
 
 fn settings() -> impl Strategy<Value = PermessageDeflate> {
-    (0u8..=9, 1u8..=9, select(vec![0usize, 64, 1000]), 8u8..=15, 8u8..=15).prop_map(
-        |(level, mem_level, threshold, server_bits, client_bits)| {
+    (
+        0u8..=9,
+        1u8..=9,
+        select(vec![0usize, 64, 1000]),
+        8u8..=15,
+        8u8..=15,
+    )
+        .prop_map(|(level, mem_level, threshold, server_bits, client_bits)| {
             PermessageDeflate::client()
                 .level(level)
                 .mem_level(mem_level)
                 .threshold(threshold)
                 .server_max_window_bits(server_bits)
                 .client_max_window_bits(client_bits)
-        },
-    )
+        })
 }
 
 /// Any answer that can be negotiated.
 fn params() -> impl Strategy<Value = String> {
-    (any::<bool>(), any::<bool>(), prop::option::of(8u8..=15), prop::option::of(8u8..=15)).prop_map(
-        |(server, client, server_bits, client_bits)| {
+    (
+        any::<bool>(),
+        any::<bool>(),
+        prop::option::of(8u8..=15),
+        prop::option::of(8u8..=15),
+    )
+        .prop_map(|(server, client, server_bits, client_bits)| {
             let mut text = String::from("permessage-deflate");
             if server {
                 text += "; server_no_context_takeover";
@@ -149,8 +163,7 @@ fn params() -> impl Strategy<Value = String> {
                 text += &format!("; client_max_window_bits=\"{bits}\"");
             }
             text
-        },
-    )
+        })
 }
 
 fn deliveries() -> impl Strategy<Value = Delivery> {

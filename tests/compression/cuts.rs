@@ -71,21 +71,30 @@ struct Sent {
 
 fn sent() -> impl Strategy<Value = Sent> {
     let cuts = prop::collection::vec(any::<prop::sample::Index>(), 0..4);
-    (select(vec![TEXT, BINARY]), content(), damage(), cuts, any::<bool>()).prop_map(
-        |(opcode, content, damage, cuts, ping)| Sent {
+    (
+        select(vec![TEXT, BINARY]),
+        content(),
+        damage(),
+        cuts,
+        any::<bool>(),
+    )
+        .prop_map(|(opcode, content, damage, cuts, ping)| Sent {
             opcode,
             content,
             damage,
             cuts,
             ping,
-        },
-    )
+        })
 }
 
 impl Sent {
     fn frames(&self) -> Vec<Frame> {
         let payload = damaged(compressed(&self.content), &self.damage);
-        let mut ends: Vec<_> = self.cuts.iter().map(|at| at.index(payload.len() + 1)).collect();
+        let mut ends: Vec<_> = self
+            .cuts
+            .iter()
+            .map(|at| at.index(payload.len() + 1))
+            .collect();
         ends.sort_unstable();
         ends.push(payload.len());
         let mut frames = Vec::new();
@@ -116,20 +125,28 @@ struct Setup {
 
 fn setup() -> impl Strategy<Value = Setup> {
     let limit = prop_oneof![Just(u64::MAX), 0u64..60, 30_000u64..90_000];
-    (select(ROLES.to_vec()), any::<bool>(), limit, select(vec![0, 1, 20])).prop_map(
-        |(role, takeover, limit, ratio)| Setup {
+    (
+        select(ROLES.to_vec()),
+        any::<bool>(),
+        limit,
+        select(vec![0, 1, 20]),
+    )
+        .prop_map(|(role, takeover, limit, ratio)| Setup {
             role,
             takeover,
             limit,
             ratio,
-        },
-    )
+        })
 }
 
 fn connect(setup: &Setup, delivery: Delivery) -> Connection {
     let mut limits = Limits::client();
     limits.message = setup.limit;
-    let params = if setup.takeover { TAKEOVER } else { NO_TAKEOVER };
+    let params = if setup.takeover {
+        TAKEOVER
+    } else {
+        NO_TAKEOVER
+    };
     End {
         deflate: PermessageDeflate::client().ratio(setup.ratio),
         delivery,
@@ -210,7 +227,9 @@ proptest! {
 #[test]
 fn many_pieces() {
     let zeros = vec![0; 300_000];
-    let text = "a line of text, then another one; ".repeat(8_000).into_bytes();
+    let text = "a line of text, then another one; "
+        .repeat(8_000)
+        .into_bytes();
     for role in ROLES {
         for (opcode, content) in [(BINARY, &zeros), (TEXT, &zeros), (TEXT, &text)] {
             let frames = Sent {

@@ -55,7 +55,12 @@ impl Vector {
 fn mask(frame: &[u8]) -> Vec<u8> {
     let mut masked = vec![frame[0], frame[1] | 0x80];
     masked.extend(KEY);
-    masked.extend(frame[2..].iter().zip(KEY.iter().cycle()).map(|(b, k)| b ^ k));
+    masked.extend(
+        frame[2..]
+            .iter()
+            .zip(KEY.iter().cycle())
+            .map(|(b, k)| b ^ k),
+    );
     masked
 }
 
@@ -106,7 +111,11 @@ fn vectors() -> Vec<Vector> {
         .fails("CompressedData"),
         vector("VD-7", "c1 0b 00 05 00 fa ff 48 65 6c 6c 6f 00", &one()),
         vector("VD-8", "c1 08 f3 48 cd c9 c9 07 00 00", &one()),
-        vector("VD-9", "c1 0d f2 48 05 00 00 00 ff ff ca c9 c9 07 00", &one()),
+        vector(
+            "VD-9",
+            "c1 0d f2 48 05 00 00 00 ff ff ca c9 c9 07 00",
+            &one(),
+        ),
         vector(
             "VD-10",
             "41 0b f2 48 cd c9 c9 07 00 00 00 ff ff | 80 01 00",
@@ -174,8 +183,12 @@ fn vectors() -> Vec<Vector> {
             &[],
         )
         .fails("MessageInterrupted"),
-        vector("a character cut off at the end", "c1 07 00 01 00 fe ff c3 00", &[])
-            .fails("TextNotUtf8"),
+        vector(
+            "a character cut off at the end",
+            "c1 07 00 01 00 fe ff c3 00",
+            &[],
+        )
+        .fails("TextNotUtf8"),
         // Invalid text, then corrupt data: the first one counts, however the bytes come.
         vector("text before data", "c1 07 00 01 00 fe ff ff 06", &[]).fails("TextNotUtf8"),
         vector("the end of the data", "c1 08 00 01 00 fe ff c3 06 00", &[]).fails("CompressedData"),
@@ -229,7 +242,11 @@ fn play(vector: &Vector, role: Role, mode: Mode, way: Way, reads: &[&[u8]]) -> O
     let Some(Seen::Closed(report)) = events.pop() else {
         panic!("{how}: no Closed behind {events:?}");
     };
-    assert_eq!(report.failure.is_some(), vector.fails.is_some(), "{how}: {report:?}");
+    assert_eq!(
+        report.failure.is_some(),
+        vector.fails.is_some(),
+        "{how}: {report:?}"
+    );
     if let Some(rule) = vector.fails {
         let Some(Seen::Failed(Failure::Protocol(error))) = events.pop() else {
             panic!("{how}: no failure in {events:?}");
@@ -242,7 +259,10 @@ fn play(vector: &Vector, role: Role, mode: Mode, way: Way, reads: &[&[u8]]) -> O
         };
         assert_eq!(error.close_code(), code, "{how}");
         let close = Frame::new(CLOSE, u16::to_be_bytes(code));
-        assert!(output.ends_with(&encode_as(role, &close)), "{how}: {output:02x?}");
+        assert!(
+            output.ends_with(&encode_as(role, &close)),
+            "{how}: {output:02x?}"
+        );
     }
     assert_eq!(events, vector.events, "{how}");
     failed_at
@@ -290,7 +310,10 @@ fn every_vector_in_every_way_at_every_cut() {
 fn compressed_without_agreement() {
     for role in ROLES {
         let mut ws = open_without(role);
-        let events = receive(&mut ws, &vector("VE-15", "c1 07 f2 48 cd c9 c9 07 00", &[]).input(role));
+        let events = receive(
+            &mut ws,
+            &vector("VE-15", "c1 07 f2 48 cd c9 c9 07 00", &[]).input(role),
+        );
         assert!(
             matches!(&events[..], [Seen::Failed(failure)] if failure.close_code() == Some(1002)),
             "{events:?}"

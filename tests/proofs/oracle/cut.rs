@@ -121,7 +121,7 @@ impl Setup {
                     let uri = Uri::parse("ws://example.com/chat").expect("a URI");
                     let request = ClientRequest::new(uri)
                         .subprotocol("chat")
-                        .and_then(|request| request.extension("x-test; a; b=2"))
+                        .and_then(|request| request.extension("x-test; a; b=2", 0))
                         .expect("a request");
                     Connection::client_with_entropy(&config, request, Scripted::boxed())
                         .expect("the nonce")
