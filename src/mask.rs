@@ -19,7 +19,7 @@ pub type MaskingKey = [u8; 4];
 /// apply_mask(rest, key, 2);
 /// assert_eq!(&payload, b"Hello");
 /// ```
-#[inline]
+#[inline(always)]
 pub fn apply_mask(payload: &mut [u8], key: MaskingKey, offset: u64) {
     xor(payload, rotate(key, offset));
 }
@@ -35,62 +35,93 @@ pub(crate) fn rotate(key: MaskingKey, offset: u64) -> MaskingKey {
 
 /// XORs with a key that starts at the first byte.
 ///
-/// No loop over single bytes: the last word is loaded before the first is stored and overlaps it,
-/// and whatever is longer goes through 16-byte arrays, which compilers turn into vector code.
-#[inline]
+/// No loop over single bytes, and few cases: where lengths are random each further one costs a
+/// mispredicted branch.
+#[inline(always)]
 fn xor(payload: &mut [u8], key: MaskingKey) {
-    let len = payload.len();
-    match len {
-        0..4 => {
-            for (byte, key) in payload.iter_mut().zip(key) {
-                *byte ^= key;
-            }
-        }
-        4..8 => xor_ends::<4>(payload, key),
-        8..16 => xor_ends::<8>(payload, key),
-        16..=32 => xor_ends::<16>(payload, key),
+    match payload.len() {
+        0 => {}
+        1..4 => xor_tiny(payload, key),
+        4..16 => xor_ends::<4>(payload, key),
+        16..=64 => xor_ends::<16>(payload, key),
+        65..=128 => xor_ends::<32>(payload, key),
         _ => xor_long(payload, key),
     }
 }
 
-/// XORs `N..=2 * N` bytes as two words of `N` that may overlap.
+/// XORs 1 to 3 bytes as the first, the middle and the last, which may be the same.
 #[inline]
-fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
-    let at = payload.len() - N;
-    let Some(last) = payload
-        .last_chunk::<N>()
-        .map(|last| xored(last, rotate(key, at as u64)))
-    else {
-        return;
-    };
-    if let Some(first) = payload.first_chunk_mut::<N>() {
-        *first = xored(first, key);
-    }
-    if let Some(place) = payload.last_chunk_mut::<N>() {
-        *place = last;
-    }
+fn xor_tiny(payload: &mut [u8], key: MaskingKey) {
+    let (middle, last) = (payload.len() / 2, payload.len() - 1);
+    let (a, b, c) = (payload[0], payload[middle], payload[last]);
+    let [first, ..] = key;
+    payload[0] = a ^ first;
+    payload[middle] = b ^ rotate(key, middle as u64)[0];
+    payload[last] = c ^ rotate(key, last as u64)[0];
 }
 
+/// XORs `N..=4 * N` bytes as four words of `N` that may overlap: two from the start, two that
+/// end with the last byte. All are loaded before the first is stored.
+#[inline(always)]
+fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
+    let len = payload.len();
+    // Where the second word begins, and the last but one ends before the end.
+    let step = if len < 2 * N { 0 } else { N };
+    let tail = rotate(key, len as u64); // `N` is a multiple of four
+    let a = xored::<N>(first(payload), key);
+    let b = xored::<N>(first(&payload[step..]), key);
+    let c = xored::<N>(last(&payload[..len - step]), tail);
+    let d = xored::<N>(last(payload), tail);
+    put_first(payload, a);
+    put_first(&mut payload[step..], b);
+    put_last(&mut payload[..len - step], c);
+    put_last(payload, d);
+}
+
+/// XORs at least 16 bytes: arrays, which compilers turn into vector code, and the last one, which
+/// may overlap them, loaded before they are stored.
+#[inline(always)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
-    let at = payload.len() - 16;
-    let Some(last) = payload
-        .last_chunk::<16>()
-        .map(|last| xored(last, rotate(key, at as u64)))
-    else {
-        return;
-    };
+    let end = xored::<16>(last(payload), rotate(key, payload.len() as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();
     for chunk in chunks {
-        *chunk = xored(chunk, key);
+        *chunk = xored(*chunk, key);
     }
-    if let Some(place) = payload.last_chunk_mut::<16>() {
-        *place = last;
+    put_last(payload, end);
+}
+
+#[inline]
+fn first<const N: usize>(payload: &[u8]) -> [u8; N] {
+    payload.first_chunk().copied().unwrap_or([0; N])
+}
+
+#[inline]
+fn last<const N: usize>(payload: &[u8]) -> [u8; N] {
+    payload.last_chunk().copied().unwrap_or([0; N])
+}
+
+#[inline]
+fn put_first<const N: usize>(payload: &mut [u8], word: [u8; N]) {
+    if let Some(place) = payload.first_chunk_mut() {
+        *place = word;
     }
 }
 
 #[inline]
-fn xored<const N: usize>(bytes: &[u8; N], key: MaskingKey) -> [u8; N] {
-    core::array::from_fn(|i| bytes[i] ^ key[i & 3])
+fn put_last<const N: usize>(payload: &mut [u8], word: [u8; N]) {
+    if let Some(place) = payload.last_chunk_mut() {
+        *place = word;
+    }
+}
+
+/// In steps of four bytes: what compilers merge into one operation, where single bytes are not.
+#[inline]
+fn xored<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
+    let (words, _) = bytes.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    bytes
 }
 
 #[cfg(test)]

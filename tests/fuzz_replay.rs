@@ -1,5 +1,6 @@
 //! The saved seeds of the fuzz targets, through the same oracles.
 #![allow(
+    clippy::print_stdout, // which seed was the last
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

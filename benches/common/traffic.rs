@@ -109,8 +109,18 @@ impl Traffic {
 
     /// Messages of `fragments` frames, each of a size of `sizes`.
     pub fn new(receiver: Role, content: Content, sizes: Sizes, fragments: usize) -> Self {
+        Self::of_len(receiver, content, sizes, fragments, sizes.stream_len())
+    }
+
+    /// The same with at least `enough` bytes.
+    pub fn of_len(
+        receiver: Role,
+        content: Content,
+        sizes: Sizes,
+        fragments: usize,
+        enough: usize,
+    ) -> Self {
         let mut random = Random(0x5eed);
-        let enough = sizes.stream_len();
         let mut traffic = Self {
             bytes: Vec::with_capacity(enough + (2 << 20)),
             messages: 0,

@@ -43,7 +43,7 @@ pub enum Ended {
     Refused {
         /// The status.
         status: u16,
-        /// The pause that the server asks for, see [`retry_after`](super::retry_after).
+        /// The pause that the server asks for, see [`retry_after`](super::retry_after()).
         retry_after: Option<Duration>,
     },
     /// There was no connection, or it was lost: no address for the name, nobody there, a reset, a
@@ -66,7 +66,7 @@ pub(super) enum Remedy {
 
 impl Ended {
     /// The answer of a server or a proxy. `wall`, the time since 1970-01-01 00:00 UTC, is needed to
-    /// honour a `Retry-After` with a date (see [`retry_after`](super::retry_after)).
+    /// honour a `Retry-After` with a date (see [`retry_after`](super::retry_after())).
     #[must_use]
     pub fn refused(refusal: &Refusal, wall: Option<Duration>) -> Self {
         Self::Refused {

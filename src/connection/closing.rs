@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Connection, Phase};
 use crate::close_code::CloseCode;
@@ -139,10 +140,16 @@ impl Connection {
                 return Err(Misuse::NoEntropy);
             }
         } else {
-            self.facts.given_up = true;
+            self.give_up();
         }
         self.settle();
         Ok(())
+    }
+
+    /// The transport is to be closed at once, and nothing more is to be written.
+    pub(super) fn give_up(&mut self) {
+        self.facts.given_up = true;
+        self.output.clear();
     }
 
     /// Queues our Close frame and notes what the report will say. False if there is no masking key.
@@ -174,6 +181,7 @@ impl Connection {
 
     /// Fails the connection (RFC 6455 §7.1.7): nothing more of the input is processed, and a Close
     /// frame with the fitting code is queued, unless one was sent before.
+    #[cold]
     pub(super) fn fail(&mut self, failure: Failure) -> Event<'static> {
         let facts = &mut self.facts;
         facts.failed = true;
@@ -197,14 +205,18 @@ impl Connection {
     /// The close timeout has passed (RFC 6455 §7.1.1: a client may close after a reasonable time).
     pub(super) fn give_up_waiting(&mut self) {
         let facts = &mut self.facts;
-        facts.given_up = true;
         let complete = facts.close_sent && facts.close_received && self.output.is_empty();
-        if !complete && !facts.failed && !facts.eof && self.phase == Phase::Established {
-            facts.failed = true;
-            facts.failure_due = true;
-            self.discard_input();
-            self.rare().failure = Some(Timeout::Close.into());
+        if !complete {
+            // A peer that takes nothing has lost the transport as well: a driver that waits to write ends.
+            facts.lost = true;
+            if !facts.failed && !facts.eof && self.phase == Phase::Established {
+                facts.failed = true;
+                facts.failure_due = true;
+                self.discard_input();
+                self.rare().failure = Some(Timeout::Close.into());
+            }
         }
+        self.give_up();
         self.settle();
     }
 
@@ -248,8 +260,9 @@ impl Connection {
         // Nothing more is sent either: the peer has closed, or the connection is over.
         self.drop_codec();
         if let Some(rare) = &mut self.rare {
-            rare.held.clear();
-            rare.control.clear();
+            rare.held = Vec::new();
+            rare.held_at = 0;
+            rare.control = Vec::new();
             rare.unanswered = None;
         }
     }

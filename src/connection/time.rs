@@ -18,12 +18,14 @@ pub(super) struct Clock {
     now: Nanos,
     /// When the peer was last heard.
     heard: Nanos,
-    /// When the last keepalive ping was queued.
+    /// When the last keepalive ping was queued, or later: from when on its answer is waited for.
     pinged: Nanos,
     /// The handshake or close deadline.
     due: Nanos,
+    /// How much later, in microseconds.
+    prolonged: u32,
     /// The payload of the last keepalive ping.
-    ping_number: u32,
+    ping_number: u16,
     /// The time was told at least once.
     running: bool,
     /// The last keepalive ping was not answered yet.
@@ -37,6 +39,7 @@ impl Default for Clock {
             heard: 0,
             pinged: 0,
             due: NEVER,
+            prolonged: 0,
             ping_number: 0,
             running: false,
             unanswered: false,
@@ -49,6 +52,18 @@ impl Clock {
     #[inline]
     pub(super) const fn heard(&mut self) {
         self.heard = self.now;
+    }
+
+    /// Bytes came of a frame that is split over reads: a Pong cannot come inside it (RFC 6455
+    /// §5.4), so the wait for one begins with its latest bytes.
+    pub(super) fn frame_goes_on(&mut self) {
+        if self.unanswered && self.heard == self.now {
+            let micros = (self.now - self.pinged) / 1000;
+            self.prolonged = self
+                .prolonged
+                .saturating_add(u32::try_from(micros).unwrap_or(u32::MAX));
+            self.pinged = self.now;
+        }
     }
 
     /// A close deadline is running and lies ahead.
@@ -116,7 +131,7 @@ impl Connection {
                 after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
             };
             let pong = if clock.unanswered {
-                since(self.pong_counts_from(), timeouts.pong)
+                since(clock.pinged, timeouts.pong)
             } else {
                 NEVER
             };
@@ -139,16 +154,6 @@ impl Connection {
             .chain([main])
             .flatten()
             .min_by_key(|(_, due)| *due)
-    }
-
-    /// A Pong cannot come inside a frame (RFC 6455 §5.4), so while a long one arrives the wait begins with its latest bytes.
-    fn pong_counts_from(&self) -> Nanos {
-        let clock = &self.clock;
-        if self.incoming.in_frame() {
-            clock.pinged.max(clock.heard)
-        } else {
-            clock.pinged
-        }
     }
 
     fn deadline_passed(&mut self, deadline: Deadline) {
@@ -177,6 +182,7 @@ impl Connection {
     fn keep_alive(&mut self) {
         let clock = &mut self.clock;
         clock.pinged = clock.now;
+        clock.prolonged = 0;
         // Behind all that the peer does not read a ping would say nothing.
         if self.check_room().is_err() {
             return;
@@ -194,7 +200,11 @@ impl Connection {
         let clock = &mut self.clock;
         let sent = if clock.unanswered && payload == clock.ping_number.to_be_bytes() {
             clock.unanswered = false;
-            Some(clock.pinged)
+            Some(
+                clock
+                    .pinged
+                    .saturating_sub(u64::from(clock.prolonged) * 1000),
+            )
         } else {
             let rare = self.rare.as_deref_mut();
             rare.and_then(|rare| rare.ping.take_if(|(ping, _)| ping == payload))

@@ -25,7 +25,7 @@ use memchr::{memchr, memchr3};
 /// assert_eq!(uri.to_string(), "wss://example.com:444/chat?room=1");
 /// # Ok::<(), sansocket::handshake::UriError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     secure: bool,
     port: u16,
@@ -148,6 +148,18 @@ impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
         write!(f, "{scheme}://{}{}", self.authority(), self.resource_name())
+    }
+}
+
+/// Where it leads, and how long the resource name is: credentials often stand in the query.
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uri")
+            .field("secure", &self.secure)
+            .field("host", &self.host())
+            .field("port", &self.port)
+            .field("resource_name", &self.resource_name().len())
+            .finish()
     }
 }
 

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
-
+#![cfg_attr(not(feature = "getrandom"), allow(unused_imports))] // what needs keys is left out
 use super::*;
 use crate::State;
 use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
@@ -132,6 +132,7 @@ fn ready_states() {
 
 /// W-2: http stands for ws, fragments and other schemes are syntax errors.
 #[test]
+#[cfg(feature = "getrandom")]
 fn urls() {
     for (url, printed, origin) in [
         ("ws://h", "ws://h/", "ws://h"),
@@ -390,6 +391,23 @@ fn send_and_buffered_amount() {
     assert_eq!(ws.buffered_amount(), 6);
 }
 
+/// W-11: the data, not what compression makes of it.
+#[cfg(feature = "deflate")]
+#[test]
+fn buffered_amount_of_compressed_messages() {
+    let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
+    let mut ws = connecting(&config, &[]);
+    ws.consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    assert_eq!(events(&mut ws, answer.as_bytes()), [Event::Open]);
+    assert_eq!(ws.extensions(), "permessage-deflate");
+    ws.send("x".repeat(1000)).unwrap();
+    assert!(ws.output().len() < 100);
+    assert_eq!(ws.buffered_amount(), 1000);
+    ws.consume_output(usize::MAX);
+    assert_eq!(ws.buffered_amount(), 0);
+}
+
 /// W-10: a full buffer closes the connection, with an error event.
 #[test]
 fn a_full_buffer_closes() {
@@ -530,6 +548,7 @@ fn debug_shows_no_reason() {
 
 /// A whole life against a server of ours.
 #[test]
+#[cfg(feature = "getrandom")]
 fn against_a_server() {
     let mut ws = WebSocket::new(&ClientConfig::new(), "http://h/", &["a"]).unwrap();
     let mut server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));

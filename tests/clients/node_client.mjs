@@ -44,6 +44,25 @@ async function echo(...messages) {
 await check("text", () => echo("hello", "grüße, 世界 🌍", "\0"));
 await check("binary", () => echo(Buffer.from([0, 255, 254]), Buffer.alloc(256, 7)));
 await check("empty messages", () => echo("", Buffer.alloc(0), ""));
+await check("permessage-deflate, with it and without", async () => {
+  for (const [options, extension] of [
+    [{}, "permessage-deflate"],
+    [{ clientNoContextTakeover: true, serverNoContextTakeover: true }, "permessage-deflate"],
+    [{ serverMaxWindowBits: 10, clientMaxWindowBits: 10 }, "permessage-deflate"],
+    [false, ""],
+  ]) {
+    // `ws` leaves short messages as they are unless told otherwise.
+    const perMessageDeflate = options && { ...options, threshold: 0 };
+    const ws = await open({ perMessageDeflate });
+    expect(ws.extensions, extension, "extensions");
+    for (const message of ["x".repeat(100_000), "", Buffer.alloc(25_600, "sans"), "x"]) {
+      ws.send(message);
+      expect(await ws.next(), message, "echo");
+    }
+    await close(ws);
+  }
+});
+
 await check("1 MiB", () => echo("ü".repeat(MIB / 2), Buffer.alloc(MIB, "sans")));
 await check("16 MiB", () => echo(Buffer.alloc(16 * MIB, "socket")));
 await check("around the edges of the length field", () =>

@@ -43,6 +43,20 @@ async def empty(address):
 
 
 @check
+async def compression(address):
+    """permessage-deflate, with it and without"""
+    async with client(address) as ws:
+        expect([e.name for e in ws.protocol.extensions], ["permessage-deflate"], "extensions")
+        for message in ("x" * 100_000, "", bytes(range(256)) * 100, "x" * 100_000):
+            await ws.send(message)
+            expect(await ws.recv(), message, "echo")
+    async with client(address, compression=None) as ws:
+        expect(ws.protocol.extensions, [], "extensions")
+        await ws.send("plain")
+        expect(await ws.recv(), "plain", "echo")
+
+
+@check
 async def mebibyte(address):
     """1 MiB"""
     await echo(address, "ü" * (MIB // 2), bytes(range(256)) * (MIB // 256))

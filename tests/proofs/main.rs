@@ -9,5 +9,9 @@
 )]
 
 mod oracle;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod random;
+mod secrets;
+mod security;

@@ -5,8 +5,17 @@
 mod support;
 
 mod closing_handshake;
+mod codec;
+#[cfg(feature = "deflate")]
+mod compression;
 mod control_frames;
+mod delivery;
+mod layering;
+mod limits;
 mod opening_handshake;
+mod output;
 mod sending;
+mod states;
 mod time;
+mod upgraded;
 mod vectors;

@@ -627,6 +627,78 @@ fn output_after_the_end_of_the_stream_is_bounded() {
     }
 }
 
+/// §7.1.1: a peer that takes nothing cannot hold the connection: in whatever way it ends, there is a
+/// deadline while output waits, and after it no output is left to wait for.
+#[test]
+fn output_that_nobody_takes_is_dropped_at_the_deadline() {
+    type Step = fn(&mut Connection);
+    let endings: [(&str, Step); 4] = [
+        ("our Close frame", |ws| ws.close(None, "").unwrap()),
+        ("theirs", |ws| {
+            receive_frames(ws, &[Frame::new(CLOSE, "")]);
+        }),
+        ("a failure", |ws| {
+            receive(ws, &[0x83]);
+        }),
+        ("the end of the stream", |ws| ws.receive_eof()),
+    ];
+    for role in ROLES {
+        for (what, end) in endings {
+            for in_pieces in [false, true] {
+                let mut ws = at_100(role, timeouts());
+                if in_pieces {
+                    ws.begin_message(Kind::Binary, 10).unwrap();
+                    ws.write_message(b"some").unwrap();
+                } else {
+                    ws.send("some").unwrap();
+                }
+                if in_pieces && what == "a failure" {
+                    continue; // there the transport is closed at once
+                }
+                end(&mut ws);
+                receive(&mut ws, b"");
+                assert!(!ws.output().is_empty());
+                assert_eq!(ws.next_deadline(), Some(secs(103)), "{what}");
+                ws.advance_time(secs(103));
+                assert_eq!((ws.output(), ws.output_len()), (&b""[..], 0), "{what}");
+                assert_eq!(
+                    (ws.transport(), ws.next_deadline()),
+                    (Transport::Close, None)
+                );
+                let events = receive(&mut ws, b"");
+                assert!(
+                    events.iter().all(|event| match event {
+                        Seen::Closed(report) => !report.clean,
+                        event => *event == failed(Timeout::Close),
+                    }),
+                    "{what}: {events:?}"
+                );
+                assert_eq!(ws.state(), State::Closed);
+                assert_eq!(ws.buffered_amount(), 4, "W-11");
+            }
+        }
+    }
+    // Before the connection is open there is nothing worth writing.
+    let ends: [Step; 3] = [
+        |ws| ws.close(None, "").unwrap(),
+        |ws| ws.advance_time(secs(107)),
+        |ws| {
+            receive(ws, b"HTTP/1.1 403 x\r\n\r\n");
+            receive(ws, b"SSH");
+            ws.receive_eof();
+        },
+    ];
+    for end in ends {
+        let mut ws = new_client();
+        ws.advance_time(secs(100));
+        ws.consume_output(10);
+        end(&mut ws);
+        receive(&mut ws, b"");
+        assert_eq!((ws.output(), ws.transport()), (&b""[..], Transport::Close));
+        assert_eq!(ws.next_deadline(), None);
+    }
+}
+
 // ── the clock itself
 
 /// Time that goes backwards is ignored, whatever it would mean.
@@ -744,7 +816,7 @@ fn keepalive_waits_for_a_frame_in_pieces() {
         ws.write_message(b"ab").unwrap();
         let output = take_output(&mut ws);
         let ping = &decode(&output[2..])[0];
-        assert_eq!((ping.opcode, ping.payload.len()), (PING, 4));
+        assert_eq!((ping.opcode, ping.payload.len()), (PING, 2));
     }
 }
 

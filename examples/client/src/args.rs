@@ -15,8 +15,8 @@ A WebSocket client for the command line.
 Usage: client [OPTION...] URI
 
 Lines of standard input are sent as messages, messages are printed as lines, and a line on standard
-error says how it ended. At the end of the input the connection is closed with 1000; what the server
-sends before its Close frame is still printed.
+error says how it ended. Behind the end of the input the connection is closed with 1000, once
+nothing has come for a moment.
 
   -H, --header 'NAME: VALUE'   sends a header field with the handshake
       --origin ORIGIN          sends an origin, as browsers do
@@ -27,9 +27,11 @@ sends before its Close frame is still printed.
       --retry-delay SECONDS    the first delay is at most this long (5)
       --retries COUNT          gives up after so many new attempts in a row
       --ping SECONDS           pings when nothing came for so long; no pong in 20 s is a loss
+      --compress               offers compression of messages (permessage-deflate)
       --binary                 sends lines as binary messages, prints binary ones without a newline
       --json                   prints all events, a JSON object a line; binary data in base64
-      --stay                   at the end of the input waits for the server to close
+      --linger SECONDS         that moment (0.5)
+      --stay                   waits for the server to close instead
       --ca FILE                trusts the certificates in this PEM file, not those of the system
   -h, --help
   -V, --version
@@ -51,9 +53,11 @@ pub struct Args {
     pub retry: bool,
     pub policy: Policy,
     pub ping: Option<Duration>,
+    pub compress: bool,
     pub binary: bool,
     pub json: bool,
-    pub stay: bool,
+    /// How long nothing may come behind the end of the input; `None`: until the server closes.
+    pub linger: Option<Duration>,
     /// Certificates to trust in place of the system's.
     pub ca: Option<Vec<u8>>,
 }
@@ -68,8 +72,9 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
     let mut parser = lexopt::Parser::from_env();
     let mut uri = None;
     let (mut headers, mut subprotocols, mut origin, mut proxy) = (vec![], vec![], None, None);
-    let (mut follow, mut retry, mut binary, mut json, mut stay) = Default::default();
-    let (mut ping, mut ca) = (None, None::<PathBuf>);
+    let (mut follow, mut retry, mut binary, mut json) = Default::default();
+    let mut linger = Some(Duration::from_millis(500));
+    let (mut ping, mut compress, mut ca) = (None, false, None::<PathBuf>);
     let mut policy = Policy::default();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -82,9 +87,11 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
             Long("retry-delay") => policy.first = seconds(&mut parser)?,
             Long("retries") => policy.attempts = Some(parser.value()?.parse()?),
             Long("ping") => ping = Some(seconds(&mut parser)?).filter(|ping| !ping.is_zero()),
+            Long("compress") => compress = true,
             Long("binary") => binary = true,
             Long("json") => json = true,
-            Long("stay") => stay = true,
+            Long("linger") => linger = Some(seconds(&mut parser)?),
+            Long("stay") => linger = None,
             Long("ca") => ca = Some(parser.value()?.into()),
             Short('h') | Long("help") => return Ok(Asked::Text(HELP.into())),
             Short('V') | Long("version") => {
@@ -117,9 +124,10 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
         retry: retry || policy != Policy::default(),
         policy,
         ping,
+        compress,
         binary,
         json,
-        stay,
+        linger,
         ca: ca.transpose()?,
     })))
 }

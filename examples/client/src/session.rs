@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sansocket::config::Timeouts;
+use sansocket::extension::PermessageDeflate;
 use sansocket::proxy::ConnectError;
 use sansocket::{
     ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Misuse, Refusal,
@@ -55,12 +56,12 @@ pub struct Session {
     line: Option<Vec<u8>>,
     no_more_lines: bool,
     binary: bool,
-    stay: bool,
+    linger: Option<Duration>,
     number: u64,
 }
 
 impl Session {
-    pub fn new(binary: bool, stay: bool) -> Self {
+    pub fn new(binary: bool, linger: Option<Duration>) -> Self {
         // Small: a message waits in the socket rather than here.
         let (sender, inputs) = mpsc::sync_channel(4);
         let (wanted, orders) = mpsc::sync_channel(1);
@@ -74,7 +75,7 @@ impl Session {
             line: None,
             no_more_lines: false,
             binary,
-            stay,
+            linger,
             number: 0,
         }
     }
@@ -94,7 +95,10 @@ impl Session {
         };
         let mut timeouts = Timeouts::default();
         timeouts.ping = args.ping;
-        let config = ClientConfig::new().timeouts(timeouts);
+        let mut config = ClientConfig::new().timeouts(timeouts);
+        if args.compress {
+            config = config.deflate(PermessageDeflate::client());
+        }
         let mut ws = match Connection::client(&config, request) {
             Ok(ws) => ws,
             Err(misuse) => return End::Setup(misuse.to_string()),
@@ -126,6 +130,8 @@ impl Session {
         let mut opened = Some(opened);
         let (mut end, mut tls_error) = (None, None);
         let mut shut = false;
+        // When something was last sent or received.
+        let mut stirred = born;
         let early = transport.take_early();
         let mut fed = match transport.feed(early) {
             Ok(fed) => fed,
@@ -142,7 +148,10 @@ impl Session {
                             opened(out);
                         }
                     }
-                    Event::Message(message) => out.message(&message),
+                    Event::Message(message) => {
+                        out.message(&message);
+                        stirred = Instant::now();
+                    }
                     Event::Pong(pong) => out.pong(&pong),
                     Event::Refused(refusal) => end = Some(End::Refused(refusal)),
                     Event::Closed(report) => {
@@ -155,7 +164,18 @@ impl Session {
                 ws.receive_eof();
                 continue;
             }
+            if !ws.output().is_empty() || !self.no_more_lines {
+                stirred = Instant::now();
+            }
             self.send_line(ws, out);
+            let quiet_until = self.linger.and_then(|linger| stirred.checked_add(linger));
+            if self.no_more_lines
+                && self.line.is_none()
+                && ws.can_send().is_ok()
+                && quiet_until.is_some_and(|at| Instant::now() >= at)
+            {
+                let _ = ws.close(Some(CloseCode::NORMAL_CLOSURE), "");
+            }
 
             let before = ws.output_len();
             if let Err(_lost) = write(ws, transport) {
@@ -183,10 +203,16 @@ impl Session {
             }
 
             let unwritten = !ws.output().is_empty() && !transport.is_handshaking();
-            let wait = match ws.next_deadline() {
-                _ if unwritten || transport.wants_write() => Duration::ZERO,
-                Some(at) => at.saturating_sub(born.elapsed()),
-                None => Duration::from_secs(3600),
+            let quiet = quiet_until.filter(|_| self.no_more_lines && ws.can_send().is_ok());
+            let wait = if unwritten || transport.wants_write() {
+                Duration::ZERO
+            } else {
+                let deadline = ws
+                    .next_deadline()
+                    .map(|at| at.saturating_sub(born.elapsed()));
+                let quiet = quiet.map(|at| at.saturating_duration_since(Instant::now()));
+                let waits = [deadline, quiet, Some(Duration::from_secs(3600))];
+                waits.into_iter().flatten().min().unwrap_or_default()
             };
             match self.inputs.recv_timeout(wait) {
                 Ok(Input::Socket(number, _)) if number != self.number => {}
@@ -204,6 +230,9 @@ impl Session {
                         }
                     }
                 }
+                Ok(Input::Socket(_, Bytes::Eof | Bytes::Lost)) if transport.is_handshaking() => {
+                    return End::Io(io::Error::other("ended in the TLS handshake"));
+                }
                 Ok(Input::Socket(_, Bytes::Eof)) => ws.receive_eof(),
                 Ok(Input::Socket(_, Bytes::Lost)) => ws.transport_lost(),
                 Ok(Input::Line(line)) => {
@@ -217,7 +246,7 @@ impl Session {
         }
     }
 
-    /// Sends the line that waits if there is room, asks for another one, and closes behind the last.
+    /// Sends the line that waits if there is room, and asks for another one.
     fn send_line(&mut self, ws: &mut Connection, out: &mut Output) {
         if !matches!(ws.can_send(), Ok(()) | Err(Misuse::Full)) {
             return;
@@ -237,11 +266,7 @@ impl Session {
                 out.note(&format!("a line was not sent: {misuse}"));
             }
         }
-        if self.no_more_lines {
-            if !self.stay {
-                let _ = ws.close(Some(CloseCode::NORMAL_CLOSURE), "");
-            }
-        } else if !self.asked && self.wanted.try_send(()).is_ok() {
+        if !self.no_more_lines && !self.asked && self.wanted.try_send(()).is_ok() {
             self.asked = true;
         }
     }

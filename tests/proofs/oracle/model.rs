@@ -254,10 +254,9 @@ fn read(
         if !whole {
             return Ok(());
         }
-        if fin && let Some(done) = message.take() {
-            if !done.stream {
-                events.push(Seen::Message(done.kind, done.bytes));
-            }
+        let done = if fin { message.take() } else { None };
+        if let Some(done) = done.filter(|done| !done.stream) {
+            events.push(Seen::Message(done.kind, done.bytes));
         }
     }
 }

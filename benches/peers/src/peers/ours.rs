@@ -1,0 +1,184 @@
+//! This crate, in the loop of its documentation.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sansocket::{
+    Accept, ClientConfig, Connection, Entropy, Event, Negotiated, OriginPolicy, Prepared, Role,
+    ServerConfig,
+};
+
+use crate::common::traffic::{Content, Sink, Traffic};
+use crate::cpu::timed;
+use crate::peer::{Messages, Peer, READ, Written};
+
+pub fn connection(role: Role) -> Connection {
+    opened(match role {
+        Role::Server => Connection::upgraded_server(&server_config(), Negotiated::default()),
+        Role::Client => Connection::upgraded_client(&ClientConfig::new(), Negotiated::default()),
+    })
+}
+
+fn server_config() -> ServerConfig {
+    ServerConfig::new(OriginPolicy::Application)
+}
+
+fn opened(mut ws: Connection) -> Connection {
+    assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    ws
+}
+
+struct ChaCha(ChaCha8Rng);
+
+impl Entropy for ChaCha {
+    #[inline]
+    fn fill(&mut self, out: &mut [u8]) {
+        self.0.fill_bytes(out);
+    }
+}
+
+#[inline(never)]
+fn events<S: Sink>(ws: &mut Connection, mut input: &mut [u8], sink: &mut S) {
+    while let Some(event) = ws.receive(&mut input) {
+        match event {
+            Event::Message(message) => sink.message(message.as_bytes()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn flush(ws: &mut Connection, written: &mut Written) {
+    while !ws.output().is_empty() {
+        let n = ws.output().len();
+        written.write(ws.output());
+        ws.consume_output(n);
+    }
+}
+
+/// Receives all; the time without the copies into the read buffer.
+pub fn receive_net<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> Duration {
+    let mut ws = connection(traffic.receiver);
+    let mut buf = vec![0; read];
+    let mut net = Duration::ZERO;
+    for bytes in traffic.bytes.chunks(read) {
+        let buf = &mut buf[..bytes.len()];
+        buf.copy_from_slice(bytes);
+        net += timed(|| events(&mut ws, buf, sink));
+    }
+    net
+}
+
+fn send_all(ws: &mut Connection, messages: &Messages, written: &mut Written) {
+    let mut left = messages.count;
+    while left > 0 {
+        let batch = left.min(messages.batch);
+        match messages.content {
+            Content::Binary => {
+                for _ in 0..batch {
+                    ws.send(&messages.payload[..]).unwrap();
+                }
+            }
+            _ => {
+                let text = str::from_utf8(&messages.payload).unwrap();
+                for _ in 0..batch {
+                    ws.send(text).unwrap();
+                }
+            }
+        }
+        flush(ws, written);
+        left -= batch;
+    }
+}
+
+pub struct Ours;
+
+impl Peer for Ours {
+    fn receive<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> bool {
+        let mut ws = connection(traffic.receiver);
+        let mut buf = vec![0; read];
+        for bytes in traffic.bytes.chunks(read) {
+            let buf = &mut buf[..bytes.len()];
+            buf.copy_from_slice(bytes);
+            events(&mut ws, buf, sink);
+        }
+        true
+    }
+
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        send_all(&mut connection(messages.role), messages, written);
+        true
+    }
+
+    fn echo(traffic: &Traffic, batch: usize, written: &mut Written) -> bool {
+        let mut ws = connection(traffic.receiver);
+        let mut buf = vec![0; READ];
+        let mut queued = 0;
+        for bytes in traffic.bytes.chunks(READ) {
+            let mut input = &mut buf[..bytes.len()];
+            input.copy_from_slice(bytes);
+            while let Some(event) = ws.receive(&mut input) {
+                let Event::Message(message) = event else {
+                    panic!("{event:?}")
+                };
+                ws.send(&message).unwrap();
+                queued += 1;
+                if queued == batch {
+                    queued = 0;
+                    flush(&mut ws, written);
+                }
+            }
+        }
+        flush(&mut ws, written);
+        true
+    }
+
+    fn accept(request: &[u8], written: &mut Written) -> bool {
+        let mut ws = Connection::server(&server_config());
+        let mut buf = [0; 1024];
+        let mut input = &mut buf[..request.len()];
+        input.copy_from_slice(request);
+        match ws.receive(&mut input) {
+            Some(Event::Request(_)) => ws.accept(Accept::new()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+        flush(&mut ws, written);
+        true
+    }
+}
+
+/// The same with masking keys from a ChaCha of the caller's.
+pub struct OursChaCha;
+
+impl Peer for OursChaCha {
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        if messages.role == Role::Server {
+            return false;
+        }
+        let mut ws = opened(Connection::upgraded_client_with_entropy(
+            &ClientConfig::new(),
+            Negotiated::default(),
+            Box::new(ChaCha(ChaCha8Rng::seed_from_u64(1))),
+        ));
+        send_all(&mut ws, messages, written);
+        true
+    }
+}
+
+/// The same with a payload that was prepared once: queued by reference.
+pub struct OursShared;
+
+impl Peer for OursShared {
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        let prepared = Prepared::binary(&messages.payload);
+        let mut ws = connection(messages.role);
+        for sent in 1..=messages.count {
+            ws.send(&prepared).unwrap();
+            if sent % messages.batch == 0 {
+                flush(&mut ws, written);
+            }
+        }
+        flush(&mut ws, written);
+        true
+    }
+}

@@ -1,0 +1,5 @@
+//! The oracles of the property tests, for the fuzz targets.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../tests/proofs/oracle/mod.rs"]
+pub mod oracle;

@@ -1,0 +1,571 @@
+//! How messages are handed out: whole, in chunks, asked (RFC 6455 §5.4, §6.2, §8.1), lent or owned.
+
+use sansocket::config::{ClientConfig, Delivery};
+use sansocket::error::ProtocolError;
+use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Payload, Role};
+
+use crate::support::*;
+
+fn with(role: Role, delivery: Delivery) -> Connection {
+    match role {
+        Role::Server => server(&server_config().delivery(delivery)),
+        Role::Client => client(&ClientConfig::new().delivery(delivery)),
+    }
+}
+
+fn not_utf8() -> Seen {
+    Seen::Failed(Failure::Protocol(ProtocolError::TextNotUtf8))
+}
+
+// ── chunks
+
+/// G-9: as the bytes arrive, inside a frame too; `first` and `last` bracket the message.
+#[test]
+fn chunks_come_as_the_bytes_arrive() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(BINARY, "abcd").more(),
+            Frame::new(CONTINUATION, "").more(),
+            Frame::new(CONTINUATION, "ef"),
+        ];
+        let input = encode_for(role, &frames);
+        let chunk = |bytes: &str, first, last| Seen::chunk(Kind::Binary, bytes, first, last);
+        // In one read: each frame is a chunk, an empty one in the middle is none.
+        let mut ws = with(role, Delivery::Chunks);
+        let expected = [chunk("abcd", true, false), chunk("ef", false, true)];
+        assert_eq!(receive(&mut ws, &input), expected);
+        // Byte by byte: each byte is one.
+        let mut ws = with(role, Delivery::Chunks);
+        let events: Vec<_> = input
+            .iter()
+            .flat_map(|byte| receive(&mut ws, &[*byte]))
+            .collect();
+        let expected = [
+            chunk("a", true, false),
+            chunk("b", false, false),
+            chunk("c", false, false),
+            chunk("d", false, false),
+            chunk("e", false, false),
+            chunk("f", false, true),
+        ];
+        assert_eq!(events, expected);
+    }
+}
+
+/// Empty messages, an empty first and an empty last fragment: `first` and `last` come all the same.
+#[test]
+fn empty_messages_and_fragments_in_chunks() {
+    for role in ROLES {
+        for (opcode, kind) in [(TEXT, Kind::Text), (BINARY, Kind::Binary)] {
+            let chunk = |bytes: &str, first, last| Seen::chunk(kind, bytes, first, last);
+            for way in WAYS {
+                let mut driver = Driver::new(with(role, Delivery::Chunks), *way);
+                let frames = [
+                    Frame::new(opcode, ""),
+                    Frame::new(opcode, "").more(),
+                    Frame::new(CONTINUATION, "a").more(),
+                    Frame::new(CONTINUATION, ""),
+                    Frame::new(opcode, "").more(),
+                    Frame::new(CONTINUATION, ""),
+                ];
+                for frame in frames {
+                    driver.read(&encode_for(role, &[frame]));
+                }
+                let expected = [
+                    chunk("", true, true),
+                    chunk("a", true, false),
+                    chunk("", false, true),
+                    chunk("", true, true),
+                ];
+                assert_eq!(driver.events, expected, "{way:?}");
+            }
+        }
+    }
+}
+
+/// §8.1: a chunk of text may end inside a character; joined it is text.
+#[test]
+fn a_chunk_of_text_may_end_inside_a_character() {
+    for role in ROLES {
+        let input = encode_for(role, &[Frame::new(TEXT, "a💩b")]);
+        for cut in 0..input.len() {
+            let mut ws = with(role, Delivery::Chunks);
+            let mut events = receive(&mut ws, &input[..cut]);
+            events.extend(receive(&mut ws, &input[cut..]));
+            assert_eq!(joined(&events), [Seen::text("a💩b")]);
+        }
+    }
+}
+
+/// D-21, invariant 4: text fails at the first impossible byte, in the middle of a frame, and no byte
+/// at or behind it is delivered; whatever the delivery.
+#[test]
+fn invalid_text_fails_at_its_first_impossible_byte() {
+    for role in ROLES {
+        // The third byte decides, the frame goes on for long.
+        let input = encode_for(
+            role,
+            &[Frame::new(TEXT, [&b"a\xe2\x28"[..], &[b'x'; 500]].concat())],
+        );
+        let bad = input.len() - 500;
+        for way in WAYS {
+            for delivery in [Delivery::Whole, Delivery::Chunks, Delivery::Ask] {
+                for stream in [false, true] {
+                    let mut driver = Driver::new(with(role, delivery), *way);
+                    let react = |ws: &mut Connection, event: &Seen| {
+                        if stream && matches!(event, Seen::Start { .. }) {
+                            ws.stream_message();
+                        }
+                    };
+                    for (i, byte) in input[..bad].iter().enumerate() {
+                        driver.read_with(&[*byte], react);
+                        let failed = i + 1 == bad;
+                        assert_eq!(driver.failure().is_some(), failed, "{way:?} {delivery:?}");
+                    }
+                    assert_eq!(driver.events.last(), Some(&not_utf8()));
+                    for event in &driver.events {
+                        if let Seen::Chunk { payload, last, .. } = event {
+                            assert!(b"a\xe2".windows(payload.len()).any(|w| w == payload));
+                            assert!(!last);
+                        }
+                    }
+                }
+            }
+        }
+        // And with the whole frame in one read nothing of it is delivered.
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            let mut ws = with(role, delivery);
+            assert_eq!(receive(&mut ws, &input), [not_utf8()]);
+        }
+    }
+}
+
+/// VX-23 in each delivery: cut off at the end of the message.
+#[test]
+fn text_that_ends_inside_a_character() {
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks, Delivery::Ask] {
+            let frames = [
+                Frame::new(TEXT, b"a\xc3").more(),
+                Frame::new(CONTINUATION, ""),
+            ];
+            let mut ws = with(role, delivery);
+            let events = receive_frames(&mut ws, &frames);
+            assert_eq!(joined(&events), [not_utf8()]);
+            let last = |event: &Seen| matches!(event, Seen::Chunk { last: true, .. });
+            assert!(!events.iter().any(last), "{events:?}");
+        }
+    }
+}
+
+// ── ask
+
+/// `Start` says what the first header says, once for each message; nothing else is lost.
+#[test]
+fn start_says_what_comes() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(TEXT, "abc"),
+            Frame::new(BINARY, "ab").more(),
+            Frame::new(PING, "p"),
+            Frame::new(CONTINUATION, "c"),
+            Frame::new(TEXT, ""),
+        ];
+        let start = |kind, frame_len, fin| Seen::Start {
+            kind,
+            frame_len,
+            fin,
+        };
+        let expected = [
+            start(Kind::Text, 3, true),
+            Seen::text("abc"),
+            start(Kind::Binary, 2, false),
+            Seen::ping("p"),
+            Seen::binary("abc"),
+            start(Kind::Text, 0, true),
+            Seen::text(""),
+        ];
+        let input = encode_for(role, &frames);
+        for way in WAYS {
+            for cut in 0..input.len() {
+                let mut driver = Driver::new(with(role, Delivery::Ask), *way);
+                driver.read(&input[..cut]);
+                driver.read(&input[cut..]);
+                assert_eq!(driver.events, expected, "{way:?} {cut}");
+            }
+        }
+    }
+}
+
+/// `stream_message` is for the message whose `Start` is being looked at, and only for that.
+#[test]
+fn one_message_is_streamed_and_the_next_is_whole() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(BINARY, "ab").more(),
+            Frame::new(CONTINUATION, "cd"),
+            Frame::new(BINARY, "ef"),
+        ];
+        for way in WAYS {
+            let mut driver = Driver::new(with(role, Delivery::Ask), *way);
+            driver.read_with(&encode_for(role, &frames), |ws, event| {
+                if matches!(event, Seen::Start { fin: false, .. }) {
+                    ws.stream_message();
+                }
+            });
+            let expected = [
+                Seen::Start {
+                    kind: Kind::Binary,
+                    frame_len: 2,
+                    fin: false,
+                },
+                Seen::chunk(Kind::Binary, "ab", true, false),
+                Seen::chunk(Kind::Binary, "cd", false, true),
+                Seen::Start {
+                    kind: Kind::Binary,
+                    frame_len: 2,
+                    fin: true,
+                },
+                Seen::binary("ef"),
+            ];
+            assert_eq!(driver.events, expected, "{way:?}");
+        }
+    }
+}
+
+/// At any other moment `stream_message` changes nothing: before a message, once part of it was
+/// gathered, and where the application is not asked.
+#[test]
+fn stream_message_at_other_moments() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(PING, ""),
+            Frame::new(TEXT, "ab").more(),
+            Frame::new(PONG, ""),
+            Frame::new(CONTINUATION, "cd"),
+        ];
+        let expected = [Seen::ping(""), Seen::pong(""), Seen::text("abcd")];
+        for delivery in [Delivery::Whole, Delivery::Ask] {
+            let mut ws = with(role, delivery);
+            let mut events = Vec::new();
+            let mut asked = false;
+            ws.stream_message();
+            for byte in encode_for(role, &frames) {
+                let now = receive(&mut ws, &[byte]);
+                // From `Start` to the first byte of payload it would do something.
+                asked |= now.iter().any(|event| matches!(event, Seen::Start { .. }));
+                events.extend(now);
+                if !asked || events.contains(&Seen::pong("")) {
+                    ws.stream_message();
+                }
+            }
+            let whole = |event: &Seen| matches!(event, Seen::Text(_));
+            assert!(events.iter().any(whole), "{delivery:?}: {events:?}");
+            assert_eq!(joined(&events), expected, "{delivery:?}");
+        }
+    }
+}
+
+// ── lent and owned
+
+/// DESIGN.md: a frame that arrived whole is lent from the input, unmasked in place; what was
+/// gathered is owned. Events hold on to the input, not to the connection.
+#[test]
+fn whole_frames_are_lent_from_the_input() {
+    for role in ROLES {
+        for opcode in [TEXT, BINARY, PING, PONG] {
+            let mut read = encode_for(role, &[Frame::new(opcode, "Hello")]);
+            let range = read.as_ptr_range();
+            let mut ws = open(role);
+            let mut input = &mut read[..];
+            let event = ws.receive(&mut input).unwrap();
+            let place = match &event {
+                Event::Message(message) => message.as_bytes().as_ptr(),
+                Event::Ping(payload) => payload.as_ptr(),
+                Event::Pong(pong) => pong.payload.as_ptr(),
+                other => panic!("{other:?}"),
+            };
+            assert!(range.contains(&place), "{role:?} {opcode}");
+            // While the event is there the connection can be used.
+            ws.send("answer").unwrap();
+            drop(event);
+        }
+        let mut read = encode_for(role, &[Frame::new(BINARY, "Hello")]);
+        let range = read.as_ptr_range();
+        let mut ws = with(role, Delivery::Chunks);
+        let Some(Event::Chunk(Chunk { payload, .. })) = ws.receive(&mut &mut read[..]) else {
+            panic!("a chunk")
+        };
+        assert!(range.contains(&payload.as_ptr()));
+    }
+}
+
+/// The buffer that a message was gathered in is handed over: one gathered message costs one buffer.
+#[test]
+fn gathered_messages_are_owned() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(BINARY, [1; 600]).more(),
+            Frame::new(CONTINUATION, [2; 600]),
+        ];
+        let mut ws = open(role);
+        let mut read = encode_for(role, &frames);
+        let mut input = &mut read[..];
+        let Some(Event::Message(Message::Binary(payload))) = ws.receive(&mut input) else {
+            panic!("a message")
+        };
+        assert_eq!(ws.memory_held(), 0);
+        let place = payload.as_ptr();
+        let payload = payload.into_vec();
+        assert_eq!(payload.as_ptr(), place);
+    }
+}
+
+/// F-10: the same message in one, two or n frames, in reads of any size: the same event.
+#[test]
+fn frame_boundaries_have_no_meaning() {
+    let text = "Größe €uro 💩 ".repeat(20);
+    for role in ROLES {
+        for pieces in [1, 2, 3, 7, 50] {
+            let size = text.len().div_ceil(pieces);
+            let last = text.len().div_ceil(size) - 1;
+            let frames: Vec<_> = text
+                .as_bytes()
+                .chunks(size)
+                .enumerate()
+                .map(|(i, piece)| {
+                    let opcode = if i == 0 { TEXT } else { CONTINUATION };
+                    Frame {
+                        fin: i == last,
+                        ..Frame::new(opcode, piece)
+                    }
+                })
+                .collect();
+            let input = encode_for(role, &frames);
+            for way in WAYS {
+                for size in [1, 2, 3, 5, 17, 128, input.len()] {
+                    let mut driver = Driver::new(open(role), *way);
+                    input.chunks(size).for_each(|read| driver.read(read));
+                    assert_eq!(
+                        driver.events,
+                        [Seen::text(&text)],
+                        "{way:?} {pieces} {size}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// WS-1, WS-2: what the application cannot take yet is held, and comes later, one event at a time.
+#[test]
+fn held_input_waits_for_the_application() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let frames: Vec<_> = (0..5).map(|i| Frame::new(BINARY, [i])).collect();
+        let mut read = encode_for(role, &frames);
+        let mut input = &mut read[..];
+        assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
+        ws.hold(&mut input);
+        assert!(input.is_empty());
+        for i in 1..5 {
+            let Some(Event::Message(message)) = ws.receive(&mut &mut [][..]) else {
+                panic!("message {i}")
+            };
+            assert_eq!(message, Message::Binary(Payload::from(vec![i])));
+        }
+        assert_eq!(receive(&mut ws, b""), []);
+        // Held first, then what comes in a later read.
+        let mut first = encode_for(role, &[Frame::new(TEXT, "1"), Frame::new(TEXT, "2").more()]);
+        ws.hold(&mut &mut first[..]);
+        let mut second = encode_for(role, &[Frame::new(PING, "3")]);
+        ws.hold(&mut &mut second[..]);
+        let events = receive_frames(&mut ws, &[Frame::new(CONTINUATION, "4")]);
+        let expected = [Seen::text("1"), Seen::ping("3"), Seen::text("24")];
+        assert_eq!(events, expected);
+        assert_eq!(take_frames(&mut ws), [Frame::new(PONG, "3")]);
+    }
+}
+
+/// The end of the stream does not overtake what is held (K-14).
+#[test]
+fn held_input_comes_before_the_end() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let mut read = encode_for(role, &[Frame::new(TEXT, "1"), Frame::new(CLOSE, "")]);
+        ws.hold(&mut &mut read[..]);
+        ws.receive_eof();
+        let events = receive(&mut ws, b"");
+        assert_eq!(events, [Seen::text("1"), Seen::Close(None, String::new())]);
+        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
+        let events = receive(&mut ws, b"");
+        assert!(matches!(&events[..], [Seen::Closed(report)] if report.clean));
+    }
+}
+
+/// Cancel safety: nothing is lost however often the calls are repeated without input.
+#[test]
+fn calls_without_input_change_nothing() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(TEXT, "ab").more(),
+            Frame::new(PING, "p"),
+            Frame::new(CONTINUATION, "cd"),
+        ];
+        let mut ws = open(role);
+        let mut events = Vec::new();
+        for byte in encode_for(role, &frames) {
+            for _ in 0..3 {
+                events.extend(receive(&mut ws, b""));
+                assert!(!ws.prepare(&mut &mut [][..]));
+                ws.hold(&mut &mut [][..]);
+                ws.received(5);
+                ws.consume_output(0);
+            }
+            events.extend(receive(&mut ws, &[byte]));
+        }
+        assert_eq!(events, [Seen::ping("p"), Seen::text("abcd")]);
+    }
+}
+
+// ── the target
+
+/// A large binary message is read straight into its buffer; the target never goes beyond the frame,
+/// nor beyond 64 KiB or what came before (§10.4).
+#[test]
+fn the_receive_target() {
+    for role in ROLES {
+        let mut ws = match role {
+            Role::Server => {
+                let mut limits = sansocket::config::Limits::server();
+                (limits.frame, limits.message) = (1 << 30, 1 << 30);
+                server(&server_config().limits(limits))
+            }
+            Role::Client => open(role),
+        };
+        let payload: Vec<u8> = (0..1_000_000_u32).map(|i| (i * 7) as u8).collect();
+        let frame = encode_for(role, &[Frame::new(BINARY, &payload)]);
+        assert!(ws.receive_target().is_none());
+        let header = frame.len() - payload.len();
+        assert_eq!(receive(&mut ws, &frame[..header]), []);
+        let mut at = header;
+        while let Some(target) = ws.receive_target() {
+            let came = at - header;
+            assert!(target.len() <= (64 << 10).max(came) && target.len() <= frame.len() - at);
+            // The transport brings less than asked, in odd pieces.
+            let n = target.len().min(33_333);
+            target[..n].copy_from_slice(&frame[at..at + n]);
+            ws.received(n);
+            at += n;
+        }
+        // The last of it goes through the read buffer, with whatever is behind it.
+        assert!(frame.len() - at < 4096);
+        let mut rest = frame[at..].to_vec();
+        rest.extend(encode_for(role, &[Frame::new(PING, "")]));
+        let expected = [Seen::binary(&payload), Seen::ping("")];
+        assert_eq!(receive(&mut ws, &rest), expected);
+        assert!(ws.receive_target().is_none());
+    }
+}
+
+/// No target for text, control frames, streamed messages, small rests, whatever is not the payload of
+/// a binary message; and `received` without a target does nothing.
+#[test]
+fn where_there_is_no_target() {
+    for role in ROLES {
+        let part = |frame: Frame, n| {
+            let bytes = encode_for(role, &[frame]);
+            bytes[..bytes.len() - n].to_vec()
+        };
+        let large = [b'a'; 9000];
+        for (delivery, input) in [
+            (Delivery::Whole, part(Frame::new(TEXT, large), 8000)),
+            (Delivery::Whole, part(Frame::new(PING, "abc"), 2)),
+            (Delivery::Chunks, part(Frame::new(BINARY, large), 8000)),
+            (Delivery::Whole, part(Frame::new(BINARY, large), 9001)),
+            (Delivery::Whole, part(Frame::new(BINARY, large), 4095)),
+        ] {
+            let mut ws = with(role, delivery);
+            receive(&mut ws, &input);
+            assert!(ws.receive_target().is_none());
+            let before = format!("{ws:?}");
+            ws.received(2);
+            assert_eq!(format!("{ws:?}"), before);
+        }
+        // More than the target has room for: the rest is not there.
+        let mut ws = open(role);
+        receive(&mut ws, &part(Frame::new(BINARY, large), 9000));
+        ws.receive_target().unwrap().fill(0);
+        ws.received(100_000);
+        assert_eq!(receive(&mut ws, b"").len(), 1);
+        // A ping between fragments goes the usual way.
+        let mut ws = open(role);
+        receive_frames(&mut ws, &[Frame::new(BINARY, "a").more()]);
+        assert!(ws.receive_target().is_none());
+        assert_eq!(
+            receive_frames(&mut ws, &[Frame::new(PING, "")]),
+            [Seen::ping("")]
+        );
+        receive(&mut ws, &part(Frame::new(CONTINUATION, large), 5000));
+        assert_eq!(ws.receive_target().map(|target| target.len()), Some(5000));
+        // A target that was not used: what lies in it is not the message.
+        let rest = part(Frame::new(CONTINUATION, large), 0);
+        let rest = &rest[rest.len() - 5000..];
+        // The mask goes on where it stood.
+        let expected = [&b"a"[..], &large].concat();
+        assert_eq!(receive(&mut ws, rest), [Seen::binary(expected)]);
+    }
+}
+
+/// A buffer handed back by `recycle` serves the next message without growing (and without zeroing).
+#[test]
+fn a_recycled_buffer_is_used_again() {
+    let mut ws = open(Role::Client);
+    let frame = Frame::new(BINARY, vec![5; 200_000]).encode();
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        let mut driver = Driver::new(ws, Way::Target);
+        for read in frame.chunks(10_000) {
+            driver.read(read);
+        }
+        let Some(Seen::Binary(payload)) = driver.events.pop() else {
+            panic!("a message")
+        };
+        assert_eq!(payload, vec![5; 200_000]);
+        places.push((payload.as_ptr(), payload.capacity()));
+        ws = driver.ws;
+        ws.recycle(payload);
+    }
+    assert_eq!(places[1], places[2]);
+    assert_eq!(
+        ws.reclaim().map(|buffer| buffer.as_ptr()),
+        Some(places[2].0)
+    );
+    assert_eq!(ws.memory_held(), 0);
+}
+
+/// What lies in a recycled buffer is never delivered.
+#[test]
+fn a_recycled_buffer_does_not_leak() {
+    for role in ROLES {
+        for opcode in [TEXT, BINARY] {
+            let mut ws = open(role);
+            ws.recycle(b"secret secret secret".to_vec());
+            let frames = [
+                Frame::new(opcode, "").more(),
+                Frame::new(CONTINUATION, ""),
+                Frame::new(opcode, "a").more(),
+                Frame::new(CONTINUATION, "b"),
+            ];
+            let events: Vec<_> = encode_for(role, &frames)
+                .iter()
+                .flat_map(|byte| receive(&mut ws, &[*byte]))
+                .collect();
+            let message = |bytes: &str| match opcode {
+                TEXT => Seen::text(bytes),
+                _ => Seen::binary(bytes),
+            };
+            assert_eq!(events, [message(""), message("ab")]);
+        }
+    }
+}

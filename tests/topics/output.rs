@@ -1,0 +1,300 @@
+//! The queue: every byte of it, `buffered_amount` at every byte, buffers and memory (TX-4, W-11).
+
+use sansocket::config::ClientConfig;
+use sansocket::{Connection, Kind, Prepared, Role};
+
+use crate::support::*;
+
+/// A queue with every kind of part in it, and its payload bytes in the order they were handed in.
+fn mixed(role: Role, fragment: u32) -> Connection {
+    let mut ws = match role {
+        Role::Server => server(&server_config().fragment(fragment)),
+        Role::Client => client(&ClientConfig::new().fragment(fragment)),
+    };
+    ws.send("").unwrap();
+    ws.send("a").unwrap();
+    ws.ping(b"ping").unwrap();
+    ws.send(&[1; 125]).unwrap();
+    ws.send(&[2; 126]).unwrap();
+    ws.send(vec![3; 5000]).unwrap();
+    receive_frames(&mut ws, &[Frame::new(PING, "pong")]);
+    ws.send(&Prepared::binary(&[4; 6000])).unwrap();
+    ws.send(&Prepared::text("small")).unwrap();
+    ws.send_part(Kind::Text, b"part", false).unwrap();
+    ws.pong(b"pong").unwrap();
+    ws.send_part(Kind::Text, b"", true).unwrap();
+    ws.send(vec![5; 70_000]).unwrap();
+    ws.begin_message(Kind::Binary, 300).unwrap();
+    ws.write_message(&[6; 100]).unwrap();
+    ws.ping(b"waits").unwrap();
+    ws.write_message(&[7; 200]).unwrap();
+    ws.close(None, "").unwrap();
+    ws
+}
+
+/// For each number of bytes taken: how many payload bytes of data frames are left, counted in the
+/// bytes themselves.
+fn payload_left(output: &[u8]) -> Vec<u64> {
+    let mut is_payload = Vec::new();
+    for frame in decode(output) {
+        let len = frame.encode().len();
+        let payload = frame.payload.len();
+        is_payload.extend(vec![false; len - payload]);
+        is_payload.extend(vec![frame.opcode < 8; payload]);
+    }
+    assert_eq!(is_payload.len(), output.len());
+    let total = is_payload.iter().filter(|is| **is).count() as u64;
+    let mut left = vec![total];
+    for is in is_payload {
+        left.push(left.last().unwrap() - u64::from(is));
+    }
+    left
+}
+
+/// W-11: payload as it was handed in and not taken, exact at every byte: headers, keys and control
+/// frames do not count, whatever the part of the queue they lie in. TX-4: the bytes come in order and
+/// whole, in pieces of any size, by `output` or by `output_slices`.
+#[test]
+fn consumed_at_every_byte() {
+    for role in ROLES {
+        for fragment in [0, 1000] {
+            let whole = take_output(&mut mixed(role, fragment));
+            let left = payload_left(&whole);
+            for step in [1, 2, 3, 7, 126, 999, 4096, 100_000] {
+                let mut ws = mixed(role, fragment);
+                let mut taken = 0;
+                loop {
+                    assert_eq!(
+                        ws.buffered_amount(),
+                        left[taken],
+                        "{role:?} {fragment} {taken}"
+                    );
+                    assert_eq!(ws.output_len(), whole.len() - taken);
+                    if ws.output().is_empty() {
+                        break;
+                    }
+                    assert!(whole[taken..].starts_with(ws.output()));
+                    let n = step.min(whole.len() - taken);
+                    ws.consume_output(n);
+                    taken += n;
+                }
+                assert_eq!(taken, whole.len());
+                let mut slices = [&[][..]; 4];
+                assert_eq!(ws.output_slices(&mut slices), 0);
+            }
+        }
+    }
+}
+
+/// `output_slices` gives what `output` gives, in order, without empty slices; with fewer slices the
+/// beginning of it.
+#[test]
+fn slices_are_the_output() {
+    for role in ROLES {
+        for fragment in [0, 1000] {
+            let whole = take_output(&mut mixed(role, fragment));
+            let mut ws = mixed(role, fragment);
+            let mut at = 0;
+            while at < whole.len() {
+                assert_eq!(peek_output(&ws), whole[at..]);
+                for room in 0..5 {
+                    let mut slices = vec![&[][..]; room];
+                    let filled = ws.output_slices(&mut slices);
+                    assert!(filled == room || slices[..filled].concat().len() == whole.len() - at);
+                    assert!(slices[..filled].iter().all(|slice| !slice.is_empty()));
+                    assert!(whole[at..].starts_with(&slices[..filled].concat()));
+                    if room > 0 {
+                        assert_eq!(slices[0], ws.output());
+                    }
+                }
+                ws.consume_output(777);
+                at += 777;
+            }
+        }
+    }
+}
+
+/// More than there is means all.
+#[test]
+fn consuming_more_than_there_is() {
+    for role in ROLES {
+        let mut ws = mixed(role, 0);
+        ws.consume_output(usize::MAX);
+        assert_eq!((ws.output_len(), ws.buffered_amount()), (0, 0));
+        let mut ws = open(role);
+        ws.consume_output(5);
+        ws.send("a").unwrap();
+        assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "a")]);
+    }
+}
+
+/// W-11: UTF-8 bytes of text; 125 and 126 bytes count the same without their headers; the head of the
+/// opening handshake does not count; and it is not reset at close.
+#[test]
+fn what_buffered_amount_counts() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send("é").unwrap();
+        assert_eq!(ws.buffered_amount(), 2);
+        take_output(&mut ws);
+        assert_eq!(ws.buffered_amount(), 0);
+        ws.send(&[0; 125]).unwrap();
+        ws.send(&[0; 126]).unwrap();
+        ws.ping(&[0; 125]).unwrap();
+        assert_eq!(ws.buffered_amount(), 251);
+        ws.receive_eof();
+        receive(&mut ws, b"");
+        assert_eq!(ws.buffered_amount(), 251);
+        ws.transport_lost();
+        assert_eq!(ws.buffered_amount(), 251);
+        assert_eq!(ws.output_len(), 0);
+    }
+}
+
+/// A message sent right behind the head of the opening handshake: the head is not payload.
+#[test]
+fn heads_are_not_payload() {
+    let mut ws = Connection::server(&server_config());
+    receive(
+        &mut ws,
+        b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    ws.accept(sansocket::Accept::new()).unwrap();
+    let head = ws.output_len();
+    assert_eq!(ws.buffered_amount(), 0);
+    ws.send("abc").unwrap();
+    for left in [3, 3, 3, 3, 2, 1, 0] {
+        assert_eq!(ws.buffered_amount(), left);
+        ws.consume_output(if ws.output_len() > head { head } else { 1 });
+    }
+}
+
+// ── buffers
+
+/// DESIGN.md §1: an idle connection owns no heap, in either role, once `reclaim` was called.
+#[test]
+fn an_idle_connection_owns_no_heap() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send(&[0; 3000]).unwrap();
+        receive_frames(
+            &mut ws,
+            &[Frame::new(TEXT, "abc").more(), Frame::new(PING, "x")],
+        );
+        receive_frames(&mut ws, &[Frame::new(CONTINUATION, "def")]);
+        take_output(&mut ws);
+        ws.reclaim();
+        assert_eq!(ws.memory_held(), 0, "{role:?}");
+        assert!(ws.reclaim().is_none());
+        // And goes on as before.
+        ws.send("a").unwrap();
+        assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "a")]);
+    }
+}
+
+/// Without `reclaim` a drained buffer of up to 4 KiB is kept, a larger one given up.
+#[test]
+fn large_buffers_are_given_up() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send(&[0; 100_000]).unwrap();
+        take_output(&mut ws);
+        assert_eq!(ws.memory_held(), 0);
+        ws.send(&[0; 100]).unwrap();
+        take_output(&mut ws);
+        assert!((1..=4096).contains(&ws.memory_held()));
+    }
+}
+
+/// A buffer that was lent is kept, whatever its size, until it is taken back: one spare goes round all
+/// connections without an allocation.
+#[test]
+fn a_lent_buffer_comes_back() {
+    for role in ROLES {
+        let spare = Vec::with_capacity(64 << 10);
+        let place = spare.as_ptr();
+        let mut ws = open(role);
+        ws.recycle(spare);
+        assert_eq!(ws.memory_held(), 64 << 10);
+        for _ in 0..3 {
+            ws.send(&[0; 10_000]).unwrap();
+            assert_eq!(ws.memory_held(), 64 << 10, "no other buffer");
+            assert_eq!(ws.output().as_ptr(), place);
+            take_output(&mut ws);
+        }
+        let spare = ws.reclaim().unwrap();
+        assert_eq!((spare.as_ptr(), spare.capacity()), (place, 64 << 10));
+        assert_eq!(ws.memory_held(), 0);
+        // Nothing to lend is nothing.
+        ws.recycle(Vec::new());
+        assert!(ws.reclaim().is_none());
+    }
+}
+
+/// What waits is not taken away by `reclaim`, nor what is being gathered.
+#[test]
+fn reclaim_takes_only_what_is_empty() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send("queued").unwrap();
+        receive_frames(&mut ws, &[Frame::new(TEXT, "gather").more()]);
+        let mut held = encode_for(role, &[Frame::new(CONTINUATION, "ed")]);
+        ws.hold(&mut &mut held[..]);
+        assert!(ws.reclaim().is_none());
+        assert_eq!(receive(&mut ws, b""), [Seen::text("gathered")]);
+        assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "queued")]);
+        // In the middle of a header, a split control frame, a message in parts.
+        ws.send_part(Kind::Text, b"1", false).unwrap();
+        take_output(&mut ws);
+        for byte in encode_for(role, &[Frame::new(PING, "ping")]) {
+            ws.reclaim();
+            receive(&mut ws, &[byte]);
+        }
+        ws.reclaim();
+        ws.send_part(Kind::Text, b"2", true).unwrap();
+        let expected = [Frame::new(PONG, "ping"), Frame::new(CONTINUATION, "2")];
+        assert_eq!(take_frames(&mut ws), expected);
+    }
+}
+
+/// Memory that is held is counted: what is queued, kept, gathered.
+#[test]
+fn memory_held_counts() {
+    for role in ROLES {
+        let mut ws = open(role);
+        assert_eq!(ws.memory_held(), 0);
+        ws.send(vec![0; 50_000]).unwrap();
+        assert!(ws.memory_held() >= 50_000);
+        take_output(&mut ws);
+        assert!(ws.memory_held() <= 4096);
+        let mut held = vec![0; 30_000];
+        let mut gathering = encode_for(role, &[Frame::new(BINARY, "").more()]);
+        receive(&mut ws, &gathering);
+        ws.hold(&mut &mut held[..]);
+        assert!(ws.memory_held() >= 30_000);
+        ws.transport_lost();
+        receive(&mut ws, b"");
+        assert!(ws.memory_held() < 5000);
+        gathering = encode_for(role, &[Frame::new(BINARY, [0; 20_000]).more()]);
+        let mut ws = open(role);
+        receive(&mut ws, &gathering);
+        assert!((20_000..41_000).contains(&ws.memory_held()));
+    }
+}
+
+/// A queue that is written to and taken from for ever does not grow.
+#[test]
+fn the_queue_does_not_grow_while_it_is_taken() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let mut peak = 0;
+        for i in 0..10_000 {
+            ws.send(&[i as u8; 100]).unwrap();
+            // Never quite empty.
+            ws.consume_output(ws.output_len() - 1);
+            peak = peak.max(ws.memory_held());
+        }
+        assert!(peak < 2000, "{peak}");
+    }
+}
