@@ -19,7 +19,7 @@ pub type MaskingKey = [u8; 4];
 /// apply_mask(rest, key, 2);
 /// assert_eq!(&payload, b"Hello");
 /// ```
-#[inline]
+#[inline(always)]
 pub fn apply_mask(payload: &mut [u8], key: MaskingKey, offset: u64) {
     xor(payload, rotate(key, offset));
 }
@@ -37,7 +37,7 @@ pub(crate) fn rotate(key: MaskingKey, offset: u64) -> MaskingKey {
 ///
 /// No loop over single bytes, and few cases: where lengths are random each further one costs a
 /// mispredicted branch.
-#[inline]
+#[inline(always)]
 fn xor(payload: &mut [u8], key: MaskingKey) {
     match payload.len() {
         0 => {}
@@ -54,52 +54,64 @@ fn xor(payload: &mut [u8], key: MaskingKey) {
 fn xor_tiny(payload: &mut [u8], key: MaskingKey) {
     let (middle, last) = (payload.len() / 2, payload.len() - 1);
     let (a, b, c) = (payload[0], payload[middle], payload[last]);
-    payload[0] = a ^ key[0];
-    payload[middle] = b ^ key[middle & 3];
-    payload[last] = c ^ key[last & 3];
+    let [first, ..] = key;
+    payload[0] = a ^ first;
+    payload[middle] = b ^ rotate(key, middle as u64)[0];
+    payload[last] = c ^ rotate(key, last as u64)[0];
 }
 
 /// XORs `N..=4 * N` bytes as four words of `N` that may overlap: two from the start, two that
 /// end with the last byte. All are loaded before the first is stored.
-#[inline]
+#[inline(always)]
 fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
     let len = payload.len();
     // Where the second word begins, and the last but one ends before the end.
     let step = if len < 2 * N { 0 } else { N };
     let tail = rotate(key, len as u64); // `N` is a multiple of four
-    let (second, third, last) = (step, len - N - step, len - N);
-    let a = xored::<N>(word(payload, 0), key);
-    let b = xored::<N>(word(payload, second), key);
-    let c = xored::<N>(word(payload, third), tail);
-    let d = xored::<N>(word(payload, last), tail);
-    put(payload, 0, a);
-    put(payload, second, b);
-    put(payload, third, c);
-    put(payload, last, d);
+    let a = xored::<N>(first(payload), key);
+    let b = xored::<N>(first(&payload[step..]), key);
+    let c = xored::<N>(last(&payload[..len - step]), tail);
+    let d = xored::<N>(last(payload), tail);
+    put_first(payload, a);
+    put_first(&mut payload[step..], b);
+    put_last(&mut payload[..len - step], c);
+    put_last(payload, d);
 }
 
 /// XORs at least 16 bytes: arrays, which compilers turn into vector code, and the last one, which
 /// may overlap them, loaded before they are stored.
+#[inline(always)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
-    let at = payload.len() - 16;
-    let last = xored::<16>(word(payload, at), rotate(key, at as u64));
+    let end = xored::<16>(last(payload), rotate(key, payload.len() as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();
     for chunk in chunks {
         *chunk = xored(*chunk, key);
     }
-    put(payload, at, last);
+    put_last(payload, end);
 }
 
 #[inline]
-fn word<const N: usize>(payload: &[u8], at: usize) -> [u8; N] {
-    let mut word = [0; N];
-    word.copy_from_slice(&payload[at..at + N]);
-    word
+fn first<const N: usize>(payload: &[u8]) -> [u8; N] {
+    payload.first_chunk().copied().unwrap_or([0; N])
 }
 
 #[inline]
-fn put<const N: usize>(payload: &mut [u8], at: usize, word: [u8; N]) {
-    payload[at..at + N].copy_from_slice(&word);
+fn last<const N: usize>(payload: &[u8]) -> [u8; N] {
+    payload.last_chunk().copied().unwrap_or([0; N])
+}
+
+#[inline]
+fn put_first<const N: usize>(payload: &mut [u8], word: [u8; N]) {
+    if let Some(place) = payload.first_chunk_mut() {
+        *place = word;
+    }
+}
+
+#[inline]
+fn put_last<const N: usize>(payload: &mut [u8], word: [u8; N]) {
+    if let Some(place) = payload.last_chunk_mut() {
+        *place = word;
+    }
 }
 
 /// In steps of four bytes: what compilers merge into one operation, where single bytes are not.

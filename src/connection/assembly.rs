@@ -258,7 +258,10 @@ impl Connection {
         } else if incoming.is_whole(payload.len()) {
             incoming.unmask(payload);
             incoming.end_message();
-            return Some(self.whole(kind, payload));
+            return Some(match kind {
+                Kind::Binary => Event::Message(Message::Binary(payload.into())),
+                Kind::Text => self.whole_text(payload),
+            });
         } else {
             incoming.left -= payload.len() as u64;
             let gathered = match kind {
@@ -305,15 +308,12 @@ impl Connection {
         })
     }
 
-    /// A message that lies in the input as a whole.
-    #[inline]
-    pub(super) fn whole<'a>(&mut self, kind: Kind, payload: &'a mut [u8]) -> Event<'a> {
-        match kind {
-            Kind::Binary => Event::Message(Message::Binary(Payload::from(payload))),
-            Kind::Text => match utf8::validate_mut(payload) {
-                Ok(text) => Event::Message(Message::Text(Text::from(text))),
-                Err(_) => self.fail(ProtocolError::TextNotUtf8.into()),
-            },
+    /// A text that lies in the input as a whole.
+    #[inline(never)]
+    pub(super) fn whole_text<'a>(&mut self, payload: &'a mut [u8]) -> Event<'a> {
+        match utf8::validate_mut(payload) {
+            Ok(text) => Event::Message(Message::Text(Text::from(text))),
+            Err(_) => self.fail(ProtocolError::TextNotUtf8.into()),
         }
     }
 

@@ -181,6 +181,7 @@ impl Connection {
 
     /// Fails the connection (RFC 6455 §7.1.7): nothing more of the input is processed, and a Close
     /// frame with the fitting code is queued, unless one was sent before.
+    #[cold]
     pub(super) fn fail(&mut self, failure: Failure) -> Event<'static> {
         let facts = &mut self.facts;
         facts.failed = true;

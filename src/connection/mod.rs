@@ -25,7 +25,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
+use crate::config::{
+    CLIENT_DEFAULTS, ClientConfig, Delivery, SERVER_DEFAULTS, ServerConfig, Settings,
+};
 use crate::entropy::{Entropy, Source};
 use crate::error::{Failure, Misuse};
 use crate::event::{CloseFrame, Event, Side};
@@ -107,15 +109,14 @@ pub use send::{Outgoing, Prepared};
 /// | `ping`, `pong` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `close` | Closed without a Close frame | Close frame queued: Closing | – | – |
 pub struct Connection {
-    /// The fast path may be taken: open, nothing pending, nothing in progress, whole delivery.
-    ready: bool,
     /// Data may be sent.
     writable: bool,
     role: Role,
     phase: Phase,
     facts: Facts,
-    /// The longest payload that may be a message in one frame.
-    max_whole: u64,
+    /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless the
+    /// connection is open, nothing is pending or in progress and messages are delivered whole.
+    whole_below: u64,
     incoming: Incoming,
     gather: Gather,
     output: Output,
@@ -225,6 +226,7 @@ impl Connection {
     /// [`Misuse::NoEntropy`] if the operating system gives none, or without the feature.
     ///
     /// ```
+    /// # if cfg!(not(feature = "getrandom")) { return }
     /// use sansocket::{ClientConfig, ClientRequest, Connection, State, Uri};
     /// let request = ClientRequest::new(Uri::parse("ws://example.com/chat").unwrap());
     /// let ws = Connection::client(&ClientConfig::new(), request).unwrap();
@@ -296,13 +298,12 @@ impl Connection {
     }
 
     fn new(role: Role, phase: Phase, config: Option<Arc<Settings>>, entropy: Source) -> Self {
-        let mut connection = Self {
-            ready: false,
+        Self {
             writable: false,
             role,
             phase,
             facts: Facts::default(),
-            max_whole: 0,
+            whole_below: 0,
             incoming: Incoming::default(),
             gather: Gather::None,
             output: Output::default(),
@@ -311,10 +312,7 @@ impl Connection {
             entropy,
             in_use: None,
             rare: None,
-        };
-        let limits = connection.settings().limits;
-        connection.max_whole = limits.frame.min(limits.message);
-        connection
+        }
     }
 
     // ── output
@@ -464,16 +462,21 @@ impl Connection {
         let established = self.phase == Phase::Established;
         let over = facts.failed || facts.eof || facts.lost || facts.given_up;
         self.writable = established && !over && !facts.close_sent && !facts.close_received;
-        self.ready = established
+        let Settings {
+            limits, delivery, ..
+        } = self.settings();
+        let limit = limits.frame.min(limits.message);
+        let ready = established
             && !over
             && !facts.opened
             && !facts.close_received
             && self.incoming.is_idle()
-            && self.settings().delivery == crate::config::Delivery::Whole
+            && *delivery == Delivery::Whole
             && self
                 .rare
                 .as_ref()
                 .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
+        self.whole_below = if ready { limit.saturating_add(1) } else { 0 };
     }
 }
 

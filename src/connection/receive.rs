@@ -6,10 +6,18 @@ use super::assembly::take_front;
 use super::{Connection, Phase, Rare};
 use crate::config::Delivery;
 use crate::error::{Limit, ProtocolError};
-use crate::event::{Event, Kind, MessageHead};
+use crate::event::{Event, Kind, Message, MessageHead};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
 use crate::mask::apply_mask;
 use crate::role::Role;
+
+/// A message in one frame in the input.
+struct Whole {
+    kind: Kind,
+    /// Where its payload starts.
+    start: usize,
+    end: usize,
+}
 
 /// The reserved bits as [`ProtocolError::ReservedBits`] has them.
 const RSV: u8 = 7;
@@ -35,56 +43,75 @@ impl Connection {
     /// ```
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if self.ready
-            && let Some((start, len)) = self.whole_message(input)
-        {
-            self.clock.heard();
-            let frame = take_front(input, start + len);
-            let kind = if frame[0] & 1 == 0 {
-                Kind::Binary
-            } else {
-                Kind::Text
-            };
-            let (header, payload) = frame.split_at_mut(start);
-            if self.role == Role::Server
-                && let Some(key) = header.last_chunk()
-            {
-                apply_mask(payload, *key, 0);
-            }
-            return Some(self.whole(kind, payload));
+        match self.role {
+            Role::Server => self.receive_frame::<true>(input),
+            Role::Client => self.receive_frame::<false>(input),
         }
-        self.receive_any(input)
     }
 
-    /// Where the payload starts and how long it is, if the input begins with a message in one
-    /// frame, all of it there and nothing wrong with it.
     #[inline]
-    fn whole_message(&self, input: &[u8]) -> Option<(usize, usize)> {
+    fn receive_frame<'a, const MASKED: bool>(
+        &mut self,
+        input: &mut &'a mut [u8],
+    ) -> Option<Event<'a>> {
+        let Some(Whole { kind, start, end }) = self.whole_message::<MASKED>(input) else {
+            return self.receive_any(input);
+        };
+        self.clock.heard();
+        let (header, payload) = take_front(input, end).split_at_mut(start);
+        if MASKED && let Some(key) = header.last_chunk() {
+            apply_mask(payload, *key, 0);
+        }
+        match kind {
+            Kind::Binary => Some(Event::Message(Message::Binary(payload.into()))),
+            Kind::Text => Some(self.whole_text(payload)),
+        }
+    }
+
+    /// The message in one frame that the input begins with, if all of it is there, nothing is
+    /// wrong with it and nothing else comes first.
+    ///
+    /// It only looks: frames that follow each other do not wait for what was written here, and
+    /// the input is split once, where it is taken.
+    #[inline]
+    fn whole_message<const MASKED: bool>(&self, input: &[u8]) -> Option<Whole> {
         let &[first, second, ..] = input else {
             return None;
         };
-        let mask = if self.role == Role::Server { 0x80 } else { 0 };
-        let (mut start, len) = match second ^ mask {
-            len @ 0..=125 => (2, usize::from(len)),
+        let (mask, key): (u8, usize) = if MASKED { (0x80, 4) } else { (0, 0) };
+        let kind = match first {
+            0x81 => Kind::Text,
+            0x82 => Kind::Binary,
+            _ => return None,
+        };
+        let (start, len) = match second ^ mask {
+            len @ 0..=125 => (2 + key, usize::from(len)),
             126 => {
                 let len = u16::from_be_bytes([*input.get(2)?, *input.get(3)?]);
-                (4, usize::from(len))
+                (4 + key, usize::from(len))
             }
             127 => {
                 let len = u64::from_be_bytes(*input.get(2..)?.first_chunk()?);
-                (10, usize::try_from(len).ok()?)
+                (10 + key, usize::try_from(len).ok()?)
             }
             _ => return None, // the mask bit is wrong
         };
-        let minimal = match start {
+        // RFC 6455 §5.2: the shortest form.
+        let minimal = match start - key {
             2 => true,
             4 => len >= 126,
             _ => len > 0xffff,
         };
-        start += if self.role == Role::Server { 4 } else { 0 };
-        let legal = (first == 0x81 || first == 0x82) && minimal && len as u64 <= self.max_whole;
-        // Without overflow: the input is in memory.
-        (legal && input.len() >= start && input.len() - start >= len).then_some((start, len))
+        let end = start.checked_add(len)?;
+        let legal = minimal && (len as u64) < self.whole_below;
+        (legal && end <= input.len()).then_some(Whole { kind, start, end })
+    }
+
+    fn next_whole(&self, input: &[u8]) -> Option<Whole> {
+        match self.role {
+            Role::Server => self.whole_message::<true>(input),
+            Role::Client => self.whole_message::<false>(input),
+        }
     }
 
     /// The general way.
@@ -599,7 +626,7 @@ impl Connection {
         }
         let incoming = &self.incoming;
         if !incoming.in_payload {
-            return self.ready && self.whole_message(input).is_some();
+            return self.next_whole(input).is_some();
         }
         let whole = input.len() as u64 >= incoming.left;
         match incoming.opcode() {
@@ -635,16 +662,15 @@ impl Connection {
     /// ```
     #[cfg(feature = "bytes")]
     pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
-        use crate::event::Message;
         use bytes::Buf;
 
-        if self.ready && input.first() == Some(&0x82) {
-            if let Some((start, len)) = self.whole_message(input) {
+        if self.whole_below > 0 && input.first() == Some(&0x82) {
+            if let Some(Whole { start, end, .. }) = self.next_whole(input) {
                 self.clock.heard();
                 if mem::take(&mut self.incoming.waiting) != 0 {
                     self.clock.frame_goes_on();
                 }
-                let mut frame = input.split_to(start + len);
+                let mut frame = input.split_to(end);
                 let (header, payload) = frame.split_at_mut(start);
                 if self.role == Role::Server
                     && let Some(key) = header.last_chunk()
@@ -653,7 +679,7 @@ impl Connection {
                 }
                 frame.advance(start);
                 // A small payload would pin the whole read buffer.
-                let payload = if len < crate::output::BY_REFERENCE {
+                let payload = if frame.len() < crate::output::BY_REFERENCE {
                     bytes::Bytes::copy_from_slice(&frame)
                 } else {
                     frame.freeze()
@@ -693,7 +719,7 @@ impl Connection {
         header[..len].copy_from_slice(&input[..len]);
         header[1] &= 0x7f;
         match FrameHeader::decode(&header[..len]) {
-            Ok(Some((header, _))) => header.payload_len <= self.max_whole,
+            Ok(Some((header, _))) => header.payload_len < self.whole_below,
             Ok(None) => true,
             Err(_) => false,
         }

@@ -29,11 +29,11 @@ async def pump(reader, writer, reads=None):
     step = 1 if MODE == "dribble" else 1 << 16
     try:
         while data := await reader.read(step):
-            writer.write(data)
-            await writer.drain()
             if reads is not None and (reads := reads - 1) == 0:
                 writer.transport.abort()
                 return
+            writer.write(data)
+            await writer.drain()
     except ConnectionError:
         pass
     if not writer.is_closing() and writer.can_write_eof():

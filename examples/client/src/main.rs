@@ -163,11 +163,12 @@ fn explain(end: &End, out: &mut Output) {
         End::Closed(report, unsent) => out.closed(report, *unsent),
         End::Refused(refusal) => {
             let hint = "give --header 'Authorization: …'";
-            out.refused("server", refusal, &asked(refusal, 401, hint));
+            out.refused("server", refusal, &asked(refusal, &[401], hint));
         }
         End::ProxyRefused(refusal) => {
             let hint = "give --proxy http://USER:PASSWORD@HOST:PORT";
-            out.refused("proxy", refusal, &asked(refusal, 407, hint));
+            // Some proxies say 401.
+            out.refused("proxy", refusal, &asked(refusal, &[401, 407], hint));
         }
         End::Proxy(error) => out.failed(&error.to_string()),
         End::Io(error) => out.failed(&format!("no connection: {error}")),
@@ -177,20 +178,24 @@ fn explain(end: &End, out: &mut Output) {
 }
 
 /// What would let us in.
-fn asked(refusal: &Refusal, status: u16, hint: &str) -> String {
-    if refusal.status != status {
+fn asked(refusal: &Refusal, statuses: &[u16], hint: &str) -> String {
+    if !statuses.contains(&refusal.status) {
         return String::new();
     }
     let challenges: Vec<_> = Challenge::of(refusal)
         .iter()
         .map(|challenge| match challenge.parameter("realm") {
             Some(realm) => format!(
-                "{} (realm {:?})",
+                "{} (realm \"{}\")",
                 challenge.scheme(),
-                realm.escape_ascii().to_string()
+                realm.escape_ascii()
             ),
             None => challenge.scheme().to_owned(),
         })
         .collect();
-    format!(": it asks for {}; {hint}", challenges.join(" or "))
+    let wanted = match &challenges[..] {
+        [] => "credentials".into(),
+        some => some.join(" or "),
+    };
+    format!(": it asks for {wanted}; {hint}")
 }
