@@ -226,6 +226,7 @@ impl Connection {
     /// [`Misuse::NoEntropy`] if the operating system gives none, or without the feature.
     ///
     /// ```
+    /// # if cfg!(not(feature = "getrandom")) { return }
     /// use sansocket::{ClientConfig, ClientRequest, Connection, State, Uri};
     /// let request = ClientRequest::new(Uri::parse("ws://example.com/chat").unwrap());
     /// let ws = Connection::client(&ClientConfig::new(), request).unwrap();

@@ -427,14 +427,25 @@ impl Connection {
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use crate::config::ClientConfig;
-    use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
+    use crate::{ClientRequest, Connection, Entropy, Event, Negotiated, Transport, Uri};
+    use alloc::boxed::Box;
     use alloc::vec::Vec;
     use core::time::Duration;
+
+    struct Zeros;
+
+    impl Entropy for Zeros {
+        fn fill(&mut self, out: &mut [u8]) {
+            out.fill(0);
+        }
+    }
 
     /// Events of a client whose server refuses with this, cut off in some way, and how the body came out.
     fn refused(head: &str, cut: fn(&mut Connection)) -> Option<(Vec<u8>, bool)> {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-        let mut ws = Connection::client(&ClientConfig::new(), request).unwrap();
+        let mut ws =
+            Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Zeros))
+                .unwrap();
         ws.advance_time(Duration::ZERO);
         ws.consume_output(usize::MAX);
         let mut bytes = head.as_bytes().to_vec();

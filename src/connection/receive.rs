@@ -442,11 +442,12 @@ impl Connection {
     /// }
     /// ```
     pub fn stream_message(&mut self) {
+        let asked = self.settings().delivery == Delivery::Ask;
         let incoming = &mut self.incoming;
         let at_start = incoming.in_payload
             && incoming.fragments == 1
             && incoming.left == incoming.payload_len();
-        if at_start && incoming.opcode().is_some_and(|opcode| !opcode.is_control()) {
+        if asked && at_start && incoming.opcode().is_some_and(|opcode| !opcode.is_control()) {
             incoming.stream = true;
         }
     }

@@ -5,6 +5,7 @@
 //! four events, `send` and `close` with their exceptions. It is driven like a connection.
 //!
 //! ```
+//! # if cfg!(not(feature = "getrandom")) { return Ok(()) }
 //! use sansocket::webapi::{Event, ReadyState, WebSocket};
 //! use sansocket::{ClientConfig, Message};
 //! let mut ws = WebSocket::new(&ClientConfig::new(), "https://example.com/chat", &["v1.chat"])?;
@@ -150,6 +151,7 @@ impl BinaryType {
 /// What is fired at the object, in order.
 ///
 /// ```
+/// # if cfg!(not(feature = "getrandom")) { return }
 /// use sansocket::{ClientConfig, webapi::{Event, WebSocket}};
 /// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com", &[]).unwrap();
 /// ws.transport_lost();
@@ -173,6 +175,7 @@ pub enum Event<'a> {
 /// cannot probe networks that it should not see.
 ///
 /// ```
+/// # if cfg!(not(feature = "getrandom")) { return }
 /// use sansocket::{ClientConfig, webapi::{CloseEvent, Event, WebSocket}};
 /// let mut ws = WebSocket::new(&ClientConfig::new(), "wss://example.com", &[]).unwrap();
 /// ws.tls_failed();
@@ -224,6 +227,7 @@ impl fmt::Debug for CloseEvent {
 /// [`Exception::Syntax`]; user information in the URL counts as such.
 ///
 /// ```
+/// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
 /// use sansocket::{ClientConfig, Misuse, webapi};
 /// let request = webapi::request("ws://example.com/", &["chat"]).unwrap()
 ///     .origin("https://example.com")?
@@ -245,6 +249,7 @@ pub fn request(url: &str, protocols: &[&str]) -> Result<ClientRequest, Exception
 /// A `WebSocket` object: attributes, methods and events as in the WHATWG standard.
 ///
 /// ```
+/// # if cfg!(not(feature = "getrandom")) { return }
 /// use sansocket::{ClientConfig, webapi::{ReadyState, WebSocket}};
 /// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/", &[]).unwrap();
 /// assert!(ws.output().starts_with(b"GET / HTTP/1.1\r\n"));

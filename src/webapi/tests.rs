@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
-
+#![cfg_attr(not(feature = "getrandom"), allow(unused_imports))] // what needs keys is left out
 use super::*;
 use crate::State;
 use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
@@ -132,6 +132,7 @@ fn ready_states() {
 
 /// W-2: http stands for ws, fragments and other schemes are syntax errors.
 #[test]
+#[cfg(feature = "getrandom")]
 fn urls() {
     for (url, printed, origin) in [
         ("ws://h", "ws://h/", "ws://h"),
@@ -547,6 +548,7 @@ fn debug_shows_no_reason() {
 
 /// A whole life against a server of ours.
 #[test]
+#[cfg(feature = "getrandom")]
 fn against_a_server() {
     let mut ws = WebSocket::new(&ClientConfig::new(), "http://h/", &["a"]).unwrap();
     let mut server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));

@@ -6,8 +6,12 @@ use proptest::collection::vec;
 use proptest::prelude::any;
 use proptest::test_runner::{Config, TestError, TestRunner};
 
-/// Tries `oracle` with `cases` random inputs of less than `len` bytes.
+/// Tries `oracle` with `cases` random inputs of less than `len` bytes, or as many as `PROPTEST_CASES` says.
 fn holds(oracle: Oracle, cases: u32, len: usize) {
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Config::default().cases,
+        None => cases,
+    };
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,

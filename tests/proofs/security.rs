@@ -21,8 +21,8 @@ use sansocket::config::{ClientConfig, Limits, ServerConfig, Timeouts};
 use sansocket::error::{Field, HandshakeError, Limit, ProtocolError, Timeout};
 use sansocket::extension::Extensions;
 use sansocket::{
-    Accept, ClientRequest, CloseCode, Connection, Failure, Kind, Misuse, Negotiated, OriginPolicy,
-    Response, Role, State, Transport, Uri,
+    Accept, ClientRequest, CloseCode, Connection, Failure, Kind, Misuse, OriginPolicy, Response,
+    Role, State, Transport, Uri,
 };
 
 // ── helpers
@@ -1080,7 +1080,7 @@ fn cve_2025_10148() {
 #[test]
 fn web_socket_channel_334() {
     let keys = || {
-        let mut ws = Connection::upgraded_client(&ClientConfig::new(), Negotiated::default());
+        let mut ws = Connection::upgraded_client(&ClientConfig::new(), Default::default());
         for _ in 0..1000 {
             ws.send("").unwrap();
         }

@@ -106,7 +106,8 @@ pub(crate) fn client_with(
     ))
 }
 
-fn opened(mut ws: Connection) -> Connection {
+/// `Event::Open` is taken.
+pub(crate) fn opened(mut ws: Connection) -> Connection {
     assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
     ws
 }

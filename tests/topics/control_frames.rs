@@ -130,6 +130,23 @@ fn pongs_behind_a_frame_in_pieces_are_bounded_too() {
     }
 }
 
+/// C-11, §5.5.2: no Pong once a Close frame came, also not the one that waited for room; and what was
+/// gathered of a message is given up, as its rest will not be read.
+#[test]
+fn a_close_frame_ends_what_waits() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let mut frames: Vec<_> = (0..17).map(|i| Frame::new(PING, [i])).collect();
+        frames.push(Frame::new(BINARY, vec![0; 20_000]).more());
+        frames.push(Frame::new(CLOSE, ""));
+        receive_frames(&mut ws, &frames);
+        assert!(ws.memory_held() < 10_000, "{}", ws.memory_held());
+        let mut expected: Vec<_> = (0..16).map(|i| Frame::new(PONG, [i])).collect();
+        expected.push(Frame::new(CLOSE, ""));
+        assert_eq!(take_frames(&mut ws), expected);
+    }
+}
+
 /// Manual answers: nothing by itself; the application's own may go.
 #[test]
 fn pings_left_to_the_application() {

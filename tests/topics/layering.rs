@@ -252,3 +252,12 @@ fn no_panics_on_purpose() {
         }
     }
 }
+
+/// SEC-8 (RFC 6455 §10.8): SHA-1 is used for the accept value, and nowhere else.
+#[test]
+fn sha1_has_one_use() {
+    let files = all_sources();
+    let uses = files.iter().filter(|(_, text)| text.contains("sha1_smol"));
+    let names: Vec<_> = uses.map(|(file, _)| file.as_str()).collect();
+    assert_eq!(names, ["handshake/accept_key.rs"]);
+}

@@ -5,6 +5,9 @@
 mod support;
 
 mod closing_handshake;
+mod codec;
+#[cfg(feature = "deflate")]
+mod compression;
 mod control_frames;
 mod delivery;
 mod layering;

@@ -758,6 +758,25 @@ fn a_transport_lost_while_connecting() {
     }
 }
 
+/// SEC-5, HC-11, HS-13: any authentication of HTTP goes through, in order and as given.
+#[test]
+fn credentials_go_through() {
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap())
+        .header("Authorization", b"Bearer abc")
+        .and_then(|request| request.header("Cookie", b"a=b; c=\xe9"))
+        .unwrap();
+    let mut ws = client_of(&ClientConfig::new(), request);
+    let mut head = take_output(&mut ws);
+    let mut server = new_server();
+    let Some(Event::Request(request)) = server.receive(&mut &mut head[..]) else {
+        panic!("a request")
+    };
+    assert_eq!(request.header("authorization"), Some(&b"Bearer abc"[..]));
+    assert_eq!(request.header("COOKIE"), Some(&b"a=b; c=\xe9"[..]));
+    // Invariant 8: and stay out of logs.
+    assert!(!format!("{request:?}").contains("abc"));
+}
+
 // ── both, and over HTTP/2
 
 /// A client and a server through each other's bytes, in reads of any size.

@@ -1,7 +1,9 @@
 //! `tests/data/vectors.txt`, in every way of reading and at every cut.
 
 use sansocket::config::{ClientConfig, Delivery, Limits};
-use sansocket::{CloseCode, Connection, Role};
+#[cfg(feature = "deflate")]
+use sansocket::extension::PermessageDeflate;
+use sansocket::{CloseCode, Connection, Negotiated, Role};
 
 use crate::support::*;
 
@@ -13,8 +15,9 @@ struct Vector {
     limit: Option<u64>,
     /// Without `Failed` and `Closed`.
     events: Vec<Seen>,
-    /// Code, rule, and after how many bytes of the input.
-    failure: Option<(u16, String, usize)>,
+    /// Code, rule, and after how many bytes of the input, where that is said.
+    failure: Option<(u16, String, Option<usize>)>,
+    extensions: String,
     output: Vec<u8>,
     clean: bool,
     code: u16,
@@ -39,6 +42,9 @@ fn parse(file: &str) -> Vec<Vector> {
             vectors.extend(utf8_vectors(&id, &bytes(&text), field("bad ").as_deref()));
             continue;
         }
+        if cfg!(not(feature = "deflate")) && field("with ").is_some() {
+            continue;
+        }
         let frames: Vec<_> = field("in ").expect(&id).split('|').map(bytes).collect();
         for (role, masked) in match &*field("to ").expect(&id) {
             "client" => vec![(Role::Client, false)],
@@ -59,6 +65,7 @@ fn vector(id: &str, role: Role, masked: bool, frames: &[Vec<u8>], lines: &[&str]
         limit: None,
         events: Vec::new(),
         failure: None,
+        extensions: String::new(),
         output: Vec::new(),
         clean: false,
         code: 1006,
@@ -90,6 +97,7 @@ fn vector(id: &str, role: Role, masked: bool, frames: &[Vec<u8>], lines: &[&str]
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "to" | "in" => {}
+            "with" => vector.extensions = rest.into(),
             "limit" => vector.limit = Some(rest.parse().expect(id)),
             "text" => vector
                 .events
@@ -103,12 +111,13 @@ fn vector(id: &str, role: Role, masked: bool, frames: &[Vec<u8>], lines: &[&str]
                 vector.events.push(Seen::Close(code.parse().ok(), reason));
             }
             "fail" => {
-                let words: Vec<_> = rest.split(' ').collect();
-                let [code, rule, "at", at] = words[..] else {
-                    panic!("{id}: {line}")
+                let (rule, at) = match rest.split_once(" at ") {
+                    Some((rule, at)) => (rule, Some(at.parse::<usize>().expect(id))),
+                    None => (rest, None),
                 };
-                let (code, at): (u16, usize) = (code.parse().expect(id), at.parse().expect(id));
-                vector.failure = Some((code, rule.into(), places[at - 1] + 1));
+                let (code, rule) = rule.split_once(' ').expect(id);
+                let code: u16 = code.parse().expect(id);
+                vector.failure = Some((code, rule.into(), at.map(|at| places[at - 1] + 1)));
                 add_output(&mut vector, &Frame::new(CLOSE, code.to_be_bytes()));
             }
             "out" => {
@@ -215,18 +224,24 @@ fn connection(vector: &Vector, delivery: Delivery) -> Connection {
         }
         limits
     };
-    match vector.role {
-        Role::Server => server(
-            &server_config()
-                .limits(limited(Limits::server()))
-                .delivery(delivery),
-        ),
-        Role::Client => client(
-            &ClientConfig::new()
-                .limits(limited(Limits::client()))
-                .delivery(delivery),
-        ),
-    }
+    let server_config = server_config()
+        .limits(limited(Limits::server()))
+        .delivery(delivery);
+    let client_config = ClientConfig::new()
+        .limits(limited(Limits::client()))
+        .delivery(delivery);
+    #[cfg(feature = "deflate")]
+    let (server_config, client_config) = (
+        server_config.deflate(PermessageDeflate::server()),
+        client_config.deflate(PermessageDeflate::client()),
+    );
+    let agreed = Negotiated::new().extensions(&*vector.extensions);
+    opened(match vector.role {
+        Role::Server => Connection::upgraded_server(&server_config, agreed),
+        Role::Client => {
+            Connection::upgraded_client_with_entropy(&client_config, agreed, Box::new(SampleKey))
+        }
+    })
 }
 
 /// Feeds the reads and holds what comes against the vector.
@@ -345,7 +360,7 @@ fn every_vector_when_asked_and_streamed() {
 #[test]
 fn failures_come_with_the_byte_that_decides_them() {
     for vector in &parse(include_str!("../data/vectors.txt")) {
-        let Some((_, _, at)) = vector.failure else {
+        let Some((_, _, Some(at))) = vector.failure else {
             continue;
         };
         for delivery in [Delivery::Whole, Delivery::Chunks] {

@@ -5,6 +5,8 @@ use super::judge::Judge;
 use super::model::{Seen, expected, streams};
 use super::{Scripted, Taker, heads, wire};
 use sansocket::config::{Delivery, Limits, Timeouts};
+#[cfg(feature = "deflate")]
+use sansocket::extension::PermessageDeflate;
 use sansocket::{
     Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, OriginPolicy, Response,
     Role, ServerConfig, State, Transport, Uri,
@@ -45,11 +47,22 @@ pub struct Setup {
     pub timeouts: Timeouts,
     pub manual_pong: bool,
     pub serve_http: bool,
+    /// permessage-deflate as it was agreed on, where the feature is on.
+    pub deflate: Option<&'static str>,
+    /// Reserved bits that an extension of the application's uses.
+    pub reserved: u8,
     /// Messages are sent back.
     pub echo: bool,
     /// Longer messages are sent in frames of this size.
     pub fragment: u32,
 }
+
+/// What may be agreed on of permessage-deflate.
+const AGREED: [&str; 3] = [
+    "permessage-deflate",
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    "permessage-deflate; server_max_window_bits=10; client_max_window_bits=9",
+];
 
 impl Setup {
     pub fn draw(t: &mut Taker<'_>, handshake: bool) -> Self {
@@ -71,14 +84,37 @@ impl Setup {
             limits.held = t.pick(&[0, 3, 20, 1000]);
             limits.body = t.pick(&[0, 3, 20, 1000]);
         }
+        let delivery = t.u8();
+        let deflate = [
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+            Some(0),
+            Some(1),
+            Some(2),
+        ];
+        let deflate = deflate[usize::from(delivery) / 3 % 9].filter(|_| cfg!(feature = "deflate"));
+        let manual_pong = t.once_in(4);
+        let serve_http = t.u8();
+        // Compression has RSV1.
+        let reserved = match (handshake, deflate, serve_http) {
+            (false, None, 240..) => serve_http & 7,
+            (false, Some(_), 240..) => serve_http & 3,
+            _ => 0,
+        };
         Self {
             role,
             handshake,
-            delivery: t.pick(&[Delivery::Whole, Delivery::Chunks, Delivery::Ask]),
+            delivery: [Delivery::Whole, Delivery::Chunks, Delivery::Ask][usize::from(delivery) % 3],
             limits,
             timeouts: Timeouts::default(),
-            manual_pong: t.once_in(4),
-            serve_http: t.once_in(3),
+            manual_pong,
+            serve_http: serve_http % 3 == 2,
+            deflate: deflate.map(|at| AGREED[at]),
+            reserved,
             echo: t.once_in(3),
             fragment: if t.once_in(4) {
                 20 + t.below(200) as u32
@@ -86,6 +122,12 @@ impl Setup {
                 0
             },
         }
+    }
+
+    fn negotiated(&self) -> Negotiated {
+        Negotiated::new()
+            .extensions(self.deflate.unwrap_or_default())
+            .reserved_bits(self.reserved)
     }
 
     pub fn connection(&self) -> Connection {
@@ -102,10 +144,14 @@ impl Setup {
                 if self.manual_pong {
                     config = config.manual_pong();
                 }
+                #[cfg(feature = "deflate")]
+                if self.deflate.is_some() {
+                    config = config.deflate(PermessageDeflate::server().threshold(4));
+                }
                 if self.handshake {
                     Connection::server(&config)
                 } else {
-                    Connection::upgraded_server(&config, Negotiated::default())
+                    Connection::upgraded_server(&config, self.negotiated())
                 }
             }
             Role::Client => {
@@ -117,6 +163,10 @@ impl Setup {
                 if self.manual_pong {
                     config = config.manual_pong();
                 }
+                #[cfg(feature = "deflate")]
+                if self.deflate.is_some() {
+                    config = config.deflate(PermessageDeflate::client().threshold(4));
+                }
                 if self.handshake {
                     let uri = Uri::parse("ws://example.com/chat").expect("a URI");
                     let request = ClientRequest::new(uri)
@@ -126,7 +176,7 @@ impl Setup {
                     Connection::client_with_entropy(&config, request, Scripted::boxed())
                         .expect("the nonce")
                 } else {
-                    let negotiated = Negotiated::default();
+                    let negotiated = self.negotiated();
                     Connection::upgraded_client_with_entropy(&config, negotiated, Scripted::boxed())
                 }
             }
@@ -134,11 +184,12 @@ impl Setup {
     }
 
     pub fn judge(&self) -> Judge {
-        if self.handshake {
+        let judge = if self.handshake {
             Judge::new(self.role)
         } else {
             Judge::upgraded(self.role)
-        }
+        };
+        judge.with_extensions(self.deflate.is_some(), self.reserved)
     }
 
     /// What the connection may hold, a generous constant included: twice a message in the making,
@@ -159,6 +210,8 @@ impl Setup {
             + 2 * head as usize
             + 2 * body as usize
             + (64 << 10)
+            // A compressor and a decompressor.
+            + self.deflate.map_or(0, |_| 500 << 10)
     }
 }
 
@@ -363,7 +416,7 @@ pub fn assert_same(one: &Run, other: &Run) {
 
 /// The events are those of the naive model.
 fn assert_expected(run: &Run, stream: &[u8], setup: &Setup) {
-    let model = expected(stream, setup.role, &setup.limits, setup.delivery);
+    let model = expected(stream, setup);
     let (before, chunk, after) = at_failure(&model.events);
     let end = run.seen.len() - 1; // without Closed
     let (own_before, own_chunk, own_after) = at_failure(&run.seen[1..end]); // and Open
@@ -394,11 +447,55 @@ pub fn connection_bytes(data: &[u8]) {
     let cuts = t.bytes(40);
     let stream = if t.once_in(4) {
         t.rest().to_vec()
+    } else if setup.deflate.is_some() {
+        compressed(&mut t, &setup)
     } else {
         wire::stream(&mut t, setup.role.peer(), 24)
     };
     let run = any_cut(&mut Taker::new(cuts), &setup, &stream);
-    assert_expected(&run, &stream, &setup);
+    if setup.deflate.is_none() {
+        assert_expected(&run, &stream, &setup);
+    }
+}
+
+/// What a peer with compression sends, and something else now and then.
+fn compressed(t: &mut Taker<'_>, setup: &Setup) -> Vec<u8> {
+    let mut out = Vec::new();
+    #[cfg(feature = "deflate")]
+    {
+        use sansocket::Compress;
+        let peer = Setup {
+            role: setup.role.peer(),
+            limits: Limits::trusted(),
+            ..setup.clone()
+        };
+        let mut peer = peer.connection();
+        for _ in 0..12 {
+            let compress = t.pick(&[
+                Compress::Auto,
+                Compress::Always,
+                Compress::Alone,
+                Compress::Never,
+            ]);
+            let _ = match t.below(5) {
+                _ if t.is_empty() => break,
+                0 => {
+                    wire::item(t, setup.role.peer(), &mut out);
+                    continue;
+                }
+                1 => peer.send_with(&wire::binary(t), compress),
+                2 => peer.send_with(t.bytes(20), compress),
+                _ => peer.send_with(&wire::text(t), compress),
+            };
+            while !peer.output().is_empty() {
+                out.extend_from_slice(peer.output());
+                peer.consume_output(peer.output().len());
+            }
+        }
+        wire::mutate(t, &mut out);
+    }
+    let _ = (t, setup, &mut out);
+    out
 }
 
 /// A request and what comes behind it.

@@ -13,6 +13,11 @@ pub struct Judge {
     /// The start of a character.
     carry: Vec<u8>,
     closed: bool,
+    /// Compression was agreed on; the message in progress is compressed.
+    deflate: bool,
+    compressed: bool,
+    /// Reserved bits of other extensions.
+    reserved: u8,
     /// Bytes of data payload so far.
     pub data: u64,
     /// Control frames so far: opcode and payload.
@@ -51,8 +56,20 @@ impl Judge {
             message: None,
             carry: Vec::new(),
             closed: false,
+            deflate: false,
+            compressed: false,
+            reserved: 0,
             data: 0,
             controls: Vec::new(),
+        }
+    }
+
+    /// Some reserved bits have a meaning.
+    pub fn with_extensions(self, deflate: bool, reserved: u8) -> Self {
+        Self {
+            deflate,
+            reserved,
+            ..self
         }
     }
 
@@ -166,7 +183,9 @@ impl Judge {
         let bytes = &self.pending;
         let first = bytes[0];
         let (fin, opcode) = (first & 0x80 != 0, first & 15);
-        assert_eq!(first & 0x70, 0, "reserved bits");
+        let compression = self.deflate && matches!(opcode, 1 | 2);
+        let defined = if compression { 4 } else { 0 } | if opcode < 8 { self.reserved } else { 0 };
+        assert_eq!(first >> 4 & 7 & !defined, 0, "reserved bits");
         assert!(matches!(opcode, 0..=2 | 8..=10), "opcode {opcode}");
         if self.closed {
             assert_eq!(opcode, 10, "behind a Close frame");
@@ -219,7 +238,10 @@ impl Judge {
         match (opcode, self.message) {
             (0, None) => panic!("a continuation of nothing"),
             (1 | 2, Some(_)) => panic!("a message inside a message"),
-            (1 | 2, None) => self.message = Some(opcode == 1),
+            (1 | 2, None) => {
+                self.message = Some(opcode == 1);
+                self.compressed = compression && first & 0x40 != 0;
+            }
             _ => {}
         }
         self.pending.clear();
@@ -233,7 +255,7 @@ impl Judge {
 
     fn data(&mut self, payload: &[u8], end: bool) {
         self.data += payload.len() as u64;
-        if self.message == Some(true) {
+        if self.message == Some(true) && !self.compressed {
             self.carry.extend_from_slice(payload);
             let valid = match core::str::from_utf8(&self.carry) {
                 Ok(text) => text.len(),

@@ -1,6 +1,7 @@
 //! The receiving half written down naively: a whole stream in, the expected events out.
 
-use sansocket::config::{Delivery, Limits};
+use super::cut::Setup;
+use sansocket::config::Delivery;
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::{Event, Failure, Kind, Message, Role};
 
@@ -85,9 +86,9 @@ pub struct Expected {
 }
 
 /// RFC 6455 §5 to §8 over the whole stream. Ends with the peer's Close or a failure, if there is one.
-pub fn expected(stream: &[u8], role: Role, limits: &Limits, delivery: Delivery) -> Expected {
+pub fn expected(stream: &[u8], setup: &Setup) -> Expected {
     let mut events = Vec::new();
-    let (failure, slack) = match read(stream, role, limits, delivery, &mut events) {
+    let (failure, slack) = match read(stream, setup, &mut events) {
         Ok(()) => (None, 0),
         Err((error, slack)) => (Some(error), slack),
     };
@@ -105,13 +106,14 @@ struct InProgress {
 
 type Stop = (ProtocolError, usize);
 
-fn read(
-    mut rest: &[u8],
-    role: Role,
-    limits: &Limits,
-    delivery: Delivery,
-    events: &mut Vec<Seen>,
-) -> Result<(), Stop> {
+fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), Stop> {
+    let Setup {
+        role,
+        limits,
+        delivery,
+        reserved,
+        ..
+    } = *setup;
     let mut message: Option<InProgress> = None;
     let fail = |error| Err((error, 0));
     loop {
@@ -119,6 +121,8 @@ fn read(
             return Ok(());
         };
         let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
+        // Extensions are about data frames.
+        let bits = if opcode < 3 { bits & !reserved } else { bits };
         if bits != 0 {
             return fail(ProtocolError::ReservedBits { bits });
         }

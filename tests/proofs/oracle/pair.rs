@@ -4,7 +4,7 @@
 use super::judge::Judge;
 use super::{Scripted, Taker, wire};
 use core::time::Duration;
-use sansocket::config::{ClientConfig, Timeouts};
+use sansocket::config::{ClientConfig, Delivery, Timeouts};
 use sansocket::{
     Accept, ClientRequest, CloseCode, CloseReport, Connection, Event, Failure, Kind, OriginPolicy,
     ServerConfig, State, Transport, Uri,
@@ -21,6 +21,8 @@ struct End {
     gone: bool,
     sent: Vec<(Kind, Vec<u8>)>,
     got: Vec<(Kind, Vec<u8>)>,
+    /// The message that comes in chunks.
+    chunks: Vec<u8>,
     /// A message in parts, or in one frame with so many bytes to come.
     parts: Option<(Kind, Vec<u8>)>,
     pieces: Option<(Vec<u8>, u64)>,
@@ -29,15 +31,16 @@ struct End {
 }
 
 impl End {
-    fn new(ws: Connection) -> Self {
+    fn new(ws: Connection, compresses: bool) -> Self {
         Self {
-            judge: Judge::new(ws.role()),
+            judge: Judge::new(ws.role()).with_extensions(compresses, 0),
             ws,
             pipe: Vec::new(),
             ended: false,
             gone: false,
             sent: Vec::new(),
             got: Vec::new(),
+            chunks: Vec::new(),
             parts: None,
             pieces: None,
             report: None,
@@ -55,6 +58,13 @@ impl End {
                 }
                 Event::Message(message) => {
                     self.got.push((message.kind(), message.as_bytes().to_vec()));
+                }
+                Event::Chunk(chunk) => {
+                    self.chunks.extend_from_slice(&chunk.payload);
+                    if chunk.last {
+                        self.got
+                            .push((chunk.kind, core::mem::take(&mut self.chunks)));
+                    }
                 }
                 Event::Failed(failure) => self.failed = Some(failure),
                 Event::Closed(report) => self.report = Some(*report),
@@ -274,14 +284,36 @@ pub fn pair(data: &[u8]) {
         .timeouts(timeouts)
         .fragment(fragment);
     let client = ClientConfig::new().timeouts(timeouts).fragment(fragment);
+    let delivery = t.pick(&[Delivery::Whole, Delivery::Chunks]);
+    let (server, client) = (server.delivery(delivery), client.delivery(delivery));
+    let deflate = t.below(4);
+    #[cfg(feature = "deflate")]
+    let (server, client) = match deflate {
+        0 => (server, client),
+        n => {
+            use sansocket::extension::PermessageDeflate;
+            let bits = [15, 15, 9, 11][n];
+            let wanted = PermessageDeflate::client()
+                .threshold(10)
+                .server_max_window_bits(bits)
+                .client_max_window_bits(bits);
+            let own = if n == 1 {
+                PermessageDeflate::server()
+            } else {
+                wanted.clone()
+            };
+            (server.deflate(own), client.deflate(wanted))
+        }
+    };
+    let compresses = cfg!(feature = "deflate") && deflate > 0;
     let request = ClientRequest::new(Uri::parse("ws://example.com/").expect("a URI"))
         .subprotocol("chat")
         .expect("a token");
     let client = Connection::client_with_entropy(&client, request, Scripted::boxed());
     let mut bench = Bench {
         ends: [
-            End::new(client.expect("the nonce")),
-            End::new(Connection::server(&server)),
+            End::new(client.expect("the nonce"), compresses),
+            End::new(Connection::server(&server), compresses),
         ],
         now: Duration::from_secs(1),
         lossy: false,

@@ -103,13 +103,18 @@ pub fn stream(t: &mut Taker<'_>, from: Role, frames: usize) -> Vec<u8> {
         }
         item(t, from, &mut out);
     }
+    mutate(t, &mut out);
+    out
+}
+
+/// Changes a byte or a few, or none.
+pub fn mutate(t: &mut Taker<'_>, out: &mut [u8]) {
     if t.once_in(5) && !out.is_empty() {
         for _ in 0..=t.below(3) {
             let at = t.below(out.len().min(65_536));
             out[at] ^= t.u8();
         }
     }
-    out
 }
 
 /// A message, a control frame, or something wrong.
