@@ -68,10 +68,10 @@ fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
     // Where the second word begins, and the last but one ends before the end.
     let step = if len < 2 * N { 0 } else { N };
     let tail = rotate(key, len as u64); // `N` is a multiple of four
-    let a = xored::<N>(first(payload), key);
-    let b = xored::<N>(first(&payload[step..]), key);
-    let c = xored::<N>(last(&payload[..len - step]), tail);
-    let d = xored::<N>(last(payload), tail);
+    let a = masked::<N>(first(payload), key);
+    let b = masked::<N>(first(&payload[step..]), key);
+    let c = masked::<N>(last(&payload[..len - step]), tail);
+    let d = masked::<N>(last(payload), tail);
     put_first(payload, a);
     put_first(&mut payload[step..], b);
     put_last(&mut payload[..len - step], c);
@@ -82,10 +82,10 @@ fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
 /// may overlap them, loaded before they are stored.
 #[inline(always)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
-    let end = xored::<16>(last(payload), rotate(key, payload.len() as u64));
+    let end = masked::<16>(last(payload), rotate(key, payload.len() as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();
     for chunk in chunks {
-        *chunk = xored(*chunk, key);
+        *chunk = masked(*chunk, key);
     }
     put_last(payload, end);
 }
@@ -116,7 +116,7 @@ fn put_last<const N: usize>(payload: &mut [u8], word: [u8; N]) {
 
 /// In steps of four bytes: what compilers merge into one operation, where single bytes are not.
 #[inline]
-fn xored<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
+pub(crate) fn masked<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
     let (words, _) = bytes.as_chunks_mut::<4>();
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();

@@ -10,7 +10,9 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::frame::{FrameHeader, Opcode, write_header};
+#[cfg(feature = "deflate")]
+use crate::frame::write_header;
+use crate::frame::{FrameHeader, Opcode, with_header};
 use crate::mask::{self, MaskingKey};
 
 /// Payloads that are handed over are queued without a copy from this size on.
@@ -673,26 +675,41 @@ fn encode(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload: &[u8])
 
 #[inline]
 fn encode_header(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload_len: u64) {
-    let mut header = [0; FrameHeader::MAX_LEN];
     let mask = if key.is_some() { 0x80 } else { 0 };
-    let len = write_header(&mut header, first, mask, payload_len);
-    out.extend_from_slice(&header[..len]);
+    with_header(first, mask, payload_len, |header| {
+        out.extend_from_slice(header);
+    });
     if let Some(key) = key {
         out.extend_from_slice(&key);
     }
 }
 
-/// Copies and masks block by block, so that the second pass finds its bytes in the first cache.
+/// Appends the payload, masked on the way: one pass.
 #[inline]
 pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload: &[u8]) {
     let Some(key) = key else {
         return out.extend_from_slice(payload);
     };
     out.reserve(payload.len());
-    // A multiple of four, so that each block begins at the key's first byte.
-    for block in payload.chunks(4096) {
-        let start = out.len();
-        out.extend_from_slice(block);
-        mask::apply_mask(&mut out[start..], key, 0);
+    match payload.len() {
+        0..4 => out.extend(payload.iter().zip(key).map(|(byte, key)| byte ^ key)),
+        4..8 => extend_words::<4>(out, key, payload),
+        8..16 => extend_words::<8>(out, key, payload),
+        16..64 => extend_words::<16>(out, key, payload),
+        _ => extend_words::<64>(out, key, payload),
+    }
+}
+
+/// Appends at least `N` bytes in words of `N`, of which the last may overlap the one before.
+#[inline(always)]
+fn extend_words<const N: usize>(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
+    let (words, _) = payload.as_chunks::<N>();
+    for word in words {
+        out.extend_from_slice(&mask::masked(*word, key));
+    }
+    if let Some(word) = payload.last_chunk::<N>() {
+        out.truncate(out.len() + payload.len() - (words.len() + 1) * N);
+        let key = mask::rotate(key, payload.len() as u64); // `N` is a multiple of four
+        out.extend_from_slice(&mask::masked(*word, key));
     }
 }

@@ -354,15 +354,41 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), Misuse> {
-        let key = self.key_to_send()?;
+        self.can_send()?;
+        if self.compresses(payload.len(), compress) || self.splits(payload.len()) {
+            return self.send_otherwise(kind, payload, compress);
+        }
+        // Per role, so that a server's frame has nothing to do with keys.
+        let key = match self.role {
+            Role::Server => None,
+            Role::Client => match self.entropy.masking_key() {
+                Some(key) => Some(key),
+                None => return Err(Misuse::NoEntropy),
+            },
+        };
+        self.use_spare();
+        let first = first_byte(true, 0, kind.opcode());
+        match key {
+            None => self.output.frame(first, None, payload),
+            Some(key) => self.output.frame(first, Some(key), payload),
+        }
+        Ok(())
+    }
+
+    /// Compressed, or as fragments.
+    #[inline(never)]
+    fn send_otherwise(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        compress: Compress,
+    ) -> Result<(), Misuse> {
+        let key = self.masking_key()?;
         self.use_spare();
         if self.compresses(payload.len(), compress) {
             self.queue_compressed(kind, key, payload, compress);
-        } else if self.splits(payload.len()) {
-            self.queue_split(kind, key, payload);
         } else {
-            self.output
-                .frame(first_byte(true, 0, kind.opcode()), key, payload);
+            self.queue_split(kind, key, payload);
         }
         Ok(())
     }

@@ -138,22 +138,31 @@ pub(crate) fn write_header(
     mask: u8,
     payload_len: u64,
 ) -> usize {
-    bytes[0] = first;
+    with_header(first, mask, payload_len, |header| {
+        bytes[..header.len()].copy_from_slice(header);
+        header.len()
+    })
+}
+
+/// Hands out the header without its key. Three calls with arrays, so that what copies the
+/// header knows how long it is.
+#[inline(always)]
+pub(crate) fn with_header<R>(
+    first: u8,
+    mask: u8,
+    payload_len: u64,
+    write: impl FnOnce(&[u8]) -> R,
+) -> R {
     match payload_len {
         // `as`: each arm's bound makes the value fit.
-        0..=125 => {
-            bytes[1] = mask | payload_len as u8;
-            2
-        }
+        0..=125 => write(&[first, mask | payload_len as u8]),
         126..=0xffff => {
-            bytes[1] = mask | 126;
-            bytes[2..4].copy_from_slice(&(payload_len as u16).to_be_bytes());
-            4
+            let [a, b] = (payload_len as u16).to_be_bytes();
+            write(&[first, mask | 126, a, b])
         }
         _ => {
-            bytes[1] = mask | 127;
-            bytes[2..10].copy_from_slice(&payload_len.to_be_bytes());
-            10
+            let [a, b, c, d, e, f, g, h] = payload_len.to_be_bytes();
+            write(&[first, mask | 127, a, b, c, d, e, f, g, h])
         }
     }
 }

@@ -23,7 +23,7 @@ mod opcode;
 
 pub use close::{decode_close, encode_close};
 pub use header::FrameHeader;
-pub(crate) use header::{length_is_minimal, write_header};
+pub(crate) use header::{length_is_minimal, with_header, write_header};
 pub use opcode::Opcode;
 
 /// The most bytes that the payload of a control frame has (RFC 6455 §5.5).

@@ -48,7 +48,7 @@ fn frames<R: RngCore, T: WebSocketType>(
     traffic: &Traffic,
     read: usize,
     mut message: impl FnMut(&mut WebSocket<R, T>, &[u8]),
-) {
+) -> bool {
     // A header that is cut off is moved to the front of the buffer.
     let mut buf = vec![0; read + 16];
     let mut to = vec![0; (1 << 20) + 64];
@@ -68,12 +68,15 @@ fn frames<R: RngCore, T: WebSocketType>(
                     }
                 }
                 Err(Error::ReadFrameIncomplete) => break,
+                // It knows no message of three fragments.
+                Err(Error::UnexpectedContinuationFrame) => return false,
                 Err(other) => panic!("{other:?}"),
             }
         }
         buf.copy_within(at..end, 0);
         kept = end - at;
     }
+    true
 }
 
 fn send<R: RngCore, T: WebSocketType>(
@@ -133,7 +136,6 @@ impl Peer for EmbeddedWebSocket {
                 sink.message(payload)
             }),
         }
-        true
     }
 
     fn send(messages: &Messages, written: &mut Written) -> bool {

@@ -20,6 +20,12 @@ pub fn connection(role: Role) -> Connection {
     })
 }
 
+/// With a spare buffer, as an event loop lends it: what was queued stays allocated.
+fn lent(mut ws: Connection) -> Connection {
+    ws.recycle(Vec::with_capacity(READ));
+    ws
+}
+
 fn server_config() -> ServerConfig {
     ServerConfig::new(OriginPolicy::Application)
 }
@@ -106,12 +112,12 @@ impl Peer for Ours {
     }
 
     fn send(messages: &Messages, written: &mut Written) -> bool {
-        send_all(&mut connection(messages.role), messages, written);
+        send_all(&mut lent(connection(messages.role)), messages, written);
         true
     }
 
     fn echo(traffic: &Traffic, batch: usize, written: &mut Written) -> bool {
-        let mut ws = connection(traffic.receiver);
+        let mut ws = lent(connection(traffic.receiver));
         let mut buf = vec![0; READ];
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
@@ -155,11 +161,11 @@ impl Peer for OursChaCha {
         if messages.role == Role::Server {
             return false;
         }
-        let mut ws = opened(Connection::upgraded_client_with_entropy(
+        let mut ws = lent(opened(Connection::upgraded_client_with_entropy(
             &ClientConfig::new(),
             Negotiated::default(),
             Box::new(ChaCha(ChaCha8Rng::seed_from_u64(1))),
-        ));
+        )));
         send_all(&mut ws, messages, written);
         true
     }
