@@ -51,7 +51,7 @@ fn send(criterion: &mut Criterion) {
                 if len * batch > 2 << 20 {
                     continue;
                 }
-                group.throughput(Throughput::Elements(batch));
+                group.throughput(Throughput::Elements(batch as u64));
                 let mut ws = connection(role);
                 group.bench_function(
                     format!("{}, {batch} a flush", Sizes::All(len).name()),

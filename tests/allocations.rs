@@ -2,6 +2,7 @@
 //!
 //! One test, so that nothing else runs in the process while it counts.
 // The one place with unsafe code: an allocator cannot be written without.
+#![allow(clippy::print_stdout)]
 #![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
