@@ -72,7 +72,10 @@ const FIN: bool = true;
 /// The limits are low, so that frames of some 200 bytes pass them.
 pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     let key = setup.peer_key();
-    let mut peer = Peer { key, inputs: Vec::new() };
+    let mut peer = Peer {
+        key,
+        inputs: Vec::new(),
+    };
     let p = &mut peer;
     // Legal, where they may stand.
     p.frame("text of 0", FIN, TEXT, b"", 1);
@@ -86,7 +89,13 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     p.frame("continuation of 0", FIN, CONTINUATION, b"", 1);
     p.frame("continuation ½é", FIN, CONTINUATION, b"\xa9", 1);
     p.frame("continuation ½é, more", MORE, CONTINUATION, b"\xa9", 1);
-    p.frame("continuation of 200, more", MORE, CONTINUATION, &[b'c'; 200], 100);
+    p.frame(
+        "continuation of 200, more",
+        MORE,
+        CONTINUATION,
+        &[b'c'; 200],
+        100,
+    );
     p.frame("ping of 0", FIN, PING, b"", 1);
     p.frame("ping of 125", FIN, PING, &[b'p'; 125], 125);
     p.frame("pong of 1", FIN, PONG, b"x", 1);
@@ -115,11 +124,21 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     p.header("opcode 11, more", 0x0b, 0, b"");
     p.header("the wrong mask", 0x82, 0x80 ^ 1, b"");
     p.inputs.pop();
-    let mut wrong = frame::header(FIN, BINARY, 1, if key.is_some() { None } else { Some([1; 4]) });
+    let mut wrong = frame::header(
+        FIN,
+        BINARY,
+        1,
+        if key.is_some() { None } else { Some([1; 4]) },
+    );
     wrong.push(0);
     p.raw("the wrong mask", wrong, 2);
     p.header("125 in 16 bits", 0x82, 126, &[0, 125]);
-    p.header("65535 in 64 bits", 0x81, 127, &[0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+    p.header(
+        "65535 in 64 bits",
+        0x81,
+        127,
+        &[0, 0, 0, 0, 0, 0, 0xff, 0xff],
+    );
     p.header("2^63 bytes", 0x82, 127, &[0x80, 0, 0, 0, 0, 0, 0, 0]);
     p.header("text of 201", 0x81, 126, &[0, 201]);
     p.header("ping of 126", 0x89, 126, b"");
@@ -177,17 +196,38 @@ pub(crate) fn wide(setup: &Setup) -> Vec<Input> {
             if opcode == CLOSE && len > 1 {
                 payload[..2].copy_from_slice(&[3, 232]);
             }
-            peer.frame(&format!("{kind} of {len}"), FIN, opcode, &payload, len / 2 + 1);
-            peer.frame(&format!("{kind} of {len}, more"), MORE, opcode, &payload, len + 1);
+            peer.frame(
+                &format!("{kind} of {len}"),
+                FIN,
+                opcode,
+                &payload,
+                len / 2 + 1,
+            );
+            peer.frame(
+                &format!("{kind} of {len}, more"),
+                MORE,
+                opcode,
+                &payload,
+                len + 1,
+            );
         }
     }
     let mut inputs = peer.inputs;
     for len in sizes {
         let text = vec![b't'; len];
         inputs.extend([
-            input(format!("send text of {len}"), Does::Send(true, text.clone())),
-            input(format!("send binary of {len}"), Does::Send(false, vec![7; len])),
-            input(format!("part of {len}"), Does::Part(true, text.clone(), false)),
+            input(
+                format!("send text of {len}"),
+                Does::Send(true, text.clone()),
+            ),
+            input(
+                format!("send binary of {len}"),
+                Does::Send(false, vec![7; len]),
+            ),
+            input(
+                format!("part of {len}"),
+                Does::Part(true, text.clone(), false),
+            ),
             input(format!("last part of {len}"), Does::Part(true, text, true)),
             input(format!("begin {len}"), Does::Begin(false, len as u64)),
             input(format!("write {len}"), Does::Write(vec![b'w'; len])),
@@ -196,8 +236,14 @@ pub(crate) fn wide(setup: &Setup) -> Vec<Input> {
             inputs.extend([
                 input(format!("ping {len}"), Does::Ping(vec![b'x'; len])),
                 input(format!("pong {len}"), Does::Pong(vec![b'q'; len])),
-                input(format!("close with {len}"), Does::Close(Some(3000), "r".repeat(len))),
-                input(format!("close without {len}"), Does::Close(None, "r".repeat(len))),
+                input(
+                    format!("close with {len}"),
+                    Does::Close(Some(3000), "r".repeat(len)),
+                ),
+                input(
+                    format!("close without {len}"),
+                    Does::Close(None, "r".repeat(len)),
+                ),
             ]);
         }
     }

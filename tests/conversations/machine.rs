@@ -240,8 +240,14 @@ impl Real {
             other => return Err(format!("transport {other:?}")),
         };
         same("transport", &transport, &model.transport())?;
-        same("can_send", &ws.can_send().map_err(refused), &model.can_send())?;
-        let due = model.next_deadline().map(|(_, due)| Duration::from_secs(due));
+        same(
+            "can_send",
+            &ws.can_send().map_err(refused),
+            &model.can_send(),
+        )?;
+        let due = model
+            .next_deadline()
+            .map(|(_, due)| Duration::from_secs(due));
         same("next_deadline", &ws.next_deadline(), &due)
     }
 }

@@ -34,7 +34,12 @@ fn longest() -> usize {
     given.map_or(3, |text| text.parse().expect("a length"))
 }
 
-fn try_all(what: &str, alphabet: fn(&Setup) -> Vec<Input>, setup: impl Fn(bool) -> Setup, len: usize) {
+fn try_all(
+    what: &str,
+    alphabet: fn(&Setup) -> Vec<Input>,
+    setup: impl Fn(bool) -> Setup,
+    len: usize,
+) {
     let began = std::time::Instant::now();
     let mut count = 0;
     let mut inputs = 0;
@@ -56,7 +61,11 @@ fn every_short_conversation() {
     for clock in CLOCKS {
         // Without the time there are fewer things to happen: one input less.
         let len = if clock { longest } else { longest - 1 };
-        let what = if clock { "with a clock" } else { "without a clock" };
+        let what = if clock {
+            "with a clock"
+        } else {
+            "without a clock"
+        };
         try_all(what, narrow, |server| Setup::narrow(server, clock), len);
     }
 }
@@ -66,4 +75,52 @@ fn every_short_conversation() {
 fn every_size() {
     let len = if longest() > 3 { 2 } else { 1 };
     try_all("sizes up to 64 KiB", wide, Setup::wide, len);
+}
+
+/// What was found to be told otherwise, or nearly was.
+#[test]
+fn conversations_worth_their_names() {
+    let cases: [(bool, &[&str]); 5] = [
+        // A ping before the time was told has no round trip.
+        (false, &["ping", "10 s", "pong of 1"]),
+        // §7.1.4, D-20: our Close frame had left, whatever is queued behind it (D-14).
+        (true, &["close", "consume all", "ping of 0", "close 1000"]),
+        (
+            true,
+            &["close", "consume all", "ping of 0", "close 1000", "lost"],
+        ),
+        // §5.5.1: the Close frame waits for the end of a frame in pieces.
+        (
+            true,
+            &[
+                "begin binary of 2",
+                "close",
+                "ping of 0",
+                "write 1",
+                "write 1",
+                "consume all",
+            ],
+        ),
+        // §5.5.3: sixteen pongs at most, also behind a frame in pieces.
+        (
+            true,
+            &[
+                "pong",
+                "begin binary of 2",
+                "consume all",
+                "18 pings",
+                "write 1",
+                "write 1",
+                "consume all",
+            ],
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for server in [true, false] {
+        for (clock, names) in cases {
+            let setup = Setup::narrow(server, clock);
+            wrong.extend(walk::one(&setup, &narrow(&setup), names).err());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

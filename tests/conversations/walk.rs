@@ -2,8 +2,8 @@
 //! it; a connection cannot be copied, so it lives through the beginning again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::alphabet::{Does, Input};
 use crate::machine::{Machine, Modelled, Setup, same};
@@ -43,7 +43,9 @@ pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
     };
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
-    let threads = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let threads = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .max(2);
     let work = || {
         let mut walk = Walk {
             setup,
@@ -65,7 +67,11 @@ pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
             });
             if let Err(what) = result {
                 let names: Vec<_> = walk.path.iter().map(|i| &inputs[*i].name[..]).collect();
-                let role = if setup.rules.server { "server" } else { "client" };
+                let role = if setup.rules.server {
+                    "server"
+                } else {
+                    "client"
+                };
                 let mut failure = failure.lock().unwrap();
                 failure.get_or_insert(format!("{role}: [{}]: {what}", names.join("; ")));
             }
@@ -73,12 +79,33 @@ pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
     };
     let count = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap()).sum()
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum()
     });
     if let Some(failure) = failure.into_inner().unwrap() {
         panic!("{failure}");
     }
     count
+}
+
+/// One conversation by the names of its inputs.
+pub(crate) fn one(setup: &Setup, inputs: &[Input], names: &[&str]) -> Result<(), String> {
+    let endpoint = setup.model();
+    let mut model = Modelled { endpoint, now: 0 };
+    let mut real = setup.real();
+    for (i, name) in names.iter().enumerate() {
+        let input = inputs.iter().find(|input| input.name == *name);
+        let does = &input.unwrap_or_else(|| panic!("no input {name}")).does;
+        let (mut expected, mut seen) = (Vec::new(), Vec::new());
+        let result = model.call(does, &mut expected);
+        same("result", &real.call(does, &mut seen), &result)
+            .and_then(|()| same("events", &seen, &expected))
+            .and_then(|()| real.compare(&model.endpoint))
+            .map_err(|what| format!("{:?}: {what}", &names[..=i]))?;
+    }
+    Ok(())
 }
 
 impl Walk<'_> {
@@ -159,4 +186,3 @@ fn cut_step<M: Machine>(
     }
     machine.call(does, events)
 }
-

@@ -86,7 +86,9 @@ impl Incoming {
         let short = self.header.get(1)? & 0x7f;
         let extended = self.header.get(2..self.length_end())?;
         Some(match short {
-            126 | 127 => extended.iter().fold(0, |len, byte| len << 8 | u64::from(*byte)),
+            126 | 127 => extended
+                .iter()
+                .fold(0, |len, byte| len << 8 | u64::from(*byte)),
             short => u64::from(short),
         })
     }

@@ -177,7 +177,12 @@ enum Sending {
     /// In fragments (§5.4): the kind, and what is left of a character.
     Parts { text: bool, rest: Vec<u8> },
     /// In one frame, its payload piece by piece: so many bytes are missing of so many.
-    Pieces { text: bool, rest: Vec<u8>, left: u64, len: u64 },
+    Pieces {
+        text: bool,
+        rest: Vec<u8>,
+        left: u64,
+        len: u64,
+    },
 }
 
 /// The time, once it was told.
@@ -297,9 +302,10 @@ impl Endpoint {
         }
         let handshake_done = self.sent.is_some() && self.received.is_some();
         if self.is_over() {
-            let bounded = self.clock.as_ref().is_some_and(|clock| {
-                clock.close_by.is_some_and(|by| clock.now < by)
-            });
+            let bounded = self
+                .clock
+                .as_ref()
+                .is_some_and(|clock| clock.close_by.is_some_and(|by| clock.now < by));
             return if !self.queue.is_empty() {
                 Transport::KeepOpen
             } else if !handshake_done && !self.eof && bounded {
@@ -472,7 +478,11 @@ impl Endpoint {
             clock.unanswered = None;
             return Some(clock.now - sent);
         }
-        if self.own_ping.as_ref().is_some_and(|(own, _)| own == payload) {
+        if self
+            .own_ping
+            .as_ref()
+            .is_some_and(|(own, _)| own == payload)
+        {
             let (_, sent) = self.own_ping.take()?;
             return Some(self.clock.as_ref()?.now - sent?);
         }
@@ -599,7 +609,11 @@ impl Endpoint {
     fn queue_control(&mut self, opcode: u8, payload: &[u8]) {
         let mut bytes = frame::header(true, opcode, payload.len() as u64, self.key());
         bytes.extend(frame::mask(payload, 0, self.key()));
-        let part = if opcode == CLOSE { Part::Close } else { Part::Other };
+        let part = if opcode == CLOSE {
+            Part::Close
+        } else {
+            Part::Other
+        };
         let mut bytes: Vec<_> = bytes.into_iter().map(|byte| (byte, part)).collect();
         if opcode == PONG {
             bytes[0].1 = Part::PongStart;
@@ -715,7 +729,12 @@ impl Endpoint {
         self.queue(&header, Part::Other);
         if len > 0 {
             let rest = Vec::new();
-            self.sending = Some(Sending::Pieces { text, rest, left: len, len });
+            self.sending = Some(Sending::Pieces {
+                text,
+                rest,
+                left: len,
+                len,
+            });
         }
         Ok(())
     }
@@ -724,7 +743,13 @@ impl Endpoint {
         if self.is_over() || self.failure.is_some() {
             return Err(Refused::Closing);
         }
-        let Some(Sending::Pieces { text, rest, left, len }) = self.sending.clone() else {
+        let Some(Sending::Pieces {
+            text,
+            rest,
+            left,
+            len,
+        }) = self.sending.clone()
+        else {
             return Err(Refused::NotInProgress);
         };
         if piece.len() as u64 > left {
@@ -740,7 +765,12 @@ impl Endpoint {
             let waiting = std::mem::take(&mut self.waiting);
             self.queue.extend(waiting);
         } else {
-            self.sending = Some(Sending::Pieces { text, rest, left: left_then, len });
+            self.sending = Some(Sending::Pieces {
+                text,
+                rest,
+                left: left_then,
+                len,
+            });
         }
         Ok(())
     }
@@ -839,7 +869,12 @@ impl Endpoint {
         if self.transport() == Transport::Close {
             return None;
         }
-        let Rules { ping_after, pong_within, idle_for, .. } = self.rules;
+        let Rules {
+            ping_after,
+            pong_within,
+            idle_for,
+            ..
+        } = self.rules;
         let mut all = Vec::new();
         if self.is_writable() {
             let waits = clock.unanswered.is_some();
