@@ -144,7 +144,7 @@ impl Walk<'_> {
 
     /// The same with cut reads. What the last cut left comes as a read of its own.
     fn with_cuts(
-        &mut self,
+        &self,
         now: &Beginning,
         does: &Does,
         result: Result<(), Refused>,
