@@ -3,8 +3,10 @@
 //! ```text
 //! cargo test --test conversations                                      up to 3 inputs
 //! CONVERSATIONS=4 cargo test --release --test conversations            what CI runs
-//! CONVERSATIONS=5 cargo test --release --test conversations            an hour or more
+//! CONVERSATIONS=5 cargo test --release --test conversations            some hours
 //! ```
+//!
+//! Up to 4 inputs: 53 million conversations, about 3 minutes on 2 cores.
 //!
 //! Each conversation is had twice: each read as a whole, and with the reads cut inside the frames,
 //! where it tells most, so that what is left of a frame comes together with what follows.
