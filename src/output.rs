@@ -43,8 +43,20 @@ pub(crate) struct Output {
     buffered: u64,
     /// Pongs in the queue.
     pongs: u8,
+    close: Close,
     /// The tail was lent by the application: it is kept, whatever its size, until it is reclaimed.
     lent: bool,
+}
+
+/// Where our Close frame is. Pongs may stand behind it (D-14), so that an empty queue is another question.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Close {
+    #[default]
+    None,
+    Queued,
+    /// A part of it has left.
+    AtFront,
+    Left,
 }
 
 #[derive(Default)]
@@ -56,6 +68,7 @@ struct Parts {
     frame_left: u64,
     /// Control frames that wait for its end.
     deferred: Vec<u8>,
+    deferred_pongs: u8,
     #[cfg(feature = "deflate")]
     compressed: Compressed,
 }
@@ -250,11 +263,10 @@ impl Output {
             self.skip = 0;
             self.counted = self.frame_left();
             self.buffered = 0;
-            self.pongs = if self.deferred_len() == 0 {
-                0
-            } else {
-                self.pongs
-            };
+            self.pongs = self.deferred_pongs();
+            if self.close != Close::None && self.deferred_len() == 0 {
+                self.close = Close::Left;
+            }
             return;
         }
         self.count(n);
@@ -324,6 +336,9 @@ impl Output {
                 if header.opcode.is_control() {
                     self.skip += header.payload_len as u32; // at most 125
                     self.pongs -= u8::from(header.opcode == Opcode::Pong && self.pongs > 0);
+                    if header.opcode == Opcode::Close {
+                        self.close = Close::AtFront;
+                    }
                 } else {
                     self.counted = header.payload_len;
                     #[cfg(feature = "deflate")]
@@ -336,6 +351,9 @@ impl Output {
             let skipped = (n as u64).min(self.skip.into());
             let counted = (n as u64 - skipped).min(self.counted);
             self.skip -= skipped as u32;
+            if self.skip == 0 && self.close == Close::AtFront {
+                self.close = Close::Left;
+            }
             self.counted -= counted;
             self.uncount(counted);
             n -= (skipped + counted) as usize;
@@ -510,9 +528,14 @@ impl Output {
     pub(crate) fn control(&mut self, opcode: Opcode, key: Option<MaskingKey>, payload: &[u8]) {
         let first = first_byte(true, 0, opcode);
         self.pongs = self.pongs.saturating_add(u8::from(opcode == Opcode::Pong));
+        if opcode == Opcode::Close {
+            self.close = Close::Queued;
+        }
         if let Some(parts) = &mut self.parts
             && parts.frame_left > 0
         {
+            parts.deferred_pongs +=
+                u8::from(opcode == Opcode::Pong && parts.deferred_pongs < PONGS);
             return encode(&mut parts.deferred, first, key, payload);
         }
         // RFC 6455 §5.4: between the fragments of a message. A Close frame ends it all, so it goes last.
@@ -537,6 +560,11 @@ impl Output {
         }
         self.make_room(FrameHeader::MAX_LEN + payload.len());
         encode(&mut self.tail, first, key, payload);
+    }
+
+    /// The last byte of our Close frame was taken (D-20).
+    pub(crate) const fn close_has_left(&self) -> bool {
+        matches!(self.close, Close::Left)
     }
 
     /// Whether one more pong may be queued.
@@ -567,6 +595,7 @@ impl Output {
             parts.frame_left = parts.frame_left.saturating_sub(piece.len() as u64);
             if parts.frame_left == 0 {
                 self.tail.append(&mut parts.deferred);
+                parts.deferred_pongs = 0;
                 self.drop_idle_parts();
             }
         }
@@ -616,6 +645,10 @@ impl Output {
         self.tail.reserve(additional);
     }
 
+    fn deferred_pongs(&self) -> u8 {
+        self.parts.as_ref().map_or(0, |parts| parts.deferred_pongs)
+    }
+
     fn deferred_len(&self) -> usize {
         self.parts.as_ref().map_or(0, |parts| parts.deferred.len())
     }
@@ -625,12 +658,18 @@ impl Output {
     /// Drops everything: the transport is gone.
     pub(crate) fn clear(&mut self) {
         let (buffered, lent) = (self.buffered, self.lent);
+        let close = if self.close_has_left() {
+            Close::Left
+        } else {
+            Close::None
+        };
         let tail = core::mem::take(&mut self.tail);
         // What was not sent stays counted: WHATWG, bufferedAmount "does not reset to zero once the connection closes".
         *self = Self {
             buffered,
             lent,
             tail,
+            close,
             ..Self::default()
         };
         self.empty_tail();

@@ -67,7 +67,7 @@ impl Connection {
             Err(error) => return self.fail(error.into()),
         };
         let frame = CloseFrame::new(code, String::from(reason));
-        let left = self.output.is_empty();
+        let left = self.output.close_has_left();
         self.discard_input();
         self.facts.close_received = true;
         let answered = self.facts.close_sent;

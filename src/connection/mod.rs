@@ -211,8 +211,8 @@ struct Rare {
     unanswered: Option<Vec<u8>>,
     /// The message being sent in parts.
     in_parts: Option<InParts>,
-    /// The last ping of the application, and when it was queued.
-    ping: Option<(Vec<u8>, u64)>,
+    /// The last ping of the application, and when it was queued, if the time was told.
+    ping: Option<(Vec<u8>, Option<u64>)>,
     sent: Option<CloseFrame>,
     received: Option<CloseFrame>,
     began: Option<Side>,

@@ -71,8 +71,9 @@ impl Clock {
         self.due != NEVER && self.now < self.due
     }
 
-    pub(super) const fn now(&self) -> Nanos {
-        self.now
+    /// The time, if it was told.
+    pub(super) fn now(&self) -> Option<Nanos> {
+        self.running.then_some(self.now)
     }
 }
 
@@ -208,14 +209,11 @@ impl Connection {
         } else {
             let rare = self.rare.as_deref_mut();
             rare.and_then(|rare| rare.ping.take_if(|(ping, _)| ping == payload))
-                .map(|(_, sent)| sent)
+                .and_then(|(_, sent)| sent)
         };
-        match sent {
-            Some(sent) if self.clock.running => {
-                u32::try_from((self.clock.now - sent) / 1000).unwrap_or(Pong::NO_ROUND_TRIP - 1)
-            }
-            _ => Pong::NO_ROUND_TRIP,
-        }
+        sent.map_or(Pong::NO_ROUND_TRIP, |sent| {
+            u32::try_from((self.clock.now - sent) / 1000).unwrap_or(Pong::NO_ROUND_TRIP - 1)
+        })
     }
 
     /// The connection is established: the handshake deadline is off.

