@@ -48,30 +48,34 @@ pub(crate) struct Block {
 
 impl Block {
     const LEN: usize = 1024;
+
+    /// The next bytes, which are forgotten here.
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let next = self.bytes.get_mut(self.used..)?.first_chunk_mut()?;
+        self.used += N;
+        Some(core::mem::replace(next, [0; N]))
+    }
 }
 
 impl Source {
     /// Random bytes, or `None` if the operating system has none to give.
+    #[inline]
     pub(crate) fn draw<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let mut out = [0; N];
+        const { assert!(N <= Block::LEN) };
         match self {
-            Self::Custom(source) => source.fill(&mut out),
+            Self::Custom(source) => {
+                let mut out = [0; N];
+                source.fill(&mut out);
+                Some(out)
+            }
             Self::System(block) => {
-                let block = match block {
-                    Some(block) if block.used + N <= Block::LEN => block,
-                    Some(block) => refill(block)?,
-                    None => refill(block.insert(Box::new(Block {
-                        bytes: [0; Block::LEN],
-                        used: Block::LEN,
-                    })))?,
-                };
-                let drawn = block.bytes.get_mut(block.used..block.used + N)?;
-                out.copy_from_slice(drawn);
-                drawn.fill(0);
-                block.used += N;
+                if let Some(bytes) = block.as_mut().and_then(|block| block.take()) {
+                    return Some(bytes);
+                }
+                refill(block)?.take()
             }
         }
-        Some(out)
     }
 
     /// A masking key for one frame.
@@ -100,14 +104,26 @@ impl Source {
     }
 }
 
-#[cfg(feature = "getrandom")]
-fn refill(block: &mut Block) -> Option<&mut Block> {
-    getrandom::fill(&mut block.bytes).ok()?;
+#[cold]
+#[inline(never)]
+fn refill(block: &mut Option<Box<Block>>) -> Option<&mut Block> {
+    let block = block.get_or_insert_with(|| {
+        Box::new(Block {
+            bytes: [0; Block::LEN],
+            used: Block::LEN,
+        })
+    });
+    fill(&mut block.bytes)?;
     block.used = 0;
     Some(block)
 }
 
+#[cfg(feature = "getrandom")]
+fn fill(bytes: &mut [u8]) -> Option<()> {
+    getrandom::fill(bytes).ok()
+}
+
 #[cfg(not(feature = "getrandom"))]
-fn refill(_block: &mut Block) -> Option<&mut Block> {
+fn fill(_bytes: &mut [u8]) -> Option<()> {
     None
 }

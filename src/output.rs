@@ -365,10 +365,21 @@ impl Output {
     }
 
     /// A frame whose payload is copied, masked on the way if there is a key.
+    ///
+    /// Inlined twice, so that each way knows whether there is one.
     #[inline]
     pub(crate) fn frame(&mut self, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
+        match key {
+            None => self.frame_with(first, None, payload),
+            Some(key) => self.frame_with(first, Some(key), payload),
+        }
+    }
+
+    #[inline(always)]
+    fn frame_with(&mut self, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
         self.make_room(FrameHeader::MAX_LEN + payload.len());
-        encode(&mut self.tail, first, key, payload);
+        encode_header(&mut self.tail, first, key, payload.len() as u64);
+        extend_masked(&mut self.tail, key, payload);
         self.buffered += payload.len() as u64;
     }
 
@@ -667,13 +678,13 @@ impl Output {
     }
 }
 
-#[inline]
+/// Where it is not worth to be inlined.
 fn encode(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload: &[u8]) {
     encode_header(out, first, key, payload.len() as u64);
     extend_masked(out, key, payload);
 }
 
-#[inline]
+#[inline(always)]
 fn encode_header(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload_len: u64) {
     let mask = if key.is_some() { 0x80 } else { 0 };
     with_header(first, mask, payload_len, |header| {
@@ -685,7 +696,7 @@ fn encode_header(out: &mut Vec<u8>, first: u8, key: Option<MaskingKey>, payload_
 }
 
 /// Appends the payload, masked on the way: one pass.
-#[inline]
+#[inline(always)]
 pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload: &[u8]) {
     let Some(key) = key else {
         return out.extend_from_slice(payload);

@@ -38,6 +38,7 @@ fn connection(role: Role) -> Connection {
         ),
     };
     assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    ws.recycle(Vec::with_capacity(64 << 10));
     ws
 }
 

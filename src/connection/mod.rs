@@ -116,7 +116,11 @@ pub struct Connection {
     facts: Facts,
     /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless the
     /// connection is open, nothing is pending or in progress and messages are delivered whole.
-    whole_below: u64,
+    /// Here and below: longer ones than 4 GiB go the general way.
+    whole_below: u32,
+    /// Shorter payloads go out as they are, in one frame, if there is room; 0 unless messages may
+    /// be sent, none is being sent in parts and none are compressed.
+    plain_below: u32,
     incoming: Incoming,
     gather: Gather,
     output: Output,
@@ -180,6 +184,16 @@ struct InUse {
     negotiated: Negotiated,
     #[cfg(feature = "deflate")]
     codec: Option<crate::extension::permessage_deflate::Codec>,
+}
+
+impl InUse {
+    /// No message is compressed.
+    const fn is_plain(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.codec.is_none();
+        #[cfg(not(feature = "deflate"))]
+        true
+    }
 }
 
 /// What few connections need, and none while idle.
@@ -304,6 +318,7 @@ impl Connection {
             phase,
             facts: Facts::default(),
             whole_below: 0,
+            plain_below: 0,
             incoming: Incoming::default(),
             gather: Gather::None,
             output: Output::default(),
@@ -456,27 +471,43 @@ impl Connection {
         self.rare.get_or_insert_default()
     }
 
-    /// Brings the two cached answers in line with the facts. Called after whatever may change them.
+    /// Brings the cached answers in line with the facts. Called after whatever may change them.
     fn settle(&mut self) {
         let facts = &self.facts;
         let established = self.phase == Phase::Established;
         let over = facts.failed || facts.eof || facts.lost || facts.given_up;
-        self.writable = established && !over && !facts.close_sent && !facts.close_received;
         let Settings {
-            limits, delivery, ..
+            limits,
+            delivery,
+            fragment,
+            ..
         } = self.settings();
-        let limit = limits.frame.min(limits.message);
+        let rare = self.rare.as_ref();
         let ready = established
             && !over
             && !facts.opened
             && !facts.close_received
             && self.incoming.is_idle()
             && *delivery == Delivery::Whole
-            && self
-                .rare
-                .as_ref()
-                .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
-        self.whole_below = if ready { limit.saturating_add(1) } else { 0 };
+            && rare.is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
+        let writable = established && !over && !facts.close_sent && !facts.close_received;
+        let plain = writable
+            && rare.is_none_or(|rare| rare.in_parts.is_none())
+            && self.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
+        let longest_whole = limits.frame.min(limits.message);
+        let longest_plain = if *fragment == 0 { u32::MAX } else { *fragment };
+
+        self.whole_below = match u32::try_from(longest_whole) {
+            _ if !ready => 0,
+            Ok(longest) => longest.saturating_add(1),
+            Err(_) => u32::MAX,
+        };
+        self.plain_below = if plain {
+            longest_plain.saturating_add(1)
+        } else {
+            0
+        };
+        self.writable = writable;
     }
 }
 

@@ -103,7 +103,7 @@ impl Connection {
             _ => len > 0xffff,
         };
         let end = start.checked_add(len)?;
-        let legal = minimal && (len as u64) < self.whole_below;
+        let legal = minimal && (len as u64) < self.whole_below.into();
         (legal && end <= input.len()).then_some(Whole { kind, start, end })
     }
 
@@ -719,7 +719,7 @@ impl Connection {
         header[..len].copy_from_slice(&input[..len]);
         header[1] &= 0x7f;
         match FrameHeader::decode(&header[..len]) {
-            Ok(Some((header, _))) => header.payload_len < self.whole_below,
+            Ok(Some((header, _))) => header.payload_len < self.whole_below.into(),
             Ok(None) => true,
             Err(_) => false,
         }

@@ -329,6 +329,11 @@ impl Connection {
         self.rare.as_ref().and_then(|rare| rare.in_parts.as_ref())
     }
 
+    fn set_in_parts(&mut self, in_parts: Option<InParts>) {
+        self.rare().in_parts = in_parts;
+        self.settle();
+    }
+
     /// A fresh key for each frame of a client (RFC 6455 §5.3), none for a server's.
     #[inline]
     pub(super) fn masking_key(&mut self) -> Result<Option<MaskingKey>, Misuse> {
@@ -354,28 +359,28 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), Misuse> {
-        self.can_send()?;
-        if self.compresses(payload.len(), compress) || self.splits(payload.len()) {
+        if payload.len() as u64 >= self.plain_below.into() || self.check_room().is_err() {
             return self.send_otherwise(kind, payload, compress);
         }
-        // Per role, so that a server's frame has nothing to do with keys.
-        let key = match self.role {
-            Role::Server => None,
-            Role::Client => match self.entropy.masking_key() {
-                Some(key) => Some(key),
-                None => return Err(Misuse::NoEntropy),
-            },
-        };
-        self.use_spare();
+        // One call per role: a server's has nothing to do with keys.
         let first = first_byte(true, 0, kind.opcode());
-        match key {
-            None => self.output.frame(first, None, payload),
-            Some(key) => self.output.frame(first, Some(key), payload),
+        match self.role {
+            Role::Server => {
+                self.use_spare();
+                self.output.frame(first, None, payload);
+            }
+            Role::Client => {
+                let Some(key) = self.entropy.masking_key() else {
+                    return Err(Misuse::NoEntropy);
+                };
+                self.use_spare();
+                self.output.frame(first, Some(key), payload);
+            }
         }
         Ok(())
     }
 
-    /// Compressed, or as fragments.
+    /// Whatever is not simply one frame.
     #[inline(never)]
     fn send_otherwise(
         &mut self,
@@ -383,12 +388,15 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), Misuse> {
-        let key = self.masking_key()?;
+        let key = self.key_to_send()?;
         self.use_spare();
         if self.compresses(payload.len(), compress) {
             self.queue_compressed(kind, key, payload, compress);
-        } else {
+        } else if self.splits(payload.len()) {
             self.queue_split(kind, key, payload);
+        } else {
+            self.output
+                .frame(first_byte(true, 0, kind.opcode()), key, payload);
         }
         Ok(())
     }
@@ -567,14 +575,14 @@ impl Connection {
             self.output.frame(first_byte(last, bits, opcode), key, part);
         }
         if begun || !last {
-            self.rare().in_parts = (!last).then_some(InParts {
+            self.set_in_parts((!last).then_some(InParts {
                 kind,
                 utf8,
                 key: None,
                 offset: 0,
                 compressed,
                 begun: true,
-            });
+            }));
         }
         Ok(())
     }
@@ -606,14 +614,14 @@ impl Connection {
         self.output
             .begin_frame(first_byte(true, 0, kind.opcode()), key, len);
         if len > 0 {
-            self.rare().in_parts = Some(InParts {
+            self.set_in_parts(Some(InParts {
                 kind,
                 utf8: Validator::new(),
                 key,
                 offset: 0,
                 compressed: false,
                 begun: false,
-            });
+            }));
         }
         Ok(())
     }
@@ -654,14 +662,14 @@ impl Connection {
         }
         self.output.frame_piece(key, offset, piece);
         let offset = offset + piece.len() as u64;
-        self.rare().in_parts = (!last).then_some(InParts {
+        self.set_in_parts((!last).then_some(InParts {
             kind,
             utf8,
             key,
             offset,
             compressed: false,
             begun: false,
-        });
+        }));
         Ok(())
     }
 

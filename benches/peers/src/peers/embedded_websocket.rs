@@ -2,27 +2,29 @@ use embedded_websocket::{
     Error, WebSocket, WebSocketClient, WebSocketSendMessageType, WebSocketServer, WebSocketState,
     WebSocketType, read_http_header,
 };
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore as _, SeedableRng};
 use rand_core06::RngCore;
 
-use crate::common::traffic::{Content, Random, Sink, Traffic};
+use crate::common::traffic::{Content, Sink, Traffic};
 use crate::peer::{Messages, Peer, READ, Written};
 
 /// Copies from one buffer of the caller's to another; text is not checked.
 pub struct EmbeddedWebSocket;
 
-/// As fast a source as there is.
-struct Keys(Random);
+/// The same source as the others'.
+struct Keys(ChaCha8Rng);
 
 impl RngCore for Keys {
     fn next_u32(&mut self) -> u32 {
-        self.0.next() as u32
+        self.0.next_u32()
     }
     fn next_u64(&mut self) -> u64 {
-        self.0.next()
+        self.0.next_u64()
     }
     fn fill_bytes(&mut self, out: &mut [u8]) {
-        for chunk in out.chunks_mut(8) {
-            chunk.copy_from_slice(&self.0.next().to_le_bytes()[..chunk.len()]);
+        for word in out.chunks_mut(4) {
+            word.copy_from_slice(&self.0.next_u32().to_le_bytes()[..word.len()]);
         }
     }
     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core06::Error> {
@@ -38,7 +40,7 @@ fn server() -> WebSocketServer {
 }
 
 fn client() -> WebSocketClient<Keys> {
-    let mut ws = WebSocketClient::new_client(Keys(Random(1)));
+    let mut ws = WebSocketClient::new_client(Keys(ChaCha8Rng::seed_from_u64(1)));
     ws.state = WebSocketState::Open;
     ws
 }

@@ -40,7 +40,10 @@ struct ChaCha(ChaCha8Rng);
 impl Entropy for ChaCha {
     #[inline]
     fn fill(&mut self, out: &mut [u8]) {
-        self.0.fill_bytes(out);
+        // Word by word is its fastest way.
+        for word in out.chunks_mut(4) {
+            word.copy_from_slice(&self.0.next_u32().to_le_bytes()[..word.len()]);
+        }
     }
 }
 

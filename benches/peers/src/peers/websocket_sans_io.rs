@@ -1,8 +1,10 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent,
 };
 
-use crate::common::traffic::{Content, Random, Sink, Traffic};
+use crate::common::traffic::{Content, Sink, Traffic};
 use crate::peer::{Messages, Peer, READ, Written};
 
 /// Frames only: the assembly is this program's, and nothing is checked.
@@ -92,13 +94,13 @@ impl Peer for WebSocketSansIo {
 
     fn send(messages: &Messages, written: &mut Written) -> bool {
         let mut encoder = WebsocketFrameEncoder::new();
-        let mut random = Random(1);
+        let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut out = Vec::new();
         for sent in 1..=messages.count {
             let mask = messages
                 .role
                 .masks()
-                .then(|| (random.next() as u32).to_le_bytes());
+                .then(|| random.next_u32().to_le_bytes());
             encode(
                 &mut encoder,
                 opcode(messages.content),
@@ -119,7 +121,7 @@ impl Peer for WebSocketSansIo {
         let mut decoder = WebsocketFrameDecoder::new();
         let mut encoder = WebsocketFrameEncoder::new();
         let (mut buf, mut gathered, mut out) = (vec![0; READ], Vec::new(), Vec::new());
-        let mut random = Random(1);
+        let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
             let buf = &mut buf[..bytes.len()];
@@ -128,7 +130,7 @@ impl Peer for WebSocketSansIo {
                 let mask = traffic
                     .receiver
                     .masks()
-                    .then(|| (random.next() as u32).to_le_bytes());
+                    .then(|| random.next_u32().to_le_bytes());
                 encode(
                     &mut encoder,
                     opcode(traffic.content),

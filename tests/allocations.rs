@@ -1,0 +1,289 @@
+//! What the steady state and an idle connection take from the allocator, counted.
+//!
+//! One test, so that nothing else runs in the process while it counts.
+// The one place with unsafe code: an allocator cannot be written without.
+#![allow(clippy::print_stdout)]
+#![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+use sansocket::frame::{FrameHeader, Opcode};
+use sansocket::mask::apply_mask;
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Event, Message, Negotiated, OriginPolicy,
+    Prepared, Role, ServerConfig, Uri,
+};
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call goes to the system's allocator with the arguments it came with.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(layout.size() as isize, Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size() as isize, Relaxed);
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(new_size as isize - layout.size() as isize, Relaxed);
+        unsafe { System.realloc(ptr, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Allocations of a hundred rounds, after a hundred to warm up.
+fn per_hundred(mut round: impl FnMut()) -> usize {
+    for _ in 0..100 {
+        round();
+    }
+    let before = ALLOCATIONS.load(Relaxed);
+    for _ in 0..100 {
+        round();
+    }
+    ALLOCATIONS.load(Relaxed) - before
+}
+
+fn open(role: Role) -> Connection {
+    let mut ws = match role {
+        Role::Server => Connection::upgraded_server(
+            &ServerConfig::new(OriginPolicy::SameHost),
+            Negotiated::default(),
+        ),
+        Role::Client => Connection::upgraded_client(&ClientConfig::new(), Negotiated::default()),
+    };
+    assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    ws
+}
+
+/// A message in so many frames of this size, for this receiver.
+fn message(receiver: Role, opcode: Opcode, len: usize, fragments: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for i in 0..fragments {
+        let mut header = FrameHeader::new(
+            if i == 0 { opcode } else { Opcode::Continuation },
+            len as u64,
+        );
+        header.fin = i + 1 == fragments;
+        let mut payload = vec![b'a'; len];
+        if receiver == Role::Server {
+            header.masking_key = Some([1, 2, 3, 4]);
+            apply_mask(&mut payload, [1, 2, 3, 4], 0);
+        }
+        let mut head = [0; FrameHeader::MAX_LEN];
+        let n = header.encode(&mut head);
+        bytes.extend_from_slice(&head[..n]);
+        bytes.extend_from_slice(&payload);
+    }
+    bytes
+}
+
+fn flush(ws: &mut Connection) {
+    while !ws.output().is_empty() {
+        let n = ws.output().len();
+        ws.consume_output(n);
+    }
+}
+
+/// Delivers the bytes, `read` at a time; each message goes to `each`.
+fn deliver(
+    ws: &mut Connection,
+    buf: &mut [u8],
+    bytes: &[u8],
+    read: usize,
+    mut each: impl FnMut(&mut Connection, Message<'_>),
+) {
+    for bytes in bytes.chunks(read) {
+        let mut input = &mut buf[..bytes.len()];
+        input.copy_from_slice(bytes);
+        while let Some(event) = ws.receive(&mut input) {
+            match event {
+                Event::Message(message) => each(ws, message),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+const OPCODES: [Opcode; 2] = [Opcode::Binary, Opcode::Text];
+
+fn whole_messages_allocate_nothing(buf: &mut [u8]) {
+    for role in ROLES {
+        for opcode in OPCODES {
+            for len in [0, 8, 125, 1 << 10, 60 << 10] {
+                let mut ws = open(role);
+                let bytes = message(role, opcode, len, 1);
+                let received = per_hundred(|| {
+                    deliver(&mut ws, buf, &bytes, usize::MAX, |_, message| {
+                        assert_eq!(message.as_bytes().len(), len)
+                    });
+                });
+                assert_eq!(received, 0, "received by a {role:?}: {opcode:?} of {len}");
+
+                // What is longer than the buffer that a connection keeps goes through a lent one.
+                if len > 1 << 10 {
+                    ws.recycle(Vec::with_capacity(2 * len));
+                }
+                let echoed = per_hundred(|| {
+                    deliver(&mut ws, buf, &bytes, usize::MAX, |ws, message| {
+                        ws.send(&message).unwrap()
+                    });
+                    flush(&mut ws);
+                });
+                // A client's keys: 1 KiB of them at a time, kept until `reclaim`.
+                assert_eq!(echoed, 0, "echoed by a {role:?}: {opcode:?} of {len}");
+
+                let payload = vec![b'a'; len];
+                let sent = per_hundred(|| {
+                    ws.send(&payload).unwrap();
+                    flush(&mut ws);
+                });
+                assert_eq!(sent, 0, "sent by a {role:?}: {len}");
+            }
+        }
+    }
+}
+
+fn gathered_messages_allocate_once_at_most(buf: &mut [u8]) {
+    for role in ROLES {
+        for opcode in OPCODES {
+            // The parts of each message lie in several reads, or in several frames.
+            for (bytes, read) in [
+                (message(role, opcode, 4000, 1), 1500),
+                (message(role, opcode, 1 << 10, 1), 1000),
+                (message(role, opcode, 1 << 10, 16), usize::MAX),
+            ] {
+                let mut ws = open(role);
+                let own = per_hundred(|| deliver(&mut ws, buf, &bytes, read, |_, _| {}));
+                let fragments = bytes.len() > 10_000;
+                if !fragments {
+                    assert!(
+                        own <= 100,
+                        "gathered by a {role:?}: {opcode:?}, {own} in 100"
+                    );
+                }
+
+                let mut spare = Some(Vec::with_capacity(64 << 10));
+                let lent = per_hundred(|| {
+                    ws.recycle(spare.take().unwrap());
+                    deliver(&mut ws, buf, &bytes, read, |_, message| {
+                        spare = Some(match message {
+                            Message::Binary(payload) => payload.into_vec(),
+                            Message::Text(text) => text.into_string().into_bytes(),
+                        });
+                    });
+                });
+                assert_eq!(
+                    lent, 0,
+                    "gathered by a {role:?} in a lent buffer: {opcode:?}"
+                );
+            }
+        }
+    }
+}
+
+fn prepared_messages_are_shared() {
+    let prepared = Prepared::binary(&vec![7; 1 << 20]);
+    let mut ws = open(Role::Server);
+    let before = BYTES.load(Relaxed);
+    ws.send(&prepared).unwrap();
+    assert!(
+        BYTES.load(Relaxed) - before < 4096,
+        "a prepared message was copied"
+    );
+    let handed_over = vec![7; 1 << 20];
+    let before = BYTES.load(Relaxed);
+    ws.send(handed_over).unwrap();
+    assert!(
+        BYTES.load(Relaxed) - before < 4096,
+        "a message that was handed over was copied"
+    );
+}
+
+fn an_idle_connection_owns_no_heap(buf: &mut [u8]) {
+    assert!(size_of::<Connection>() <= 256);
+    for role in ROLES {
+        let before = BYTES.load(Relaxed);
+        let mut ws = open(role);
+        for opcode in OPCODES {
+            let bytes = message(role, opcode, 1 << 10, 4);
+            deliver(&mut ws, buf, &bytes, 700, |ws, message| {
+                ws.send(&message).unwrap()
+            });
+        }
+        ws.ping(b"still there?").unwrap();
+        flush(&mut ws);
+        drop(ws.reclaim());
+        drop(ws.reclaim());
+        // The ping waits for its pong.
+        let mut pong = vec![0x8a, 12];
+        if role == Role::Server {
+            pong[1] |= 0x80;
+            pong.extend([0; 4]);
+        }
+        pong.extend(b"still there?");
+        assert!(matches!(
+            ws.receive(&mut &mut pong[..]),
+            Some(Event::Pong(_))
+        ));
+        drop(pong);
+        drop(ws.reclaim());
+        assert_eq!(ws.memory_held(), 0);
+        assert_eq!(BYTES.load(Relaxed), before, "an idle {role:?}");
+    }
+}
+
+fn a_handshake_allocates_twice_at_most(buf: &mut [u8]) {
+    let config = ServerConfig::new(OriginPolicy::SameHost);
+    let request = ClientRequest::new(Uri::parse("ws://example.com/chat").unwrap());
+    let mut client = Connection::client(&ClientConfig::new(), request).unwrap();
+    let head = client.output().to_vec();
+    client.consume_output(usize::MAX);
+    let mut answer = Vec::new();
+    let served = per_hundred(|| {
+        let mut input = &mut buf[..head.len()];
+        input.copy_from_slice(&head);
+        let mut ws = Connection::server(&config);
+        match ws.receive(&mut input) {
+            Some(Event::Request(_)) => ws.accept(Accept::new()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+        answer.clear();
+        answer.extend_from_slice(ws.output());
+        flush(&mut ws);
+    });
+    println!(
+        "a server's handshake: {} allocations",
+        served as f64 / 100.0
+    );
+
+    let before = ALLOCATIONS.load(Relaxed);
+    let open = client.receive(&mut &mut answer[..]);
+    let judged = ALLOCATIONS.load(Relaxed) - before;
+    assert!(matches!(open, Some(Event::Open)));
+    println!("a client's, from the answer on: {judged} allocations");
+    assert!(judged <= 2, "{judged} allocations for an answer");
+    assert!(served <= 200, "{served} allocations in 100 handshakes");
+}
+
+#[test]
+fn allocations() {
+    let mut buf = vec![0; 256 << 10];
+    whole_messages_allocate_nothing(&mut buf);
+    gathered_messages_allocate_once_at_most(&mut buf);
+    prepared_messages_are_shared();
+    an_idle_connection_owns_no_heap(&mut buf);
+    a_handshake_allocates_twice_at_most(&mut buf);
+}
