@@ -28,6 +28,7 @@ struct Bench {
     state: State,
     failed: bool,
     close_received: bool,
+    queued_at_close: usize,
     closed: bool,
     eof: bool,
     lost: bool,
@@ -101,6 +102,11 @@ impl Bench {
             let kept = self.in_parts || self.ws.transport() == Transport::Close;
             assert!(buffered == 0 || kept || self.ws.output_len() > 0);
         }
+        // Nothing is added behind the answer to the peer's Close, pongs included.
+        if self.close_received && !self.in_pieces {
+            assert!(output.len() <= self.queued_at_close);
+        }
+        self.queued_at_close = output.len();
         let state = self.ws.state();
         assert!(
             state >= self.state,
@@ -176,7 +182,10 @@ impl Bench {
         }
         match event {
             Event::Failed(_) => self.failed = true,
-            Event::Close(_) => self.close_received = true,
+            Event::Close(_) => {
+                self.close_received = true;
+                self.queued_at_close = usize::MAX;
+            }
             Event::Closed(report) => {
                 self.closed = true;
                 assert_eq!(self.ws.state(), State::Closed);
@@ -266,6 +275,7 @@ impl Bench {
         let output = self.output();
         self.judge.feed(&output[..n.min(output.len())]);
         self.ws.consume_output(n.min(output.len()));
+        self.queued_at_close = self.queued_at_close.min(output.len() - n.min(output.len()));
         self.check();
     }
 
@@ -507,6 +517,7 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         state: State::Initial,
         failed: false,
         close_received: false,
+        queued_at_close: usize::MAX,
         closed: false,
         eof: false,
         lost: false,
