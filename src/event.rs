@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -100,6 +101,16 @@ impl Message<'_> {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// The buffer that the message was gathered in, to be lent again with
+    /// [`recycle`](crate::Connection::recycle); `None` if the message lay in the input as a whole.
+    #[must_use]
+    pub fn into_buffer(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => text.into_buffer(),
+            Self::Binary(payload) => payload.into_buffer(),
         }
     }
 

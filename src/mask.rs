@@ -24,6 +24,20 @@ pub fn apply_mask(payload: &mut [u8], key: MaskingKey, offset: u64) {
     xor(payload, rotate(key, offset));
 }
 
+/// Copies `from` into a place of the same length, masked on the way: one pass.
+pub(crate) fn copy_masked(place: &mut [u8], from: &[u8], key: MaskingKey) {
+    let (chunks, _) = from.as_chunks::<64>();
+    let Some(last) = from.last_chunk::<64>() else {
+        place.copy_from_slice(from);
+        return xor(place, key);
+    };
+    let (places, _) = place.as_chunks_mut::<64>();
+    for (place, chunk) in places.iter_mut().zip(chunks) {
+        *place = masked(*chunk, key);
+    }
+    put_last(place, masked(*last, rotate(key, from.len() as u64)));
+}
+
 /// The key as it stands at `offset` bytes into the payload.
 #[inline]
 pub(crate) fn rotate(key: MaskingKey, offset: u64) -> MaskingKey {

@@ -58,6 +58,13 @@ impl<'a> Payload<'a> {
         })
     }
 
+    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self.0 {
+            Bytes::Owned(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
     #[cfg(feature = "bytes")]
     #[must_use]
@@ -146,6 +153,13 @@ impl Text<'_> {
         match self.0 {
             Str::Lent(text) => String::from(&*text),
             Str::Owned(text) => text,
+        }
+    }
+
+    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self.0 {
+            Str::Owned(text) => Some(text.into_bytes()),
+            Str::Lent(_) => None,
         }
     }
 

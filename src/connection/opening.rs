@@ -31,7 +31,7 @@ enum Stage {
     /// Server: waits for the request.
     Request,
     /// Server: the application decides on an upgrade.
-    Upgrade(Box<Offer>),
+    Upgrade(Offer),
     /// Server: the application answers a plain request, to which HEAD or not.
     Http { to_head: bool },
     /// Client: waits for the answer.
@@ -62,7 +62,7 @@ impl Opening {
     pub(super) fn memory_held(&self) -> usize {
         self.head.capacity()
             + match &self.stage {
-                Stage::Upgrade(_) => size_of::<Offer>(),
+                Stage::Upgrade(offer) => offer.memory_held(),
                 Stage::Answer(_) => size_of::<Expectation>(),
                 Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
                 Stage::Request | Stage::Http { .. } | Stage::Answered => 0,
@@ -152,7 +152,7 @@ impl Connection {
             },
         ) {
             Judged::Upgrade { target, offer } => {
-                self.decide(Stage::Upgrade(Box::new(offer)));
+                self.decide(Stage::Upgrade(offer));
                 Event::Request(Request::new(head, target))
             }
             Judged::Plain { target, .. } if serve_http => {

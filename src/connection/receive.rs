@@ -7,7 +7,7 @@ use super::{Connection, Phase, Rare};
 use crate::config::Delivery;
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Event, Kind, Message, MessageHead};
-use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
+use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
 use crate::mask::apply_mask;
 use crate::role::Role;
 
@@ -17,6 +17,17 @@ struct Whole {
     /// Where its payload starts.
     start: usize,
     end: usize,
+}
+
+/// Where the length and where the key of a header end, by its second byte.
+const fn header_ends(second: u8) -> (usize, usize) {
+    let length_end = match second & 0x7f {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    let key = if second & 0x80 == 0 { 0 } else { 4 };
+    (length_end, length_end + key)
 }
 
 /// The reserved bits as [`ProtocolError::ReservedBits`] has them.
@@ -230,15 +241,14 @@ impl Connection {
 
     /// Gathers the header; each byte is judged when it is there (D-21), so that every cut fails at the same one.
     fn header<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
+        if self.incoming.header_len == 0
+            && let Some(header) = input.first_chunk()
+        {
+            return self.whole_header(*header, input);
+        }
         loop {
             let have = usize::from(self.incoming.header_len);
-            let [_, second, ..] = self.incoming.header;
-            let length_end = 2 + match second & 0x7f {
-                126 => 2,
-                127 => 8,
-                _ => 0,
-            };
-            let key_end = length_end + if second & 0x80 == 0 { 0 } else { 4 };
+            let (length_end, key_end) = header_ends(self.incoming.header[1]);
             let need = match have {
                 0 => 1,
                 1 => 2,
@@ -259,18 +269,29 @@ impl Connection {
                     _ => {}
                 }
                 // The length may be complete with this byte.
-                let length_end = 2 + match self.incoming.header[1] & 0x7f {
-                    126 => 2,
-                    127 => 8,
-                    _ => 0,
-                };
-                if have >= 2 && have == length_end {
+                if have >= 2 && have == header_ends(self.incoming.header[1]).0 {
                     self.check_length()?;
                 }
                 continue;
             }
             return Ok(self.begin_payload(length_end, key_end));
         }
+    }
+
+    /// The header where as much has come as the longest takes: judged in the same order.
+    fn whole_header<'a>(
+        &mut self,
+        header: [u8; FrameHeader::MAX_LEN],
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let (length_end, key_end) = header_ends(header[1]);
+        self.incoming.header = header;
+        self.check_first()?;
+        self.check_second()?;
+        self.check_length()?;
+        self.incoming.header_len = key_end as u8; // at most 14
+        take_front(input, key_end);
+        Ok(self.begin_payload(length_end, key_end))
     }
 
     /// The reserved bits that a frame of this opcode may have: that of compression on the first
@@ -706,7 +727,6 @@ impl Connection {
     /// The input begins with a binary message in one frame that is legal as far as it has come.
     #[cfg(feature = "bytes")]
     fn may_become_whole(&self, input: &[u8]) -> bool {
-        use crate::frame::FrameHeader;
         let Some(second) = input.get(1) else {
             return true;
         };

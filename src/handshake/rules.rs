@@ -34,6 +34,12 @@ pub(crate) struct Offer {
     pub(crate) expect_continue: bool,
 }
 
+impl Offer {
+    pub(crate) fn memory_held(&self) -> usize {
+        self.subprotocols.capacity() + self.extensions.capacity()
+    }
+}
+
 /// What a well-formed request is.
 pub(crate) enum Asked {
     /// A valid opening handshake.

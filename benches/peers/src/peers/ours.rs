@@ -51,7 +51,13 @@ impl Entropy for ChaCha {
 fn events<S: Sink>(ws: &mut Connection, mut input: &mut [u8], sink: &mut S) {
     while let Some(event) = ws.receive(&mut input) {
         match event {
-            Event::Message(message) => sink.message(message.as_bytes()),
+            Event::Message(message) => {
+                sink.message(message.as_bytes());
+                // The buffer of one that was gathered serves the next.
+                if let Some(buffer) = message.into_buffer() {
+                    ws.recycle(buffer);
+                }
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -1,12 +1,4 @@
-//! What the steady state and an idle connection take from the allocator, counted.
-//!
-//! One test, so that nothing else runs in the process while it counts.
-// The one place with unsafe code: an allocator cannot be written without.
-#![allow(clippy::print_stdout)]
-#![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::panic)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+//! How many allocations a message takes in the steady state, and a handshake.
 
 use sansocket::frame::{FrameHeader, Opcode};
 use sansocket::mask::apply_mask;
@@ -14,45 +6,15 @@ use sansocket::{
     Accept, ClientConfig, ClientRequest, Connection, Event, Message, Negotiated, OriginPolicy,
     Prepared, Role, ServerConfig, Uri,
 };
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicIsize = AtomicIsize::new(0);
-
-// SAFETY: every call goes to the system's allocator with the arguments it came with.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        BYTES.fetch_add(layout.size() as isize, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size() as isize, Relaxed);
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        BYTES.fetch_add(new_size as isize - layout.size() as isize, Relaxed);
-        unsafe { System.realloc(ptr, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use sansocket_heap::count;
 
 /// Allocations of a hundred rounds, after a hundred to warm up.
 fn per_hundred(mut round: impl FnMut()) -> usize {
     for _ in 0..100 {
         round();
     }
-    let before = ALLOCATIONS.load(Relaxed);
-    for _ in 0..100 {
-        round();
-    }
-    ALLOCATIONS.load(Relaxed) - before
+    let ((), used) = count(|| (0..100).for_each(|_| round()));
+    used.calls
 }
 
 fn open(role: Role) -> Connection {
@@ -119,7 +81,9 @@ fn deliver(
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const OPCODES: [Opcode; 2] = [Opcode::Binary, Opcode::Text];
 
-fn whole_messages_allocate_nothing(buf: &mut [u8]) {
+#[test]
+fn whole_messages_allocate_nothing() {
+    let buf = &mut vec![0; 256 << 10][..];
     for role in ROLES {
         for opcode in OPCODES {
             for len in [0, 8, 125, 1 << 10, 60 << 10] {
@@ -156,7 +120,9 @@ fn whole_messages_allocate_nothing(buf: &mut [u8]) {
     }
 }
 
-fn gathered_messages_allocate_once_at_most(buf: &mut [u8]) {
+#[test]
+fn gathered_messages_allocate_once_at_most() {
+    let buf = &mut vec![0; 256 << 10][..];
     for role in ROLES {
         for opcode in OPCODES {
             // The parts of each message lie in several reads, or in several frames.
@@ -179,10 +145,7 @@ fn gathered_messages_allocate_once_at_most(buf: &mut [u8]) {
                 let lent = per_hundred(|| {
                     ws.recycle(spare.take().unwrap());
                     deliver(&mut ws, buf, &bytes, read, |_, message| {
-                        spare = Some(match message {
-                            Message::Binary(payload) => payload.into_vec(),
-                            Message::Text(text) => text.into_string().into_bytes(),
-                        });
+                        spare = message.into_buffer();
                     });
                 });
                 assert_eq!(
@@ -194,69 +157,34 @@ fn gathered_messages_allocate_once_at_most(buf: &mut [u8]) {
     }
 }
 
-fn prepared_messages_are_shared() {
-    let prepared = Prepared::binary(&vec![7; 1 << 20]);
+#[test]
+fn large_payloads_are_queued_by_reference() {
     let mut ws = open(Role::Server);
-    let before = BYTES.load(Relaxed);
-    ws.send(&prepared).unwrap();
-    assert!(
-        BYTES.load(Relaxed) - before < 4096,
-        "a prepared message was copied"
-    );
+    let prepared = Prepared::binary(&vec![7; 1 << 20]);
+    let ((), used) = count(|| ws.send(&prepared).unwrap());
+    assert!(used.total < 4096, "a prepared message: {used:?}");
+    let mut ws = open(Role::Server);
     let handed_over = vec![7; 1 << 20];
-    let before = BYTES.load(Relaxed);
-    ws.send(handed_over).unwrap();
+    let ((), used) = count(|| ws.send(handed_over).unwrap());
     assert!(
-        BYTES.load(Relaxed) - before < 4096,
-        "a message that was handed over was copied"
+        used.total < 4096,
+        "a message that was handed over: {used:?}"
     );
 }
 
-fn an_idle_connection_owns_no_heap(buf: &mut [u8]) {
-    assert!(size_of::<Connection>() <= 256);
-    for role in ROLES {
-        let before = BYTES.load(Relaxed);
-        let mut ws = open(role);
-        for opcode in OPCODES {
-            let bytes = message(role, opcode, 1 << 10, 4);
-            deliver(&mut ws, buf, &bytes, 700, |ws, message| {
-                ws.send(&message).unwrap()
-            });
-        }
-        ws.ping(b"still there?").unwrap();
-        flush(&mut ws);
-        drop(ws.reclaim());
-        drop(ws.reclaim());
-        // The ping waits for its pong.
-        let mut pong = vec![0x8a, 12];
-        if role == Role::Server {
-            pong[1] |= 0x80;
-            pong.extend([0; 4]);
-        }
-        pong.extend(b"still there?");
-        assert!(matches!(
-            ws.receive(&mut &mut pong[..]),
-            Some(Event::Pong(_))
-        ));
-        drop(pong);
-        drop(ws.reclaim());
-        assert_eq!(ws.memory_held(), 0);
-        assert_eq!(BYTES.load(Relaxed), before, "an idle {role:?}");
-    }
-}
-
-fn a_handshake_allocates_twice_at_most(buf: &mut [u8]) {
+#[test]
+fn a_handshake_allocates_twice_at_most() {
     let config = ServerConfig::new(OriginPolicy::SameHost);
     let request = ClientRequest::new(Uri::parse("ws://example.com/chat").unwrap());
     let mut client = Connection::client(&ClientConfig::new(), request).unwrap();
     let head = client.output().to_vec();
     client.consume_output(usize::MAX);
-    let mut answer = Vec::new();
+    let mut read = head.clone();
+    let mut answer = Vec::with_capacity(1024);
     let served = per_hundred(|| {
-        let mut input = &mut buf[..head.len()];
-        input.copy_from_slice(&head);
+        read.copy_from_slice(&head);
         let mut ws = Connection::server(&config);
-        match ws.receive(&mut input) {
+        match ws.receive(&mut &mut read[..]) {
             Some(Event::Request(_)) => ws.accept(Accept::new()).unwrap(),
             other => panic!("{other:?}"),
         }
@@ -264,26 +192,11 @@ fn a_handshake_allocates_twice_at_most(buf: &mut [u8]) {
         answer.extend_from_slice(ws.output());
         flush(&mut ws);
     });
-    println!(
-        "a server's handshake: {} allocations",
-        served as f64 / 100.0
-    );
-
-    let before = ALLOCATIONS.load(Relaxed);
-    let open = client.receive(&mut &mut answer[..]);
-    let judged = ALLOCATIONS.load(Relaxed) - before;
-    assert!(matches!(open, Some(Event::Open)));
-    println!("a client's, from the answer on: {judged} allocations");
-    assert!(judged <= 2, "{judged} allocations for an answer");
     assert!(served <= 200, "{served} allocations in 100 handshakes");
-}
 
-#[test]
-fn allocations() {
-    let mut buf = vec![0; 256 << 10];
-    whole_messages_allocate_nothing(&mut buf);
-    gathered_messages_allocate_once_at_most(&mut buf);
-    prepared_messages_are_shared();
-    an_idle_connection_owns_no_heap(&mut buf);
-    a_handshake_allocates_twice_at_most(&mut buf);
+    let ((), judged) = count(|| {
+        let open = client.receive(&mut &mut answer[..]);
+        assert!(matches!(open, Some(Event::Open)));
+    });
+    assert!(judged.calls <= 2, "an answer: {judged:?}");
 }
