@@ -285,7 +285,7 @@ fn fill_windows(
 struct Cycle(usize);
 
 impl Cycle {
-    fn next<'v, T>(&mut self, values: &'v [T]) -> &'v T {
+    fn next<'v>(&mut self, values: &'v [String]) -> &'v str {
         self.0 += 1;
         &values[(self.0 - 1) % values.len()]
     }
