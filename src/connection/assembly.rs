@@ -106,13 +106,6 @@ impl Incoming {
         usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()))
     }
 
-    /// How much room to make when `needed` bytes are there: for the rest of a short frame too, so
-    /// that a message which lies in two reads takes one allocation.
-    fn wanted(&self, needed: usize) -> usize {
-        let rest = usize::try_from(self.left).unwrap_or(usize::MAX);
-        needed.saturating_add(rest).min(SHORT).max(needed)
-    }
-
     /// The message is this one frame, and all `len` bytes of it are here.
     pub(super) const fn is_whole(&self, len: usize) -> bool {
         self.left == len as u64
@@ -136,8 +129,7 @@ impl Incoming {
             .map_err(|_| ProtocolError::TextNotUtf8)?;
         let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
         if gathered.capacity() < needed {
-            let wanted = self.wanted(needed);
-            gathered.reserve_exact(growth(gathered.capacity(), wanted, limit) - gathered.len());
+            gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
         }
         gathered.extend(finished);
         gathered.push_str(text);
@@ -237,9 +229,6 @@ impl Gather {
         }
     }
 }
-
-/// Up to this much room is made for what was announced; beyond it memory follows what was received.
-const SHORT: usize = 16 << 10;
 
 /// How many bytes to reserve so that `needed` fit: twice what there is, but never beyond the limit,
 /// so that a message in the making stands at twice the limit at most, while it moves.
@@ -351,8 +340,7 @@ impl Connection {
         if !fresh.is_empty() {
             let needed = at + payload.len();
             if bytes.capacity() < needed {
-                let wanted = incoming.wanted(needed);
-                bytes.reserve_exact(growth(bytes.capacity(), wanted, limit) - bytes.len());
+                bytes.reserve_exact(growth(bytes.capacity(), needed, limit) - bytes.len());
             }
             extend_masked(
                 &mut bytes,

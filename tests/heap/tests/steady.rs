@@ -121,7 +121,7 @@ fn whole_messages_allocate_nothing() {
 }
 
 #[test]
-fn gathered_messages_allocate_once_at_most() {
+fn gathered_messages_allocate_by_doubling_and_not_at_all_in_a_lent_buffer() {
     let buf = &mut vec![0; 256 << 10][..];
     for role in ROLES {
         for opcode in OPCODES {
@@ -135,8 +135,10 @@ fn gathered_messages_allocate_once_at_most() {
                 let own = per_hundred(|| deliver(&mut ws, buf, &bytes, read, |_, _| {}));
                 let fragments = bytes.len() > 10_000;
                 if !fragments {
+                    // Memory follows what was received, not what was announced (RFC 6455 §10.4):
+                    // two or three reads are as many steps.
                     assert!(
-                        own <= 100,
+                        own <= 300,
                         "gathered by a {role:?}: {opcode:?}, {own} in 100"
                     );
                 }
