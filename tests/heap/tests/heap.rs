@@ -228,7 +228,7 @@ fn memory_held_is_true() {
                     0 => ws.send(&text).map_err(drop),
                     1 => ws.send(vec![7; len * 30]).map_err(drop),
                     2 => ws
-                        .send_part(Kind::Text, text.as_bytes(), n % 2 == 0)
+                        .send_part(Kind::Text, text.as_bytes(), n.is_multiple_of(2))
                         .map_err(drop),
                     3 => ws
                         .ping(&text.as_bytes()[..len.min(text.len())])
