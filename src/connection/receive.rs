@@ -747,9 +747,10 @@ impl Connection {
 }
 
 impl Rare {
-    /// Puts input behind what is held already; what was read of that is dropped first.
+    /// Puts input behind what is held already. What was read of that is dropped once it is half of
+    /// it, so that fewer bytes are moved than were read, however often a caller holds.
     pub(super) fn keep(&mut self, input: &[u8]) {
-        if self.held_at > 0 {
+        if self.held_at >= self.held_len() {
             self.held.drain(..self.held_at);
             self.held_at = 0;
         }
@@ -759,5 +760,26 @@ impl Rare {
     /// Bytes held and not read.
     pub(super) fn held_len(&self) -> usize {
         self.held.len() - self.held_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rare;
+
+    #[test]
+    fn holding_again_and_again_moves_no_more_than_was_read() {
+        let mut rare = Rare::default();
+        rare.keep(&[0; 1000]);
+        let mut moved = 0;
+        for _ in 0..900 {
+            rare.held_at += 1;
+            let (at, left) = (rare.held_at, rare.held_len());
+            rare.keep(&[1]);
+            moved += if rare.held_at < at { left } else { 0 };
+            assert_eq!(rare.held_len(), left + 1);
+        }
+        assert!(moved <= 1900, "{moved} bytes moved");
+        assert!(rare.held.len() <= 2 * rare.held_len() + 1);
     }
 }
