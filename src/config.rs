@@ -109,6 +109,10 @@ pub struct Timeouts {
     pub pong: Option<Duration>,
     /// How long nothing at all may be received before the connection is failed with 1001. Off.
     pub idle: Option<Duration>,
+    /// How long a message may take from its first byte to its last, control frames in between
+    /// included, before the connection is failed with 1008: a peer that sends a byte now and then
+    /// is never idle. Off. It runs while the application does not read as well.
+    pub message: Option<Duration>,
 }
 
 impl Timeouts {
@@ -118,6 +122,7 @@ impl Timeouts {
         ping: None,
         pong: Some(Duration::from_secs(20)),
         idle: None,
+        message: None,
     };
 }
 

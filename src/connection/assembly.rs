@@ -51,6 +51,14 @@ impl Incoming {
         self.header_len == 0 && self.kind.is_none()
     }
 
+    /// Nothing of a message or a frame has come that lacks its end.
+    pub(super) const fn is_complete(&self) -> bool {
+        #[cfg(feature = "bytes")]
+        return self.is_idle() && self.waiting == 0;
+        #[cfg(not(feature = "bytes"))]
+        self.is_idle()
+    }
+
     /// Part of a frame has come.
     pub(super) const fn in_frame(&self) -> bool {
         self.header_len > 0

@@ -102,7 +102,7 @@ pub use send::{Outgoing, Prepared};
 /// | `receive`, frames | kept behind the request (S), read after the answer (C) | events | events until the peer's Close frame or a failure, then discarded | discarded |
 /// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
-/// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle) | Closed (close) | – |
+/// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
 /// | `accept`, `reject` | S with a request: Open, or an HTTP answer; otherwise *NotOpen* | *NotOpen* | *NotOpen* | *NotOpen* |
 /// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
@@ -213,6 +213,8 @@ struct Rare {
     in_parts: Option<InParts>,
     /// The last ping of the application, and when it was queued, if the time was told.
     ping: Option<(Vec<u8>, Option<u64>)>,
+    /// When the message in progress began, if there is a deadline for messages.
+    message_since: Option<u64>,
     sent: Option<CloseFrame>,
     received: Option<CloseFrame>,
     began: Option<Side>,
@@ -508,6 +510,7 @@ impl Connection {
             0
         };
         self.writable = writable;
+        self.time_message();
     }
 }
 
@@ -521,6 +524,7 @@ impl Rare {
             && self.unanswered.is_none()
             && self.in_parts.is_none()
             && self.ping.is_none()
+            && self.message_since.is_none()
             && self.sent.is_none()
             && self.received.is_none()
             && self.failure.is_none()

@@ -690,6 +690,7 @@ impl Connection {
                 self.clock.heard();
                 if mem::take(&mut self.incoming.waiting) != 0 {
                     self.clock.frame_goes_on();
+                    self.time_message();
                 }
                 let mut frame = input.split_to(end);
                 let (header, payload) = frame.split_at_mut(start);
@@ -712,6 +713,7 @@ impl Connection {
                 if mem::replace(&mut self.incoming.waiting, waiting) != waiting {
                     self.clock.heard();
                     self.clock.frame_goes_on();
+                    self.time_message();
                 }
                 return self.closed_event();
             }

@@ -98,6 +98,7 @@ impl Connection {
                 ..Clock::default()
             };
             self.start_first_timer();
+            self.time_message();
         }
         // Twice at most: a failure starts the close timer.
         for _ in 0..2 {
@@ -146,6 +147,10 @@ impl Connection {
                 one(Deadline::Pong, pong),
                 one(Deadline::Ping, ping),
                 one(Deadline::Idle, since(clock.heard, timeouts.idle)),
+                one(
+                    Deadline::Message,
+                    since(self.message_since().unwrap_or(NEVER), timeouts.message),
+                ),
             ]
         });
         let main = one(Deadline::Main, clock.due);
@@ -162,6 +167,7 @@ impl Connection {
             Deadline::Ping => self.keep_alive(),
             Deadline::Pong => self.fail_later(Timeout::Pong),
             Deadline::Idle => self.fail_later(Timeout::Idle),
+            Deadline::Message => self.fail_later(Timeout::Message),
             Deadline::Main => {
                 self.clock.due = NEVER;
                 match self.phase {
@@ -216,6 +222,24 @@ impl Connection {
         })
     }
 
+    /// Notes when a message, or the header of a frame, began that is not complete.
+    pub(super) fn time_message(&mut self) {
+        if self.settings().timeouts.message.is_none() {
+            return;
+        }
+        match self.message_since() {
+            Some(_) if self.incoming.is_complete() => self.rare().message_since = None,
+            None if !self.incoming.is_complete() => {
+                self.rare().message_since = self.clock.now();
+            }
+            _ => {}
+        }
+    }
+
+    fn message_since(&self) -> Option<Nanos> {
+        self.rare.as_ref().and_then(|rare| rare.message_since)
+    }
+
     /// The connection is established: the handshake deadline is off.
     pub(super) const fn start_idle_timers(&mut self) {
         let clock = &mut self.clock;
@@ -259,6 +283,7 @@ enum Deadline {
     Ping,
     Pong,
     Idle,
+    Message,
 }
 
 fn nanos(duration: Duration) -> Nanos {

@@ -24,6 +24,8 @@ pub enum Timeout {
     Pong,
     /// Nothing was received for too long.
     Idle,
+    /// A message was begun and not complete in time.
+    Message,
     /// The closing handshake was not complete in time (RFC 6455 §7.1.1).
     Close,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Timeout {
             Self::Handshake => "the opening handshake took too long",
             Self::Pong => "a keepalive ping was not answered in time",
             Self::Idle => "nothing was received for too long",
+            Self::Message => "a message was not complete in time",
             Self::Close => "the closing handshake took too long",
         })
     }
@@ -69,6 +72,7 @@ impl Failure {
             Self::Protocol(error) => Some(error.close_code()),
             Self::Timeout(Timeout::Pong) => Some(1011),
             Self::Timeout(Timeout::Idle) => Some(1001),
+            Self::Timeout(Timeout::Message) => Some(1008),
             Self::Timeout(Timeout::Handshake | Timeout::Close) | Self::Handshake(_) => None,
         }
     }

@@ -1,8 +1,8 @@
-//! Time as an input: handshake, keepalive, idle and close deadlines (D-25).
+//! Time as an input: handshake, keepalive, idle, message and close deadlines (D-25).
 
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Timeouts};
+use sansocket::config::{ClientConfig, Delivery, Timeouts};
 use sansocket::error::Timeout;
 use sansocket::{
     Accept, ClientRequest, Connection, Failure, Kind, Response, Role, State, Transport, Uri,
@@ -476,6 +476,114 @@ fn the_earliest_deadline_is_next() {
         assert_eq!(ws.next_deadline(), Some(secs(125)));
         ws.advance_time(secs(125));
         assert_eq!(receive(&mut ws, b""), [failed(Timeout::Idle)]);
+    }
+}
+
+// ── a message that takes too long
+
+/// A message has its time from its first byte to its last: a peer that sends a little now and then
+/// is not idle, and holds what was gathered. 1008, as for too many fragments.
+#[test]
+fn a_message_that_does_not_end() {
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Some(secs(20));
+    timeouts.message = Some(secs(30));
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            let mut ws = match role {
+                Role::Server => server(&server_config().timeouts(timeouts).delivery(delivery)),
+                Role::Client => client(&ClientConfig::new().timeouts(timeouts).delivery(delivery)),
+            };
+            ws.advance_time(secs(100));
+            assert_eq!(
+                ws.next_deadline(),
+                Some(secs(120)),
+                "idle: no message was begun"
+            );
+            receive_frames(&mut ws, &[Frame::new(BINARY, "a").more()]);
+            for now in [115, 129] {
+                ws.advance_time(secs(now));
+                receive_frames(
+                    &mut ws,
+                    &[Frame::new(PING, ""), Frame::new(CONTINUATION, "b").more()],
+                );
+            }
+            assert_eq!(ws.next_deadline(), Some(secs(130)));
+            take_output(&mut ws);
+            ws.advance_time(secs(130));
+            assert_eq!(receive(&mut ws, b""), [failed(Timeout::Message)]);
+            assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, [3, 0xf0])]);
+        }
+    }
+}
+
+/// The next message has a time of its own, and one that is complete has none.
+#[test]
+fn each_message_has_its_own_time() {
+    let mut timeouts = Timeouts::default();
+    timeouts.message = Some(secs(30));
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        receive_frames(&mut ws, &[Frame::new(TEXT, "a")]);
+        assert_eq!(ws.next_deadline(), None);
+        receive_frames(&mut ws, &[Frame::new(TEXT, "a").more()]);
+        ws.advance_time(secs(110));
+        let ends = [Frame::new(CONTINUATION, "b"), Frame::new(TEXT, "c").more()];
+        receive_frames(&mut ws, &ends);
+        assert_eq!(ws.next_deadline(), Some(secs(140)));
+        receive_frames(&mut ws, &[Frame::new(CONTINUATION, "")]);
+        assert_eq!(ws.next_deadline(), None);
+    }
+}
+
+/// A header that is not complete counts: it may be that of a message, and nothing else can come.
+#[test]
+fn a_header_that_does_not_end() {
+    let mut timeouts = Timeouts::default();
+    timeouts.message = Some(secs(30));
+    for role in ROLES {
+        for frame in [Frame::new(BINARY, [7; 200]), Frame::new(PING, "a")] {
+            let bytes = encode_for(role, &[frame]);
+            let mut ws = at_100(role, timeouts);
+            receive(&mut ws, &bytes[..1]);
+            ws.advance_time(secs(120));
+            receive(&mut ws, &bytes[1..2]);
+            assert_eq!(ws.next_deadline(), Some(secs(130)));
+            assert_eq!(receive(&mut ws, &bytes[2..]).len(), 1);
+            assert_eq!(ws.next_deadline(), None);
+        }
+    }
+}
+
+/// The clock may start inside a message.
+#[test]
+fn a_message_begun_before_the_time_was_told() {
+    let mut timeouts = Timeouts::default();
+    timeouts.message = Some(secs(30));
+    let mut ws = open_with(Role::Server, timeouts);
+    receive_frames(&mut ws, &[Frame::new(TEXT, "a").more()]);
+    ws.advance_time(secs(5));
+    assert_eq!(ws.next_deadline(), Some(secs(35)));
+}
+
+/// So does a frame that waits in the caller's buffer.
+#[cfg(feature = "bytes")]
+#[test]
+fn a_frame_that_waits_in_the_callers_buffer() {
+    let mut timeouts = Timeouts::default();
+    timeouts.message = Some(secs(30));
+    for role in ROLES {
+        let bytes = encode_for(role, &[Frame::new(BINARY, [7; 200])]);
+        let mut ws = at_100(role, timeouts);
+        let mut input = bytes::BytesMut::from(&bytes[..100]);
+        assert!(ws.receive_bytes(&mut input).is_none());
+        ws.advance_time(secs(110));
+        input.extend_from_slice(&bytes[100..150]);
+        assert!(ws.receive_bytes(&mut input).is_none());
+        assert_eq!(ws.next_deadline(), Some(secs(130)));
+        input.extend_from_slice(&bytes[150..]);
+        assert!(ws.receive_bytes(&mut input).is_some());
+        assert_eq!(ws.next_deadline(), None);
     }
 }
 
