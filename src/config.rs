@@ -103,9 +103,13 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// From our Close frame or failure until the transport is given up (RFC 6455 §7.1.1). 5 s.
     pub close: Duration,
-    /// A ping is sent when nothing was received and none was sent for this long. Off.
+    /// A ping is sent when nothing was received and none was sent for this long. It is queued
+    /// beyond [`Limits::output`] too: one at most waits there. Off.
     pub ping: Option<Duration>,
-    /// How long the answer to such a ping may take before the peer counts as dead. 20 s.
+    /// How long the answer to such a ping may take before the peer counts as dead (1011). The wait
+    /// begins anew while the peer takes output that was queued before the ping, and while bytes of
+    /// a long frame come: it cannot answer then. So a peer that reads slowly is alive, and one that
+    /// neither reads nor answers is found dead after `ping` and `pong` together. 20 s.
     pub pong: Option<Duration>,
     /// How long nothing at all may be received before the connection is failed with 1001. Off.
     pub idle: Option<Duration>,

@@ -51,10 +51,12 @@ impl Connection {
         true
     }
 
-    /// Output has left: there may be room for the answer that had to wait.
+    /// Output has left: there may be room for the answer that had to wait. Once the connection is
+    /// over nothing is added to what still goes out (RFC 6455 §7.1.4).
     pub(super) fn answer_latest_ping(&mut self) {
         if self.output.takes_pong()
             && let Some(ping) = self.rare.as_mut().and_then(|rare| rare.unanswered.take())
+            && !self.is_over()
         {
             self.queue_pong(&ping);
         }

@@ -209,6 +209,8 @@ struct Rare {
     found: Option<Event<'static>>,
     /// The latest Ping that was not answered because too many pongs are queued (RFC 6455 §5.5.3).
     unanswered: Option<Vec<u8>>,
+    /// Bytes queued before the keepalive ping that have not left.
+    before_ping: u64,
     /// The message being sent in parts.
     in_parts: Option<InParts>,
     /// The last ping of the application, and when it was queued, if the time was told.
@@ -360,8 +362,12 @@ impl Connection {
     /// anywhere, also inside a frame; more than there are means all.
     pub fn consume_output(&mut self, n: usize) {
         self.facts.request_left |= n > 0;
+        let queued = self.output.len();
         self.output.consume(n);
-        self.answer_latest_ping();
+        if self.rare.is_some() {
+            self.output_before_ping_left(queued - self.output.len());
+            self.answer_latest_ping();
+        }
     }
 
     /// Bytes of messages that were handed to `send` and have not been taken as output, without any
@@ -522,6 +528,7 @@ impl Rare {
             && self.control.is_empty()
             && self.found.is_none()
             && self.unanswered.is_none()
+            && self.before_ping == 0
             && self.in_parts.is_none()
             && self.ping.is_none()
             && self.message_since.is_none()

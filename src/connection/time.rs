@@ -57,7 +57,14 @@ impl Clock {
     /// Bytes came of a frame that is split over reads: a Pong cannot come inside it (RFC 6455
     /// §5.4), so the wait for one begins with its latest bytes.
     pub(super) fn frame_goes_on(&mut self) {
-        if self.unanswered && self.heard == self.now {
+        if self.heard == self.now {
+            self.wait_anew();
+        }
+    }
+
+    /// The wait for a Pong begins now.
+    fn wait_anew(&mut self) {
+        if self.unanswered {
             let micros = (self.now - self.pinged) / 1000;
             self.prolonged = self
                 .prolonged
@@ -165,6 +172,10 @@ impl Connection {
     fn deadline_passed(&mut self, deadline: Deadline) {
         match deadline {
             Deadline::Ping => self.keep_alive(),
+            // The application has not finished the frame that the ping has to follow.
+            Deadline::Pong if self.ping_is_behind() && self.output().is_empty() => {
+                self.clock.wait_anew();
+            }
             Deadline::Pong => self.fail_later(Timeout::Pong),
             Deadline::Idle => self.fail_later(Timeout::Idle),
             Deadline::Message => self.fail_later(Timeout::Message),
@@ -186,20 +197,41 @@ impl Connection {
 
     /// Queues a keepalive ping. Its payload is a number of our own, so that a Pong that nobody
     /// asked for proves nothing.
+    ///
+    /// It passes the limit on queued output, so that a peer that reads nothing is found dead. It
+    /// is one: behind one that could not leave yet another would tell nothing.
     fn keep_alive(&mut self) {
         let clock = &mut self.clock;
         clock.pinged = clock.now;
         clock.prolonged = 0;
-        // Behind all that the peer does not read a ping would say nothing.
-        if self.check_room().is_err() {
+        if self.ping_is_behind() {
             return;
         }
         let Ok(key) = self.masking_key() else { return };
+        let before = (self.output.len() as u64).saturating_add(self.output.frame_left());
+        if before > 0 {
+            self.rare().before_ping = before;
+        }
         let clock = &mut self.clock;
         clock.ping_number = clock.ping_number.wrapping_add(1);
         clock.unanswered = true;
         let payload = clock.ping_number.to_be_bytes();
         self.output.control(Opcode::Ping, key, &payload);
+    }
+
+    /// The keepalive ping waits behind other output.
+    fn ping_is_behind(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.before_ping > 0)
+    }
+
+    /// So much output has left. A peer that still reads what was queued before the ping cannot
+    /// answer it: the wait begins with the latest of that.
+    pub(super) fn output_before_ping_left(&mut self, n: usize) {
+        if n > 0 && self.ping_is_behind() {
+            let before = &mut self.rare().before_ping;
+            *before = before.saturating_sub(n as u64);
+            self.clock.wait_anew();
+        }
     }
 
     /// The round trip in microseconds if this is the answer to a ping of ours.

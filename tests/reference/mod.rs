@@ -156,6 +156,8 @@ enum Part {
     Message,
     /// The first byte of a Pong.
     PongStart,
+    /// The first byte of a keepalive ping.
+    KeepaliveStart,
     /// Our Close frame.
     Close,
     Other,
@@ -362,11 +364,8 @@ impl Endpoint {
             }
         }
         // §5.4: no Pong can come inside a frame, so the wait for it begins with the frame's bytes.
-        if (in_frame || !self.frame.is_empty())
-            && let Some(clock) = &mut self.clock
-            && clock.unanswered.is_some()
-        {
-            clock.pinged = clock.now;
+        if in_frame || !self.frame.is_empty() {
+            self.wait_anew();
         }
         self.finish();
     }
@@ -455,7 +454,7 @@ impl Endpoint {
                 self.events.push(Event::Ping(payload.clone()));
                 // §5.5.2: answered, also after our own Close frame (D-14). §5.5.3: the latest will do.
                 if self.pongs_waiting() < PONGS {
-                    self.queue_control(PONG, &payload);
+                    self.queue_control(PONG, &payload, Part::PongStart);
                 } else {
                     self.late_ping = Some(payload);
                 }
@@ -605,19 +604,17 @@ impl Endpoint {
         self.queue(&frame::mask(payload, 0, self.key()), Part::Message);
     }
 
-    /// §5.4: between frames, never inside one.
-    fn queue_control(&mut self, opcode: u8, payload: &[u8]) {
+    /// §5.4: between frames, never inside one. `first` is what its first byte is.
+    fn queue_control(&mut self, opcode: u8, payload: &[u8], first: Part) {
         let mut bytes = frame::header(true, opcode, payload.len() as u64, self.key());
         bytes.extend(frame::mask(payload, 0, self.key()));
-        let part = if opcode == CLOSE {
+        let rest = if opcode == CLOSE {
             Part::Close
         } else {
             Part::Other
         };
-        let mut bytes: Vec<_> = bytes.into_iter().map(|byte| (byte, part)).collect();
-        if opcode == PONG {
-            bytes[0].1 = Part::PongStart;
-        }
+        let mut bytes: Vec<_> = bytes.into_iter().map(|byte| (byte, rest)).collect();
+        bytes[0].1 = first;
         if self.frame_left() > 0 {
             self.waiting.extend(bytes);
         } else {
@@ -631,7 +628,7 @@ impl Endpoint {
             payload.extend(code.to_be_bytes());
             payload.extend(reason.as_bytes());
         }
-        self.queue_control(CLOSE, &payload);
+        self.queue_control(CLOSE, &payload, Part::Close);
         self.sent = Some((code, reason.to_owned()));
         self.began.get_or_insert(Began::Us);
         // §5.5.1: no data behind it. A frame that was begun is finished first.
@@ -662,13 +659,24 @@ impl Endpoint {
         }
     }
 
+    /// A keepalive ping waits, and something has to leave before it.
+    fn keepalive_is_behind(&self) -> bool {
+        let start = |(_, part): &(u8, Part)| *part == Part::KeepaliveStart;
+        self.queue.iter().skip(1).any(start) || self.waiting.iter().any(start)
+    }
+
     /// The driver has written so many bytes.
     pub(crate) fn consume(&mut self, n: usize) {
-        self.queue.drain(..n.min(self.queue.len()));
+        let n = n.min(self.queue.len());
+        // §5.4: a peer that reads what stands before a ping cannot answer it yet.
+        if n > 0 && self.keepalive_is_behind() {
+            self.wait_anew();
+        }
+        self.queue.drain(..n);
         if self.pongs_waiting() < PONGS
             && let Some(ping) = self.late_ping.take()
         {
-            self.queue_control(PONG, &ping);
+            self.queue_control(PONG, &ping, Part::PongStart);
         }
         self.finish();
     }
@@ -777,17 +785,17 @@ impl Endpoint {
 
     /// §5.5.2
     pub(crate) fn ping(&mut self, payload: &[u8]) -> Result<(), Refused> {
-        self.send_control(PING, payload)?;
+        self.send_control(PING, payload, Part::Other)?;
         self.own_ping = Some((payload.to_vec(), self.clock.as_ref().map(|clock| clock.now)));
         Ok(())
     }
 
     /// §5.5.3: also one that nobody asked for.
     pub(crate) fn pong(&mut self, payload: &[u8]) -> Result<(), Refused> {
-        self.send_control(PONG, payload)
+        self.send_control(PONG, payload, Part::PongStart)
     }
 
-    fn send_control(&mut self, opcode: u8, payload: &[u8]) -> Result<(), Refused> {
+    fn send_control(&mut self, opcode: u8, payload: &[u8], first: Part) -> Result<(), Refused> {
         if !self.is_writable() {
             return Err(Refused::Closing);
         }
@@ -796,7 +804,7 @@ impl Endpoint {
             return Err(Refused::TooLong);
         }
         self.check_room()?;
-        self.queue_control(opcode, payload);
+        self.queue_control(opcode, payload, first);
         Ok(())
     }
 
@@ -851,6 +859,10 @@ impl Endpoint {
             };
             match what {
                 Deadline::Ping => self.keep_alive(),
+                // §5.4: it waits for the application to finish a frame.
+                Deadline::Pong if self.keepalive_is_behind() && self.queue.is_empty() => {
+                    self.wait_anew();
+                }
                 Deadline::Pong => self.fail(Fault::PongTimeout),
                 Deadline::Idle => self.fail(Fault::IdleTimeout),
                 Deadline::Close => self.give_up(),
@@ -894,15 +906,25 @@ impl Endpoint {
         all.into_iter().min_by_key(|(_, due)| *due)
     }
 
+    /// §5.5.2: "a Ping frame may serve [...] as a keepalive". One at most waits behind other output.
     fn keep_alive(&mut self) {
-        let room = self.check_room().is_ok();
+        let behind = self.keepalive_is_behind();
         let Some(clock) = &mut self.clock else { return };
         clock.pinged = clock.now;
-        // Behind all that the peer does not read a ping would say nothing.
-        if room {
+        if !behind {
             self.pings_sent += 1;
             clock.unanswered = Some((self.pings_sent, clock.now));
-            self.queue_control(PING, &self.pings_sent.to_be_bytes());
+            let number = self.pings_sent.to_be_bytes();
+            self.queue_control(PING, &number, Part::KeepaliveStart);
+        }
+    }
+
+    /// The wait for the answer to the keepalive ping begins now.
+    fn wait_anew(&mut self) {
+        if let Some(clock) = &mut self.clock
+            && clock.unanswered.is_some()
+        {
+            clock.pinged = clock.now;
         }
     }
 

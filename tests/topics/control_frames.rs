@@ -1,7 +1,9 @@
 //! Ping, Pong and Close received (RFC 6455 §5.5) and sent.
 
+use std::time::Duration;
+
 use sansocket::config::ClientConfig;
-use sansocket::{Misuse, Role};
+use sansocket::{Misuse, Role, Transport};
 
 use crate::support::*;
 
@@ -144,6 +146,46 @@ fn a_close_frame_ends_what_waits() {
         let mut expected: Vec<_> = (0..16).map(|i| Frame::new(PONG, [i])).collect();
         expected.push(Frame::new(CLOSE, ""));
         assert_eq!(take_frames(&mut ws), expected);
+    }
+}
+
+/// C-11, D-14, §5.5.2: our own Close frame does not end it: a Ping that waited for room is answered
+/// behind it, "unless it already received a Close frame".
+#[test]
+fn our_close_frame_does_not_end_what_waits() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let pings: Vec<_> = (0..17).map(|i| Frame::new(PING, [i])).collect();
+        receive_frames(&mut ws, &pings);
+        ws.close(None, "").unwrap();
+        let mut expected: Vec<_> = (0..16).map(|i| Frame::new(PONG, [i])).collect();
+        expected.extend([Frame::new(CLOSE, ""), Frame::new(PONG, [16])]);
+        assert_eq!(take_frames(&mut ws), expected);
+    }
+}
+
+/// §7.1.4, DESIGN.md §2: once the connection is over what is queued still goes out, and nothing is
+/// added: no answer to a Ping that waited for room, before `Closed` was asked for either.
+#[test]
+fn the_end_of_the_stream_ends_what_waits() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.advance_time(Duration::ZERO);
+        let pings: Vec<_> = (0..17).map(|i| Frame::new(PING, [i])).collect();
+        receive_frames(&mut ws, &pings);
+        ws.receive_eof();
+        let queued = ws.output_len();
+        ws.consume_output(1);
+        assert_eq!(ws.output_len(), queued - 1, "{role:?}");
+        // Nor once the transport is given up.
+        let mut ws = open(role);
+        ws.advance_time(Duration::ZERO);
+        receive_frames(&mut ws, &pings);
+        ws.receive_eof();
+        ws.advance_time(Duration::from_secs(5));
+        assert_eq!((ws.transport(), ws.output_len()), (Transport::Close, 0));
+        ws.consume_output(0);
+        assert_eq!(ws.output_len(), 0, "{role:?}");
     }
 }
 

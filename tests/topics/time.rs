@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Delivery, Timeouts};
+use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
 use sansocket::error::Timeout;
 use sansocket::{
-    Accept, ClientRequest, Connection, Failure, Kind, Response, Role, State, Transport, Uri,
+    Accept, ClientRequest, Connection, Failure, Kind, Misuse, Response, Role, State, Transport, Uri,
 };
 
 use crate::support::*;
@@ -925,6 +925,107 @@ fn keepalive_waits_for_a_frame_in_pieces() {
         let output = take_output(&mut ws);
         let ping = &decode(&output[2..])[0];
         assert_eq!((ping.opcode, ping.payload.len()), (PING, 2));
+    }
+}
+
+/// A peer that reads nothing is found dead also when the queue is full: its ping passes the limit.
+#[test]
+fn a_peer_that_reads_nothing_is_found_dead() {
+    let mut limits = Limits::server();
+    limits.output = 1000;
+    for role in ROLES {
+        let mut ws = match role {
+            Role::Server => server(&server_config().timeouts(timeouts()).limits(limits)),
+            Role::Client => client(&ClientConfig::new().timeouts(timeouts()).limits(limits)),
+        };
+        ws.advance_time(secs(100));
+        ws.send(&[7; 1000]).unwrap();
+        let queued = ws.output_len();
+        assert_eq!(ws.can_send(), Err(Misuse::Full));
+        ws.advance_time(secs(120));
+        let ping = ws.output_len() - queued;
+        assert!(ping > 0, "{role:?}");
+        assert_eq!(ws.next_deadline(), Some(secs(130)));
+        ws.advance_time(secs(130));
+        assert_eq!(ws.output_len(), queued + ping + ping, "and a Close frame");
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Pong)]);
+        // It still takes nothing.
+        ws.advance_time(secs(133));
+        assert_eq!(ws.transport(), Transport::Close);
+    }
+}
+
+/// And one that reads slowly is not: the wait for the answer begins with the latest write of what
+/// was queued before the ping, and with no other.
+#[test]
+fn a_peer_that_reads_slowly_is_alive() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.send(&[7; 1000]).unwrap();
+        let queued = ws.output_len();
+        ws.advance_time(secs(120));
+        ws.send("behind the ping").unwrap();
+        for now in [129, 138, 147] {
+            ws.advance_time(secs(now));
+            ws.consume_output(100);
+            assert_eq!(ws.next_deadline(), Some(secs(now + 10)));
+        }
+        ws.advance_time(secs(150));
+        ws.consume_output(queued - 300);
+        assert_eq!(ws.next_deadline(), Some(secs(160)));
+        // The ping itself, and what is behind it.
+        ws.advance_time(secs(155));
+        let frames = take_frames(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(160)));
+        ws.advance_time(secs(156));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &frames[0].payload)]);
+        let round_trip = Some(secs(36));
+        assert_eq!(events, [Seen::Pong(frames[0].payload.clone(), round_trip)]);
+    }
+}
+
+/// One ping at most waits in a queue that nobody takes, whatever the timeouts are.
+#[test]
+fn pings_do_not_pile_up() {
+    let mut timeouts = timeouts();
+    timeouts.pong = None;
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        ws.send("first").unwrap();
+        ws.advance_time(secs(120));
+        let queued = ws.output_len();
+        for i in 2..100 {
+            ws.advance_time(secs(100 + 20 * i));
+        }
+        assert_eq!(ws.output_len(), queued, "{role:?}");
+        assert_eq!(take_frames(&mut ws).len(), 2);
+        ws.advance_time(secs(3000));
+        assert_eq!(take_frames(&mut ws).len(), 1);
+    }
+}
+
+/// §5.4: the ping follows a frame in pieces. That the application takes its time over it is not
+/// the peer's fault; that the peer does not read the pieces is.
+#[test]
+fn the_wait_behind_a_frame_in_pieces() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.begin_message(Kind::Binary, 3).unwrap();
+        take_output(&mut ws);
+        ws.advance_time(secs(120));
+        ws.advance_time(secs(130));
+        assert_eq!(ws.next_deadline(), Some(secs(140)), "{role:?}");
+        ws.write_message(b"ab").unwrap();
+        ws.consume_output(1);
+        ws.advance_time(secs(138));
+        ws.consume_output(1);
+        assert_eq!(ws.next_deadline(), Some(secs(148)), "{role:?}");
+        ws.advance_time(secs(150));
+        ws.write_message(b"c").unwrap();
+        assert_eq!(receive(&mut ws, b""), []);
+        assert_eq!(ws.next_deadline(), Some(secs(160)), "{role:?}");
+        ws.advance_time(secs(160));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Pong)]);
     }
 }
 
