@@ -1,0 +1,322 @@
+//! How an event loop drives sansocket: an echo server for any number of connections on one thread.
+//!
+//! - There is one read buffer for all connections, since what `receive` lends is done with before
+//!   the next read, and one spare buffer, which is lent to the connection whose turn it is. An idle
+//!   connection costs its `Client` and nothing else.
+//! - Readiness is edge-triggered: it is told once, and again after a registration. So a turn that
+//!   leaves something to be read registers again, and no connection keeps the others waiting for
+//!   longer than one read takes.
+//! - A peer that does not read is not read from: see `Client::turn`.
+//! - Deadlines are in a heap. An entry is not moved when its deadline is, which every message does:
+//!   it leads to a turn without effect, and the new deadline is entered then.
+//!
+//! It relies on what epoll and kqueue have in common: a read that does not fill the buffer has
+//! emptied the socket.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Registry, Token};
+use sansocket::{Accept, Connection, Event, Misuse, ServerConfig, Transport};
+use slab::Slab;
+
+const LISTENER: Token = Token(usize::MAX);
+
+/// What the connections share.
+pub struct Server {
+    poll: Poll,
+    listener: TcpListener,
+    /// Some that want to connect wait until a descriptor or memory is free.
+    crowded: bool,
+    clients: Slab<Client>,
+    /// When whose turn is due, the earliest first.
+    timers: BinaryHeap<Reverse<(Duration, usize)>>,
+    /// The origin of the time that the connections are told.
+    born: Instant,
+    config: ServerConfig,
+    buffers: Buffers,
+}
+
+struct Buffers {
+    read: Box<[u8]>,
+    spare: Vec<u8>,
+}
+
+struct Client {
+    socket: TcpStream,
+    ws: Connection,
+    /// What it is registered for.
+    interest: Interest,
+    /// Its entry among the timers: its deadline, or earlier.
+    timer: Option<Duration>,
+}
+
+/// What is known when a turn begins.
+#[derive(Clone, Copy, Default)]
+struct Readiness {
+    readable: bool,
+    /// The end of the stream is there, maybe behind bytes.
+    ended: bool,
+}
+
+/// What a turn leaves behind.
+enum Turn {
+    /// There may be more to read.
+    Unfinished,
+    Finished,
+    /// The socket is to be closed.
+    Over,
+}
+
+impl Server {
+    pub fn bind(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut listener = TcpListener::bind(address)?;
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        Ok(Self {
+            poll,
+            listener,
+            crowded: false,
+            clients: Slab::new(),
+            timers: BinaryHeap::new(),
+            born: Instant::now(),
+            config,
+            buffers: Buffers {
+                read: vec![0; 64 << 10].into(),
+                spare: Vec::new(),
+            },
+        })
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until epoll itself fails.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            let next = self.timers.peek();
+            let wait = next.map(|Reverse((at, _))| at.saturating_sub(self.born.elapsed()));
+            match self.poll.poll(&mut events, wait) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            let now = self.born.elapsed();
+            for event in &events {
+                if event.token() == LISTENER {
+                    self.accept(now);
+                    continue;
+                }
+                let readiness = Readiness {
+                    readable: event.is_readable(),
+                    ended: event.is_read_closed(),
+                };
+                self.turn(event.token().0, readiness, now);
+            }
+            self.run_timers(now);
+        }
+    }
+
+    /// All that want to connect.
+    fn accept(&mut self, now: Duration) {
+        loop {
+            match self.listener.accept() {
+                Ok((socket, _)) => self.welcome(socket, now),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    // That one has gone already.
+                    ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
+                    // No descriptor is free, or no memory: again when another connection has gone.
+                    _ => {
+                        self.crowded = true;
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn welcome(&mut self, mut socket: TcpStream, now: Duration) {
+        // Without it an answer may wait for the peer's acknowledgement of the one before.
+        let _ = socket.set_nodelay(true);
+        let interest = Interest::READABLE;
+        let entry = self.clients.vacant_entry();
+        let key = entry.key();
+        let registry = self.poll.registry();
+        if registry
+            .register(&mut socket, Token(key), interest)
+            .is_err()
+        {
+            return;
+        }
+        entry.insert(Client {
+            socket,
+            ws: Connection::server(&self.config),
+            interest,
+            timer: None,
+        });
+        // It starts the clock. If something can be read already, an event is on its way.
+        self.turn(key, Readiness::default(), now);
+    }
+
+    fn turn(&mut self, key: usize, readiness: Readiness, now: Duration) {
+        let Some(client) = self.clients.get_mut(key) else {
+            return;
+        };
+        client.ws.advance_time(now);
+        let turn = client.turn(readiness, &mut self.buffers);
+        let registry = self.poll.registry();
+        let over = matches!(turn, Turn::Over);
+        let unfinished = matches!(turn, Turn::Unfinished);
+        if over || client.register(registry, Token(key), unfinished).is_err() {
+            self.clients.remove(key); // which closes the socket, and so ends its registration
+            if mem::take(&mut self.crowded) {
+                let _ = registry.reregister(&mut self.listener, LISTENER, Interest::READABLE);
+            }
+            return;
+        }
+        if let Some(at) = client.ws.next_deadline()
+            && client.timer.is_none_or(|timer| at < timer)
+        {
+            client.timer = Some(at);
+            self.timers.push(Reverse((at, key)));
+        }
+    }
+
+    fn run_timers(&mut self, now: Duration) {
+        while let Some(&Reverse((at, key))) = self.timers.peek()
+            && at <= now
+        {
+            self.timers.pop();
+            // Otherwise an earlier one has taken its place, or the connection is another by now.
+            if let Some(client) = self.clients.get_mut(key)
+                && client.timer.take_if(|timer| *timer == at).is_some()
+            {
+                self.turn(key, Readiness::default(), now);
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Read, deliver, write, ask.
+    fn turn(&mut self, readiness: Readiness, buffers: &mut Buffers) -> Turn {
+        let Self { socket, ws, .. } = self;
+        // With output left it has a buffer already.
+        if ws.output().is_empty() {
+            ws.recycle(mem::take(&mut buffers.spare));
+        }
+
+        // Read, once, unless the peer takes so little that no more can be sent to it: then its next
+        // bytes stay in the socket, until its own writes wait for its reads.
+        let mut input: &mut [u8] = &mut [];
+        let mut turn = Turn::Finished;
+        if readiness.readable && ws.can_send() != Err(Misuse::Full) {
+            match socket.read(&mut buffers.read) {
+                Ok(0) => ws.receive_eof(),
+                Ok(n) => {
+                    if n == buffers.read.len() || readiness.ended {
+                        turn = Turn::Unfinished;
+                    }
+                    input = &mut buffers.read[..n];
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {}
+                    ErrorKind::Interrupted => turn = Turn::Unfinished,
+                    _ => ws.transport_lost(),
+                },
+            }
+        }
+
+        // Deliver and write by turns: what was written makes room for what was held, and can bring
+        // an event.
+        loop {
+            deliver(ws, &mut input);
+            if ws.output().is_empty() {
+                break;
+            }
+            match socket.write(ws.output()) {
+                Ok(n) => ws.consume_output(n),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => break,
+                    ErrorKind::Interrupted => {}
+                    _ => ws.transport_lost(),
+                },
+            }
+        }
+        if let Some(buffer) = ws.reclaim()
+            && buffer.capacity() > buffers.spare.capacity()
+        {
+            buffers.spare = buffer;
+        }
+
+        // Ask.
+        if ws.output().is_empty() {
+            match ws.transport() {
+                Transport::Close => return Turn::Over,
+                // Doing it again does nothing. What is read from now on is dropped by `receive`.
+                Transport::ShutdownWrite => {
+                    let _ = socket.shutdown(Shutdown::Write);
+                }
+                _ => {}
+            }
+        }
+        turn
+    }
+
+    /// Waits until it is writable only while output is left, and until it is readable only while
+    /// it is read from. `again`: tell what it is ready for even if that was told before.
+    fn register(&mut self, registry: &Registry, token: Token, again: bool) -> io::Result<()> {
+        let interest = if self.ws.output().is_empty() {
+            Interest::READABLE
+        } else if self.ws.can_send() == Err(Misuse::Full) {
+            Interest::WRITABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        if again || interest != self.interest {
+            self.interest = interest;
+            registry.reregister(&mut self.socket, token, interest)?;
+        }
+        Ok(())
+    }
+}
+
+/// All events, as long as there is room for what answers them. The read buffer is the next
+/// connection's: what is left of it stays with this one.
+fn deliver(ws: &mut Connection, input: &mut &mut [u8]) {
+    loop {
+        if ws.can_send() == Err(Misuse::Full) {
+            ws.hold(input);
+            return;
+        }
+        match ws.receive(input) {
+            Some(event) => handle(ws, event),
+            None => return,
+        }
+    }
+}
+
+/// The application. A call that fails says that the connection is closing: there is nothing to do.
+fn handle(ws: &mut Connection, event: Event<'_>) {
+    match event {
+        Event::Request(_) => {
+            let _ = ws.accept(Accept::new());
+        }
+        Event::Message(message) => {
+            let _ = ws.send(&message);
+            if let Some(buffer) = message.into_buffer() {
+                ws.recycle(buffer); // the next message is gathered in it
+            }
+        }
+        // Pongs and Close replies are queued already.
+        _ => {}
+    }
+}
