@@ -26,7 +26,8 @@ pub struct Limits {
     /// Bytes of one head of the opening handshake, 1xx answers before it included. Over it a server
     /// answers 414 or 431. RFC 9112 §3 wants request lines of 8000 bytes to work.
     pub head: u32,
-    /// Header fields of one head. Over it a server answers 431.
+    /// Header fields of one head. Over it a server answers 431, and a client drops the answer. There
+    /// is room for 128: more than that count as 128 (RFC 9110 §5.4).
     pub fields: u16,
     /// Bytes of payload of one data frame as announced by its header (1009).
     pub frame: u64,

@@ -2,8 +2,8 @@
 //! was received.
 
 use sansocket::config::{ClientConfig, Delivery, Limits};
-use sansocket::error::{Limit, ProtocolError};
-use sansocket::{Connection, Failure, Role};
+use sansocket::error::{HandshakeError, Limit, ProtocolError};
+use sansocket::{ClientRequest, Connection, Failure, Role};
 
 use crate::support::*;
 
@@ -244,6 +244,42 @@ fn a_split_control_frame_is_small() {
         }
         assert_eq!(events, [Seen::pong([1; 125])]);
     }
+}
+
+/// HS-24, D-30 (RFC 9110 §5.4): the limit on header fields is exact in both roles, and there is room
+/// for 128, however many are allowed.
+#[test]
+fn the_limit_of_fields() {
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (fields, room) in [(10, 10), (128, 128), (129, 128), (u16::MAX, 128)] {
+        for more in [0, 1] {
+            let mut limits = Limits::client();
+            limits.fields = fields;
+            let mut ws = Connection::server(&server_config().limits(limits));
+            let head = format!("{request}{}\r\n", "X: y\r\n".repeat(room - 5 + more));
+            let events = receive(&mut ws, head.as_bytes());
+            let mut peer = client_of(&limits);
+            let head = format!("HTTP/1.1 404 x\r\n{}\r\n", "X: y\r\n".repeat(room + more));
+            let mut answered = receive(&mut peer, head.as_bytes());
+            if more == 0 {
+                assert!(matches!(events[..], [Seen::Request { .. }]), "{fields}");
+                peer.receive_eof();
+                answered = receive(&mut peer, b"");
+                assert!(matches!(answered[0], Seen::Refused { status: 404, .. }));
+                continue;
+            }
+            let failed = Seen::Failed(HandshakeError::TooManyFields.into());
+            assert_eq!((events, &answered[0]), (vec![failed.clone()], &failed));
+            assert!(ws.output().starts_with(b"HTTP/1.1 431 "));
+        }
+    }
+}
+
+fn client_of(limits: &Limits) -> Connection {
+    let request = ClientRequest::new("ws://a/".parse().unwrap());
+    let config = ClientConfig::new().limits(*limits);
+    Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap()
 }
 
 /// The presets, as documented.
