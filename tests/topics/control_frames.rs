@@ -220,6 +220,11 @@ fn pings_and_pongs_of_the_application() {
             (events, ws.output()),
             (vec![Seen::pong("nobody asked")], &b""[..])
         );
+        // Not once our Close frame is queued.
+        ws.close(None, "").unwrap();
+        assert_eq!(ws.ping(b"a"), Err(Misuse::Closing));
+        assert_eq!(ws.pong(b"b"), Err(Misuse::Closing));
+        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
     }
 }
 

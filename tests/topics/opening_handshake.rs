@@ -653,6 +653,8 @@ fn a_wrong_answer_drops_the_transport() {
             "ICX+Yqv66kxgM0FcWaLWlFLwTAI=",
         ),
         ("Upgrade: websocket\r\n", ""),
+        ("Upgrade: websocket\r\n", "Upgrade: h2c\r\n"),
+        ("Upgrade: websocket\r\n", "Upgrade: websocket, h2c\r\n"),
         ("Connection: Upgrade\r\n", "Connection: close\r\n"),
         ("chat\r\n", "other\r\n"),
         (
@@ -755,6 +757,32 @@ fn a_transport_lost_while_connecting() {
             matches!(&events[..], [Seen::Closed(report)] if !report.clean && report.code == code),
             "{events:?}"
         );
+    }
+}
+
+/// HS-26 (§4.2.2): TLS that fails before the request, or in the middle of it, or while the application
+/// decides: closed, and nothing goes out.
+#[test]
+fn a_transport_lost_before_the_request() {
+    for read in [0, 20, REQUEST.len()] {
+        for tls in [false, true] {
+            let mut ws = new_server();
+            receive(&mut ws, &REQUEST.as_bytes()[..read]);
+            if tls {
+                ws.tls_failed();
+            } else {
+                ws.transport_lost();
+            }
+            assert_eq!(ws.transport(), Transport::Close);
+            let events = receive(&mut ws, &REQUEST.as_bytes()[read..]);
+            let code = if tls { 1015 } else { 1006 };
+            assert!(
+                matches!(&events[..], [Seen::Closed(report)] if !report.clean && report.code == code),
+                "{events:?}"
+            );
+            assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+            assert_eq!(ws.output_len(), 0);
+        }
     }
 }
 

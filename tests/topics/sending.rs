@@ -177,6 +177,8 @@ fn a_queued_payload_is_a_copy() {
     let before = peek_output(&ws);
     payload.fill(2);
     assert_eq!(peek_output(&ws), before);
+    let masked = Frame::new(BINARY, [1; 10_000]).masked(KEY);
+    assert_eq!(decode(&before), [masked]);
     // And data that was only lent is not changed by masking.
     let shared = vec![9; 10_000];
     ws.send(&shared).unwrap();

@@ -968,6 +968,7 @@ mod negotiation {
         }
         let fresh = plain().server_no_context_takeover(true);
         let small = plain().server_max_window_bits(10);
+        let hint = plain().client_no_context_takeover(true);
         for (settings, answer, good) in [
             (&fresh, "", false),
             (&fresh, "; server_no_context_takeover", true),
@@ -975,6 +976,8 @@ mod negotiation {
             (&small, "; server_max_window_bits=11", false),
             (&small, "; server_max_window_bits=10", true),
             (&small, "; server_max_window_bits=8", true),
+            (&hint, "", true),
+            (&hint, "; client_no_context_takeover", true),
         ] {
             let answer = String::from("permessage-deflate") + answer;
             assert_eq!(check(settings, &answer).is_ok(), good, "{answer}");
