@@ -13,12 +13,18 @@ pub(crate) enum Does {
     /// A read, and where it is cut.
     Read(Vec<u8>, usize),
     Eof,
+    /// The same, and so much output leaves before the connection is asked for events.
+    EofUnseen(usize),
     Lost,
+    TlsFailed,
+    /// A buffer is taken back and another one lent.
+    Reclaim,
     /// So many seconds pass.
     Pass(u64),
     Consume(usize),
     /// By value, if it is binary.
     Send(bool, Vec<u8>),
+    SendPrepared(bool, Vec<u8>),
     Part(bool, Vec<u8>, bool),
     Begin(bool, u64),
     Write(Vec<u8>),
@@ -83,8 +89,11 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     p.frame("text of 126", FIN, TEXT, &[b'a'; 126], 129);
     p.frame("text a½é, more", MORE, TEXT, b"a\xc3", 1);
     p.frame("text of 0, more", MORE, TEXT, b"", 1);
+    p.frame("text f4 90, more", MORE, TEXT, b"\xf4\x90", 1);
     p.frame("binary of 125", FIN, BINARY, &[0x80; 125], 60);
     p.frame("binary of 127", FIN, BINARY, &[0x81; 127], 1);
+    p.frame("text of 200", FIN, TEXT, &[b't'; 200], 100);
+    p.frame("binary of 101, more", MORE, BINARY, &[b'b'; 101], 1);
     p.frame("binary of 1, more", MORE, BINARY, b"\xff", 2);
     p.frame("continuation of 0", FIN, CONTINUATION, b"", 1);
     p.frame("continuation ½é", FIN, CONTINUATION, b"\xa9", 1);
@@ -149,13 +158,18 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     let mut inputs = peer.inputs;
     inputs.extend([
         input("eof", Does::Eof),
+        input("eof, 1 leaves unseen", Does::EofUnseen(1)),
         input("lost", Does::Lost),
+        input("TLS failed", Does::TlsFailed),
         input("4 s", Does::Pass(4)),
         input("10 s", Does::Pass(10)),
         input("consume 1", Does::Consume(1)),
+        input("consume 5", Does::Consume(5)),
         input("consume all", Does::Consume(usize::MAX)),
+        input("reclaim", Does::Reclaim),
         input("send é", Does::Send(true, "é".into())),
         input("send 126", Does::Send(false, vec![7; 126])),
+        input("send prepared", Does::SendPrepared(false, vec![9; 60])),
         input("part a½é", Does::Part(true, b"a\xc3".to_vec(), false)),
         input("last part ½é", Does::Part(true, b"\xa9".to_vec(), true)),
         input("part of binary", Does::Part(false, b"\xff".to_vec(), false)),
@@ -211,6 +225,43 @@ pub(crate) fn wide(setup: &Setup) -> Vec<Input> {
                 len + 1,
             );
         }
+    }
+    // §5.2: each reserved bit with each opcode, each opcode that is not defined.
+    for opcode in 0..16 {
+        for bits in 0..8 {
+            let defined = matches!(opcode, 0..=2 | 8..=10);
+            if defined == (bits > 0) {
+                let first = 0x80 | bits << 4 | opcode;
+                peer.header(&format!("opcode {opcode}, bits {bits}"), first, 0, b"");
+            }
+        }
+    }
+    // §5.2: longer forms than are needed; the length that no payload has.
+    for (name, short, extended) in [
+        ("0 in 16 bits", 126, &[0, 0][..]),
+        ("126 in 64 bits", 127, &[0, 0, 0, 0, 0, 0, 0, 126]),
+        (
+            "2^63 - 1 bytes",
+            127,
+            &[0x7f, 255, 255, 255, 255, 255, 255, 255],
+        ),
+        ("65537 bytes", 127, &[0, 0, 0, 0, 0, 1, 0, 1]),
+    ] {
+        for (kind, opcode) in [
+            ("continuation", CONTINUATION),
+            ("text", TEXT),
+            ("ping", PING),
+        ] {
+            peer.header(&format!("{kind}, {name}"), 0x80 | opcode, short, extended);
+        }
+    }
+    // §7.4: each range of codes at its ends.
+    for code in [
+        0, 999, 1000, 1003, 1004, 1005, 1006, 1007, 1014, 1015, 1016, 2999, 3000, 4999, 5000,
+        0xffff,
+    ] {
+        let code: u16 = code;
+        peer.frame(&format!("close {code}"), FIN, CLOSE, &code.to_be_bytes(), 1);
     }
     let mut inputs = peer.inputs;
     for len in sizes {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Limits, ServerConfig, Timeouts};
+use sansocket::config::{self, ClientConfig, Limits, ServerConfig, Timeouts};
 use sansocket::error::{Limit, ProtocolError, Timeout};
 use sansocket::{
     CloseCode, CloseFrame, CloseReport, Connection, Entropy, Event, Failure, Kind, Message, Misuse,
-    Negotiated, OriginPolicy, Side, State, Transport,
+    Negotiated, OriginPolicy, Prepared, Side, State, Transport,
 };
 
 use crate::alphabet::Does;
-use crate::reference::{self, Began, Endpoint, Fault, Refused, Report, Rules};
+use crate::reference::{self, Began, Delivery, Endpoint, Fault, Refused, Report, Rules};
 
 /// The key of every frame of the client.
 const OWN_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -31,47 +31,109 @@ pub(crate) struct Setup {
     client: ClientConfig,
 }
 
+/// What a configuration is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Everything is as it mostly is, and the time is told from the beginning.
+    Usual,
+    /// The time is told late or never.
+    NoClock,
+    /// Messages in pieces, as they come.
+    Chunks,
+    /// The application is asked.
+    Ask,
+    /// Pings are left to the application, and there is no wait for pongs.
+    Pings,
+    /// Messages are split.
+    Split,
+}
+
 impl Setup {
     /// Low limits.
-    pub(crate) fn narrow(server: bool, clock: bool) -> Self {
-        Self::new(server, clock, [200, 300, 250], 3)
-    }
-
-    /// 64 KiB pass them.
-    pub(crate) fn wide(server: bool) -> Self {
-        Self::new(server, true, [0x1_0000, 0x1_ffff, 0x1_8000], 4096)
-    }
-
-    fn new(server: bool, clock: bool, [frame, message, output]: [u64; 3], fragments: u32) -> Self {
-        let rules = Rules {
+    pub(crate) fn narrow(server: bool, about: About) -> Self {
+        let mut rules = Rules {
             server,
             key: OWN_KEY,
-            frame,
-            message,
-            fragments: fragments.into(),
-            output: output as usize,
+            frame: 200,
+            message: 300,
+            fragments: 3,
+            output: 250,
             close_after: 8,
             ping_after: Some(10),
             pong_within: Some(4),
             idle_for: Some(12),
+            message_within: None,
+            delivery: Delivery::Whole,
+            answers_pings: true,
+            split: 0,
         };
+        match about {
+            About::Usual | About::NoClock => {}
+            About::Chunks => {
+                rules.delivery = Delivery::Chunks;
+                rules.message_within = Some(8);
+            }
+            About::Ask => {
+                rules.delivery = Delivery::ChunksAbove(100);
+                rules.message_within = Some(4);
+            }
+            About::Pings => {
+                rules.answers_pings = false;
+                rules.pong_within = None;
+                rules.idle_for = None;
+            }
+            About::Split => rules.split = 50,
+        }
+        Self::new(rules, about != About::NoClock)
+    }
+
+    /// 64 KiB pass the limits.
+    pub(crate) fn wide(server: bool) -> Self {
+        let mut setup = Self::narrow(server, About::Usual);
+        setup.rules.frame = 0x1_0000;
+        setup.rules.message = 0x1_ffff;
+        setup.rules.output = 0x1_8000;
+        setup.rules.fragments = 4096;
+        Self::new(setup.rules, true)
+    }
+
+    fn new(rules: Rules, clock: bool) -> Self {
         let mut limits = Limits::server();
-        limits.frame = frame;
-        limits.message = message;
-        limits.fragments = fragments;
-        limits.output = output as u32;
+        limits.frame = rules.frame;
+        limits.message = rules.message;
+        limits.fragments = rules.fragments as u32;
+        limits.output = rules.output as u32;
         let mut timeouts = Timeouts::default();
         timeouts.close = Duration::from_secs(rules.close_after);
         timeouts.ping = rules.ping_after.map(Duration::from_secs);
         timeouts.pong = rules.pong_within.map(Duration::from_secs);
         timeouts.idle = rules.idle_for.map(Duration::from_secs);
+        timeouts.message = rules.message_within.map(Duration::from_secs);
+        let delivery = match rules.delivery {
+            Delivery::Whole => config::Delivery::Whole,
+            Delivery::Chunks => config::Delivery::Chunks,
+            Delivery::ChunksAbove(_) => config::Delivery::Ask,
+        };
+        let (mut server, mut client) = (
+            ServerConfig::new(OriginPolicy::Application),
+            ClientConfig::new(),
+        );
+        if !rules.answers_pings {
+            (server, client) = (server.manual_pong(), client.manual_pong());
+        }
         Self {
-            rules,
             clock,
-            server: ServerConfig::new(OriginPolicy::Application)
+            server: server
                 .limits(limits)
-                .timeouts(timeouts),
-            client: ClientConfig::new().limits(limits).timeouts(timeouts),
+                .timeouts(timeouts)
+                .delivery(delivery)
+                .fragment(rules.split as u32),
+            client: client
+                .limits(limits)
+                .timeouts(timeouts)
+                .delivery(delivery)
+                .fragment(rules.split as u32),
+            rules,
         }
     }
 
@@ -99,14 +161,31 @@ impl Setup {
             ws.advance_time(Duration::ZERO);
         }
         assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
-        Real { ws, now: 0 }
+        let chunks_above = match self.rules.delivery {
+            Delivery::ChunksAbove(most) => most,
+            _ => u64::MAX,
+        };
+        Real {
+            ws,
+            now: 0,
+            chunks_above,
+        }
     }
 }
 
 /// What both can do.
 pub(crate) trait Machine {
-    fn read(&mut self, bytes: &[u8], events: &mut Vec<reference::Event>);
+    fn read(&mut self, bytes: &[u8], way: Way, events: &mut Vec<reference::Event>);
     fn call(&mut self, does: &Does, events: &mut Vec<reference::Event>) -> Result<(), Refused>;
+}
+
+/// How a read is handed to the machine. It makes no difference.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    Receive,
+    /// Held first, and taken from there.
+    Hold,
+    Prepare,
 }
 
 /// The model, and the time that it was told.
@@ -117,7 +196,7 @@ pub(crate) struct Modelled {
 }
 
 impl Machine for Modelled {
-    fn read(&mut self, bytes: &[u8], events: &mut Vec<reference::Event>) {
+    fn read(&mut self, bytes: &[u8], _: Way, events: &mut Vec<reference::Event>) {
         self.endpoint.receive(bytes);
         events.extend(self.endpoint.take_events());
     }
@@ -133,10 +212,20 @@ impl Machine for Modelled {
                 endpoint.receive_eof();
                 Ok(())
             }
+            Does::EofUnseen(n) => {
+                endpoint.receive_eof();
+                endpoint.consume(*n);
+                Ok(())
+            }
             Does::Lost => {
                 endpoint.transport_lost();
                 Ok(())
             }
+            Does::TlsFailed => {
+                endpoint.tls_failed();
+                Ok(())
+            }
+            Does::Reclaim => Ok(()),
             Does::Pass(seconds) => {
                 *now += seconds;
                 endpoint.advance_time(*now);
@@ -146,7 +235,9 @@ impl Machine for Modelled {
                 endpoint.consume(*n);
                 Ok(())
             }
-            Does::Send(text, payload) => endpoint.send(*text, payload),
+            Does::Send(text, payload) | Does::SendPrepared(text, payload) => {
+                endpoint.send(*text, payload)
+            }
             Does::Part(text, part, last) => endpoint.send_part(*text, part, *last),
             Does::Begin(text, len) => endpoint.begin_message(*text, *len),
             Does::Write(piece) => endpoint.write_message(piece),
@@ -163,37 +254,52 @@ impl Machine for Modelled {
 pub(crate) struct Real {
     pub(crate) ws: Connection,
     now: u64,
+    chunks_above: u64,
 }
 
 impl Real {
     /// The same as [`Machine::read`] where nobody looks at the events.
     pub(crate) fn read_unseen(&mut self, bytes: &mut [u8]) {
         let mut input = bytes;
-        while self.ws.receive(&mut input).is_some() {}
+        while let Some(event) = self.ws.receive(&mut input) {
+            if let Event::Start(head) = event
+                && head.frame_len > self.chunks_above
+            {
+                self.ws.stream_message();
+            }
+        }
     }
 
     fn operate(&mut self, does: &Does) -> Result<(), Misuse> {
-        let Self { ws, now } = self;
+        let Self { ws, now, .. } = self;
         let kind = |text: &bool| if *text { Kind::Text } else { Kind::Binary };
         match does {
             Does::Read(..) => {}
             Does::Eof => ws.receive_eof(),
+            Does::EofUnseen(n) => {
+                ws.receive_eof();
+                ws.consume_output(*n);
+            }
             Does::Lost => ws.transport_lost(),
+            Does::TlsFailed => ws.tls_failed(),
+            Does::Reclaim => {
+                ws.reclaim();
+                ws.recycle(vec![0xee; 64]);
+            }
             Does::Pass(seconds) => {
                 *now += seconds;
                 ws.advance_time(Duration::from_secs(*now));
             }
-            Does::Consume(1) => ws.consume_output(1),
-            // Part by part, as a driver does.
-            Does::Consume(_) => {
-                let ready = drained_len(ws);
-                ws.consume_output(ready);
-            }
+            Does::Consume(n) => ws.consume_output(*n),
             Does::Send(true, text) => ws.send(std::str::from_utf8(text).expect("text"))?,
             Does::Send(false, bytes) => ws.send(bytes.clone()).map_err(|unsent| {
                 assert!(unsent.message == *bytes, "the message does not come back");
                 unsent.why
             })?,
+            Does::SendPrepared(true, text) => {
+                ws.send(&Prepared::text(std::str::from_utf8(text).expect("text")))?;
+            }
+            Does::SendPrepared(false, bytes) => ws.send(&Prepared::binary(bytes))?,
             Does::Part(text, part, last) => ws.send_part(kind(text), part, *last)?,
             Does::Begin(text, len) => ws.begin_message(kind(text), *len)?,
             Does::Write(piece) => ws.write_message(piece)?,
@@ -252,19 +358,37 @@ impl Real {
     }
 }
 
-/// What may be written now.
-fn drained_len(ws: &Connection) -> usize {
-    let mut slices = [&[][..]; 64];
-    let filled = ws.output_slices(&mut slices);
-    slices[..filled].iter().map(|slice| slice.len()).sum()
+impl Real {
+    fn see(&mut self, event: Event<'_>) -> reference::Event {
+        if let Event::Start(head) = &event
+            && head.frame_len > self.chunks_above
+        {
+            self.ws.stream_message();
+        }
+        see(event)
+    }
 }
 
 impl Machine for Real {
-    fn read(&mut self, bytes: &[u8], events: &mut Vec<reference::Event>) {
+    fn read(&mut self, bytes: &[u8], way: Way, events: &mut Vec<reference::Event>) {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
+        match way {
+            Way::Receive => {}
+            Way::Hold => self.ws.hold(&mut input),
+            Way::Prepare => {
+                while self.ws.prepare(&mut input) {
+                    let event = self.ws.receive(&mut input).expect("it was promised");
+                    let event = self.see(event);
+                    events.push(event);
+                }
+                assert!(input.is_empty(), "prepare takes everything");
+                assert!(self.ws.receive(&mut input).is_none(), "an event more");
+            }
+        }
         while let Some(event) = self.ws.receive(&mut input) {
-            events.push(see(event));
+            let event = self.see(event);
+            events.push(event);
         }
     }
 
@@ -274,7 +398,7 @@ impl Machine for Real {
             Does::Read(bytes, _) => &bytes[..],
             _ => &[],
         };
-        self.read(bytes, events);
+        self.read(bytes, Way::Receive, events);
         result
     }
 }
@@ -309,6 +433,13 @@ fn see(event: Event<'_>) -> reference::Event {
     match event {
         Event::Message(Message::Text(text)) => reference::Event::Text(text.as_bytes().to_vec()),
         Event::Message(Message::Binary(bytes)) => reference::Event::Binary(bytes.to_vec()),
+        Event::Start(head) => {
+            reference::Event::Start(head.kind == Kind::Text, head.frame_len, head.fin)
+        }
+        Event::Chunk(chunk) => {
+            let text = chunk.kind == Kind::Text;
+            reference::Event::Chunk(text, chunk.payload.to_vec(), chunk.first, chunk.last)
+        }
         Event::Ping(payload) => reference::Event::Ping(payload.to_vec()),
         Event::Pong(pong) => {
             let round_trip = pong.round_trip().map(|time| time.as_secs());
@@ -371,6 +502,7 @@ fn fault(failure: Failure) -> Fault {
         },
         Failure::Timeout(Timeout::Pong) => Fault::PongTimeout,
         Failure::Timeout(Timeout::Idle) => Fault::IdleTimeout,
+        Failure::Timeout(Timeout::Message) => Fault::MessageTimeout,
         Failure::Timeout(Timeout::Close) => Fault::CloseTimeout,
         other => panic!("{other:?} cannot be"),
     };

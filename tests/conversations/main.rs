@@ -3,13 +3,12 @@
 //! ```text
 //! cargo test --test conversations                                      up to 3 inputs
 //! CONVERSATIONS=4 cargo test --release --test conversations            what CI runs
-//! CONVERSATIONS=5 cargo test --release --test conversations            some hours
+//! CONVERSATIONS=5 SHARD=7/100 cargo test --release --test conversations    a hundredth of length 5
 //! ```
 //!
-//! Up to 4 inputs: 53 million conversations, about 3 minutes on 2 cores.
-//!
 //! Each conversation is had twice: each read as a whole, and with the reads cut inside the frames,
-//! where it tells most, so that what is left of a frame comes together with what follows.
+//! where it tells most, so that what is left of a frame comes together with what follows; there
+//! the reads are handed over in the ways that there are.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,16 +23,24 @@ mod reference;
 mod walk;
 
 use alphabet::{Input, narrow, wide};
-use machine::Setup;
-use walk::walk;
-
-/// Whether the time is told from the beginning.
-const CLOCKS: [bool; 2] = [true, false];
+use machine::{About, Setup};
+use walk::{Shard, walk};
 
 /// How long the conversations are.
 fn longest() -> usize {
     let given = std::env::var("CONVERSATIONS").ok();
     given.map_or(3, |text| text.parse().expect("a length"))
+}
+
+/// Which of them, as one of how many: `SHARD=0/100` to `SHARD=99/100`.
+fn shard() -> Shard {
+    let Ok(text) = std::env::var("SHARD") else {
+        return Shard { one: 0, of: 1 };
+    };
+    let (one, of) = text.split_once('/').expect("one/of");
+    let (one, of) = (one.parse().unwrap(), of.parse().unwrap());
+    assert!(one < of, "shards are numbered from 0");
+    Shard { one, of }
 }
 
 fn try_all(
@@ -49,7 +56,7 @@ fn try_all(
         let setup = setup(server);
         let alphabet = alphabet(&setup);
         inputs = alphabet.len();
-        count += walk(&setup, &alphabet, len);
+        count += walk(&setup, &alphabet, len, shard());
     }
     println!(
         "{what}: {count} conversations of up to {len} of {inputs} inputs, {:.1} s",
@@ -59,16 +66,22 @@ fn try_all(
 
 #[test]
 fn every_short_conversation() {
-    let longest = longest();
-    for clock in CLOCKS {
-        // Without the time there are fewer things to happen: one input less.
-        let len = if clock { longest } else { longest - 1 };
-        let what = if clock {
-            "with a clock"
-        } else {
-            "without a clock"
-        };
-        try_all(what, narrow, |server| Setup::narrow(server, clock), len);
+    let setup = |server| Setup::narrow(server, About::Usual);
+    try_all("usual", narrow, setup, longest());
+}
+
+/// What is configured otherwise: an input less, which is where it first shows.
+#[test]
+fn every_configuration() {
+    for about in [
+        About::NoClock,
+        About::Chunks,
+        About::Ask,
+        About::Pings,
+        About::Split,
+    ] {
+        let setup = |server| Setup::narrow(server, about);
+        try_all(&format!("{about:?}"), narrow, setup, longest() - 1);
     }
 }
 
@@ -82,18 +95,21 @@ fn every_size() {
 /// What was found to be told otherwise, or nearly was.
 #[test]
 fn conversations_worth_their_names() {
-    let cases: [(bool, &[&str]); 6] = [
+    let cases: [(About, &[&str]); 9] = [
         // A ping before the time was told has no round trip.
-        (false, &["ping", "10 s", "pong of 1"]),
+        (About::NoClock, &["ping", "10 s", "pong of 1"]),
         // §7.1.4, D-20: our Close frame had left, whatever is queued behind it (D-14).
-        (true, &["close", "consume all", "ping of 0", "close 1000"]),
         (
-            true,
+            About::Usual,
+            &["close", "consume all", "ping of 0", "close 1000"],
+        ),
+        (
+            About::Usual,
             &["close", "consume all", "ping of 0", "close 1000", "lost"],
         ),
         // §5.5.1: the Close frame waits for the end of a frame in pieces.
         (
-            true,
+            About::Usual,
             &[
                 "begin binary of 2",
                 "close",
@@ -105,7 +121,7 @@ fn conversations_worth_their_names() {
         ),
         // §5.5.3: sixteen pongs at most, those that left not counted.
         (
-            true,
+            About::Usual,
             &[
                 "pong",
                 "begin binary of 2",
@@ -119,7 +135,7 @@ fn conversations_worth_their_names() {
         ),
         // The same behind a frame in pieces.
         (
-            true,
+            About::Usual,
             &[
                 "pong",
                 "begin binary of 2",
@@ -130,11 +146,27 @@ fn conversations_worth_their_names() {
                 "consume all",
             ],
         ),
+        // A keepalive ping in a full queue, a peer that reads a part of it in time, or nothing.
+        (About::Usual, &["send 126", "send 126", "10 s", "4 s"]),
+        (
+            About::Usual,
+            &[
+                "send 126",
+                "send 126",
+                "10 s",
+                "consume 1",
+                "4 s",
+                "consume all",
+                "4 s",
+            ],
+        ),
+        // A ping that waits for room, and the end of the stream.
+        (About::Usual, &["18 pings", "eof, 1 leaves unseen"]),
     ];
     let mut wrong = Vec::new();
     for server in [true, false] {
-        for (clock, names) in cases {
-            let setup = Setup::narrow(server, clock);
+        for (about, names) in cases {
+            let setup = Setup::narrow(server, about);
             wrong.extend(walk::one(&setup, &narrow(&setup), names).err());
         }
     }

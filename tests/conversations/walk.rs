@@ -1,12 +1,14 @@
 //! Every sequence of inputs. What the model knows of a beginning is kept for all that go on from
 //! it; a connection cannot be copied, so it lives through the beginning again.
+//!
+//! The work is shared out by the first two inputs: over threads, and over runs if it takes hours.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::alphabet::{Does, Input};
-use crate::machine::{Machine, Modelled, Setup, same};
+use crate::machine::{Machine, Modelled, Setup, Way, same};
 use crate::reference::{Event, Refused};
 
 /// The model's end of a conversation so far.
@@ -22,6 +24,13 @@ struct Beginning {
     has_reads: bool,
 }
 
+/// The part of the work that a run does: those pairs of first inputs whose number is `one` modulo `of`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shard {
+    pub(crate) one: usize,
+    pub(crate) of: usize,
+}
+
 struct Walk<'a> {
     setup: &'a Setup,
     inputs: &'a [Input],
@@ -31,8 +40,8 @@ struct Walk<'a> {
     scratch: Vec<u8>,
 }
 
-/// Tries all sequences of up to `longest` inputs, and says how many there were.
-pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
+/// Tries the shard of all sequences of up to `longest` inputs, and says how many there were.
+pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize, shard: Shard) -> u64 {
     let endpoint = setup.model();
     let model = Modelled { endpoint, now: 0 };
     let beginning = Beginning {
@@ -56,11 +65,12 @@ pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize) -> u64 {
             scratch: Vec::new(),
         };
         loop {
-            let first = next.fetch_add(1, Ordering::Relaxed);
-            if first >= inputs.len() || failure.lock().unwrap().is_some() {
+            let pair = shard.one + shard.of * next.fetch_add(1, Ordering::Relaxed);
+            if pair >= inputs.len() * inputs.len() || failure.lock().unwrap().is_some() {
                 return walk.count;
             }
-            let result = catch_unwind(AssertUnwindSafe(|| walk.go_on(&beginning, first)));
+            let pair = [pair / inputs.len(), pair % inputs.len()];
+            let result = catch_unwind(AssertUnwindSafe(|| walk.begin(&beginning, pair)));
             let result = result.unwrap_or_else(|panic| {
                 let text = panic.downcast_ref::<String>().cloned();
                 Err(text.unwrap_or_else(|| "it panicked".into()))
@@ -109,8 +119,34 @@ pub(crate) fn one(setup: &Setup, inputs: &[Input], names: &[&str]) -> Result<(),
 }
 
 impl Walk<'_> {
+    /// All that begins with these two inputs, and what is the first alone once.
+    fn begin(&mut self, nothing: &Beginning, [first, second]: [usize; 2]) -> Result<(), String> {
+        let before = self.count;
+        let now = self.step(nothing, first)?;
+        if second > 0 {
+            self.count = before;
+        }
+        if self.longest > 1 {
+            self.go_on(&now, second)?;
+        }
+        self.path.pop();
+        Ok(())
+    }
+
     /// The beginning with one more input, and all that can follow.
     fn go_on(&mut self, beginning: &Beginning, input: usize) -> Result<(), String> {
+        let now = self.step(beginning, input)?;
+        if self.path.len() < self.longest {
+            for next in 0..self.inputs.len() {
+                self.go_on(&now, next)?;
+            }
+        }
+        self.path.pop();
+        Ok(())
+    }
+
+    /// One more input at the end of the path.
+    fn step(&mut self, beginning: &Beginning, input: usize) -> Result<Beginning, String> {
         let does = &self.inputs[input].does;
         let mut now = beginning.clone();
         let mut real = self.setup.real();
@@ -127,22 +163,18 @@ impl Walk<'_> {
 
         now.has_reads |= matches!(does, Does::Read(..));
         expected.clear();
-        let result = cut_step(&mut now.cut, &mut now.rest, does, &mut expected);
+        let way = way(self.path.len() - 1);
+        let result = cut_step(&mut now.cut, &mut now.rest, does, way, &mut expected);
         if now.has_reads {
             self.count += 1;
             self.with_cuts(&now, does, result, expected)
                 .map_err(|what| format!("cut: {what}"))?;
         }
-        if self.path.len() < self.longest {
-            for next in 0..self.inputs.len() {
-                self.go_on(&now, next)?;
-            }
-        }
-        self.path.pop();
-        Ok(())
+        Ok(now)
     }
 
-    /// The same with cut reads. What the last cut left comes as a read of its own.
+    /// The same with cut reads, handed over in one way after the other. What the last cut left comes
+    /// as a read of its own.
     fn with_cuts(
         &self,
         now: &Beginning,
@@ -152,15 +184,17 @@ impl Walk<'_> {
     ) -> Result<(), String> {
         let mut real = self.setup.real();
         let (mut rest, mut seen) = (Vec::new(), Vec::new());
-        for &input in &self.path[..self.path.len() - 1] {
-            let _ = cut_step(&mut real, &mut rest, &self.inputs[input].does, &mut seen);
+        let last = self.path.len() - 1;
+        for (i, &input) in self.path[..last].iter().enumerate() {
+            let does = &self.inputs[input].does;
+            let _ = cut_step(&mut real, &mut rest, does, way(i), &mut seen);
         }
         seen.clear();
-        let got = cut_step(&mut real, &mut rest, does, &mut seen);
+        let got = cut_step(&mut real, &mut rest, does, way(last), &mut seen);
         same("result", &got, &result)?;
         let mut end = now.cut.clone();
-        end.read(&now.rest, &mut expected);
-        real.read(&rest, &mut seen);
+        end.read(&now.rest, way(last + 1), &mut expected);
+        real.read(&rest, way(last + 1), &mut seen);
         same("events", &seen, &expected)?;
         real.compare(&end.endpoint)
     }
@@ -171,18 +205,28 @@ fn cut_step<M: Machine>(
     machine: &mut M,
     rest: &mut Vec<u8>,
     does: &Does,
+    way: Way,
     events: &mut Vec<Event>,
 ) -> Result<(), Refused> {
     if let Does::Read(bytes, cut) = does {
         rest.extend(&bytes[..*cut]);
-        machine.read(rest, events);
+        machine.read(rest, way, events);
         rest.clear();
         rest.extend(&bytes[*cut..]);
         return Ok(());
     }
     if !rest.is_empty() {
-        machine.read(rest, events);
+        machine.read(rest, way, events);
         rest.clear();
     }
     machine.call(does, events)
+}
+
+/// How the read that comes with the `i`th input is handed over where reads are cut.
+const fn way(i: usize) -> Way {
+    match i % 3 {
+        0 => Way::Receive,
+        1 => Way::Hold,
+        _ => Way::Prepare,
+    }
 }

@@ -82,7 +82,7 @@ impl Incoming {
     }
 
     /// The length of the payload, once its last byte has come.
-    fn len(&self) -> Option<u64> {
+    pub(super) fn len(&self) -> Option<u64> {
         let short = self.header.get(1)? & 0x7f;
         let extended = self.header.get(2..self.length_end())?;
         Some(match short {

@@ -29,6 +29,22 @@ pub(crate) struct Rules {
     pub(crate) ping_after: Option<Seconds>,
     pub(crate) pong_within: Option<Seconds>,
     pub(crate) idle_for: Option<Seconds>,
+    pub(crate) message_within: Option<Seconds>,
+    pub(crate) delivery: Delivery,
+    /// Pings are answered by the endpoint (§5.5.2), not by the application.
+    pub(crate) answers_pings: bool,
+    /// Longer messages go out in fragments of this size (§5.4); 0: none does.
+    pub(crate) split: usize,
+}
+
+/// How a message is handed to the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Whole,
+    /// Piece by piece, as it comes.
+    Chunks,
+    /// In pieces if its first frame is longer than this.
+    ChunksAbove(u64),
 }
 
 /// What the peer did wrong, or did not do in time.
@@ -53,6 +69,7 @@ pub(crate) enum Fault {
     TooManyFragments(u64),
     PongTimeout,
     IdleTimeout,
+    MessageTimeout,
     CloseTimeout,
 }
 
@@ -76,7 +93,7 @@ impl Fault {
             // "data within a message that was not consistent with the type of the message"
             Self::ReasonNotUtf8 | Self::TextNotUtf8 => Some(1007),
             // "a message that violates its policy"
-            Self::TooManyFragments(_) => Some(1008),
+            Self::TooManyFragments(_) | Self::MessageTimeout => Some(1008),
             // "a message that is too big for it to process"
             Self::FrameTooLong(_) | Self::MessageTooLong(_) => Some(1009),
             Self::PongTimeout => Some(1011),
@@ -113,6 +130,11 @@ pub(crate) struct Report {
 pub(crate) enum Event {
     Text(Vec<u8>),
     Binary(Vec<u8>),
+    /// The application is asked how it wants the message: whether it is text, the length of its
+    /// first frame, and whether that is its last.
+    Start(bool, u64, bool),
+    /// A piece of a message: whether it is text, the first one, the last one.
+    Chunk(bool, Vec<u8>, bool, bool),
     Ping(Vec<u8>),
     /// With the round trip, if it answers a ping of ours whose time is known.
     Pong(Vec<u8>, Option<Seconds>),
@@ -156,8 +178,8 @@ enum Part {
     Message,
     /// The first byte of a Pong.
     PongStart,
-    /// The first byte of a keepalive ping.
-    KeepaliveStart,
+    /// The first byte of a further fragment of a message that the endpoint has split.
+    FragmentStart,
     /// Our Close frame.
     Close,
     Other,
@@ -171,6 +193,8 @@ struct Message {
     frames: u64,
     /// §5.6: so much of a text is whole characters.
     valid: usize,
+    /// It is handed out in pieces, of which there was one.
+    chunks: Option<bool>,
 }
 
 /// The message on its way out.
@@ -197,6 +221,8 @@ struct Clock {
     pinged: Seconds,
     /// The keepalive ping that was not answered: its number and when it was sent.
     unanswered: Option<(u16, Seconds)>,
+    /// When the message that has not ended began, or the frame that has not.
+    begun: Option<Seconds>,
     /// When the wait for the closing handshake ends.
     close_by: Option<Seconds>,
 }
@@ -219,6 +245,8 @@ pub(crate) struct Endpoint {
     /// The application's last ping, and when it was sent.
     own_ping: Option<(Vec<u8>, Option<Seconds>)>,
     pings_sent: u16,
+    /// Bytes queued before the last keepalive ping that have not left.
+    before_ping: u64,
     clock: Option<Clock>,
     // what has happened
     sent: Option<CloseBody>,
@@ -227,6 +255,7 @@ pub(crate) struct Endpoint {
     failure: Option<Fault>,
     eof: bool,
     lost: bool,
+    tls_failed: bool,
     /// The transport is closed without waiting for anything.
     dropped_transport: bool,
     /// Our Close frame was dropped before it had left.
@@ -251,6 +280,7 @@ impl Endpoint {
             late_ping: None,
             own_ping: None,
             pings_sent: 0,
+            before_ping: 0,
             clock: None,
             sent: None,
             received: None,
@@ -258,6 +288,7 @@ impl Endpoint {
             failure: None,
             eof: false,
             lost: false,
+            tls_failed: false,
             dropped_transport: false,
             close_dropped: false,
             reported: false,
@@ -351,10 +382,11 @@ impl Endpoint {
 
     /// One read.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let in_frame = !self.frame.is_empty();
-        if let Some(clock) = &mut self.clock
-            && !bytes.is_empty()
-        {
+        if let Some(clock) = &mut self.clock {
             clock.heard = clock.now;
         }
         let mut bytes = bytes;
@@ -362,12 +394,25 @@ impl Endpoint {
             if let Err(fault) = self.read(&mut bytes) {
                 self.fail(fault);
             }
+            self.time_message();
         }
         // §5.4: no Pong can come inside a frame, so the wait for it begins with the frame's bytes.
         if in_frame || !self.frame.is_empty() {
             self.wait_anew();
         }
         self.finish();
+    }
+
+    /// Notes when something began that has not ended.
+    fn time_message(&mut self) {
+        let complete = self.frame.is_empty() && self.message.is_none();
+        if let Some(clock) = &mut self.clock {
+            if complete {
+                clock.begun = None;
+            } else {
+                clock.begun.get_or_insert(clock.now);
+            }
+        }
     }
 
     /// §5.5.1, §7.1.7: after the peer's Close frame or a failure nothing is read.
@@ -411,8 +456,22 @@ impl Endpoint {
                 payload: Vec::new(),
                 frames: 0,
                 valid: 0,
+                chunks: None,
             });
             message.frames += 1;
+            if message.frames > 1 {
+                return;
+            }
+            let (text, len) = (opcode == TEXT, self.frame.len().unwrap_or_default());
+            match self.rules.delivery {
+                Delivery::Whole => {}
+                Delivery::Chunks => message.chunks = Some(false),
+                Delivery::ChunksAbove(most) => {
+                    message.chunks = (len > most).then_some(false);
+                    let fin = self.frame.fin();
+                    self.events.push(Event::Start(text, len, fin));
+                }
+            }
         }
     }
 
@@ -435,10 +494,21 @@ impl Endpoint {
                 }
             }
         }
+        if let Some(begun) = &mut message.chunks
+            && (last || !piece.is_empty())
+        {
+            let (text, first) = (message.opcode == TEXT, !*begun);
+            *begun = true;
+            self.events
+                .push(Event::Chunk(text, piece.to_vec(), first, last));
+        }
         if self.frame.is_whole() {
             self.frame = Incoming::default();
         }
-        if last && let Some(message) = self.message.take() {
+        if last
+            && let Some(message) = self.message.take()
+            && message.chunks.is_none()
+        {
             self.events.push(match message.opcode {
                 TEXT => Event::Text(message.payload),
                 _ => Event::Binary(message.payload),
@@ -453,6 +523,9 @@ impl Endpoint {
             PING => {
                 self.events.push(Event::Ping(payload.clone()));
                 // §5.5.2: answered, also after our own Close frame (D-14). §5.5.3: the latest will do.
+                if !self.rules.answers_pings {
+                    return Ok(());
+                }
                 if self.pongs_waiting() < PONGS {
                     self.queue_control(PONG, &payload, Part::PongStart);
                 } else {
@@ -555,6 +628,12 @@ impl Endpoint {
         self.finish();
     }
 
+    /// §4.1, §7.4.1
+    pub(crate) fn tls_failed(&mut self) {
+        self.tls_failed = true;
+        self.transport_lost();
+    }
+
     fn drop_output(&mut self) {
         self.close_dropped |= self.sent.is_some() && !self.close_has_left();
         self.dropped = self.buffered();
@@ -572,6 +651,7 @@ impl Endpoint {
         self.forget_input();
         // §7.1.5
         let code = match &self.received {
+            _ if self.tls_failed => 1015,
             Some((Some(code), _)) => *code,
             Some((None, _)) => 1005,
             None => 1006,
@@ -617,9 +697,13 @@ impl Endpoint {
         bytes[0].1 = first;
         if self.frame_left() > 0 {
             self.waiting.extend(bytes);
-        } else {
-            self.queue.extend(bytes);
+            return;
         }
+        // Between the fragments of a message (§5.4), but for a Close frame: that ends it all.
+        let gap = |(_, part): &(u8, Part)| *part == Part::FragmentStart && opcode != CLOSE;
+        let at = self.queue.iter().position(gap);
+        let at = at.unwrap_or(self.queue.len());
+        self.queue.splice(at..at, bytes);
     }
 
     fn queue_close(&mut self, code: Option<u16>, reason: &str) {
@@ -659,17 +743,12 @@ impl Endpoint {
         }
     }
 
-    /// A keepalive ping waits, and something has to leave before it.
-    fn keepalive_is_behind(&self) -> bool {
-        let start = |(_, part): &(u8, Part)| *part == Part::KeepaliveStart;
-        self.queue.iter().skip(1).any(start) || self.waiting.iter().any(start)
-    }
-
     /// The driver has written so many bytes.
     pub(crate) fn consume(&mut self, n: usize) {
         let n = n.min(self.queue.len());
         // §5.4: a peer that reads what stands before a ping cannot answer it yet.
-        if n > 0 && self.keepalive_is_behind() {
+        if n > 0 && self.before_ping > 0 {
+            self.before_ping = self.before_ping.saturating_sub(n as u64);
             self.wait_anew();
         }
         self.queue.drain(..n);
@@ -704,7 +783,20 @@ impl Endpoint {
     /// §6.1
     pub(crate) fn send(&mut self, text: bool, payload: &[u8]) -> Result<(), Refused> {
         self.can_send()?;
-        self.queue_data(true, opcode(text), payload);
+        if self.rules.split == 0 || payload.len() <= self.rules.split {
+            self.queue_data(true, opcode(text), payload);
+            return Ok(());
+        }
+        // §5.4
+        let fragments: Vec<_> = payload.chunks(self.rules.split).collect();
+        for (i, fragment) in fragments.iter().enumerate() {
+            let opcode = if i == 0 { opcode(text) } else { CONTINUATION };
+            let start = self.queue.len();
+            self.queue_data(i == fragments.len() - 1, opcode, fragment);
+            if i > 0 {
+                self.queue[start].1 = Part::FragmentStart;
+            }
+        }
         Ok(())
     }
 
@@ -845,8 +937,10 @@ impl Endpoint {
                     heard: now,
                     pinged: now,
                     unanswered: None,
+                    begun: None,
                     close_by: None,
                 });
+                self.time_message();
                 if !self.is_writable() {
                     self.await_close();
                 }
@@ -860,11 +954,12 @@ impl Endpoint {
             match what {
                 Deadline::Ping => self.keep_alive(),
                 // §5.4: it waits for the application to finish a frame.
-                Deadline::Pong if self.keepalive_is_behind() && self.queue.is_empty() => {
+                Deadline::Pong if self.before_ping > 0 && self.queue.is_empty() => {
                     self.wait_anew();
                 }
                 Deadline::Pong => self.fail(Fault::PongTimeout),
                 Deadline::Idle => self.fail(Fault::IdleTimeout),
+                Deadline::Message => self.fail(Fault::MessageTimeout),
                 Deadline::Close => self.give_up(),
             }
         }
@@ -885,6 +980,7 @@ impl Endpoint {
             ping_after,
             pong_within,
             idle_for,
+            message_within,
             ..
         } = self.rules;
         let mut all = Vec::new();
@@ -901,6 +997,9 @@ impl Endpoint {
             if let Some(idle) = idle_for {
                 all.push((Deadline::Idle, clock.heard + idle));
             }
+            if let (Some(begun), Some(within)) = (clock.begun, message_within) {
+                all.push((Deadline::Message, begun + within));
+            }
         }
         all.extend(clock.close_by.map(|by| (Deadline::Close, by)));
         all.into_iter().min_by_key(|(_, due)| *due)
@@ -908,14 +1007,15 @@ impl Endpoint {
 
     /// §5.5.2: "a Ping frame may serve [...] as a keepalive". One at most waits behind other output.
     fn keep_alive(&mut self) {
-        let behind = self.keepalive_is_behind();
+        let before = self.output_len() as u64 + self.frame_left();
         let Some(clock) = &mut self.clock else { return };
         clock.pinged = clock.now;
-        if !behind {
+        if self.before_ping == 0 {
+            self.before_ping = before;
             self.pings_sent += 1;
             clock.unanswered = Some((self.pings_sent, clock.now));
             let number = self.pings_sent.to_be_bytes();
-            self.queue_control(PING, &number, Part::KeepaliveStart);
+            self.queue_control(PING, &number, Part::Other);
         }
     }
 
@@ -952,6 +1052,7 @@ pub(crate) enum Deadline {
     Pong,
     Ping,
     Idle,
+    Message,
     Close,
 }
 

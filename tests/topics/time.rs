@@ -613,6 +613,24 @@ fn a_client_waits_for_the_server_until_the_close_timeout() {
     assert_eq!(ws.next_deadline(), None);
 }
 
+/// K-8: the wait begins with our Close frame, and nothing that comes later prolongs it: neither a
+/// rule that is broken while closing nor the end of the stream while output waits.
+#[test]
+fn the_wait_for_the_end_is_not_prolonged() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.close(None, "").unwrap();
+        ws.advance_time(secs(102));
+        ws.receive_eof();
+        assert_eq!(ws.next_deadline(), Some(secs(103)), "{role:?}");
+        let mut ws = at_100(role, timeouts());
+        receive_frames(&mut ws, &[Frame::new(0x3, "")]);
+        ws.advance_time(secs(102));
+        ws.receive_eof();
+        assert_eq!(ws.next_deadline(), Some(secs(103)), "{role:?}");
+    }
+}
+
 /// K-8: a peer that does not answer our Close frame.
 #[test]
 fn a_peer_that_does_not_close() {
