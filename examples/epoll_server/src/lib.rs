@@ -6,7 +6,7 @@
 //! - Readiness is edge-triggered: it is told once, and again after a registration. So a turn that
 //!   leaves something to be read registers again, and no connection keeps the others waiting for
 //!   longer than one read takes.
-//! - A peer that does not read is not read from: see `Client::turn`.
+//! - A peer that does not read is not read from: see `Client::register`.
 //! - Deadlines are in a heap. An entry is not moved when its deadline is, which every message does:
 //!   it leads to a turn without effect, and the new deadline is entered then.
 //!
@@ -214,11 +214,10 @@ impl Client {
             ws.recycle(mem::take(&mut buffers.spare));
         }
 
-        // Read, once, unless the peer takes so little that no more can be sent to it: then its next
-        // bytes stay in the socket, until its own writes wait for its reads.
+        // Read, once.
         let mut input: &mut [u8] = &mut [];
         let mut turn = Turn::Finished;
-        if readiness.readable && ws.can_send() != Err(Misuse::Full) {
+        if readiness.readable {
             match socket.read(&mut buffers.read) {
                 Ok(0) => ws.receive_eof(),
                 Ok(n) => {
@@ -271,8 +270,9 @@ impl Client {
         turn
     }
 
-    /// Waits until it is writable only while output is left, and until it is readable only while
-    /// it is read from. `again`: tell what it is ready for even if that was told before.
+    /// Waits until it can be written only while output is left. While so much is left that no more
+    /// can be queued it is not read: its next bytes stay in the socket, until its own writes wait
+    /// for its reads. `again`: tell what it is ready for even if that was told before.
     fn register(&mut self, registry: &Registry, token: Token, again: bool) -> io::Result<()> {
         let interest = if self.ws.output().is_empty() {
             Interest::READABLE

@@ -4,12 +4,15 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 use std::{fs, thread};
 
 use epoll_server::Server;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
+use rustix::process::Pid;
+use rustix::thread::gettid;
 use sansocket::config::{Limits, Timeouts};
 use sansocket::{OriginPolicy, ServerConfig};
 use tungstenite::protocol::CloseFrame;
@@ -58,13 +61,24 @@ impl Drop for Process {
     }
 }
 
-/// The same server in a thread, with another configuration.
-fn serve(config: impl FnOnce(ServerConfig) -> ServerConfig) -> SocketAddr {
+/// The same server in a thread, with another configuration: its address and the thread's number.
+fn serve(config: impl FnOnce(ServerConfig) -> ServerConfig) -> (SocketAddr, Pid) {
     let config = config(ServerConfig::new(OriginPolicy::SameHost));
     let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
     let address = server.local_addr().unwrap();
-    thread::spawn(move || server.run());
-    address
+    let (sender, number) = mpsc::channel();
+    thread::spawn(move || {
+        sender.send(gettid()).unwrap();
+        server.run()
+    });
+    (address, number.recv().unwrap())
+}
+
+/// The thread waits for something.
+fn sleeps(thread: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap();
+    let (_, state) = stat.rsplit_once(") ").unwrap();
+    state.starts_with('S')
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -253,7 +267,7 @@ fn a_client_that_sends_no_more() {
 fn deadlines() {
     let soon = Duration::from_millis(20);
     // The handshake: an answer to a request that never came, and the end.
-    let address = serve(|config| {
+    let (address, _) = serve(|config| {
         let mut timeouts = Timeouts::default();
         timeouts.handshake = soon;
         timeouts.close = soon;
@@ -262,9 +276,11 @@ fn deadlines() {
     let answer = String::from_utf8(read_to_end(&mut connect(address))).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
 
-    // Idle: a Close frame with 1001; and the end, although nobody answers it.
-    let address = serve(|config| {
+    // Idle, which comes before the deadline that was known: a Close frame with 1001; and the end,
+    // although nobody answers it.
+    let (address, _) = serve(|config| {
         let mut timeouts = Timeouts::default();
+        timeouts.handshake = Duration::from_secs(3600);
         timeouts.idle = Some(soon);
         timeouts.close = soon;
         config.timeouts(timeouts)
@@ -277,7 +293,7 @@ fn deadlines() {
     );
 
     // Keepalive: a Ping as long as it is answered, and then another one (RFC 6455 §5.5.2).
-    let address = serve(|config| {
+    let (address, _) = serve(|config| {
         let mut timeouts = Timeouts::default();
         timeouts.ping = Some(soon);
         config.timeouts(timeouts)
@@ -299,31 +315,34 @@ fn deadlines() {
     }
 }
 
-/// Reads as little as it can get away with: one message, and only when it cannot write. Where `total`
-/// bytes are far more than all buffers of the kernel hold, the rest has to wait on the client's side.
-fn slow_reader(stream: &mut TcpStream, message: &[u8], total: usize) {
-    let wire = frame(0x82, message);
-    let echo = [
-        &[0x82, 126][..],
-        &(message.len() as u16).to_be_bytes(),
-        message,
-    ]
-    .concat();
-    let count = total / wire.len();
+/// Sends all of it, and reads one message only when the server sleeps and nothing more can be written:
+/// far more than all buffers of the kernel hold has to wait somewhere. Tells how often that was.
+fn slow_reader(address: SocketAddr, server: Pid, message: &[u8], total: usize) -> usize {
+    let mut stream = opened(address);
+    // The rest of the echoes is to be in the server's buffers, not in this one.
+    sockopt::set_socket_recv_buffer_size(&stream, 64 << 10).unwrap();
     stream.set_nonblocking(true).unwrap();
-    let (mut written, mut read) = (0, 0);
+    let wire = frame(0x82, message);
+    let len = (message.len() as u16).to_be_bytes();
+    let echo = [&[0x82, 126], &len[..], message].concat();
+    let count = total / wire.len();
+    let (mut written, mut read, mut waits) = (0, 0, 0);
     let mut buf = vec![0; echo.len()];
     while read < count * echo.len() {
         let unsent = count * wire.len() - written;
         if unsent > 0 {
-            let rest = &wire[written % wire.len()..];
-            match stream.write(rest) {
+            match stream.write(&wire[written % wire.len()..]) {
                 Ok(n) => {
                     written += n;
                     continue;
                 }
                 Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
             }
+            if !sleeps(server) || ready(&stream, PollFlags::OUT, Duration::ZERO) {
+                thread::yield_now();
+                continue;
+            }
+            waits += 1;
         }
         let at = read % echo.len();
         match stream.read(&mut buf[..echo.len() - at]) {
@@ -334,34 +353,51 @@ fn slow_reader(stream: &mut TcpStream, message: &[u8], total: usize) {
             }
             Err(error) => {
                 assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-                let flags = if unsent > 0 {
-                    PollFlags::IN | PollFlags::OUT
-                } else {
-                    PollFlags::IN
+                let flags = match unsent {
+                    0 => PollFlags::IN,
+                    _ => PollFlags::IN | PollFlags::OUT,
                 };
-                let ready = poll(&mut [PollFd::new(&*stream, flags)], None).unwrap();
-                assert_eq!(ready, 1);
+                let patience = Duration::from_secs(60);
+                assert!(ready(&stream, flags, patience), "stuck, after {read} bytes");
             }
         }
     }
+    waits
+}
+
+fn ready(stream: &TcpStream, flags: PollFlags, wait: Duration) -> bool {
+    let wait = wait.try_into().unwrap();
+    poll(&mut [PollFd::new(stream, flags)], Some(&wait)).unwrap() > 0
 }
 
 #[test]
 fn a_client_that_does_not_read() {
     let server = Process::start();
-    let mut stream = opened(server.address);
-    slow_reader(&mut stream, &payload(60_000), 200 << 20);
+    let waits = slow_reader(
+        server.address,
+        Pid::from_child(&server.child),
+        &payload(60_000),
+        200 << 20,
+    );
+    assert!(waits > 100, "{waits}");
     // 1 MiB is queued at most, and a read and a message behind it.
     let peak = server.peak();
     assert!(peak < 16 << 20, "{peak} bytes");
 
-    // A queue that is full with every message: each read is held and read on many times.
-    let address = serve(|config| {
-        let mut limits = Limits::server();
-        limits.output = 1;
-        config.limits(limits)
-    });
-    slow_reader(&mut opened(address), &payload(300), 30 << 20);
+    let queue_of = |output| {
+        serve(move |config| {
+            let mut limits = Limits::server();
+            limits.output = output;
+            config.limits(limits)
+        })
+    };
+    // It is full with every message: each read is held and read on many times.
+    let (address, server) = queue_of(1);
+    let waits = slow_reader(address, server, &payload(300), 30 << 20);
+    assert!(waits > 100, "{waits}");
+    // It takes everything: what is left is written when nothing comes any more.
+    let (address, server) = queue_of(u32::MAX);
+    slow_reader(address, server, &payload(60_000), 60 << 20);
 }
 
 #[test]
