@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sansocket::{
-    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Misuse, Response, Role, State,
+    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Misuse, Prepared, Response,
+    Role, State,
 };
 
 use crate::judge::Judge;
@@ -29,6 +30,9 @@ pub(crate) struct End {
     arrived: VecDeque<(Kind, Vec<u8>)>,
     parts: Option<(Kind, Vec<u8>)>,
     pieces: Option<(Vec<u8>, u64)>,
+    /// Pings that are left to the application, of which the last is to be answered.
+    pinged: Option<Vec<u8>>,
+    answers_pings: bool,
     pub(crate) undecided: bool,
     pub(crate) report: Option<CloseReport>,
     pub(crate) failed: Option<Failure>,
@@ -45,6 +49,7 @@ impl End {
         ws: Connection,
         twin: Option<Connection>,
         compresses: bool,
+        answers_pings: bool,
         bound: usize,
     ) -> Self {
         Self {
@@ -57,6 +62,8 @@ impl End {
             arrived: VecDeque::new(),
             parts: None,
             pieces: None,
+            pinged: None,
+            answers_pings,
             undecided: false,
             report: None,
             failed: None,
@@ -127,7 +134,7 @@ impl End {
         let mut own = Vec::new();
         let mut read = bytes.to_vec();
         let mut input = &mut read[..];
-        while let Some(event) = self.ws.receive(&mut input) {
+        while let Some(event) = next(&mut self.ws, &mut input) {
             self.event(&event);
             keep(&event, &mut own);
         }
@@ -148,12 +155,12 @@ impl End {
                     0 => twin.hold(&mut read),
                     1 => {
                         while twin.prepare(&mut read) {
-                            keep(&twin.receive(&mut read).expect("promised"), &mut others);
+                            keep(&next(twin, &mut read).expect("promised"), &mut others);
                         }
                     }
                     _ => {}
                 }
-                while let Some(event) = twin.receive(&mut read) {
+                while let Some(event) = next(twin, &mut read) {
                     keep(&event, &mut others);
                 }
                 if input.is_empty() {
@@ -189,6 +196,7 @@ impl End {
                     self.arrived.extend(self.chunks.take());
                 }
             }
+            Event::Ping(payload) if !self.answers_pings => self.pinged = Some(payload.to_vec()),
             Event::Close(_) => self.close_received = true,
             Event::Failed(failure) => self.failed = Some(*failure),
             Event::Closed(report) => {
@@ -293,7 +301,17 @@ impl End {
             3..5 => {
                 let bytes = bytes(random);
                 self.largest = self.largest.max(bytes.len());
-                if self.attempt(|ws| ws.send(bytes.clone()).map_err(Into::into)) {
+                // Handed over, shared with others, or borrowed.
+                let way = random.below(3);
+                let send = |ws: &mut Connection| match way {
+                    0 => ws.send(bytes.clone()).map_err(|unsent| {
+                        assert!(unsent.message == bytes, "a message does not come back");
+                        unsent.why
+                    }),
+                    1 => ws.send(&Prepared::binary(&bytes)).map_err(Into::into),
+                    _ => ws.send(&bytes).map_err(Into::into),
+                };
+                if self.attempt(send) {
                     self.sent.push_back((Kind::Binary, bytes));
                 }
             }
@@ -330,7 +348,13 @@ impl End {
                 assert!(!sent || payload.len() <= 125);
             }
             10 => {
-                self.attempt(|ws| ws.pong(b"unasked"));
+                let payload = self.pinged.take().unwrap_or_else(|| b"unasked".to_vec());
+                self.attempt(|ws| ws.pong(&payload));
+                if random.once_in(4) {
+                    self.both(|ws| ws.recycle(vec![0xee; 5000]));
+                } else if random.once_in(4) {
+                    self.ws.reclaim();
+                }
             }
             _ => {
                 if random.once_in(8) {
@@ -364,6 +388,17 @@ impl End {
             }
         }
     }
+}
+
+/// The next event. Where the application is asked, every other message comes in chunks.
+fn next<'a>(ws: &mut Connection, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+    let event = ws.receive(input);
+    if let Some(Event::Start(head)) = &event
+        && head.frame_len % 2 == 1
+    {
+        ws.stream_message();
+    }
+    event
 }
 
 /// Puts an event behind the others, chunks of a message joined.

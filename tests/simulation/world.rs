@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
+use sansocket::error::ProtocolError;
 use sansocket::{
     ClientRequest, CloseCode, Connection, Failure, OriginPolicy, ServerConfig, State, Transport,
     Uri,
@@ -63,23 +64,41 @@ impl World {
         if random.once_in(4) {
             timeouts.idle = Some(Duration::from_secs(4));
         }
-        let mut limits = Limits::server();
-        limits.output = random.pick(&[300, 100_000, 1 << 20]);
-        let fragment = random.pick(&[0, 0, 0, 30, 5000]);
-        let deliveries = [(); 2].map(|()| random.pick(&[Delivery::Whole, Delivery::Chunks]));
-        // A small fragment and many of them would pass the limit on their number.
-        let fragment = if fragment == 30 { 100 } else { fragment };
-        let server = ServerConfig::new(OriginPolicy::SameHost)
+        if random.once_in(6) {
+            timeouts.message = Some(Duration::from_secs(3));
+        }
+        // What the one sends may be too much for the other.
+        let output = random.pick(&[300, 100_000, 1 << 20]);
+        let limits = [(); 2].map(|()| {
+            let mut limits = Limits::server();
+            limits.output = output;
+            limits.message = random.pick(&[1 << 20, 1 << 20, 1 << 20, 3000]);
+            limits.frame = random.pick(&[1 << 20, 1 << 20, 1 << 20, 1000]);
+            limits.fragments = random.pick(&[4096, 4096, 4096, 5]);
+            limits
+        });
+        // Small ones would be too many for the usual limit on their number.
+        let fragment = random.pick(&[0, 0, 0, 100, 5000]);
+        let all = [Delivery::Whole, Delivery::Chunks, Delivery::Ask];
+        let deliveries = [(); 2].map(|()| random.pick(&all));
+        let answers_pings = [(); 2].map(|()| !random.once_in(10));
+        let mut server = ServerConfig::new(OriginPolicy::SameHost)
             .timeouts(timeouts)
-            .limits(limits)
+            .limits(limits[0])
             .fragment(fragment)
             .delivery(deliveries[0]);
-        let client = ClientConfig::new()
+        let mut client = ClientConfig::new()
             .timeouts(timeouts)
-            .limits(limits)
+            .limits(limits[1])
             .fragment(fragment)
             .delivery(deliveries[1]);
-        let compresses = cfg!(feature = "deflate") && random.once_in(3);
+        if !answers_pings[0] {
+            server = server.manual_pong();
+        }
+        if !answers_pings[1] {
+            client = client.manual_pong();
+        }
+        let compresses = random.once_in(3) && cfg!(feature = "deflate");
         #[cfg(feature = "deflate")]
         let (server, client) = if compresses {
             use sansocket::extension::PermessageDeflate;
@@ -107,12 +126,14 @@ impl World {
         let new_server = || Connection::server(&server);
         let extra = if compresses { 600 << 10 } else { 0 };
         let held = if fragment > 0 { 8 } else { 4 };
-        let bound =
-            2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
-        let ends = [
-            End::new(new_server(), twins.then(new_server), compresses, bound),
-            End::new(new_client(), twins.then(new_client), compresses, bound),
-        ];
+        let end = |at: usize, new: &dyn Fn() -> Connection| {
+            let limits: Limits = limits[at];
+            let bound =
+                2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
+            let twin = twins.then(new);
+            End::new(new(), twin, compresses, answers_pings[at], bound)
+        };
+        let ends = [end(0, &new_server), end(1, &new_client)];
         let mut world = Self {
             random,
             ends,
@@ -298,8 +319,11 @@ impl World {
     fn judge(&self) {
         for at in 0..2 {
             let (own, peer) = (&self.ends[at], &self.ends[1 - at]);
-            let broken = matches!(own.failed, Some(Failure::Protocol(_)));
-            assert!(!broken, "{:?}", own.failed);
+            // No rule is broken; what is too much is told so.
+            if let Some(Failure::Protocol(error)) = own.failed {
+                let limit = matches!(error, ProtocolError::Limit { .. });
+                assert!(limit, "{error:?}");
+            }
             let (Some(report), Some(peers)) = (&own.report, &peer.report) else {
                 panic!("no report");
             };
