@@ -186,6 +186,74 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     inputs
 }
 
+/// The narrow alphabet and compressed messages (RFC 7692). Parts are left out: the machine would
+/// compress those of its own.
+#[cfg(feature = "deflate")]
+pub(crate) fn compressed(setup: &Setup) -> Vec<Input> {
+    const RSV1: u8 = 0x40;
+    let mut peer = Peer {
+        key: setup.peer_key(),
+        inputs: Vec::new(),
+    };
+    // Deflate blocks; §7.2.3's examples first. The second one refers to a message before it.
+    for (name, opcode, payload, back) in [
+        ("z Hello", TEXT, &b"\xf2\x48\xcd\xc9\xc9\x07\x00"[..], 3),
+        ("z Hello again", TEXT, b"\xf2\x00\x11\x00\x00", 1),
+        ("z stored", TEXT, b"\x00\x05\x00\xfa\xffHello\x00", 4),
+        ("z final block", TEXT, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 1),
+        ("z two blocks", TEXT, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", 6),
+        (
+            "z dynamic",
+            BINARY,
+            b"\x14\x8a\xc7\x11\x00\x00\x0c\x82f\xc5\xb2\xff\n\x89\xc7K\x101,\n\xa9*\x90\x03\xa6\xb6\x8a2\xc5\x87\xfc1\xfb\xfa\xe7\xccw\xf8\xd0:",
+            20,
+        ),
+        ("z empty", BINARY, b"\x00", 1),
+        ("z 300 of a", BINARY, b"\x4a\x4c\x1c\x05\xc4\x02\x00\x00", 2),
+        ("z ff", TEXT, b"\x00\x01\x00\xfe\xff\xff\x00", 1),
+        // Not whole, not DEFLATE, too long.
+        ("z of 0", TEXT, b"", 1),
+        ("z half a block", TEXT, b"\xf2\x48\xcd", 1),
+        ("z no block", BINARY, b"\x07..", 2),
+        ("z stored, wrong length", BINARY, b"\x00\x05\x00\xfa\xfeHello\x00", 6),
+        ("z 400 of a", BINARY, b"\x4a\x4c\x1c\x05\x83\x09\x00\x00", 2),
+        ("z with its end", TEXT, b"\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff", 1),
+    ] {
+        let mut bytes = peer.bytes(FIN, opcode, payload);
+        bytes[0] |= RSV1;
+        peer.raw(name, bytes, back);
+    }
+    // In fragments.
+    for (name, opcode, payload) in [
+        ("z Hel, more", TEXT, &b"\xf2\x48\xcd"[..]),
+        ("z ½é, more", TEXT, b"\x00\x01\x00\xfe\xff\xc3"),
+        (
+            "z 200 of a, more",
+            BINARY,
+            b"\x4a\x4c\x1c\x1e\x00\x00\x00\xff\xff",
+        ),
+    ] {
+        let mut bytes = peer.bytes(MORE, opcode, payload);
+        bytes[0] |= RSV1;
+        peer.raw(name, bytes, 2);
+    }
+    peer.frame("continuation lo", FIN, CONTINUATION, b"\xc9\xc9\x07\x00", 2);
+    peer.frame(
+        "continuation stored ½é",
+        FIN,
+        CONTINUATION,
+        b"\x00\x01\x00\xfe\xff\xa9\x00",
+        1,
+    );
+    peer.header("continuation, rsv1", 0xc0, 0, b"");
+    peer.header("ping, rsv1", 0xc9, 0, b"");
+    peer.header("z of 201", 0xc1, 126, &[0, 201]);
+    let mut inputs = peer.inputs;
+    let others = narrow(setup).into_iter();
+    inputs.extend(others.filter(|input| !matches!(input.does, Does::Part(..))));
+    inputs
+}
+
 /// Every kind of frame at every boundary of §5.2, and each call at them, beside the narrow alphabet.
 pub(crate) fn wide(setup: &Setup) -> Vec<Input> {
     let mut peer = Peer {

@@ -46,6 +46,9 @@ pub(crate) enum About {
     Pings,
     /// Messages are split.
     Split,
+    /// The peer compresses.
+    #[cfg(feature = "deflate")]
+    Deflate,
 }
 
 impl Setup {
@@ -66,6 +69,7 @@ impl Setup {
             delivery: Delivery::Whole,
             answers_pings: true,
             split: 0,
+            inflates: false,
         };
         match about {
             About::Usual | About::NoClock => {}
@@ -83,6 +87,8 @@ impl Setup {
                 rules.idle_for = None;
             }
             About::Split => rules.split = 50,
+            #[cfg(feature = "deflate")]
+            About::Deflate => rules.inflates = true,
         }
         Self::new(rules, about != About::NoClock)
     }
@@ -121,6 +127,13 @@ impl Setup {
         if !rules.answers_pings {
             (server, client) = (server.manual_pong(), client.manual_pong());
         }
+        #[cfg(feature = "deflate")]
+        if rules.inflates {
+            use sansocket::extension::PermessageDeflate;
+            let nothing = |deflate: PermessageDeflate| deflate.threshold(usize::MAX);
+            server = server.deflate(nothing(PermessageDeflate::server()));
+            client = client.deflate(nothing(PermessageDeflate::client()));
+        }
         Self {
             clock,
             server: server
@@ -151,7 +164,11 @@ impl Setup {
     }
 
     pub(crate) fn real(&self) -> Real {
-        let agreed = Negotiated::default();
+        let agreed = if self.rules.inflates {
+            Negotiated::new().extensions("permessage-deflate")
+        } else {
+            Negotiated::default()
+        };
         let mut ws = if self.rules.server {
             Connection::upgraded_server(&self.server, agreed)
         } else {
@@ -492,6 +509,7 @@ fn fault(failure: Failure) -> Fault {
             ProtocolError::CloseCode { code } => Fault::CloseCode(code),
             ProtocolError::CloseReasonNotUtf8 => Fault::ReasonNotUtf8,
             ProtocolError::TextNotUtf8 => Fault::TextNotUtf8,
+            ProtocolError::CompressedData => Fault::CompressedData,
             ProtocolError::Limit { limit, value, .. } => match limit {
                 Limit::Frame => Fault::FrameTooLong(value),
                 Limit::Message => Fault::MessageTooLong(value),

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cargo test --test conversations                                      up to 3 inputs
-//! CONVERSATIONS=4 cargo test --release --test conversations            what CI runs
-//! CONVERSATIONS=5 SHARD=7/100 cargo test --release --test conversations    a hundredth of length 5
+//! CONVERSATIONS=4 cargo test --release --all-features --test conversations    what CI runs
+//! CONVERSATIONS=5 SHARD=7/200 cargo test --release --test conversations       a part of length 5
 //! ```
 //!
 //! Each conversation is had twice: each read as a whole, and with the reads cut inside the frames,
@@ -82,6 +82,11 @@ fn every_configuration() {
     ] {
         let setup = |server| Setup::narrow(server, about);
         try_all(&format!("{about:?}"), narrow, setup, longest() - 1);
+    }
+    #[cfg(feature = "deflate")]
+    {
+        let setup = |server| Setup::narrow(server, About::Deflate);
+        try_all("Deflate", alphabet::compressed, setup, longest() - 1);
     }
 }
 

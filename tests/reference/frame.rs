@@ -62,6 +62,11 @@ impl Incoming {
         self.header[0] & 15
     }
 
+    /// RFC 7692 §6: the first reserved bit.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.header[0] & 0x40 != 0
+    }
+
     /// The header has come as a whole.
     pub(crate) fn header_is_whole(&self) -> bool {
         let masked = self.header.get(1).is_some_and(|byte| byte & 0x80 != 0);
@@ -94,12 +99,12 @@ impl Incoming {
     }
 
     /// Takes the next byte of the header, and judges what is certain with it: not earlier, not later.
-    /// `message` is what came of the message in progress: bytes and frames.
+    /// `message` is what came of the message in progress: bytes, frames, and whether it is compressed.
     pub(crate) fn push(
         &mut self,
         byte: u8,
         rules: &Rules,
-        message: Option<(u64, u64)>,
+        message: Option<(u64, u64, bool)>,
     ) -> Result<(), Fault> {
         self.header.push(byte);
         match self.header.len() {
@@ -116,11 +121,16 @@ impl Incoming {
         }
     }
 
-    fn judge_first(&self, rules: &Rules, message: Option<(u64, u64)>) -> Result<(), Fault> {
+    fn judge_first(&self, rules: &Rules, message: Option<(u64, u64, bool)>) -> Result<(), Fault> {
         let (first, opcode) = (self.header[0], self.opcode());
-        // §5.2: no extension defines a reserved bit here.
-        if first & 0x70 != 0 {
-            return Err(Fault::ReservedBits(first >> 4 & 7));
+        // §5.2: only what an extension defines. RFC 7692 §6: on the first frame of a message.
+        let defined = match opcode {
+            TEXT | BINARY if rules.inflates => 0x40,
+            _ => 0,
+        };
+        let undefined = first & 0x70 & !defined;
+        if undefined != 0 {
+            return Err(Fault::ReservedBits(undefined >> 4));
         }
         match opcode {
             CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG => {}
@@ -136,7 +146,7 @@ impl Incoming {
             (CONTINUATION, None) => Err(Fault::NothingToContinue),
             (TEXT | BINARY, Some(_)) => Err(Fault::MessageInterrupted),
             // §10.4: limits of the implementation.
-            (CONTINUATION, Some((_, frames))) if frames + 1 > rules.fragments => {
+            (CONTINUATION, Some((_, frames, _))) if frames + 1 > rules.fragments => {
                 Err(Fault::TooManyFragments(frames + 1))
             }
             _ => Ok(()),
@@ -158,7 +168,7 @@ impl Incoming {
         Ok(())
     }
 
-    fn judge_length(&self, rules: &Rules, message: Option<(u64, u64)>) -> Result<(), Fault> {
+    fn judge_length(&self, rules: &Rules, message: Option<(u64, u64, bool)>) -> Result<(), Fault> {
         let len = self.len().unwrap_or_default();
         // §5.2: the most significant bit must be 0.
         if len >> 63 == 1 {
@@ -178,8 +188,10 @@ impl Incoming {
             if len > rules.frame {
                 return Err(Fault::FrameTooLong(len));
             }
-            let whole = message.map_or(0, |(bytes, _)| bytes) + len;
-            if whole > rules.message {
+            let whole = message.map_or(0, |(bytes, ..)| bytes) + len;
+            let compressed = self.is_compressed() || message.is_some_and(|(_, _, z)| z);
+            // What a compressed one comes to is seen while it is inflated.
+            if whole > rules.message && !compressed {
                 return Err(Fault::MessageTooLong(whole));
             }
         }

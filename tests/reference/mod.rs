@@ -7,8 +7,10 @@
 #![allow(dead_code)] // each crate of tests uses a part of it
 
 pub(crate) mod frame;
+mod inflate;
 
 use frame::{BINARY, CLOSE, CONTINUATION, Incoming, PING, PONG, TEXT};
+use inflate::{End, inflate};
 
 /// Seconds, in the time of the caller.
 pub(crate) type Seconds = u64;
@@ -35,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) answers_pings: bool,
     /// Longer messages go out in fragments of this size (§5.4); 0: none does.
     pub(crate) split: usize,
+    /// RFC 7692: the peer may compress, with context takeover. What the endpoint sends it does not.
+    pub(crate) inflates: bool,
 }
 
 /// How a message is handed to the application.
@@ -64,6 +68,7 @@ pub(crate) enum Fault {
     CloseCode(u16),
     ReasonNotUtf8,
     TextNotUtf8,
+    CompressedData,
     FrameTooLong(u64),
     MessageTooLong(u64),
     TooManyFragments(u64),
@@ -91,7 +96,7 @@ impl Fault {
             | Self::CloseTooShort
             | Self::CloseCode(_) => Some(1002),
             // "data within a message that was not consistent with the type of the message"
-            Self::ReasonNotUtf8 | Self::TextNotUtf8 => Some(1007),
+            Self::ReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => Some(1007),
             // "a message that violates its policy"
             Self::TooManyFragments(_) | Self::MessageTimeout => Some(1008),
             // "a message that is too big for it to process"
@@ -189,7 +194,10 @@ enum Part {
 #[derive(Clone)]
 struct Message {
     opcode: u8,
+    /// As it is delivered.
     payload: Vec<u8>,
+    /// As it came, if it is compressed.
+    compressed: Option<Vec<u8>>,
     frames: u64,
     /// §5.6: so much of a text is whole characters.
     valid: usize,
@@ -233,6 +241,8 @@ pub(crate) struct Endpoint {
     // what comes in
     frame: Incoming,
     message: Option<Message>,
+    /// RFC 7692 §7.1.1: what the messages before this one inflated to.
+    context: Vec<u8>,
     // what goes out
     queue: Vec<(u8, Part)>,
     /// Control frames that wait for the end of a frame in pieces.
@@ -273,6 +283,7 @@ impl Endpoint {
             rules,
             frame: Incoming::default(),
             message: None,
+            context: Vec::new(),
             queue: Vec::new(),
             waiting: Vec::new(),
             sending: None,
@@ -428,7 +439,10 @@ impl Endpoint {
     fn read(&mut self, bytes: &mut &[u8]) -> Result<(), Fault> {
         if !self.frame.header_is_whole() {
             let message = self.message.as_ref();
-            let so_far = message.map(|message| (message.payload.len() as u64, message.frames));
+            let so_far = message.map(|message| {
+                let bytes = message.payload.len() as u64;
+                (bytes, message.frames, message.compressed.is_some())
+            });
             self.frame.push(bytes[0], &self.rules, so_far)?;
             *bytes = &bytes[1..];
             if !self.frame.header_is_whole() {
@@ -451,9 +465,11 @@ impl Endpoint {
     fn begin_payload(&mut self) {
         let opcode = self.frame.opcode();
         if !frame::is_control(opcode) {
+            let compressed = self.frame.is_compressed();
             let message = self.message.get_or_insert_with(|| Message {
                 opcode,
                 payload: Vec::new(),
+                compressed: compressed.then(Vec::new),
                 frames: 0,
                 valid: 0,
                 chunks: None,
@@ -480,27 +496,54 @@ impl Endpoint {
         let Some(message) = &mut self.message else {
             return Ok(());
         };
-        message.payload.extend(piece);
         let last = self.frame.is_whole() && self.frame.fin();
-        if message.opcode == TEXT {
+        let mut end = End::Open;
+        let piece = match &mut message.compressed {
+            None => piece.to_vec(),
+            Some(compressed) => {
+                // RFC 7692 §7.2.2, from the beginning each time.
+                compressed.extend(piece);
+                let inflated = inflate(&self.context, compressed);
+                end = inflated.end;
+                inflated.out[message.payload.len()..].to_vec()
+            }
+        };
+        for byte in &piece {
+            message.payload.push(*byte);
+            let len = message.payload.len() as u64;
+            if message.compressed.is_some() && len > self.rules.message {
+                return Err(Fault::MessageTooLong(len));
+            }
             // §5.6, §8.1: at the first byte that nothing can make valid (D-21).
-            match std::str::from_utf8(&message.payload[message.valid..]) {
-                Ok(_) => message.valid = message.payload.len(),
-                Err(error) => {
-                    message.valid += error.valid_up_to();
-                    if error.error_len().is_some() || last {
-                        return Err(Fault::TextNotUtf8);
-                    }
+            if message.opcode == TEXT {
+                match std::str::from_utf8(&message.payload[message.valid..]) {
+                    Ok(_) => message.valid = message.payload.len(),
+                    Err(error) if error.error_len().is_some() => return Err(Fault::TextNotUtf8),
+                    Err(_) => {}
                 }
             }
+        }
+        if end == End::Corrupt {
+            return Err(Fault::CompressedData);
+        }
+        if last && let Some(compressed) = &mut message.compressed {
+            // RFC 7692 §7.2.1, §7.2.2: the end that was taken off is put back, and has to be one (D-17).
+            compressed.extend([0, 0, 0xff, 0xff]);
+            let inflated = inflate(&self.context, compressed);
+            if inflated.end != End::EmptyStored || inflated.out.len() != message.payload.len() {
+                return Err(Fault::CompressedData);
+            }
+            self.context.extend(&message.payload);
+        }
+        if last && message.opcode == TEXT && message.valid < message.payload.len() {
+            return Err(Fault::TextNotUtf8);
         }
         if let Some(begun) = &mut message.chunks
             && (last || !piece.is_empty())
         {
             let (text, first) = (message.opcode == TEXT, !*begun);
             *begun = true;
-            self.events
-                .push(Event::Chunk(text, piece.to_vec(), first, last));
+            self.events.push(Event::Chunk(text, piece, first, last));
         }
         if self.frame.is_whole() {
             self.frame = Incoming::default();
