@@ -36,6 +36,8 @@ struct Walk<'a> {
     inputs: &'a [Input],
     longest: usize,
     path: Vec<usize>,
+    /// The last first input, and what it came to.
+    first: Option<(usize, Beginning)>,
     count: u64,
     scratch: Vec<u8>,
 }
@@ -61,6 +63,7 @@ pub(crate) fn walk(setup: &Setup, inputs: &[Input], longest: usize, shard: Shard
             inputs,
             longest,
             path: Vec::new(),
+            first: None,
             count: 0,
             scratch: Vec::new(),
         };
@@ -119,17 +122,27 @@ pub(crate) fn one(setup: &Setup, inputs: &[Input], names: &[&str]) -> Result<(),
 }
 
 impl Walk<'_> {
-    /// All that begins with these two inputs, and what is the first alone once.
+    /// All that begins with these two inputs; the first alone counts with the first pair.
     fn begin(&mut self, nothing: &Beginning, [first, second]: [usize; 2]) -> Result<(), String> {
-        let before = self.count;
-        let now = self.step(nothing, first)?;
-        if second > 0 {
-            self.count = before;
-        }
+        self.path.clear();
+        let now = match self.first.take() {
+            Some((own, now)) if own == first && second > 0 => {
+                self.path.push(first);
+                now
+            }
+            _ => {
+                let before = self.count;
+                let now = self.step(nothing, first)?;
+                if second > 0 {
+                    self.count = before;
+                }
+                now
+            }
+        };
         if self.longest > 1 {
             self.go_on(&now, second)?;
         }
-        self.path.pop();
+        self.first = Some((first, now));
         Ok(())
     }
 
