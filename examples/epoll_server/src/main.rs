@@ -1,6 +1,7 @@
 //! An echo server on one thread, with epoll.
 //!
-//! `cargo run --release -p epoll_server [ADDR]`
+//! `cargo run --release -p epoll_server [ADDR] [SECONDS]`: how long it waits for a request, until it
+//! asks whether a silent peer is still there, and for the answer. 30 if that is not said.
 
 use std::time::Duration;
 use std::{env, io};
@@ -10,11 +11,16 @@ use sansocket::config::Timeouts;
 use sansocket::{OriginPolicy, ServerConfig};
 
 fn main() -> io::Result<()> {
-    let address = env::args().nth(1);
+    let mut arguments = env::args().skip(1);
+    let address = arguments.next();
     let address = address.as_deref().unwrap_or("127.0.0.1:9001");
     let address = address.parse().map_err(io::Error::other)?;
+    let seconds = arguments.next().map_or(Ok(30), |seconds| seconds.parse());
+    let patience = Duration::from_secs(seconds.map_err(io::Error::other)?);
     let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(30));
+    timeouts.handshake = patience;
+    timeouts.ping = Some(patience);
+    timeouts.pong = Some(patience);
     let config = ServerConfig::new(OriginPolicy::SameHost).timeouts(timeouts);
     let mut server = Server::bind(address, config)?;
     println!("echo server: ws://{}/", server.local_addr()?);

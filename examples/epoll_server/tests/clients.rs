@@ -11,13 +11,16 @@ use std::{fs, thread};
 use epoll_server::Server;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::gettid;
 use sansocket::config::{Limits, Timeouts};
 use sansocket::{OriginPolicy, ServerConfig};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
+
+/// Seconds that the server waits for clients, however slow the machine is.
+const PATIENCE: &str = "3600";
 
 /// The example itself, in a process of its own that ends with the test.
 struct Process {
@@ -27,7 +30,8 @@ struct Process {
 
 impl Process {
     fn start() -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_epoll_server")).arg("127.0.0.1:0"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epoll_server"));
+        Self::spawn(command.args(["127.0.0.1:0", PATIENCE]))
     }
 
     fn spawn(command: &mut Command) -> Self {
@@ -61,9 +65,18 @@ impl Drop for Process {
     }
 }
 
+/// As [`PATIENCE`].
+fn patient() -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = Duration::from_secs(3600);
+    timeouts.pong = Some(Duration::from_secs(3600));
+    timeouts
+}
+
 /// The same server in a thread, with another configuration: its address and the thread's number.
 fn serve(config: impl FnOnce(ServerConfig) -> ServerConfig) -> (SocketAddr, Pid) {
-    let config = config(ServerConfig::new(OriginPolicy::SameHost));
+    let patient = ServerConfig::new(OriginPolicy::SameHost).timeouts(patient());
+    let config = config(patient);
     let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
     let address = server.local_addr().unwrap();
     let (sender, number) = mpsc::channel();
@@ -86,7 +99,7 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     // A test that waits for what never comes fails.
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_secs(500)))
         .unwrap();
     stream
 }
@@ -268,7 +281,7 @@ fn deadlines() {
     let soon = Duration::from_millis(20);
     // The handshake: an answer to a request that never came, and the end.
     let (address, _) = serve(|config| {
-        let mut timeouts = Timeouts::default();
+        let mut timeouts = patient();
         timeouts.handshake = soon;
         timeouts.close = soon;
         config.timeouts(timeouts)
@@ -279,8 +292,7 @@ fn deadlines() {
     // Idle, which comes before the deadline that was known: a Close frame with 1001; and the end,
     // although nobody answers it.
     let (address, _) = serve(|config| {
-        let mut timeouts = Timeouts::default();
-        timeouts.handshake = Duration::from_secs(3600);
+        let mut timeouts = patient();
         timeouts.idle = Some(soon);
         timeouts.close = soon;
         config.timeouts(timeouts)
@@ -294,7 +306,7 @@ fn deadlines() {
 
     // Keepalive: a Ping as long as it is answered, and then another one (RFC 6455 §5.5.2).
     let (address, _) = serve(|config| {
-        let mut timeouts = Timeouts::default();
+        let mut timeouts = patient();
         timeouts.ping = Some(soon);
         config.timeouts(timeouts)
     });
@@ -357,7 +369,7 @@ fn slow_reader(address: SocketAddr, server: Pid, message: &[u8], total: usize) -
                     0 => PollFlags::IN,
                     _ => PollFlags::IN | PollFlags::OUT,
                 };
-                let patience = Duration::from_secs(60);
+                let patience = Duration::from_secs(500);
                 assert!(ready(&stream, flags, patience), "stuck, after {read} bytes");
             }
         }
@@ -402,6 +414,13 @@ fn a_client_that_does_not_read() {
 
 #[test]
 fn a_thousand_clients() {
+    // As many descriptors as may be had, for the server as well: the usual limit is 1024.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
     let server = Process::start();
     let before = server.descriptors();
     // All of them connect before one of them is read from.
@@ -480,7 +499,8 @@ fn clients_that_reset() {
 fn more_clients_than_descriptors() {
     let program = env!("CARGO_BIN_EXE_epoll_server");
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 20; exec \"$0\" 127.0.0.1:0", program]);
+    let script = "ulimit -n 20; exec \"$0\" 127.0.0.1:0 \"$1\"";
+    command.args(["-c", script, program, PATIENCE]);
     let server = Process::spawn(&mut command);
     // Some are accepted, the others wait in the kernel.
     let mut streams: Vec<_> = (0..60).map(|_| connect(server.address)).collect();
