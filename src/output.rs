@@ -14,9 +14,13 @@ use alloc::vec::Vec;
 use crate::frame::write_header;
 use crate::frame::{FrameHeader, Opcode, with_header};
 use crate::mask::{self, MaskingKey};
+use crate::payload::growth;
 
 /// Payloads that are handed over are queued without a copy from this size on.
 pub(crate) const BY_REFERENCE: usize = 4096;
+
+/// A queue that is longer is kept in pieces of this size, or of one frame.
+const PIECE: usize = 64 << 10;
 
 /// A drained buffer up to this size is kept for the next frame.
 const KEPT: usize = 4096;
@@ -609,21 +613,26 @@ impl Output {
 
     /// Puts a part behind everything; the tail starts afresh.
     fn push(&mut self, part: Part) {
+        self.push_tail();
         let parts = self.parts.get_or_insert_default();
-        if !self.tail.is_empty() {
-            let tail = core::mem::take(&mut self.tail);
-            self.lent = false;
-            parts.len += tail.len();
-            parts.queue.push_back(Part {
-                bytes: Bytes::Owned(tail),
-                gap: false,
-            });
-        }
         parts.len += part.bytes.as_slice().len();
         parts.queue.push_back(part);
     }
 
-    /// Moves what is left to the front instead of growing, where at least half has been taken.
+    fn push_tail(&mut self) {
+        if self.tail.is_empty() {
+            return;
+        }
+        let tail = core::mem::take(&mut self.tail);
+        self.lent = false;
+        let parts = self.parts.get_or_insert_default();
+        parts.len += tail.len();
+        parts.queue.push_back(Part {
+            bytes: Bytes::Owned(tail),
+            gap: false,
+        });
+    }
+
     #[inline]
     fn make_room(&mut self, additional: usize) {
         if self.tail.capacity() - self.tail.len() < additional {
@@ -631,6 +640,9 @@ impl Output {
         }
     }
 
+    /// Moves what is left to the front instead of growing, where at least half has been taken. A long
+    /// queue goes on in a further piece: it is not moved, and what was taken of it is given back. So
+    /// what is held is what waits and two pieces at most, also while it grows.
     #[cold]
     fn grow(&mut self, additional: usize) {
         if self.at >= self.tail.len() / 2
@@ -642,7 +654,14 @@ impl Output {
             self.tail.drain(..self.at);
             self.at = 0;
         }
-        self.tail.reserve(additional);
+        if self.tail.len() + additional > PIECE && self.tail.len() >= KEPT {
+            self.push_tail();
+        }
+        let needed = self.tail.len() + additional;
+        if self.tail.capacity() < needed {
+            let size = growth(self.tail.capacity(), needed, PIECE as u64);
+            self.tail.reserve_exact(size - self.tail.len());
+        }
     }
 
     fn deferred_pongs(&self) -> u8 {

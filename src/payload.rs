@@ -213,3 +213,20 @@ impl fmt::Debug for Text<'_> {
         write!(f, "Text({} bytes)", self.len())
     }
 }
+
+/// How many bytes to reserve so that `needed` fit: twice what there is, but never beyond the limit,
+/// so that what is gathered stands at twice the limit at most, while it moves (RFC 6455 §10.4).
+pub(crate) fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    capacity.saturating_mul(2).min(limit).max(needed)
+}
+
+/// Puts bytes behind others, with that growth.
+pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
+    let needed = bytes.len() + more.len();
+    if bytes.capacity() < needed {
+        let size = growth(bytes.capacity(), needed, limit as u64);
+        bytes.reserve_exact(size - bytes.len());
+    }
+    bytes.extend_from_slice(more);
+}

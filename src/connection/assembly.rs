@@ -10,7 +10,7 @@ use crate::event::{Chunk, Event, Kind, Message};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::{self, MaskingKey, apply_mask};
 use crate::output::{BY_REFERENCE, extend_masked};
-use crate::payload::{Payload, Text};
+use crate::payload::{Payload, Text, growth};
 use crate::utf8::{self, Validator};
 
 /// The frame and the message in progress.
@@ -236,13 +236,6 @@ impl Gather {
             }
         }
     }
-}
-
-/// How many bytes to reserve so that `needed` fit: twice what there is, but never beyond the limit,
-/// so that a message in the making stands at twice the limit at most, while it moves.
-fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    capacity.saturating_mul(2).min(limit).max(needed)
 }
 
 impl Connection {

@@ -15,7 +15,7 @@ use crate::handshake::{
     Accept, Answered, ClientRequest, Expectation, Judged, Negotiated, Offer, RefusalReader,
     Request, Response, ResponseHead, Rules, Scan, Scanner, judge, refusal,
 };
-use crate::payload::Payload;
+use crate::payload::{Payload, extend_within};
 use crate::role::Role;
 
 /// The opening handshake in progress.
@@ -107,9 +107,9 @@ impl Connection {
             let room = (limits.head as usize)
                 .saturating_sub(gathered)
                 .saturating_add(1);
-            opening
-                .head
-                .extend_from_slice(&input[..room.min(input.len())]);
+            let more = &input[..room.min(input.len())];
+            let limit = (limits.head as usize).saturating_add(1);
+            extend_within(&mut opening.head, more, limit);
             opening.scanner.scan(&opening.head, &limits)
         };
         match scan {
@@ -193,7 +193,7 @@ impl Connection {
         if rare.held_len().saturating_add(input.len()) > max {
             return Some(self.fail_opening(HandshakeError::HeldTooLong.into()));
         }
-        rare.keep(input);
+        rare.keep(input, max);
         None
     }
 

@@ -9,6 +9,7 @@ use crate::error::{Limit, ProtocolError};
 use crate::event::{Event, Kind, Message, MessageHead};
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
 use crate::mask::apply_mask;
+use crate::payload::extend_within;
 use crate::role::Role;
 
 /// A message in one frame in the input.
@@ -495,7 +496,7 @@ impl Connection {
         let input = mem::take(input);
         if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
             self.clock.heard();
-            self.rare().keep(input);
+            self.rare().keep(input, usize::MAX);
             self.settle();
         }
     }
@@ -751,12 +752,12 @@ impl Connection {
 impl Rare {
     /// Puts input behind what is held already. What was read of that is dropped once it is half of
     /// it, so that fewer bytes are moved than were read, however often a caller holds.
-    pub(super) fn keep(&mut self, input: &[u8]) {
+    pub(super) fn keep(&mut self, input: &[u8], limit: usize) {
         if self.held_at >= self.held_len() {
             self.held.drain(..self.held_at);
             self.held_at = 0;
         }
-        self.held.extend_from_slice(input);
+        extend_within(&mut self.held, input, limit);
     }
 
     /// Bytes held and not read.
@@ -772,12 +773,12 @@ mod tests {
     #[test]
     fn holding_again_and_again_moves_no_more_than_was_read() {
         let mut rare = Rare::default();
-        rare.keep(&[0; 1000]);
+        rare.keep(&[0; 1000], usize::MAX);
         let mut moved = 0;
         for _ in 0..900 {
             rare.held_at += 1;
             let (at, left) = (rare.held_at, rare.held_len());
-            rare.keep(&[1]);
+            rare.keep(&[1], usize::MAX);
             moved += if rare.held_at < at { left } else { 0 };
             assert_eq!(rare.held_len(), left + 1);
         }

@@ -4,6 +4,7 @@ use crate::config::Limits;
 use crate::error::{Field, HandshakeError};
 use crate::handshake::field::{elements, has_element, trim};
 use crate::handshake::rules::values;
+use crate::payload::extend_within;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -215,7 +216,7 @@ impl RefusalReader {
         let available = usize::try_from(max).map_or(rest.len(), |max| rest.len().min(max));
         let room = self.max_body - self.refusal.body.len();
         let (taken, behind) = rest.split_at(available.min(room));
-        self.refusal.body.extend_from_slice(taken);
+        extend_within(&mut self.refusal.body, taken, self.max_body);
         *rest = behind;
         if available > room {
             self.cut();

@@ -34,6 +34,7 @@ use crate::handshake::{
     Extra, Refusal, RefusalReader, Scan, Scanner, Uri, pairs, parse_response, slots, unfold,
     write_field,
 };
+use crate::payload::extend_within;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec;
@@ -338,7 +339,8 @@ impl Connect {
                     let before = head.len();
                     // One byte more than allowed is enough for the scanner to say so.
                     let room = (self.limits.head as usize).saturating_add(1) - before;
-                    head.extend(input.iter().take(room));
+                    let more = &input[..room.min(input.len())];
+                    extend_within(head, more, (self.limits.head as usize).saturating_add(1));
                     let len = match scanner.scan(head, &self.limits) {
                         Scan::More => {
                             advance(input, head.len() - before);

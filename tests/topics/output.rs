@@ -283,6 +283,29 @@ fn memory_held_counts() {
     }
 }
 
+/// Invariant 3 (§10.4): a long queue that a peer takes slowly is neither moved to grow nor kept behind
+/// what was taken: what is held is what waits and a little.
+#[test]
+fn a_long_queue_is_kept_in_pieces() {
+    for role in ROLES {
+        let mut ws = open(role);
+        let mut sent = 0;
+        for _ in 0..20_000 {
+            if ws.send(&[7; 1000]).is_ok() {
+                sent += 1;
+            }
+            if ws.output_len() >= 1 << 20 {
+                ws.consume_output(700);
+            }
+            let (held, waits) = (ws.memory_held(), ws.output_len());
+            assert!(held <= waits + (128 << 10), "{held} for {waits}");
+        }
+        assert!(sent > 10_000, "the queue was full now and then: {sent}");
+        assert!(take_output(&mut ws).len() > 1 << 20);
+        assert!(ws.memory_held() <= 4096);
+    }
+}
+
 /// A queue that is written to and taken from for ever does not grow.
 #[test]
 fn the_queue_does_not_grow_while_it_is_taken() {

@@ -8,6 +8,9 @@ use std::cell::Cell;
 #[allow(dead_code)]
 pub mod oracle;
 
+#[cfg(feature = "deflate")]
+pub mod attacks;
+
 struct Counting;
 
 thread_local! {
