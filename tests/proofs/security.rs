@@ -4,12 +4,8 @@
 //! Work that has to be linear is given so much input that a quadratic reader would not end within
 //! the day: such a test holds by ending.
 //!
-//! | not here | why |
-//! |---|---|
-//! | CVE-2018-1000518, py-ws#407, tornado#2391, CVE-2026-39804, CVE-2026-1526, CVE-2026-27571, CVE-2026-54464, netty#15005, httpcomponents-client#822, CVE-2026-29035, CVE-2026-2229 | about permessage-deflate: tested with it |
-//! | GHSA-xcgm-r5h9-7989 (aiohttp), CVE-2026-55517 (Deno) | what was wrong was not published where we looked |
-//! | CVE-2021-33880 | this crate compares no credentials |
-//! | CVE-2020-15133 | TLS is below this crate |
+//! `tests/requirements/advisories.txt` says which test holds which advisory, also those that are tested
+//! with permessage-deflate, and why the others do not apply.
 
 use crate::oracle::{ACCEPT, Scripted};
 use crate::support::{

@@ -1,5 +1,8 @@
-//! The matrix of requirements (`matrix.txt`, where its form is explained) against the sources.
+//! The matrix of requirements (`matrix.txt`, where its form is explained) against the sources, and the
+//! advisories of other libraries.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod advisories;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -3,6 +3,8 @@
 //! one stands for which advisory.
 
 use crate::oracle::{ACCEPT, Scripted, wire};
+use std::sync::OnceLock;
+
 use sansocket::config::{Delivery, Limits};
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
@@ -160,22 +162,24 @@ fn echo(role: Role, deflate: bool, n: usize, taken: usize) -> Scene {
     }
 }
 
-/// The payload of a compressed message of so many mebibytes of zeros.
+/// The payload of a compressed message of so many mebibytes of zeros, two at least.
 fn zeros(mebibytes: usize) -> Vec<u8> {
-    let mut sender = open_with(Role::Server, true, Limits::trusted(), Delivery::Whole);
-    let zeros = vec![0; 1 << 20];
-    let mut payload = Vec::new();
-    for i in 1..=mebibytes {
-        sender
-            .send_part_with(Kind::Binary, &zeros, i == mebibytes, Compress::Always)
-            .expect("it is open");
-        let frame = sender.output();
-        assert_eq!(frame[1], 126, "some hundred bytes");
-        payload.extend_from_slice(&frame[4..]);
-        let len = frame.len();
-        sender.consume_output(len);
-    }
-    payload
+    // The first, the next, which only refers to what came before and comes again and again, the last.
+    static PARTS: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+    let [first, again, last] = PARTS.get_or_init(|| {
+        let mut sender = open_with(Role::Server, true, Limits::trusted(), Delivery::Whole);
+        let zeros = vec![0; 1 << 20];
+        [false, false, true].map(|last| {
+            let kind = Kind::Binary;
+            let sent = sender.send_part_with(kind, &zeros, last, Compress::Always);
+            sent.expect("it is open");
+            let frame = sender.output().to_vec();
+            sender.consume_output(frame.len());
+            assert_eq!(frame[1], 126, "some hundred bytes");
+            frame[4..].to_vec()
+        })
+    });
+    [&first[..], &again.repeat(mebibytes - 2), last].concat()
 }
 
 // ── heads
@@ -425,7 +429,7 @@ pub const ATTACKS: &[Attack] = &[
             (limits.frame, limits.message) = (1 << 30, 1 << 40);
             let mut stream = Vec::new();
             let payload = if deflate {
-                zeros(n.div_ceil(1 << 13))
+                zeros(n.div_ceil(1 << 12))
             } else {
                 return None;
             };
