@@ -6,13 +6,16 @@ use crate::peer::{Memory, Messages, Peer, READ, Written, block_on};
 
 pub struct Yawc;
 
+const LIMIT: usize = 64 << 20;
+
 fn socket<'m>(memory: Memory<'m>, role: sansocket::Role) -> WebSocket<Memory<'m>> {
     let role = match role {
         sansocket::Role::Server => Role::Server,
         sansocket::Role::Client => Role::Client,
     };
-    // Text is not checked unless it is asked for.
-    WebSocket::from_stream(memory, role, Options::default().with_utf8()).unwrap()
+    // Text is not checked unless it is asked for, and a message of 1 MiB is above its limit.
+    let options = Options::default().with_utf8().with_limits(LIMIT, 2 * LIMIT);
+    WebSocket::from_stream(memory, role, options).unwrap()
 }
 
 impl Peer for Yawc {
