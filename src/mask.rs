@@ -93,8 +93,8 @@ fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
 }
 
 /// XORs at least 16 bytes: arrays, which compilers turn into vector code, and the last one, which
-/// may overlap them, loaded before they are stored.
-#[inline(always)]
+/// may overlap them, loaded before they are stored. A call: it is the one long way.
+#[inline(never)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
     let end = masked::<16>(last(payload), rotate(key, payload.len() as u64));
     let (chunks, _) = payload.as_chunks_mut::<16>();

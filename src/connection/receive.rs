@@ -61,7 +61,7 @@ impl Connection {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive_frame<'a, const MASKED: bool>(
         &mut self,
         input: &mut &'a mut [u8],
