@@ -63,6 +63,24 @@ fn receive_all(ws: &mut Connection, mut input: &mut [u8]) -> usize {
     count.messages
 }
 
+/// In reads of 1,500 bytes: most messages lie in two of them. Their buffer serves the next.
+#[inline(always)]
+fn receive_in_packets(ws: &mut Connection, input: &mut [u8]) -> usize {
+    let mut count = Count::default();
+    for mut input in input.chunks_mut(1500) {
+        while let Some(event) = ws.receive(&mut input) {
+            let Event::Message(message) = event else {
+                panic!("{event:?}")
+            };
+            count.message(message.as_bytes());
+            if let Some(buffer) = message.into_buffer() {
+                ws.recycle(buffer);
+            }
+        }
+    }
+    count.messages
+}
+
 #[inline(always)]
 fn flush(ws: &mut Connection) {
     let n = black_box(ws.output()).len();
@@ -107,6 +125,7 @@ case!(receive_masked_up_to_125(ws: &mut Connection, input: &mut [u8]) -> usize {
 case!(receive_masked_1024(ws: &mut Connection, input: &mut [u8]) -> usize { receive_all(ws, input) });
 case!(receive_unmasked_32(ws: &mut Connection, input: &mut [u8]) -> usize { receive_all(ws, input) });
 case!(receive_ascii_32(ws: &mut Connection, input: &mut [u8]) -> usize { receive_all(ws, input) });
+case!(receive_split_1024(ws: &mut Connection, input: &mut [u8]) -> usize { receive_in_packets(ws, input) });
 case!(receive_fragments_16(ws: &mut Connection, input: &mut [u8]) -> usize { receive_all(ws, input) });
 case!(send_server_8(ws: &mut Connection, payload: &[u8]) -> usize { send_all(ws, payload, 4096) });
 case!(send_server_125(ws: &mut Connection, payload: &[u8]) -> usize { send_all(ws, payload, 4096) });
@@ -184,6 +203,7 @@ fn main() {
         receive_masked_1024: server, binary, Sizes::All(1024), 1;
         receive_unmasked_32: Role::Client, binary, Sizes::All(32), 1;
         receive_ascii_32: server, Content::Ascii, Sizes::All(32), 1;
+        receive_split_1024: server, binary, Sizes::All(1024), 1;
         receive_fragments_16: server, binary, Sizes::All(16), 16;
         echo_32: server, binary, Sizes::All(32), 1;
     }

@@ -114,6 +114,8 @@ pub struct Connection {
     role: Role,
     phase: Phase,
     facts: Facts,
+    /// The input is read as frames at once: nothing is due or held.
+    reads_frames: bool,
     /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless the
     /// connection is open, nothing is pending or in progress and messages are delivered whole.
     /// Here and below: longer ones than 4 GiB go the general way.
@@ -321,6 +323,7 @@ impl Connection {
             role,
             phase,
             facts: Facts::default(),
+            reads_frames: false,
             whole_below: 0,
             plain_below: 0,
             incoming: Incoming::default(),
@@ -482,40 +485,43 @@ impl Connection {
     /// Brings the cached answers in line with the facts. Called after whatever may change them.
     fn settle(&mut self) {
         let facts = &self.facts;
+        let rare = self.rare.as_ref();
+        let clear = |rare: &Box<Rare>| {
+            rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
+        };
         let established = self.phase == Phase::Established;
         let over = facts.failed || facts.eof || facts.lost || facts.given_up;
-        let Settings {
-            limits,
-            delivery,
-            fragment,
-            ..
-        } = self.settings();
-        let rare = self.rare.as_ref();
-        let ready = established
+        self.reads_frames = established
             && !over
             && !facts.opened
             && !facts.close_received
-            && self.incoming.is_idle()
-            && *delivery == Delivery::Whole
-            && rare.is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
-        let writable = established && !over && !facts.close_sent && !facts.close_received;
-        let plain = writable
+            && !facts.reported
+            && rare.is_none_or(clear);
+        self.writable = established && !over && !facts.close_sent && !facts.close_received;
+        let plain = self.writable
             && rare.is_none_or(|rare| rare.in_parts.is_none())
             && self.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
-        let longest_whole = limits.frame.min(limits.message);
-        let longest_plain = if *fragment == 0 { u32::MAX } else { *fragment };
+        let fragment = self.settings().fragment;
+        self.plain_below = match fragment {
+            _ if !plain => 0,
+            0 => u32::MAX,
+            fragment => fragment.saturating_add(1),
+        };
+        self.settle_frames();
+    }
 
-        self.whole_below = match u32::try_from(longest_whole) {
-            _ if !ready => 0,
+    /// The same where only frames of messages were read since.
+    fn settle_frames(&mut self) {
+        let ready = self.reads_frames && self.incoming.is_idle();
+        let Settings {
+            limits, delivery, ..
+        } = self.settings();
+        let longest = limits.frame.min(limits.message);
+        self.whole_below = match u32::try_from(longest) {
+            _ if !ready || *delivery != Delivery::Whole => 0,
             Ok(longest) => longest.saturating_add(1),
             Err(_) => u32::MAX,
         };
-        self.plain_below = if plain {
-            longest_plain.saturating_add(1)
-        } else {
-            0
-        };
-        self.writable = writable;
         self.time_message();
     }
 }

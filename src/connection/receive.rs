@@ -128,6 +128,15 @@ impl Connection {
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if self.reads_frames && !input.is_empty() {
+            self.clock.heard();
+            let event = self.noting_split_frames(|own| own.frames(input));
+            // Whatever else changes by a frame is settled where it changes.
+            self.settle_frames();
+            if event.is_some() || (input.is_empty() && !self.frame_is_due()) {
+                return event;
+            }
+        }
         let event = self.next_event(input);
         self.settle();
         event
