@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use common::floor;
-use common::traffic::{Content, Count, Sink, Sizes, Traffic};
+use common::traffic::{Content, Count, Sink, Sizes, Traffic, fill};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::mask::apply_mask;
@@ -69,7 +69,7 @@ fn read_through(
     let started = Instant::now();
     for bytes in traffic.bytes.chunks(read) {
         let buf = &mut buf[..bytes.len()];
-        buf.copy_from_slice(bytes);
+        fill(buf, bytes);
         let filled = Instant::now();
         work(buf);
         net += filled.elapsed();
@@ -85,7 +85,7 @@ fn bare_through(traffic: &Traffic, read: usize) -> (Count, Duration) {
     let mut net = Duration::ZERO;
     while at < traffic.bytes.len() {
         let n = (buf.len() - kept).min(traffic.bytes.len() - at);
-        buf[kept..kept + n].copy_from_slice(&traffic.bytes[at..at + n]);
+        fill(&mut buf[kept..kept + n], &traffic.bytes[at..at + n]);
         at += n;
         let filled = Instant::now();
         let left = match traffic.receiver {

@@ -36,7 +36,7 @@ impl Sizes {
     /// so they need more.
     fn stream_len(self) -> usize {
         match self {
-            Self::All(_) => 4 << 20,
+            Self::All(len) => (1 << 20).max(8 * len),
             Self::UpTo(_) => 16 << 20,
         }
     }
@@ -163,6 +163,19 @@ impl Traffic {
         }
         traffic.digest = digest.0;
         traffic
+    }
+}
+
+/// What a transport does: the bytes into a buffer of the same length.
+///
+/// In blocks, as a network's bytes come too. The C library's copy of several KiB at once is made
+/// with `rep movsb`, which on this kind of processor takes up to five times as long where the two
+/// places happen to lie alike in their pages.
+#[inline]
+pub fn fill(to: &mut [u8], from: &[u8]) {
+    const BLOCK: usize = 1024;
+    for (to, from) in to.chunks_mut(BLOCK).zip(from.chunks(BLOCK)) {
+        to.copy_from_slice(from);
     }
 }
 

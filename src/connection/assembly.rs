@@ -392,7 +392,26 @@ impl Connection {
     /// assert_eq!(payload.len(), 16 << 10);
     /// ```
     pub fn receive_target(&mut self) -> Option<&mut [u8]> {
+        let want = self.target_len()?;
         let limit = self.settings().limits.message;
+        // `as`: it was gathered in memory.
+        let at = self.incoming.len as usize;
+        if !matches!(&self.gather, Gather::Bytes(bytes) if bytes.len() >= at + want) {
+            let mut bytes = self.gather.take().into_bytes();
+            if bytes.capacity() < at + want {
+                bytes.reserve_exact(growth(bytes.capacity(), at + want, limit) - bytes.len());
+            }
+            bytes.resize(at + want, 0);
+            self.gather = Gather::Bytes(bytes);
+        }
+        match &mut self.gather {
+            Gather::Bytes(bytes) => bytes.get_mut(at..at + want),
+            _ => None,
+        }
+    }
+
+    /// How long a target is, if there is one.
+    fn target_len(&self) -> Option<usize> {
         let incoming = &self.incoming;
         let binary = incoming.in_payload
             && incoming.kind == Some(Kind::Binary)
@@ -406,47 +425,29 @@ impl Connection {
         if !binary || !data || !clear || incoming.left < BY_REFERENCE as u64 || self.facts.opened {
             return None;
         }
-        // `as`: it was gathered in memory.
-        let at = incoming.len as usize;
-        let want = incoming.left.min(incoming.len.max(64 << 10)) as usize;
-        let mut bytes = self.gather.take().into_bytes();
-        if bytes.len() < at + want {
-            if bytes.capacity() < at + want {
-                bytes.reserve_exact(growth(bytes.capacity(), at + want, limit) - bytes.len());
-            }
-            bytes.resize(at + want, 0);
-        }
-        self.gather = Gather::Bytes(bytes);
-        match &mut self.gather {
-            Gather::Bytes(bytes) => bytes.get_mut(at..at + want),
-            _ => None,
-        }
+        // `as`: the longest is what was gathered in memory, or 64 KiB.
+        Some(incoming.left.min(incoming.len.max(64 << 10)) as usize)
     }
 
     /// The first `n` bytes of the [`receive_target`](Self::receive_target) were filled from the
     /// transport. The message comes from the next [`receive`](Self::receive). Without a target, or
     /// with more than it has room for, the bytes beyond are not there and nothing is done for them.
     pub fn received(&mut self, n: usize) {
-        let n = self
-            .receive_target()
-            .map_or(0, |target| n.min(target.len()));
+        let (Some(len), Gather::Bytes(bytes)) = (self.target_len(), &mut self.gather) else {
+            return;
+        };
+        let incoming = &mut self.incoming;
+        // `as`: it was gathered in memory.
+        let room = bytes.get_mut(incoming.len as usize..).unwrap_or_default();
+        let n = n.min(len).min(room.len());
         if n == 0 {
             return;
         }
-        let incoming = &mut self.incoming;
-        // `as`: it was gathered in memory.
-        let at = incoming.len as usize;
-        if let (Some(key), Gather::Bytes(bytes)) = (incoming.next_key(n), &mut self.gather) {
-            apply_mask(&mut bytes[at..at + n], key, 0);
-        }
+        incoming.unmask(&mut room[..n]);
         incoming.len += n as u64;
         incoming.left -= n as u64;
         self.clock.heard();
         self.clock.frame_goes_on();
-        if let Some(event) = self.frame_progress() {
-            self.rare().found = Some(event);
-            self.settle();
-        }
     }
 }
 

@@ -486,9 +486,6 @@ impl Connection {
     fn settle(&mut self) {
         let facts = &self.facts;
         let rare = self.rare.as_ref();
-        let clear = |rare: &Box<Rare>| {
-            rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
-        };
         let established = self.phase == Phase::Established;
         let over = facts.failed || facts.eof || facts.lost || facts.given_up;
         self.reads_frames = established
@@ -496,7 +493,9 @@ impl Connection {
             && !facts.opened
             && !facts.close_received
             && !facts.reported
-            && rare.is_none_or(clear);
+            && rare.is_none_or(|rare| {
+                rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
+            });
         self.writable = established && !over && !facts.close_sent && !facts.close_received;
         let plain = self.writable
             && rare.is_none_or(|rare| rare.in_parts.is_none())

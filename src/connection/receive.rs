@@ -128,8 +128,13 @@ impl Connection {
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if self.reads_frames && !input.is_empty() {
-            self.clock.heard();
+        if self.reads_frames {
+            if input.is_empty() && !self.frame_is_due() {
+                return None;
+            }
+            if !input.is_empty() {
+                self.clock.heard();
+            }
             let event = self.noting_split_frames(|own| own.frames(input));
             // Whatever else changes by a frame is settled where it changes.
             self.settle_frames();

@@ -10,7 +10,7 @@ use sansocket::mask::apply_mask;
 use sansocket::{ClientConfig, ClientRequest, Connection, Event, Role, Uri};
 
 use crate::common::floor;
-use crate::common::traffic::{Content, Count, Digest, Random, Sink, Sizes, Traffic};
+use crate::common::traffic::{Content, Count, Digest, Random, Sink, Sizes, Traffic, fill};
 use crate::cpu::timed;
 use crate::peer::{Entry, Messages, READ, Written};
 use crate::peers::{self, Ours, OursChaCha, OursShared};
@@ -44,7 +44,7 @@ pub fn run(run: Run<'_>) {
                     "receive, {}, {}, reads of {}",
                     side(role),
                     sizes.name(),
-                    Sizes::All(read).name()
+                    if read == READ { "64 KiB" } else { "1,500 B" }
                 );
                 run(&title, &mut || receive_large(&title, role, sizes, read));
             }
@@ -154,7 +154,7 @@ fn bare(work: &mut Work, traffic: &Rc<Traffic>) {
         let mut net = Duration::ZERO;
         while at < traffic.bytes.len() {
             let n = (buf.len() - kept).min(traffic.bytes.len() - at);
-            buf[kept..kept + n].copy_from_slice(&traffic.bytes[at..at + n]);
+            fill(&mut buf[kept..kept + n], &traffic.bytes[at..at + n]);
             at += n;
             let mut left = 0;
             net += timed(|| {
@@ -215,7 +215,7 @@ fn copy(work: &mut Work, traffic: &Rc<Traffic>, read: usize, xor: bool) {
         timed(|| {
             for bytes in traffic.bytes.chunks(read) {
                 let buf = &mut buf[..bytes.len()];
-                buf.copy_from_slice(bytes);
+                fill(buf, bytes);
                 if xor {
                     apply_mask(buf, [1, 2, 3, 4], 0);
                 }
@@ -275,7 +275,7 @@ fn validate(work: &mut Work, traffic: &Rc<Traffic>) {
                     fits
                 });
                 let last = first + last.count();
-                buf[..len].copy_from_slice(&bytes[at..at + len]);
+                fill(&mut buf[..len], &bytes[at..at + len]);
                 at += len;
                 net += timed(|| {
                     let mut rest = &buf[..len];

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng};
 use rand_core06::RngCore;
 
-use crate::common::traffic::{Content, Sink, Traffic};
+use crate::common::traffic::{Content, Sink, Traffic, fill};
 use crate::peer::{Messages, Peer, READ, Written};
 
 /// Copies from one buffer of the caller's to another; text is not checked.
@@ -56,7 +56,7 @@ fn frames<R: RngCore, T: WebSocketType>(
     let mut to = vec![0; (1 << 20) + 64];
     let (mut kept, mut filled) = (0, 0);
     for bytes in traffic.bytes.chunks(read) {
-        buf[kept..kept + bytes.len()].copy_from_slice(bytes);
+        fill(&mut buf[kept..kept + bytes.len()], bytes);
         let end = kept + bytes.len();
         let mut at = 0;
         while at < end {

@@ -1,5 +1,6 @@
 //! This crate, in the loop of its documentation.
 
+use std::io::Read;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -9,9 +10,9 @@ use sansocket::{
     ServerConfig,
 };
 
-use crate::common::traffic::{Content, Sink, Traffic};
+use crate::common::traffic::{Content, Sink, Traffic, fill};
 use crate::cpu::timed;
-use crate::peer::{Messages, Peer, READ, Written};
+use crate::peer::{Memory, Messages, Peer, READ, Written};
 
 pub fn connection(role: Role) -> Connection {
     opened(match role {
@@ -47,6 +48,25 @@ impl Entropy for ChaCha {
     }
 }
 
+/// Reads all: the rest of a large message straight to where it is gathered, all else through the buffer.
+fn read_all<S: Sink>(ws: &mut Connection, memory: &mut Memory<'_>, buf: &mut [u8], sink: &mut S) {
+    loop {
+        let n = if let Some(target) = ws.receive_target() {
+            let n = memory.read(target).unwrap();
+            ws.received(n);
+            events(ws, &mut [], sink);
+            n
+        } else {
+            let n = memory.read(buf).unwrap();
+            events(ws, &mut buf[..n], sink);
+            n
+        };
+        if n == 0 {
+            return;
+        }
+    }
+}
+
 #[inline(never)]
 fn events<S: Sink>(ws: &mut Connection, mut input: &mut [u8], sink: &mut S) {
     while let Some(event) = ws.receive(&mut input) {
@@ -78,7 +98,7 @@ pub fn receive_net<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> Dur
     let mut net = Duration::ZERO;
     for bytes in traffic.bytes.chunks(read) {
         let buf = &mut buf[..bytes.len()];
-        buf.copy_from_slice(bytes);
+        fill(buf, bytes);
         net += timed(|| events(&mut ws, buf, sink));
     }
     net
@@ -110,13 +130,10 @@ pub struct Ours;
 
 impl Peer for Ours {
     fn receive<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> bool {
+        let mut written = Written::default();
+        let mut memory = Memory::new(&traffic.bytes, read, &mut written);
         let mut ws = connection(traffic.receiver);
-        let mut buf = vec![0; read];
-        for bytes in traffic.bytes.chunks(read) {
-            let buf = &mut buf[..bytes.len()];
-            buf.copy_from_slice(bytes);
-            events(&mut ws, buf, sink);
-        }
+        read_all(&mut ws, &mut memory, &mut vec![0; read], sink);
         true
     }
 
@@ -131,7 +148,7 @@ impl Peer for Ours {
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
             let mut input = &mut buf[..bytes.len()];
-            input.copy_from_slice(bytes);
+            fill(input, bytes);
             while let Some(event) = ws.receive(&mut input) {
                 let Event::Message(message) = event else {
                     panic!("{event:?}")

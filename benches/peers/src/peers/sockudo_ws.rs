@@ -33,7 +33,10 @@ impl Peer for SockudoWs {
             if bytes.is_empty() {
                 return true;
             }
-            buf.extend_from_slice(bytes);
+            buf.reserve(bytes.len());
+            for block in bytes.chunks(1024) {
+                buf.extend_from_slice(block);
+            }
             protocol.process_into(&mut buf, &mut messages).unwrap();
             for message in &messages {
                 sink.message(message.as_bytes());
@@ -65,7 +68,10 @@ impl Peer for SockudoWs {
         let mut out = BytesMut::new();
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
-            buf.extend_from_slice(bytes);
+            buf.reserve(bytes.len());
+            for block in bytes.chunks(1024) {
+                buf.extend_from_slice(block);
+            }
             protocol.process_into(&mut buf, &mut messages).unwrap();
             for message in &messages {
                 protocol.encode_message(message, &mut out).unwrap();

@@ -4,7 +4,7 @@ use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent,
 };
 
-use crate::common::traffic::{Content, Sink, Traffic};
+use crate::common::traffic::{Content, Sink, Traffic, fill};
 use crate::peer::{Messages, Peer, READ, Written};
 
 /// Frames only: the assembly is this program's, and nothing is checked.
@@ -84,7 +84,7 @@ impl Peer for WebSocketSansIo {
         let (mut buf, mut gathered) = (vec![0; read], Vec::new());
         for bytes in traffic.bytes.chunks(read) {
             let buf = &mut buf[..bytes.len()];
-            buf.copy_from_slice(bytes);
+            fill(buf, bytes);
             frames(&mut decoder, &mut gathered, buf, |payload| {
                 sink.message(payload)
             });
@@ -125,7 +125,7 @@ impl Peer for WebSocketSansIo {
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
             let buf = &mut buf[..bytes.len()];
-            buf.copy_from_slice(bytes);
+            fill(buf, bytes);
             frames(&mut decoder, &mut gathered, buf, |payload| {
                 let mask = traffic
                     .receiver
