@@ -74,26 +74,23 @@ impl Validator {
         Ok((finished, text))
     }
 
-    /// Completes the carried character byte by byte; returns the rest of the piece.
-    #[cold]
+    /// Completes the carried character, if its last byte is in the piece; returns the rest of it.
     fn finish<'p>(&mut self, piece: &'p [u8]) -> Result<(Option<char>, &'p [u8]), NotUtf8> {
-        let mut bytes = [0; 4];
         let start = usize::from(self.len);
+        let missing = sequence_len(self.carry[0]) - start;
+        let (more, rest) = piece.split_at(missing.min(piece.len()));
+        let mut bytes = [0; 4];
         bytes[..start].copy_from_slice(&self.carry[..start]);
-        for (used, &byte) in piece.iter().enumerate() {
-            let len = start + used + 1;
-            // A sequence of four bytes is a character or an error, so this stays in bounds.
-            bytes[len - 1] = byte;
-            match core::str::from_utf8(&bytes[..len]) {
-                Ok(text) => {
-                    self.len = 0;
-                    return Ok((text.chars().next(), &piece[used + 1..]));
-                }
-                Err(error) if error.error_len().is_some() => return Err(NotUtf8),
-                Err(_) => self.carry(&bytes[..len]),
-            }
+        bytes[start..start + more.len()].copy_from_slice(more);
+        let bytes = &bytes[..start + more.len()];
+        if more.len() < missing {
+            could_begin(bytes)?;
+            self.carry(bytes);
+            return Ok((None, rest));
         }
-        Ok((None, &[]))
+        self.len = 0;
+        let text = core::str::from_utf8(bytes).map_err(|_| NotUtf8)?;
+        Ok((text.chars().next(), rest))
     }
 
     fn carry(&mut self, bytes: &[u8]) {
@@ -102,28 +99,48 @@ impl Validator {
     }
 }
 
+/// How long the sequence is that this byte begins (RFC 3629 §3), if it begins one.
+const fn sequence_len(byte: u8) -> usize {
+    match byte {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xff => 4,
+        _ => 1,
+    }
+}
+
 /// How many bytes at the end look like the beginning of a character that is not there as a whole.
 fn unfinished(piece: &[u8]) -> usize {
     for back in 1..=piece.len().min(3) {
         let byte = piece[piece.len() - back];
-        let len = match byte {
-            0x80..=0xbf => continue,
-            0xc0..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xff => 4,
-            _ => 1,
-        };
-        return if back < len { back } else { 0 };
+        if !matches!(byte, 0x80..=0xbf) {
+            return if back < sequence_len(byte) { back } else { 0 };
+        }
     }
     0
 }
 
-/// RFC 3629 §4: fails if no continuation can make these 1–3 bytes a character.
+/// Fails if no continuation can make these 1–3 bytes a character: the first two of a sequence
+/// decide it (RFC 3629 §4), as long as only continuation bytes follow.
 fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
-    match core::str::from_utf8(bytes) {
-        Err(error) if error.valid_up_to() == 0 && error.error_len().is_none() => Ok(()),
-        _ => Err(NotUtf8),
-    }
+    let &[lead, ref behind @ ..] = bytes else {
+        return Err(NotUtf8);
+    };
+    let seconds = match lead {
+        0xc2..=0xdf | 0xe1..=0xec | 0xee..=0xef | 0xf1..=0xf3 => 0x80..=0xbf,
+        0xe0 => 0xa0..=0xbf,
+        0xed => 0x80..=0x9f,
+        0xf0 => 0x90..=0xbf,
+        0xf4 => 0x80..=0x8f,
+        _ => return Err(NotUtf8),
+    };
+    let valid = match behind {
+        [] => true,
+        [second, rest @ ..] => {
+            seconds.contains(second) && rest.iter().all(|byte| matches!(byte, 0x80..=0xbf))
+        }
+    };
+    if valid { Ok(()) } else { Err(NotUtf8) }
 }
 
 /// Below this many bytes the standard library is the faster one.

@@ -363,14 +363,21 @@ impl Connection {
 
     /// Forgets the first `n` bytes of the output: the transport has taken them. `n` may end
     /// anywhere, also inside a frame; more than there are means all.
+    #[inline]
     pub fn consume_output(&mut self, n: usize) {
         self.facts.request_left |= n > 0;
+        if self.rare.is_some() {
+            return self.consume_and_answer(n);
+        }
+        self.output.consume(n);
+    }
+
+    #[inline(never)]
+    fn consume_and_answer(&mut self, n: usize) {
         let queued = self.output.len();
         self.output.consume(n);
-        if self.rare.is_some() {
-            self.output_before_ping_left(queued - self.output.len());
-            self.answer_latest_ping();
-        }
+        self.output_before_ping_left(queued - self.output.len());
+        self.answer_latest_ping();
     }
 
     /// Bytes of messages that were handed to `send` and have not been taken as output, without any
@@ -496,8 +503,8 @@ impl Connection {
             && rare.is_none_or(|rare| {
                 rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
             });
-        self.writable = established && !over && !facts.close_sent && !facts.close_received;
-        let plain = self.writable
+        let writable = established && !over && !facts.close_sent && !facts.close_received;
+        let plain = writable
             && rare.is_none_or(|rare| rare.in_parts.is_none())
             && self.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
         let fragment = self.settings().fragment;
@@ -506,6 +513,7 @@ impl Connection {
             0 => u32::MAX,
             fragment => fragment.saturating_add(1),
         };
+        self.writable = writable;
         self.settle_frames();
     }
 

@@ -12,7 +12,7 @@ mod yawc;
 
 use crate::peer::Entry;
 
-pub use ours::{Ours, OursChaCha, OursShared, connection, receive_net};
+pub use ours::{Ours, OursChaCha, connection, receive_net, send_prepared};
 
 pub fn all() -> Vec<Entry> {
     vec![

@@ -197,20 +197,15 @@ impl Peer for OursChaCha {
     }
 }
 
-/// The same with a payload that was prepared once: queued by reference.
-pub struct OursShared;
-
-impl Peer for OursShared {
-    fn send(messages: &Messages, written: &mut Written) -> bool {
-        let prepared = Prepared::binary(&messages.payload);
-        let mut ws = connection(messages.role);
-        for sent in 1..=messages.count {
-            ws.send(&prepared).unwrap();
-            if sent % messages.batch == 0 {
-                flush(&mut ws, written);
-            }
-        }
-        flush(&mut ws, written);
-        true
+/// Sends a message that was prepared once, flushing each.
+pub fn send_prepared(
+    ws: &mut Connection,
+    prepared: &Prepared,
+    count: usize,
+    written: &mut Written,
+) {
+    for _ in 0..count {
+        ws.send(prepared).unwrap();
+        flush(ws, written);
     }
 }
