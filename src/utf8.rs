@@ -89,7 +89,9 @@ impl Validator {
             return Ok((None, rest));
         }
         self.len = 0;
-        let text = core::str::from_utf8(bytes).map_err(|_| NotUtf8)?;
+        let Ok(text) = core::str::from_utf8(bytes) else {
+            return Err(NotUtf8);
+        };
         Ok((text.chars().next(), rest))
     }
 
