@@ -225,7 +225,10 @@ impl Connection {
     pub fn receive_eof(&mut self) {
         if !self.facts.eof && !self.facts.lost {
             self.facts.eof = true;
-            self.start_close_timer();
+            // The wait for a refusal to leave runs already.
+            if self.phase != Phase::Refused {
+                self.start_close_timer();
+            }
             self.settle();
         }
     }

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use sansocket::{
     Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Misuse, Prepared, Response,
-    Role, State,
+    Role, State, Transport,
 };
 
 use crate::judge::Judge;
 use crate::random::Random;
+
+/// The close timeout of both ends.
+pub(crate) const CLOSE: Duration = Duration::from_secs(4);
 
 /// An event as far as the ends can agree on it; chunks of a message joined.
 #[derive(Debug, PartialEq)]
@@ -38,6 +41,11 @@ pub(crate) struct End {
     pub(crate) failed: Option<Failure>,
     close_received: bool,
     state: State,
+    now: Option<Duration>,
+    /// When it was first seen to be closing.
+    closing_since: Option<Duration>,
+    /// The most that a message has.
+    message: u64,
     /// What of the application's own may lie in the queue at once.
     largest: usize,
     /// The limits and what compression keeps.
@@ -50,6 +58,7 @@ impl End {
         twin: Option<Connection>,
         compresses: bool,
         answers_pings: bool,
+        message: u64,
         bound: usize,
     ) -> Self {
         Self {
@@ -69,6 +78,9 @@ impl End {
             failed: None,
             close_received: false,
             state: State::Initial,
+            now: None,
+            closing_since: None,
+            message,
             largest: 0,
             bound,
         }
@@ -112,6 +124,9 @@ impl End {
             self.state
         );
         self.state = state;
+        if state >= State::Closing && self.closing_since.is_none() {
+            self.closing_since = self.now;
+        }
         let held = self.ws.memory_held();
         let bound = self.bound + 4 * self.largest;
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
@@ -172,7 +187,7 @@ impl End {
         self.check();
     }
 
-    /// Invariant 4, and what came.
+    /// Invariants 3 and 4, and what came.
     fn event(&mut self, event: &Event<'_>) {
         assert!(self.report.is_none(), "{event:?} behind Closed");
         let last = matches!(event, Event::Closed(_));
@@ -185,6 +200,8 @@ impl End {
         match event {
             Event::Request(_) => self.undecided = true,
             Event::Message(message) => {
+                let len = message.as_bytes().len() as u64;
+                assert!(len <= self.message, "too long a message");
                 let whole = (message.kind(), message.as_bytes().to_vec());
                 self.arrived.push_back(whole);
             }
@@ -192,6 +209,8 @@ impl End {
                 assert_eq!(chunk.first, self.chunks.is_none(), "the first chunk");
                 let message = self.chunks.get_or_insert((chunk.kind, Vec::new()));
                 message.1.extend_from_slice(&chunk.payload);
+                let len = message.1.len() as u64;
+                assert!(len <= self.message, "too long a message");
                 if chunk.last {
                     self.arrived.extend(self.chunks.take());
                 }
@@ -253,11 +272,17 @@ impl End {
     }
 
     pub(crate) fn tell(&mut self, now: Duration, random: &mut Random) {
+        self.now = Some(now);
         self.both(|ws| ws.advance_time(now));
         if let Some(deadline) = self.ws.next_deadline() {
             assert!(deadline > now, "a deadline that has passed");
         }
         self.receive(&[], random);
+        // RFC 6455 §7.1.1: closing ends, and nothing prolongs it.
+        if self.closing_since.is_some_and(|since| now >= since + CLOSE) {
+            assert!(self.report.is_some(), "Closed is late");
+            assert_eq!(self.ws.transport(), Transport::Close, "the end is late");
+        }
     }
 
     pub(crate) fn eof(&mut self, random: &mut Random) {

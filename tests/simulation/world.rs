@@ -10,7 +10,7 @@ use sansocket::{
     Uri,
 };
 
-use crate::end::End;
+use crate::end::{CLOSE, End};
 use crate::random::Random;
 
 /// One direction of the transport.
@@ -56,6 +56,7 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
         let mut timeouts = Timeouts::default();
+        timeouts.close = CLOSE;
         let pings = random.once_in(3);
         if pings {
             timeouts.ping = Some(Duration::from_millis(400));
@@ -131,7 +132,8 @@ impl World {
             let bound =
                 2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
             let twin = twins.then(new);
-            End::new(new(), twin, compresses, answers_pings[at], bound)
+            let message = limits.message;
+            End::new(new(), twin, compresses, answers_pings[at], message, bound)
         };
         let ends = [end(0, &new_server), end(1, &new_client)];
         let mut world = Self {

@@ -629,6 +629,14 @@ fn the_wait_for_the_end_is_not_prolonged() {
         ws.receive_eof();
         assert_eq!(ws.next_deadline(), Some(secs(103)), "{role:?}");
     }
+    // The answer to a request that was refused.
+    let mut ws = new_server();
+    ws.advance_time(secs(100));
+    receive(&mut ws, REQUEST);
+    ws.reject(Response::new(403)).unwrap();
+    ws.advance_time(secs(102));
+    ws.receive_eof();
+    assert_eq!(ws.next_deadline(), Some(secs(103)));
 }
 
 /// K-8: a peer that does not answer our Close frame.
