@@ -2,28 +2,88 @@
 
 use super::Taker;
 use sansocket::Uri;
-use sansocket::extension::Extensions;
-use sansocket::frame::FrameHeader;
+use sansocket::error::ProtocolError;
+use sansocket::extension::{Extension, Extensions, Param};
+use sansocket::frame::{FrameHeader, Opcode};
 use sansocket::mask::apply_mask;
 use sansocket::utf8::Validator;
 
-/// What is decoded encodes to the same bytes, and a shorter input never says something else.
+/// As RFC 6455 §5.2 draws it, for any cut; what is decoded encodes to the same bytes.
 pub fn frame_header(data: &[u8]) {
-    let whole = FrameHeader::decode(data);
-    for cut in 0..data.len().min(FrameHeader::MAX_LEN + 1) {
-        match (FrameHeader::decode(&data[..cut]), &whole) {
-            (Ok(None), _) => {}
-            (shorter, whole) => assert_eq!(shorter, *whole),
-        }
+    for cut in 0..=data.len().min(FrameHeader::MAX_LEN + 1) {
+        assert_eq!(FrameHeader::decode(&data[..cut]), drawn(&data[..cut]));
     }
-    let Ok(Some((header, len))) = whole else {
+    let Ok(Some((header, len))) = FrameHeader::decode(data) else {
         return;
     };
     let mut bytes = [0; FrameHeader::MAX_LEN];
     assert_eq!(header.encode(&mut bytes), len);
     assert_eq!(bytes[..len], data[..len]);
-    assert!(header.payload_len >> 63 == 0);
-    assert!(!header.opcode.is_control() || header.fin && header.payload_len <= 125);
+}
+
+/// The drawing of RFC 6455 §5.2, bit by bit; what is wrong is said with the byte that shows it.
+fn drawn(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
+    const DEFINED: [(u8, Opcode); 6] = [
+        (0x0, Opcode::Continuation),
+        (0x1, Opcode::Text),
+        (0x2, Opcode::Binary),
+        (0x8, Opcode::Close),
+        (0x9, Opcode::Ping),
+        (0xa, Opcode::Pong),
+    ];
+    let bits = |from: usize, n: usize| {
+        (from..from + n).try_fold(0u64, |value, at| {
+            let byte = bytes.get(at / 8)?;
+            Some(value << 1 | u64::from(byte >> (7 - at % 8) & 1))
+        })
+    };
+    let (Some(fin), Some(rsv), Some(opcode)) = (bits(0, 1), bits(1, 3), bits(4, 4)) else {
+        return Ok(None);
+    };
+    let (rsv, opcode) = (rsv as u8, opcode as u8);
+    let Some((_, name)) = DEFINED.iter().find(|(own, _)| *own == opcode) else {
+        return Err(ProtocolError::ReservedOpcode { opcode });
+    };
+    if opcode >= 8 && fin == 0 {
+        return Err(ProtocolError::ControlFragmented);
+    }
+    let (Some(mask), Some(short)) = (bits(8, 1), bits(9, 7)) else {
+        return Ok(None);
+    };
+    if opcode >= 8 && short > 125 {
+        return Err(ProtocolError::ControlTooLong);
+    }
+    let (least, extended) = match short {
+        126 => (126, 16),
+        127 => (0x1_0000, 64),
+        _ => (0, 0),
+    };
+    let Some(long) = bits(16, extended) else {
+        return Ok(None);
+    };
+    let payload_len = if extended == 0 { short } else { long };
+    if payload_len < least {
+        return Err(ProtocolError::LengthNotMinimal);
+    }
+    if payload_len >> 63 == 1 {
+        return Err(ProtocolError::LengthTopBit);
+    }
+    let at = 16 + extended;
+    let masking_key = match mask {
+        0 => None,
+        _ => match bits(at, 32) {
+            Some(key) => Some((key as u32).to_be_bytes()),
+            None => return Ok(None),
+        },
+    };
+    let header = FrameHeader {
+        fin: fin == 1,
+        rsv,
+        opcode: *name,
+        masking_key,
+        payload_len,
+    };
+    Ok(Some((header, at / 8 + 4 * mask as usize)))
 }
 
 /// As the formula of RFC 6455 §5.3 does it, from any offset and in any pieces; twice is nothing.
@@ -84,27 +144,112 @@ pub fn utf8(data: &[u8]) {
     assert_eq!(validator.is_complete(), core::str::from_utf8(text).is_ok());
 }
 
-/// What is read is written as itself, and nothing in it breaks a request line.
+/// Taken and refused as RFC 3986 and RFC 6455 §3 say; what is read is written as itself, and nothing
+/// in it breaks a request line.
 pub fn uri(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else {
         return;
     };
-    let (strict, lenient) = (Uri::parse(text), Uri::parse_allowing_http(text));
-    if let Err(error) = strict {
-        assert!(error.at() <= text.len() && text.is_char_boundary(error.at()));
+    let schemes = [
+        ("ws", false),
+        ("wss", true),
+        ("http", false),
+        ("https", true),
+    ];
+    for (allowed, read) in [
+        (&schemes[..2], Uri::parse(text)),
+        (&schemes[..], Uri::parse_allowing_http(text)),
+    ] {
+        match (read, components(text, allowed)) {
+            (Ok(uri), Some(parts)) => {
+                let own = (uri.secure(), uri.host(), uri.port(), uri.resource_name());
+                assert_eq!(own, (parts.0, &*parts.1, parts.2, &*parts.3));
+                same_again(&uri);
+            }
+            (Err(error), None) => {
+                assert!(error.at() <= text.len() && text.is_char_boundary(error.at()));
+            }
+            (read, parts) => panic!("{text:?}: {read:?}, but {parts:?}"),
+        }
     }
-    if let Ok(uri) = &strict {
-        assert_eq!(lenient.as_ref(), Ok(uri));
+}
+
+/// Secure, host, port and resource name.
+pub type Components = (bool, String, u16, String);
+
+/// The grammar of RFC 3986 §3 with what RFC 6455 §3 leaves of it.
+pub fn components(text: &str, schemes: &[(&str, bool)]) -> Option<Components> {
+    let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let sub_delim = |c: char| "!$&'()*+,;=".contains(c);
+    // Every piece behind a "%" begins with two digits, which are then no characters of their own.
+    let made_of = |part: &str, other: &str| {
+        let mut pieces = part.split('%');
+        let first = pieces.next().unwrap_or_default();
+        let legal = |text: &str| {
+            text.chars()
+                .all(|c| unreserved(c) || sub_delim(c) || other.contains(c))
+        };
+        legal(first)
+            && pieces.all(|piece| {
+                let digits = piece
+                    .get(..2)
+                    .filter(|two| two.chars().all(|c| c.is_ascii_hexdigit()));
+                digits.is_some() && legal(&piece[2..])
+            })
+    };
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.to_lowercase();
+    let (_, secure) = *schemes.iter().find(|(name, _)| *name == scheme)?;
+    // No fragment, not even an empty one.
+    if rest.contains('#') {
+        return None;
     }
-    let Ok(uri) = lenient else { return };
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = before.split_at(before.find('/').unwrap_or(before.len()));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host_is_legal = match literal {
+        Some(address) if address.starts_with(['v', 'V']) => {
+            address[1..].split_once('.').is_some_and(|(version, rest)| {
+                !version.is_empty()
+                    && version.chars().all(|c| c.is_ascii_hexdigit())
+                    && !rest.is_empty()
+                    && rest
+                        .chars()
+                        .all(|c| unreserved(c) || sub_delim(c) || c == ':')
+            })
+        }
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && made_of(host, ""),
+    };
+    let port = match port.trim_start_matches('0') {
+        _ if !port.chars().all(|c| c.is_ascii_digit()) => return None,
+        "" if port.is_empty() => [80, 443][usize::from(secure)],
+        "" => 0,
+        digits => digits.parse().ok()?,
+    };
+    let legal = host_is_legal && made_of(path, ":@/") && made_of(query, ":@/?");
+    let path = if path.is_empty() { "/" } else { path };
+    let resource_name = match query {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    };
+    legal.then(|| (secure, host.to_ascii_lowercase(), port, resource_name))
+}
+
+fn same_again(uri: &Uri) {
     let printed = uri.to_string();
-    assert_eq!(Uri::parse(&printed).as_ref(), Ok(&uri));
+    assert_eq!(Uri::parse(&printed).as_ref(), Ok(uri));
     assert_eq!(
         Uri::parse(&printed).map(|again| again.to_string()),
         Ok(printed)
     );
     assert!(uri.resource_name().starts_with('/'));
-    assert!(!uri.host().is_empty());
     for part in [uri.resource_name(), uri.host()] {
         assert!(
             part.bytes()
@@ -114,46 +259,84 @@ pub fn uri(data: &[u8]) {
     assert!(uri.authority().starts_with(uri.host()));
 }
 
-/// What is taken is made of tokens, and written again it is taken again and says the same.
+/// Names and values of an extension's parameters behind its name.
+pub type Read = Vec<(String, Vec<(String, Option<String>)>)>;
+
+/// Taken and refused as the grammar of RFC 6455 §9.1 says, with the same meaning; written again it
+/// is taken again and says the same.
 pub fn extension_grammar(data: &[u8]) {
     let values: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
-    let Ok(extensions) = Extensions::parse(values.iter().copied()) else {
-        return;
-    };
-    let token = |name: &str| {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        assert!(
-            !name.is_empty() && name.bytes().all(legal),
-            "no token: {name:?}"
-        );
-    };
+    let read = extensions(&values);
+    assert_eq!(read, split(&values));
+    let Some(read) = read else { return };
     let mut written = String::new();
-    let mut read = Vec::new();
-    for extension in extensions {
-        token(extension.name());
-        written.push_str(extension.name());
-        let mut params = Vec::new();
-        for param in extension.params() {
-            token(param.name());
-            written = written + ";" + param.name();
-            if let Some(value) = param.value() {
-                token(value);
+    for (name, params) in &read {
+        written += name;
+        for (name, value) in params {
+            written = written + ";" + name;
+            if let Some(value) = value {
                 written = written + "=" + value;
             }
-            params.push((param.name().to_owned(), param.value().map(str::to_owned)));
         }
         written.push(',');
-        read.push((extension.name().to_owned(), params));
     }
-    assert!(!read.is_empty());
-    let again: Vec<_> = Extensions::parse([written.as_bytes()])
-        .expect("what was written")
-        .map(|extension| {
-            let params = extension.params();
-            let params =
-                params.map(|param| (param.name().to_owned(), param.value().map(str::to_owned)));
-            (extension.name().to_owned(), params.collect::<Vec<_>>())
-        })
-        .collect();
-    assert_eq!(again, read);
+    assert_eq!(extensions(&[written.as_bytes()]), Some(read));
+}
+
+fn extensions(values: &[&[u8]]) -> Option<Read> {
+    let extensions = Extensions::parse(values.iter().copied()).ok()?;
+    let param = |param: Param<'_>| (param.name().to_owned(), param.value().map(str::to_owned));
+    let extension = |extension: Extension<'_>| {
+        let params = extension.params().map(param).collect();
+        (extension.name().to_owned(), params)
+    };
+    Some(extensions.map(extension).collect())
+}
+
+/// The grammar by splitting: what is quoted has to be a token, so no separator is ever in quotes.
+pub fn split(values: &[&[u8]]) -> Option<Read> {
+    let token = |text: &str| {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        (!text.is_empty() && text.chars().all(legal)).then(|| text.to_owned())
+    };
+    let unquoted = |text: &str| {
+        let mut plain = String::new();
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
+            plain.push(if c == '\\' { chars.next()? } else { c });
+        }
+        token(&plain)
+    };
+    let blank = [' ', '\t'];
+    let mut read = Vec::new();
+    for value in values {
+        // No byte above ASCII is in the grammar, and a character stands for each.
+        let value: String = value.iter().copied().map(char::from).collect();
+        for element in value.split(',') {
+            let element = element.trim_matches(blank);
+            if element.is_empty() {
+                continue;
+            }
+            let mut parts = element.split(';').map(|part| part.trim_matches(blank));
+            let name = token(parts.next()?)?;
+            let mut params = Vec::new();
+            for part in parts {
+                let (name, value) = match part.split_once('=') {
+                    None => (part, None),
+                    Some((name, value)) => {
+                        let value = value.trim_start_matches(blank);
+                        let quoted = value.strip_prefix('"').map(|rest| rest.strip_suffix('"'));
+                        let value = match quoted {
+                            Some(quoted) => unquoted(quoted?)?,
+                            None => token(value)?,
+                        };
+                        (name.trim_end_matches(blank), Some(value))
+                    }
+                };
+                params.push((token(name)?, value));
+            }
+            read.push((name, params));
+        }
+    }
+    (!read.is_empty()).then_some(read)
 }

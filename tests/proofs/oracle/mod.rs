@@ -9,6 +9,7 @@ pub mod cut;
 pub mod heads;
 pub mod judge;
 pub mod model;
+pub mod opening;
 pub mod operations;
 pub mod pair;
 pub mod wire;
