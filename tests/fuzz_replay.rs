@@ -8,6 +8,8 @@
     dead_code
 )]
 
+extern crate alloc; // of what the unit tests use too
+
 #[path = "proofs/oracle/mod.rs"]
 mod oracle;
 

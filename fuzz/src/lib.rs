@@ -1,5 +1,7 @@
 //! The oracles of the property tests, for the fuzz targets.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+extern crate alloc; // of what the unit tests use too
+
 #[path = "../../tests/proofs/oracle/mod.rs"]
 pub mod oracle;

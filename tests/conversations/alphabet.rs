@@ -1,7 +1,7 @@
 //! What can happen to a connection: frames of the peer, its end, the time, and the caller's calls.
 
-use crate::machine::Setup;
-use crate::reference::frame::{self, BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+use super::machine::Setup;
+use super::reference::frame::{self, BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
 
 /// An input, and what to call it.
 pub(crate) struct Input {
@@ -9,6 +9,7 @@ pub(crate) struct Input {
     pub(crate) does: Does,
 }
 
+#[derive(Debug)]
 pub(crate) enum Does {
     /// A read, and where it is cut.
     Read(Vec<u8>, usize),

@@ -9,8 +9,8 @@ use sansocket::{
     Negotiated, OriginPolicy, Prepared, Side, State, Transport,
 };
 
-use crate::alphabet::Does;
-use crate::reference::{self, Began, Delivery, Endpoint, Fault, Refused, Report, Rules};
+use super::alphabet::Does;
+use super::reference::{self, Began, Delivery, Endpoint, Fault, Refused, Report, Rules};
 
 /// The key of every frame of the client.
 const OWN_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -103,7 +103,7 @@ impl Setup {
         Self::new(setup.rules, true)
     }
 
-    fn new(rules: Rules, clock: bool) -> Self {
+    pub(crate) fn new(rules: Rules, clock: bool) -> Self {
         let mut limits = Limits::server();
         limits.frame = rules.frame;
         limits.message = rules.message;

@@ -8,6 +8,8 @@
     dead_code
 )]
 
+extern crate alloc; // of what the unit tests use too
+
 mod oracle;
 #[path = "../support/mod.rs"]
 mod support;

@@ -53,6 +53,8 @@ hold! {
     any_cut_of_frames = oracle::cut::connection_bytes, 600, 600;
     /// Invariants 3, 4, 5 and 7.
     any_operations = oracle::operations::connection_ops, 600, 1200;
+    /// A second opinion on whatever happens to an established connection.
+    any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
     /// Invariant 6.
     a_pair_ends_and_agrees = oracle::pair::pair, 600, 900;
     /// Invariant 9.

@@ -4,7 +4,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// What a payload is, with its tail put back.
+/// What comes out of a payload.
 pub(super) struct Read {
     /// With the bytes that it was given to begin with.
     pub(super) out: Vec<u8>,
@@ -12,55 +12,51 @@ pub(super) struct Read {
     pub(super) blocks: usize,
 }
 
-/// `None`: not DEFLATE, or it does not end with an empty stored block at the last byte (D-17).
+/// Where it stops.
+#[derive(PartialEq, Eq)]
+pub(super) enum Stop {
+    /// There are no more bytes; what is there may be the beginning of something.
+    Edge,
+    /// With the next bits it is not DEFLATE.
+    Corrupt,
+}
+
+/// `None`: not DEFLATE, or with its tail put back it does not end with an empty stored block at the last
+/// byte (D-17).
 pub(super) fn inflate(history: &[u8], payload: &[u8]) -> Option<Read> {
     let mut input = payload.to_vec();
     input.extend([0, 0, 0xff, 0xff]);
-    let mut bits = Bits {
-        input: &input,
-        at: 0,
-    };
+    let (read, stop, stored) = read(history, &input);
+    // The block has to begin in the payload, not in the tail.
+    let ends = stored.is_some_and(|from| from < payload.len() * 8);
+    (stop == Stop::Edge && ends).then_some(read)
+}
+
+/// A payload, or the beginning of one, without its tail: all that can be said of it.
+pub(super) fn so_far(history: &[u8], payload: &[u8]) -> (Read, Stop) {
+    let (read, stop, _) = read(history, payload);
+    (read, stop)
+}
+
+/// Also at which bit the last block begins, if it is stored and empty and nothing is behind it.
+fn read(history: &[u8], input: &[u8]) -> (Read, Stop, Option<usize>) {
     let mut read = Read {
         out: history.to_vec(),
         farthest: 0,
         blocks: 0,
     };
+    let mut bits = Bits { input, at: 0 };
+    let mut stored = None;
     loop {
         let from = bits.at;
-        let last = bits.take(1)? == 1;
-        let kind = bits.take(2)?;
-        match kind {
-            0 => {
-                bits.align();
-                let (len, check) = (bits.take(16)?, bits.take(16)?);
-                if len != check ^ 0xffff {
-                    return None;
-                }
-                for _ in 0..len {
-                    read.out.push(bits.take(8)? as u8);
-                }
-                if bits.at == input.len() * 8 {
-                    // The block has to be empty and to begin in the payload, not in the tail.
-                    return (len == 0 && from < payload.len() * 8).then_some(read);
-                }
-            }
-            1 => {
-                let mut lens = vec![8u8; 144];
-                lens.extend([9; 112]);
-                lens.extend([7; 24]);
-                lens.extend([8; 8]);
-                read.codes(&mut bits, &Code::new(&lens), &Code::new(&[5; 30]))?;
-            }
-            2 => {
-                let (literals, distances) = dynamic(&mut bits)?;
-                read.codes(&mut bits, &literals, &distances)?;
-            }
-            _ => return None,
+        if from == input.len() * 8 {
+            return (read, Stop::Edge, stored);
         }
+        stored = match read.block(&mut bits) {
+            Ok(empty) => empty.then_some(from),
+            Err(stop) => return (read, stop, None),
+        };
         read.blocks += 1;
-        if last {
-            bits.align();
-        }
     }
 }
 
@@ -70,14 +66,14 @@ struct Bits<'i> {
 }
 
 impl Bits<'_> {
-    fn take(&mut self, n: usize) -> Option<usize> {
+    fn take(&mut self, n: usize) -> Result<usize, Stop> {
         let mut value = 0;
         for i in 0..n {
-            let byte = *self.input.get(self.at / 8)?;
+            let byte = *self.input.get(self.at / 8).ok_or(Stop::Edge)?;
             value |= usize::from(byte >> (self.at % 8) & 1) << i;
             self.at += 1;
         }
-        Some(value)
+        Ok(value)
     }
 
     fn align(&mut self) {
@@ -85,71 +81,133 @@ impl Bits<'_> {
     }
 }
 
-/// A canonical Huffman code as the list of its words.
-struct Code(Vec<(u8, usize, usize)>);
+/// A canonical Huffman code (RFC 1951 §3.2.2): how many words there are of each length, and the symbols
+/// in the order of their words.
+struct Code {
+    counts: [usize; 16],
+    symbols: Vec<usize>,
+}
 
 impl Code {
-    fn new(lens: &[u8]) -> Self {
-        let mut words = Vec::new();
-        let mut word = 0;
+    /// Every sequence of bits begins with one of the words. RFC 1951 §3.2.7 lets a code miss some of
+    /// them that has one word of one bit, or none.
+    fn new(lens: &[u8], may_miss: bool) -> Result<Self, Stop> {
+        let (mut counts, mut symbols) = ([0; 16], Vec::new());
+        let mut free = 1 << 15;
         for len in 1..=15 {
-            word <<= 1;
             for (symbol, _) in lens.iter().enumerate().filter(|&(_, &l)| l == len) {
-                words.push((len, word, symbol));
-                word += 1;
+                counts[usize::from(len)] += 1;
+                symbols.push(symbol);
+                free -= 1 << (15 - len);
             }
         }
-        Self(words)
+        let lone = counts[1] == symbols.len();
+        if free == 0 || free > 0 && may_miss && lone {
+            Ok(Self { counts, symbols })
+        } else {
+            Err(Stop::Corrupt)
+        }
     }
 
-    fn read(&self, bits: &mut Bits<'_>) -> Option<usize> {
-        let (mut len, mut word) = (0, 0);
-        loop {
+    fn read(&self, bits: &mut Bits<'_>) -> Result<usize, Stop> {
+        let longest = (1..16).rfind(|&len| self.counts[len] > 0).unwrap_or(1);
+        // The first word of this length, and its place.
+        let (mut word, mut first, mut at) = (0, 0, 0);
+        for count in &self.counts[1..=longest] {
             word = word << 1 | bits.take(1)?;
-            len += 1;
-            if len > 15 {
-                return None;
+            if word < first + count {
+                return Ok(self.symbols[at + word - first]);
             }
-            let at = self
-                .0
-                .binary_search_by(|&(l, w, _)| (l, w).cmp(&(len, word)));
-            if let Ok(at) = at {
-                return Some(self.0[at].2);
-            }
+            at += count;
+            first = (first + count) << 1;
         }
+        Err(Stop::Corrupt)
     }
 }
 
-fn dynamic(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
+fn fixed() -> Result<(Code, Code), Stop> {
+    let mut lens = vec![8u8; 144];
+    lens.extend([9; 112]);
+    lens.extend([7; 24]);
+    lens.extend([8; 8]);
+    Ok((Code::new(&lens, false)?, Code::new(&[5; 32], false)?))
+}
+
+fn dynamic(bits: &mut Bits<'_>) -> Result<(Code, Code), Stop> {
     const ORDER: [usize; 19] = [
         16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
     ];
     let literals = bits.take(5)? + 257;
     let distances = bits.take(5)? + 1;
+    let lengths = bits.take(4)? + 4;
+    if literals > 286 || distances > 30 {
+        return Err(Stop::Corrupt);
+    }
     let mut lens = [0; 19];
-    for &place in &ORDER[..bits.take(4)? + 4] {
+    for &place in &ORDER[..lengths] {
         lens[place] = bits.take(3)? as u8;
     }
-    let code = Code::new(&lens);
+    let code = Code::new(&lens, false)?;
     let mut lens: Vec<u8> = Vec::new();
     while lens.len() < literals + distances {
         let (len, times) = match code.read(bits)? {
-            16 => (*lens.last()?, bits.take(2)? + 3),
+            16 => {
+                let times = bits.take(2)? + 3;
+                (*lens.last().ok_or(Stop::Corrupt)?, times)
+            }
             17 => (0, bits.take(3)? + 3),
             18 => (0, bits.take(7)? + 11),
             len => (len as u8, 1),
         };
         lens.resize(lens.len() + times, len);
     }
-    if lens.len() != literals + distances {
-        return None;
+    // There has to be an end of block.
+    if lens.len() != literals + distances || lens[256] == 0 {
+        return Err(Stop::Corrupt);
     }
     let (literals, distances) = lens.split_at(literals);
-    Some((Code::new(literals), Code::new(distances)))
+    Ok((Code::new(literals, true)?, Code::new(distances, true)?))
 }
 
 impl Read {
-    fn codes(&mut self, bits: &mut Bits<'_>, literals: &Code, distances: &Code) -> Option<()> {
+    /// Whether it was an empty stored one.
+    fn block(&mut self, bits: &mut Bits<'_>) -> Result<bool, Stop> {
+        let last = bits.take(1)? == 1;
+        let mut empty = false;
+        match bits.take(2)? {
+            0 => {
+                bits.align();
+                let (len, check) = (bits.take(16)?, bits.take(16)?);
+                if len != check ^ 0xffff {
+                    return Err(Stop::Corrupt);
+                }
+                for _ in 0..len {
+                    self.out.push(bits.take(8)? as u8);
+                }
+                empty = len == 0;
+            }
+            1 => {
+                let (literals, distances) = fixed()?;
+                self.codes(bits, &literals, &distances)?;
+            }
+            2 => {
+                let (literals, distances) = dynamic(bits)?;
+                self.codes(bits, &literals, &distances)?;
+            }
+            _ => return Err(Stop::Corrupt),
+        }
+        if last {
+            bits.align();
+        }
+        Ok(empty)
+    }
+
+    fn codes(
+        &mut self,
+        bits: &mut Bits<'_>,
+        literals: &Code,
+        distances: &Code,
+    ) -> Result<(), Stop> {
         loop {
             let symbol = literals.read(bits)?;
             if symbol < 256 {
@@ -157,7 +215,7 @@ impl Read {
                 continue;
             }
             if symbol == 256 {
-                return Some(());
+                return Ok(());
             }
             let len = match symbol {
                 257..=264 => symbol - 254,
@@ -166,7 +224,7 @@ impl Read {
                     let extra = (symbol - 261) / 4;
                     ((4 + (symbol - 265) % 4) << extra) + 3 + bits.take(extra)?
                 }
-                _ => return None,
+                _ => return Err(Stop::Corrupt),
             };
             let symbol = distances.read(bits)?;
             let distance = match symbol {
@@ -175,9 +233,10 @@ impl Read {
                     let extra = symbol / 2 - 1;
                     ((2 + symbol % 2) << extra) + 1 + bits.take(extra)?
                 }
-                _ => return None,
+                _ => return Err(Stop::Corrupt),
             };
-            let from = self.out.len().checked_sub(distance)?;
+            let from = self.out.len().checked_sub(distance);
+            let from = from.ok_or(Stop::Corrupt)?;
             self.farthest = self.farthest.max(distance);
             for i in from..from + len {
                 self.out.push(self.out[i]);

@@ -50,6 +50,8 @@ pub struct Setup {
     pub serve_http: bool,
     /// permessage-deflate as it was agreed on, where the feature is on.
     pub deflate: Option<&'static str>,
+    /// The most that a compressed message may become for each byte of it; 0 is no such limit.
+    pub ratio: u32,
     /// Reserved bits that an extension of the application's uses.
     pub reserved: u8,
     /// Messages are sent back.
@@ -115,6 +117,7 @@ impl Setup {
             manual_pong,
             serve_http: serve_http % 3 == 2,
             deflate: deflate.map(|at| AGREED[at]),
+            ratio: 0,
             reserved,
             echo: t.once_in(3),
             fragment: if t.once_in(4) {
@@ -147,7 +150,8 @@ impl Setup {
                 }
                 #[cfg(feature = "deflate")]
                 if self.deflate.is_some() {
-                    config = config.deflate(PermessageDeflate::server().threshold(4));
+                    config =
+                        config.deflate(PermessageDeflate::server().threshold(4).ratio(self.ratio));
                 }
                 if self.handshake {
                     Connection::server(&config)
@@ -166,7 +170,8 @@ impl Setup {
                 }
                 #[cfg(feature = "deflate")]
                 if self.deflate.is_some() {
-                    config = config.deflate(PermessageDeflate::client().threshold(4));
+                    config =
+                        config.deflate(PermessageDeflate::client().threshold(4).ratio(self.ratio));
                 }
                 if self.handshake {
                     let uri = Uri::parse("ws://example.com/chat").expect("a URI");
@@ -182,6 +187,15 @@ impl Setup {
                 }
             }
         }
+    }
+
+    /// Whether this role's messages may refer to those before them (RFC 7692 §7.1.1).
+    pub fn takes_over(&self, role: Role) -> bool {
+        let agreed = self.deflate.unwrap_or_default();
+        !agreed.contains(match role {
+            Role::Server => "server_no_context_takeover",
+            Role::Client => "client_no_context_takeover",
+        })
     }
 
     pub fn judge(&self) -> Judge {
@@ -439,6 +453,15 @@ fn any_cut(t: &mut Taker<'_>, setup: &Setup, stream: &[u8]) -> Run {
     base
 }
 
+/// The same for any cut, and what the model expects.
+pub fn any_cut_as_expected(t: &mut Taker<'_>, setup: &Setup, stream: &[u8]) {
+    let run = any_cut(t, setup, stream);
+    let [Seen::Open, seen @ .., Seen::Closed(_)] = &run.seen[..] else {
+        panic!("{:?}", run.seen);
+    };
+    assert_expected(seen, stream, setup);
+}
+
 /// Frames to an established connection: legal ones, broken ones, or whatever.
 pub fn connection_bytes(data: &[u8]) {
     let mut t = Taker::new(data);
@@ -452,13 +475,7 @@ pub fn connection_bytes(data: &[u8]) {
     } else {
         wire::stream(&mut t, setup.role.peer(), 24)
     };
-    let run = any_cut(&mut Taker::new(cuts), &setup, &stream);
-    if setup.deflate.is_none() {
-        let [Seen::Open, seen @ .., Seen::Closed(_)] = &run.seen[..] else {
-            panic!("{:?}", run.seen);
-        };
-        assert_expected(seen, &stream, &setup);
-    }
+    any_cut_as_expected(&mut Taker::new(cuts), &setup, &stream);
 }
 
 /// What a peer with compression sends, and something else now and then.

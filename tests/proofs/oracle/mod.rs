@@ -5,8 +5,12 @@
 //! that the two cannot be wrong together.
 
 pub mod codec;
+pub mod conversation;
 pub mod cut;
 pub mod heads;
+/// DEFLATE, bit by bit: shares nothing with the engine that the crate uses.
+#[path = "../../../src/extension/permessage_deflate/reference.rs"]
+mod inflate;
 pub mod judge;
 pub mod model;
 pub mod opening;
@@ -20,7 +24,7 @@ use sansocket::{Entropy, Role};
 pub type Oracle = fn(&[u8]);
 
 /// All of them, by the name of their target.
-pub const ALL: [(&str, Oracle); 10] = [
+pub const ALL: [(&str, Oracle); 11] = [
     ("frame_header", codec::frame_header),
     ("mask", codec::mask),
     ("utf8", codec::utf8),
@@ -30,6 +34,7 @@ pub const ALL: [(&str, Oracle); 10] = [
     ("response_head", cut::response_head),
     ("connection_bytes", cut::connection_bytes),
     ("connection_ops", operations::connection_ops),
+    ("conversation", conversation::conversation),
     ("pair", pair::pair),
 ];
 

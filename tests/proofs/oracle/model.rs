@@ -1,6 +1,7 @@
 //! The receiving half written down naively: a whole stream in, the expected events out.
 
 use super::cut::Setup;
+use super::inflate;
 use sansocket::config::Delivery;
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::{Event, Failure, Kind, Message, Role};
@@ -102,6 +103,10 @@ struct InProgress {
     begun: bool,
     bytes: Vec<u8>,
     frames: u64,
+    /// RFC 7692 §6.2: the payload as it came, of a compressed message.
+    compressed: Option<Vec<u8>>,
+    /// What its frames said that it has.
+    announced: u64,
 }
 
 type Stop = (ProtocolError, usize);
@@ -115,6 +120,8 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         ..
     } = *setup;
     let mut message: Option<InProgress> = None;
+    // RFC 7692 §7.2.2: what a message may refer to.
+    let mut window: Vec<u8> = Vec::new();
     let fail = |error| Err((error, 0));
     loop {
         let Some(&first) = rest.first() else {
@@ -122,10 +129,15 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         };
         let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & 7, first & 15);
         // Extensions are about data frames.
-        let bits = if opcode < 3 { bits & !reserved } else { bits };
-        if bits != 0 {
-            return fail(ProtocolError::ReservedBits { bits });
+        let unknown = match opcode {
+            0 => bits & !reserved,
+            1 | 2 => bits & !(reserved | if setup.deflate.is_some() { RSV1 } else { 0 }),
+            _ => bits,
+        };
+        if unknown != 0 {
+            return fail(ProtocolError::ReservedBits { bits: unknown });
         }
+        let begins_compressed = opcode != 0 && setup.deflate.is_some() && bits & RSV1 != 0;
         match (opcode, &message) {
             (3..=7 | 11.., _) => return fail(ProtocolError::ReservedOpcode { opcode }),
             (8..=10, _) if !fin => return fail(ProtocolError::ControlFragmented),
@@ -181,7 +193,10 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
                 + message
                     .as_ref()
                     .map_or(0, |message| message.bytes.len() as u64);
-            if value > limits.message {
+            let inflates = |message: &InProgress| message.compressed.is_some();
+            let inflates = begins_compressed || message.as_ref().is_some_and(inflates);
+            // What a compressed one comes to is not known yet.
+            if value > limits.message && !inflates {
                 return limit(Limit::Message, value, limits.message);
             }
         }
@@ -231,12 +246,23 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
                 begun: false,
                 bytes: Vec::new(),
                 frames: 0,
+                compressed: begins_compressed.then(Vec::new),
+                announced: 0,
             }
         });
         current.frames += 1;
+        current.announced += len;
         let before = current.bytes.len();
-        current.bytes.extend_from_slice(&payload);
-        let last = whole && fin;
+        let mut wrong = None;
+        match &mut current.compressed {
+            None => current.bytes.extend_from_slice(&payload),
+            Some(packed) => {
+                packed.extend_from_slice(&payload);
+                (current.bytes, wrong) =
+                    inflated(&window, packed, whole && fin, current.announced, setup);
+            }
+        }
+        let last = whole && fin && wrong.is_none();
         let bad = match core::str::from_utf8(&current.bytes) {
             Err(error) if current.kind == Kind::Text => match error.error_len() {
                 // The first byte that no continuation makes valid.
@@ -255,14 +281,81 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             let slack = if current.stream { good.len() } else { 0 };
             return Err((ProtocolError::TextNotUtf8, slack));
         }
+        if let Some(error) = wrong {
+            return fail(error);
+        }
         if !whole {
             return Ok(());
         }
         let done = if fin { message.take() } else { None };
+        if let Some(done) = done.as_ref().filter(|done| done.compressed.is_some()) {
+            window.extend_from_slice(&done.bytes);
+            let old = window.len().saturating_sub(WINDOW);
+            window.drain(
+                ..if setup.takes_over(role.peer()) {
+                    old
+                } else {
+                    window.len()
+                },
+            );
+        }
         if let Some(done) = done.filter(|done| !done.stream) {
             events.push(Seen::Message(done.kind, done.bytes));
         }
     }
+}
+
+/// The reserved bit of RFC 7692 §6.
+const RSV1: u8 = 4;
+
+/// RFC 7692 §7.1.2: no window is larger.
+const WINDOW: usize = 32 << 10;
+
+/// What any message may come to, whatever the ratio limit says.
+const RATIO_FREE: u64 = 64 << 10;
+
+/// What comes out of `packed`, up to the first thing that is wrong (RFC 7692 §6.2, §7.2.2).
+fn inflated(
+    window: &[u8],
+    packed: &[u8],
+    last: bool,
+    announced: u64,
+    setup: &Setup,
+) -> (Vec<u8>, Option<ProtocolError>) {
+    let whole = if last {
+        inflate::inflate(window, packed)
+    } else {
+        None
+    };
+    let ends = whole.is_some();
+    let (read, stop) = match whole {
+        Some(read) => (read, inflate::Stop::Edge),
+        None => inflate::so_far(window, packed),
+    };
+    let mut bytes = read.out[window.len()..].to_vec();
+    let by_ratio = match setup.ratio {
+        0 => u64::MAX,
+        ratio => RATIO_FREE.max(announced.saturating_mul(ratio.into())),
+    };
+    let max = setup.limits.message;
+    let most = max.min(by_ratio);
+    let wrong = if bytes.len() as u64 > most {
+        bytes.truncate(most as usize);
+        Some(if by_ratio < max {
+            ProtocolError::CompressionRatio { max: setup.ratio }
+        } else {
+            ProtocolError::Limit {
+                limit: Limit::Message,
+                value: max + 1,
+                max,
+            }
+        })
+    } else {
+        // D-16, D-17: broken, or at the end of the message not at its end.
+        let cut_off = last && !ends;
+        (stop == inflate::Stop::Corrupt || cut_off).then_some(ProtocolError::CompressedData)
+    };
+    (bytes, wrong)
 }
 
 /// RFC 3629: the shortest prefix that is past saving.
