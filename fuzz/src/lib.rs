@@ -5,3 +5,5 @@ extern crate alloc; // of what the unit tests use too
 
 #[path = "../../tests/proofs/oracle/mod.rs"]
 pub mod oracle;
+
+pub mod differential;

@@ -51,6 +51,9 @@ hold! {
     any_cut_of_an_answer = oracle::cut::response_head, 400, 300;
     /// Invariants 2, 3 and 4, and the naive model.
     any_cut_of_frames = oracle::cut::connection_bytes, 600, 600;
+    /// Invariant 2, and DEFLATE read bit by bit.
+    #[cfg(feature = "deflate")]
+    any_compressed_message = oracle::deflate::permessage_deflate, 200, 600;
     /// Invariants 3, 4, 5 and 7.
     any_operations = oracle::operations::connection_ops, 600, 1200;
     /// A second opinion on whatever happens to an established connection.

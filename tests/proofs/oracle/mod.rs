@@ -7,6 +7,8 @@
 pub mod codec;
 pub mod conversation;
 pub mod cut;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 pub mod heads;
 /// DEFLATE, bit by bit: shares nothing with the engine that the crate uses.
 #[path = "../../../src/extension/permessage_deflate/reference.rs"]
@@ -24,7 +26,7 @@ use sansocket::{Entropy, Role};
 pub type Oracle = fn(&[u8]);
 
 /// All of them, by the name of their target.
-pub const ALL: [(&str, Oracle); 11] = [
+pub const ALL: &[(&str, Oracle)] = &[
     ("frame_header", codec::frame_header),
     ("mask", codec::mask),
     ("utf8", codec::utf8),
@@ -32,6 +34,8 @@ pub const ALL: [(&str, Oracle); 11] = [
     ("extension_grammar", codec::extension_grammar),
     ("request_head", cut::request_head),
     ("response_head", cut::response_head),
+    #[cfg(feature = "deflate")]
+    ("permessage_deflate", deflate::permessage_deflate),
     ("connection_bytes", cut::connection_bytes),
     ("connection_ops", operations::connection_ops),
     ("conversation", conversation::conversation),

@@ -118,6 +118,14 @@ impl Bench {
         if self.ws.can_send().is_ok() {
             assert_eq!(state, State::Open);
         }
+        // What was agreed on is what was offered or asked for.
+        let named = ["", "chat", "superchat"];
+        assert!(named.contains(&self.ws.subprotocol().unwrap_or_default()));
+        let compressed = self.ws.extensions().contains("permessage-deflate");
+        assert!(!compressed || self.setup.deflate.is_some());
+        if let Some(response) = self.ws.response() {
+            assert_eq!((self.setup.role, response.status()), (Role::Client, 101));
+        }
         // A message in small fragments is a queue of small buffers: the caller's own choice.
         let per_byte = 4 + 128 / (self.setup.fragment.max(1) as usize);
         let bound = self.setup.memory_bound() + per_byte * self.largest + 2 * self.own;
@@ -379,6 +387,28 @@ impl Bench {
                     self.ws.tls_failed();
                     self.lost = true;
                 }
+                #[cfg(feature = "deflate")]
+                3..6 => self.ws.park(),
+                #[cfg(feature = "deflate")]
+                6..9 => self.compressed_part(t),
+                9..12 => {
+                    let (part, bits) = (self.part(Kind::Binary, t), t.u8() & 7);
+                    let last = t.once_in(2);
+                    let sent = self.attempt(part.len(), |ws| {
+                        ws.send_part_with_bits(Kind::Binary, &part, last, bits)
+                    });
+                    if sent {
+                        self.in_parts = !last;
+                        // Only what was agreed on is used.
+                        assert_eq!(bits & !self.setup.reserved, 0);
+                    }
+                }
+                #[cfg(feature = "deflate")]
+                12..15 => {
+                    let text = wire::text(t);
+                    let prepared = Prepared::text(&text).with_deflate(1, &[9, 15]);
+                    self.send(text.len(), &prepared, |()| ());
+                }
                 _ => self.events(),
             },
             25 => {
@@ -412,6 +442,25 @@ impl Bench {
             assert_eq!(self.ws.transport(), Transport::Close);
         }
         self.check();
+    }
+
+    #[cfg(feature = "deflate")]
+    fn compressed_part(&mut self, t: &mut Taker<'_>) {
+        use sansocket::Compress;
+        let kind = t.pick(&[Kind::Text, Kind::Binary]);
+        let (part, last) = (self.part(kind, t), t.once_in(3));
+        let compress = t.pick(&[
+            Compress::Auto,
+            Compress::Always,
+            Compress::Alone,
+            Compress::Never,
+        ]);
+        let sent = self.attempt(part.len(), |ws| {
+            ws.send_part_with(kind, &part, last, compress)
+        });
+        if sent {
+            self.in_parts = !last;
+        }
     }
 
     /// A part of a message: of text it may begin or end inside a character, or be none.
