@@ -12,18 +12,32 @@ mod reference;
 
 use super::{Taker, wire};
 use alphabet::Does;
-use machine::{Machine, Modelled, Setup, same};
+use machine::{About, Machine, Modelled, Setup, same};
 use sansocket::Role;
 
 pub fn conversation(data: &[u8]) {
     let mut t = Taker::new(data);
-    let (server, clock) = (t.once_in(2), !t.once_in(4));
+    let server = t.once_in(2);
+    let about = [
+        About::Usual,
+        About::NoClock,
+        About::Chunks,
+        About::Ask,
+        About::Pings,
+        About::Split,
+        #[cfg(feature = "deflate")]
+        About::Deflate,
+    ];
+    let about = t.pick(&about);
     let setup = match t.below(3) {
-        0 => Setup::narrow(server, clock),
+        0 => Setup::narrow(server, about),
         1 => Setup::wide(server),
         _ => {
-            let sizes = [(); 3].map(|()| t.pick(&[1, 2, 125, 126, 200, 1000, 70_000]));
-            Setup::new(server, clock, sizes, t.pick(&[1, 2, 20]))
+            let mut rules = Setup::narrow(server, about).rules;
+            let sizes = [1, 2, 125, 126, 200, 1000, 70_000];
+            (rules.frame, rules.message) = (t.pick(&sizes), t.pick(&sizes));
+            (rules.output, rules.fragments) = (t.pick(&sizes) as usize, t.pick(&[1, 2, 20]));
+            Setup::new(rules, about != About::NoClock)
         }
     };
     let from = if server { Role::Client } else { Role::Server };
@@ -41,6 +55,10 @@ pub fn conversation(data: &[u8]) {
                 &drawn
             }
         };
+        // The model inflates and does not compress: that is up to the sender.
+        if setup.rules.inflates && matches!(does, Does::Part(..)) {
+            continue;
+        }
         // A read comes in as many pieces as the next bytes say.
         let mut pieces = Vec::new();
         if let Does::Read(bytes, _) = does {
@@ -93,6 +111,7 @@ fn call(t: &mut Taker<'_>) -> Does {
         _ => wire::binary(t),
     };
     match t.below(8) {
+        0 if t.once_in(3) => Does::SendPrepared(false, wire::binary(t)),
         0 if text => Does::Send(true, wire::text(t).into_bytes()),
         0 | 1 => Does::Send(false, wire::binary(t)),
         2 => Does::Part(text, payload(t), t.once_in(2)),
