@@ -187,7 +187,7 @@ impl Bits {
     /// The lowest bit first (RFC 1951 §3.1.1).
     fn put(&mut self, value: u16, n: usize) {
         for i in 0..n {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = (value >> i & 1) as u8;
