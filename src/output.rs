@@ -484,13 +484,15 @@ impl Output {
         });
     }
 
-    /// A compressed frame, whose payload `deflate` appends; `len` is what it was before.
+    /// A compressed frame, whose payload `deflate` appends, for which it first makes this room; `len`
+    /// is what it was before.
     #[cfg(feature = "deflate")]
     pub(crate) fn frame_compressed(
         &mut self,
         first: u8,
         key: Option<MaskingKey>,
         len: usize,
+        room: usize,
         deflate: impl FnOnce(&mut Vec<u8>),
     ) {
         // Room for the header that the length before asks for: most often the right one.
@@ -499,7 +501,7 @@ impl Output {
             126..=0xffff => 4,
             _ => 10,
         } + if key.is_some() { 4 } else { 0 };
-        self.make_room(guess + len / 2);
+        self.make_room(guess + room);
         let start = self.tail.len();
         self.tail.resize(start + guess, 0);
         deflate(&mut self.tail);

@@ -47,7 +47,7 @@ mod on {
     use crate::error::{Limit, Misuse, ProtocolError};
     use crate::event::{Event, Kind};
     use crate::extension::PermessageDeflate;
-    use crate::extension::permessage_deflate::{Codec, InflateError};
+    use crate::extension::permessage_deflate::{Codec, Deflater, InflateError, Inflater};
     use crate::frame::Opcode;
     use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
@@ -161,7 +161,10 @@ mod on {
                 Kind::Text => {
                     let mut text = self.gather.take().into_text();
                     let mut rest = &*payload;
-                    while let Some(piece) = codec.inflater.piece(&mut rest, end, limit)? {
+                    let mut room = Inflater::room_for(rest.len());
+                    while let Some(piece) =
+                        codec.inflater.piece(&mut rest, end, &mut room, limit)?
+                    {
                         incoming.push_text(piece, &mut text, limit)?;
                     }
                     self.gather = Gather::Text(text);
@@ -186,7 +189,7 @@ mod on {
                 apply_mask(part, incoming.key, 0);
                 let end = incoming.fin() && incoming.left == n as u64;
                 let mut rest = &*part;
-                let piece = codec.inflater.piece(&mut rest, end, limit)?;
+                let piece = codec.inflater.piece(&mut rest, end, &mut [], limit)?;
                 let used = n - rest.len();
                 incoming.left -= used as u64;
                 let piece = piece.map(|piece| piece.to_vec());
@@ -247,10 +250,9 @@ mod on {
                 None => 0,
             };
             if size == 0 {
+                let (len, room) = (payload.len(), Deflater::room(payload.len()));
                 let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
-                return self
-                    .output
-                    .frame_compressed(first, key, payload.len(), deflate);
+                return self.output.frame_compressed(first, key, len, room, deflate);
             }
             let mut compressed = Vec::new();
             codec.deflater.deflate(payload, true, &mut compressed);
@@ -291,9 +293,9 @@ mod on {
             if alone {
                 codec.deflater.alone();
             }
+            let (len, room) = (part.len(), Deflater::room(part.len()));
             let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(part, last, out);
-            self.output
-                .frame_compressed(first, key, part.len(), deflate);
+            self.output.frame_compressed(first, key, len, room, deflate);
         }
 
         /// Queues the compressed form of a prepared message, if it has one that this peer takes.

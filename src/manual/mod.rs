@@ -3,5 +3,8 @@
 #[doc = include_str!("drivers.md")]
 pub mod drivers {}
 
+#[doc = include_str!("compression.md")]
+pub mod compression {}
+
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}

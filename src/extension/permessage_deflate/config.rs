@@ -35,6 +35,15 @@ const POOL: usize = 16;
 /// # let _ = chat;
 /// ```
 ///
+/// How to choose, and what to keep out of it: [`manual::compression`](crate::manual::compression).
+/// Time for each level, and the overhead over zlib-rs alone: `benches/deflate.md`.
+///
+/// # Secrets
+///
+/// The length of a compressed message tells what it has in common with what was sent before it
+/// (CRIME, BREACH; RFC 7692 §8). Send secrets with [`Compress::Never`](crate::Compress::Never) or
+/// [`Compress::Alone`](crate::Compress::Alone).
+///
 /// # Memory
 ///
 /// Bytes per connection that zlib-rs holds, from the first compressed message in that direction on.

@@ -67,6 +67,12 @@ impl Deflater {
         self.alone = true;
     }
 
+    /// What [`deflate`](Self::deflate) makes room for, at first.
+    pub(crate) fn room(len: usize) -> usize {
+        // What cannot be compressed is stored, in blocks with five bytes each.
+        (len + len / 64 + 64).min(STEP)
+    }
+
     /// Compresses the next part of a message and appends it to `out`, whole: the payload of a
     /// frame. `fin`: it is the last part, which may be empty.
     pub(crate) fn deflate(&mut self, part: &[u8], fin: bool, out: &mut Vec<u8>) {
@@ -75,7 +81,14 @@ impl Deflater {
             .zlib
             .get_or_insert_with(|| self.supply.deflate(self.shape));
         let start = out.len();
-        compress(zlib, part, out);
+        // The same bytes, and no later message finds anything of this one: cheaper than a reset.
+        let kept = self.takeover && !self.alone;
+        let flush = if fin && !kept {
+            DeflateFlush::FullFlush
+        } else {
+            DeflateFlush::SyncFlush
+        };
+        compress(zlib, part, out, flush);
         if !fin {
             // RFC 7692 §7.2.1: fragments but the last keep the four bytes.
             return;
@@ -87,8 +100,8 @@ impl Deflater {
             out.push(0);
         }
         self.in_message = false;
-        if self.alone || !self.takeover {
-            self.park();
+        if !kept {
+            self.give_up();
         }
         self.alone = false;
     }
@@ -96,9 +109,17 @@ impl Deflater {
     /// Between messages: gives up the compressor. The next message starts with an empty window, as
     /// any message may.
     pub(crate) fn park(&mut self) {
-        if !self.in_message
-            && let Some(zlib) = self.zlib.take()
-        {
+        if !self.in_message {
+            if let Some(zlib) = &mut self.zlib {
+                zlib.reset();
+            }
+            self.give_up();
+        }
+    }
+
+    /// What is given up has an empty window.
+    fn give_up(&mut self) {
+        if let Some(zlib) = self.zlib.take() {
             self.supply.give_deflate(self.shape, zlib);
         }
     }
@@ -120,14 +141,14 @@ impl fmt::Debug for Deflater {
 }
 
 /// Compresses all of `part` and flushes, so that the peer can inflate it at once.
-fn compress(zlib: &mut Deflate, mut part: &[u8], out: &mut Vec<u8>) {
+fn compress(zlib: &mut Deflate, mut part: &[u8], out: &mut Vec<u8>, flush: DeflateFlush) {
     loop {
-        // Almost always one step: what cannot be compressed is stored, in blocks with five bytes each.
-        let room = (part.len() + part.len() / 64 + 64).min(STEP);
+        // Almost always one step.
+        let room = Deflater::room(part.len());
         let start = out.len();
         out.resize(start + room, 0);
         let (read, written) = (zlib.total_in(), zlib.total_out());
-        let result = zlib.compress(part, &mut out[start..], DeflateFlush::SyncFlush);
+        let result = zlib.compress(part, &mut out[start..], flush);
         // Cannot fail: no stream is ever told to finish, and the room is never empty.
         debug_assert!(result.is_ok());
         // Both are at most as long as the slices.

@@ -1,7 +1,7 @@
 //! Decompression of messages (RFC 7692 §7.2.2): bounded, in steps, and sure of where a message ends.
 
 use super::pool::{INFLATE_LEN, Inflating, Supply};
-use super::window::Window;
+use super::window::{PIECE, Window};
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -20,6 +20,9 @@ const RATIO_FREE: u64 = 64 << 10;
 /// was zeroed for nothing.
 const MIN_STEP: usize = 2 << 10;
 const MAX_STEP: usize = 128 << 10;
+
+/// Room for the pieces of a long text.
+const TEXT_STEP: usize = 64 << 10;
 
 /// Why a compressed message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(crate) struct Inflater {
     window: Window,
     noted: usize,
     in_message: bool,
+    /// More may come out without more input.
+    more: bool,
     /// Payload of the frames of this message, and what has come out of it.
     announced: u64,
     produced: u64,
@@ -71,6 +76,7 @@ impl Inflater {
             window: Window::default(),
             noted: 0,
             in_message: false,
+            more: false,
             announced: 0,
             produced: 0,
         }
@@ -130,45 +136,71 @@ impl Inflater {
         Ok(())
     }
 
-    /// Inflates the next piece of a message, at most 16 KiB, lent until the next call. `None`: all
-    /// of `input` was taken and nothing more comes out of it; with `fin`, the message is over.
+    /// Inflates the next piece of a message, into `room`, or where that is empty into the window:
+    /// at most 16 KiB then. It is lent until the next call. `None`: all of `input` was taken and
+    /// nothing more comes out of it; with `fin`, the message is over.
     ///
     /// What stands before corrupt data comes out first, however the input is cut, so that it can be
     /// judged first.
     ///
     /// A message is inflated either by this or by [`inflate`](Self::inflate).
-    pub(crate) fn piece(
-        &mut self,
+    pub(crate) fn piece<'p>(
+        &'p mut self,
         input: &mut &[u8],
         fin: bool,
+        room: &'p mut [u8],
         limit: u64,
-    ) -> Result<Option<&[u8]>, InflateError> {
+    ) -> Result<Option<&'p [u8]>, InflateError> {
         self.in_message = true;
-        let piece = loop {
+        while self.more || !input.is_empty() {
             let left = self.left(limit)?;
             let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
-            let (written, stop) = step(zlib, input, self.window.space(left));
+            let space = if room.is_empty() {
+                self.window.space(left)
+            } else {
+                let len =
+                    usize::try_from(left).map_or(room.len(), |left| left.clamp(1, room.len()));
+                &mut room[..len]
+            };
+            let (written, stop) = step(zlib, input, space);
+            self.more = written == space.len() || stop == Stop::Corrupt;
             self.count(written, limit)?;
-            let piece = self.window.advance(written);
+            let at = if room.is_empty() {
+                self.window.advance(written)
+            } else {
+                // Nothing of this message or a later one refers to the last piece without takeover.
+                if self.takeover || self.more || !input.is_empty() || !fin {
+                    self.window.push(&room[..written]);
+                }
+                0..written
+            };
             if stop == Stop::FinalBlock {
                 self.restart();
             }
-            if !piece.is_empty() {
-                break piece;
+            if !at.is_empty() {
+                return Ok(Some(if room.is_empty() {
+                    self.window.get(at)
+                } else {
+                    &room[at]
+                }));
             }
-            match stop {
-                Stop::FinalBlock => {}
-                Stop::Corrupt => return Err(InflateError::Corrupt),
-                Stop::Edge if !input.is_empty() => {}
-                Stop::Edge => {
-                    if fin {
-                        self.finish()?;
-                    }
-                    return Ok(None);
-                }
+            if stop == Stop::Corrupt {
+                return Err(InflateError::Corrupt);
             }
-        };
-        Ok(Some(self.window.get(piece)))
+        }
+        if fin {
+            self.finish()?;
+        }
+        Ok(None)
+    }
+
+    /// Room for the pieces of a text out of so much input, none where the window has enough.
+    /// Inflating slows down at the end of what it is given, so that a long text has few ends.
+    pub(crate) fn room_for(input_len: usize) -> Vec<u8> {
+        match guess(input_len) {
+            ..=PIECE => Vec::new(),
+            len => vec![0; len.min(TEXT_STEP)],
+        }
     }
 
     /// Between messages: gives up zlib's state until the next one. A window that was agreed on stays.
@@ -313,15 +345,19 @@ fn step(zlib: &mut Inflate, input: &mut &[u8], room: &mut [u8]) -> (usize, Stop)
     (written, stop)
 }
 
+/// What input of this length may become: text shrinks to a third or a sixth.
+fn guess(input_len: usize) -> usize {
+    input_len.saturating_mul(6).clamp(MIN_STEP, MAX_STEP)
+}
+
 /// Makes room behind `filled` for what `input_len` bytes may become: at most `left` bytes.
 fn grow(out: &mut Vec<u8>, filled: usize, input_len: usize, left: u64) {
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     if out.len() - filled >= left.min(MIN_STEP) {
         return;
     }
-    // Text shrinks to a third or a sixth. Later steps double.
-    let guess = input_len.saturating_mul(6).clamp(MIN_STEP, MAX_STEP);
-    let len = filled.saturating_add(guess.max(filled).min(left));
+    // Later steps double.
+    let len = filled.saturating_add(guess(input_len).max(filled).min(left));
     if out.capacity() == 0 {
         // Memory that comes zeroed need not be written.
         *out = vec![0; len];

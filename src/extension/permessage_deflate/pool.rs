@@ -70,8 +70,7 @@ impl Supply {
     /// A compressor with an empty window.
     pub(super) fn deflate(&self, shape: Shape) -> Box<Deflate> {
         #[cfg(feature = "std")]
-        if let Some(mut idle) = self.pool.as_ref().and_then(|pool| pool.take_deflate(shape)) {
-            idle.reset();
+        if let Some(idle) = self.pool.as_ref().and_then(|pool| pool.take_deflate(shape)) {
             return idle;
         }
         shape.make()
@@ -86,6 +85,7 @@ impl Supply {
         drop(inflate);
     }
 
+    /// Takes a compressor with an empty window.
     #[cfg_attr(not(feature = "std"), allow(clippy::unused_self))]
     pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
         #[cfg(feature = "std")]

@@ -1,7 +1,9 @@
 //! The codec as agreed, against the vectors, the RFC's rules and a plain reader of DEFLATE.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Agreed, Codec, Deflater, InflateError, Inflater, PermessageDeflate, reference};
+use super::{
+    Agreed, Codec, DeflatePool, Deflater, InflateError, Inflater, PermessageDeflate, reference,
+};
 use crate::extension::Extensions;
 use crate::role::Role;
 use alloc::format;
@@ -33,14 +35,33 @@ fn whole(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>
     Ok(out)
 }
 
-/// The same in pieces.
+/// The same in pieces, in the window.
 fn pieces(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+    gathered(inflater, parts, &mut [], limit)
+}
+
+/// The same in room of the caller's.
+fn in_room(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+    gathered(inflater, parts, &mut [0; 3000], limit)
+}
+
+fn gathered(
+    inflater: &mut Inflater,
+    parts: &[&[u8]],
+    room: &mut [u8],
+    limit: u64,
+) -> Result<Vec<u8>, InflateError> {
+    let most = if room.is_empty() {
+        16 << 10
+    } else {
+        room.len()
+    };
     let mut out = Vec::new();
     for (i, mut part) in parts.iter().copied().enumerate() {
         inflater.frame(part.len() as u64);
         let fin = i + 1 == parts.len();
-        while let Some(piece) = inflater.piece(&mut part, fin, limit)? {
-            assert!(!piece.is_empty() && piece.len() <= 16 << 10);
+        while let Some(piece) = inflater.piece(&mut part, fin, room, limit)? {
+            assert!(!piece.is_empty() && piece.len() <= most);
             out.extend_from_slice(piece);
             assert!(out.len() as u64 <= limit);
         }
@@ -50,7 +71,7 @@ fn pieces(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8
 }
 
 type Way = fn(&mut Inflater, &[&[u8]], u64) -> Result<Vec<u8>, InflateError>;
-const WAYS: [Way; 2] = [whole, pieces];
+const WAYS: [Way; 3] = [whole, pieces, in_room];
 
 type Inflated<'m> = Result<&'m [u8], InflateError>;
 
@@ -610,6 +631,33 @@ fn without_takeover_codecs_go_back_to_the_pool() {
         !text.contains("Hello") && text.contains("memory_held"),
         "{text}"
     );
+}
+
+/// RFC 7692 §7.1.1: a compressor out of the pool gives the bytes of a new one, whatever it compressed
+/// before: without takeover, alone, or parked with a context.
+#[test]
+#[cfg(feature = "std")]
+fn a_compressor_used_again_is_as_new() {
+    let messages = [json(5000), noise(300), json(70_000), Vec::new(), json(900)];
+    for level in 0..=9 {
+        for bits in [9, 12, 15] {
+            let settings = PermessageDeflate::server().level(level);
+            for way in ["dropped", "alone", "parked"] {
+                let mut used = Deflater::new(way != "dropped", bits, &settings);
+                for message in messages.iter().chain(&messages) {
+                    match way {
+                        "alone" => used.alone(),
+                        "parked" => used.park(),
+                        _ => {}
+                    }
+                    let mut out = Vec::new();
+                    used.deflate(message, true, &mut out);
+                    let fresh = settings.clone().pool(&super::DeflatePool::new(0));
+                    assert_eq!(out, fresh.compress(bits, message), "{level} {bits} {way}");
+                }
+            }
+        }
+    }
 }
 
 /// A message of its own context refers to nothing, and nothing refers to it.

@@ -7,7 +7,7 @@ use core::ops::Range;
 const HISTORY: usize = 32 << 10;
 /// Room for one piece of output. It is apart from the history because an inflater may scribble on
 /// all of the buffer that it is given.
-const PIECE: usize = 16 << 10;
+pub(super) const PIECE: usize = 16 << 10;
 const RING: usize = HISTORY + PIECE;
 
 /// Owns nothing until something is written to it.

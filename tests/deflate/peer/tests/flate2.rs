@@ -71,8 +71,14 @@ fn frame(payload: &[u8]) -> Vec<u8> {
     [frame, payload.to_vec()].concat()
 }
 
+/// How many conversations each way.
+fn cases() -> ProptestConfig {
+    let set = std::env::var("CONVERSATIONS").ok();
+    ProptestConfig::with_cases(set.map_or(500, |set| set.parse().unwrap()))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(cases())]
 
     #[test]
     fn what_we_compress(

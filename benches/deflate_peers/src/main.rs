@@ -1,0 +1,199 @@
+//! Compressed messages by `sansocket`, by plain zlib-rs (the floor: the same bytes, settings and
+//! resets), and by the crates that have compression, in turns in one process, in CPU time. All are
+//! on zlib-rs. Writes `benches/deflate.md`.
+//!
+//! ```sh
+//! cargo run --release --manifest-path benches/deflate_peers/Cargo.toml             # some minutes
+//! cargo run --release --manifest-path benches/deflate_peers/Cargo.toml -- --short  # writes nothing
+//! ```
+
+#[path = "../../common/compressed.rs"]
+mod compressed;
+#[path = "../../peers/src/cpu.rs"]
+mod cpu;
+mod peer;
+mod peers;
+mod report;
+
+use std::process::ExitCode;
+
+use compressed::{OurReader, OurSender, PlainReader, PlainSender, Setting, messages};
+use cpu::timed;
+use peer::{Reader, Sender, Text};
+use peers::{Sockudo, Wtx, Yawc};
+use report::{Level, Report, Row, Table};
+
+const SIZES: [(usize, &str); 2] = [(1 << 10, "1 KiB"), (64 << 10, "64 KiB")];
+
+/// The window is dropped or kept; levels that zlib-rs does by three different algorithms; smaller windows.
+const SETTINGS: [Setting; 10] = [
+    Setting::new(1, false, 15),
+    Setting::new(1, true, 15),
+    Setting::new(3, false, 15),
+    Setting::new(3, true, 15),
+    Setting::new(6, false, 15),
+    Setting::new(6, true, 15),
+    Setting::new(3, false, 12),
+    Setting::new(3, true, 12),
+    Setting::new(3, false, 9),
+    Setting::new(3, true, 9),
+];
+
+fn main() -> ExitCode {
+    let mut rounds = 101;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--short" => rounds = 3,
+            _ => {
+                println!("deflate-peers [--short]");
+                return ExitCode::SUCCESS;
+            }
+        }
+    }
+    let mut report = Report::default();
+    for (len, name) in SIZES {
+        let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
+        let mut table = Table::new(format!("Compress {name} of JSON"));
+        for setting in SETTINGS {
+            table.add(compress(setting, &messages, rounds));
+        }
+        report.add(table);
+        let mut table = Table::new(format!("Decompress {name} of JSON"));
+        for setting in SETTINGS {
+            table.add(decompress(setting, &messages, rounds));
+        }
+        report.add(table);
+    }
+    for (len, name) in SIZES {
+        let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
+        for takeover in [false, true] {
+            let levels = (0..=9).map(|level| {
+                let setting = Setting::new(level, takeover, 15);
+                measured(setting, &messages, rounds.div_ceil(5))
+            });
+            report.levels(name, takeover, levels.collect());
+        }
+    }
+    report.finish(rounds > 3);
+    ExitCode::SUCCESS
+}
+
+/// A way to go once through all messages.
+type Work<'w> = (&'static str, Box<dyn FnMut() + 'w>);
+
+/// The first is the floor, the second ours. Nanoseconds a message.
+fn turns(setting: Setting, messages: usize, rounds: usize, mut works: Vec<Work<'_>>) -> Row {
+    let mut times = vec![Vec::new(); works.len()];
+    for round in 0..=rounds {
+        for i in 0..works.len() {
+            // Not always the same one behind the same other.
+            let i = (i + round) % works.len();
+            let took = timed(&mut works[i].1).as_secs_f64() * 1e9 / messages as f64;
+            // The first turn is not counted.
+            if round > 0 {
+                times[i].push(took);
+            }
+        }
+    }
+    let ratio = |i: usize| {
+        let pairs = times[1].iter().zip(&times[i]);
+        median(pairs.map(|(ours, other)| ours / other).collect())
+    };
+    Row {
+        setting: setting.name(),
+        nanos: median(times[1].clone()),
+        others: (0..works.len())
+            .filter(|&i| i != 1)
+            .map(|i| (works[i].0, median(times[i].clone()), ratio(i)))
+            .collect(),
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn compress(setting: Setting, messages: &[Text], rounds: usize) -> Row {
+    let mut senders: Vec<(&'static str, Box<dyn Sender>)> = vec![
+        ("zlib-rs", Box::new(PlainSender::new(setting))),
+        ("sansocket", Box::new(OurSender::new(setting))),
+        ("yawc", Box::new(Yawc::new(setting, yawc::Role::Server))),
+        ("sockudo-ws", Box::new(Sockudo::new(setting, true))),
+    ];
+    if let Some(wtx) = Wtx::<false>::new(setting) {
+        senders.push(("wtx", Box::new(wtx)));
+    }
+    let plain: usize = messages.iter().map(|text| text.text.len()).sum();
+    let works = senders.into_iter().map(|(name, mut sender)| {
+        let work = move || {
+            let sent: usize = messages.iter().map(|text| sender.send(text)).sum();
+            assert!(
+                sent * 4 < plain * 3,
+                "{name} does not compress: {sent} bytes"
+            );
+        };
+        (name, Box::new(work) as Box<dyn FnMut() + '_>)
+    });
+    turns(setting, messages.len(), rounds, works.collect())
+}
+
+fn decompress(setting: Setting, messages: &[Text], rounds: usize) -> Row {
+    let mut sender = OurSender::new(setting);
+    let mut round = || -> Vec<Vec<u8>> {
+        messages
+            .iter()
+            .map(|text| sender.frame(&text.text))
+            .collect()
+    };
+    // The second round refers to the first, as every later one does to the one before it.
+    let (first, frames) = (round(), round());
+    let frames = &frames;
+    let mut readers: Vec<(&'static str, Box<dyn Reader>)> = vec![
+        ("zlib-rs", Box::new(PlainReader::new(setting))),
+        ("sansocket", Box::new(OurReader::new(setting))),
+        ("yawc", Box::new(Yawc::new(setting, yawc::Role::Client))),
+        ("sockudo-ws", Box::new(Sockudo::new(setting, false))),
+    ];
+    if let Some(wtx) = Wtx::<true>::new(setting) {
+        readers.push(("wtx", Box::new(wtx)));
+    }
+    let works = readers.into_iter().map(|(name, mut reader)| {
+        for frame in &first {
+            reader.read(frame);
+        }
+        let work = move || {
+            for (frame, text) in frames.iter().zip(messages) {
+                assert_eq!(reader.read(frame), text.text.len(), "{name}");
+            }
+        };
+        (name, Box::new(work) as Box<dyn FnMut() + '_>)
+    });
+    turns(setting, messages.len(), rounds, works.collect())
+}
+
+/// What a level costs, and what it gains.
+fn measured(setting: Setting, messages: &[Text], rounds: usize) -> Level {
+    let mut sender = OurSender::new(setting);
+    let mut reader = OurReader::new(setting);
+    let bytes: usize = messages.iter().map(|text| text.text.len()).sum();
+    let (mut out, mut back) = (Vec::new(), Vec::new());
+    let mut sent = 0;
+    for round in 0..=rounds {
+        let mut frames = Vec::new();
+        let took = timed(|| frames.extend(messages.iter().map(|text| sender.frame(&text.text))));
+        let took_back = timed(|| frames.iter().for_each(|frame| _ = reader.read(frame)));
+        sent = frames.iter().map(Vec::len).sum();
+        if round > 0 {
+            let each = |took: std::time::Duration| took.as_secs_f64() * 1e9 * 1024.0 / bytes as f64;
+            out.push(each(took));
+            back.push(each(took_back));
+        }
+    }
+    Level {
+        level: setting.level,
+        compress: median(out),
+        decompress: median(back),
+        size: sent as f64 / bytes as f64,
+    }
+}
