@@ -93,15 +93,7 @@ const RULES: &[Rule] = &[
         reason: "both fail at the same frame, which breaks several rules: this crate names the one \
                  that is certain first, tungstenite looks at the size of the frame first, then at \
                  the rest of it as a whole",
-        explains: |ours, theirs| {
-            let (Some(own), Some(other)) = (ours.failure, theirs.failure) else {
-                return false;
-            };
-            ours.seen == theirs.seen
-                && PAIRS
-                    .iter()
-                    .any(|(is, about, _)| *about == other && is(own))
-        },
+        explains: |ours, theirs| ours.seen == theirs.seen && pair(ours, theirs).is_some(),
     },
 ];
 
@@ -120,6 +112,13 @@ const PAIRS: &[Pair] = &[
         "a Close frame with a wrong code and a reason that is no text (§7.4.1, §5.5.1)",
     ),
 ];
+
+fn pair(ours: &Ours, theirs: &Theirs) -> Option<&'static Pair> {
+    let (own, other) = (ours.failure?, theirs.failure?);
+    PAIRS
+        .iter()
+        .find(|(is, about, _)| *about == other && is(own))
+}
 
 /// What tungstenite makes of a Close frame with a code that must not be sent.
 fn protocol_violation() -> Seen {
@@ -161,8 +160,9 @@ pub fn differential(data: &[u8]) {
     // `EXPLAIN=1` says which rule an input comes to.
     if std::env::var_os("EXPLAIN").is_some() {
         eprintln!("{}: {}", rule.section, rule.reason);
-        let pair = PAIRS.iter().find(|(is, ..)| ours.failure.is_some_and(is));
-        eprintln!("{}", pair.map_or("", |(.., which)| which));
+        if let Some((.., which)) = pair(&ours, &theirs) {
+            eprintln!("{which}");
+        }
     }
 }
 
