@@ -125,6 +125,8 @@ fn compressed_form(settings: PermessageDeflate, bits: u8, message: &[u8]) -> Opt
 /// Stored blocks and fixed ones, final ones among them, each written down as RFC 1951 §3.2 has it.
 fn blocks(t: &mut Taker<'_>) -> Vec<u8> {
     let mut bits = Bits::default();
+    // The first thing that is said refers to nothing.
+    let mut said = t.once_in(20);
     for _ in 0..1 + t.below(4) {
         let last = u16::from(t.once_in(3));
         bits.put(last, 1);
@@ -140,11 +142,12 @@ fn blocks(t: &mut Taker<'_>) -> Vec<u8> {
         } else {
             bits.put(1, 2);
             for _ in 0..t.below(12) {
-                if t.once_in(3) {
+                if said && t.once_in(3) {
                     // A length of 3 to 10, and a distance of 1 to 4.
                     bits.code(1 + t.below(8) as u16, 7);
                     bits.code(t.below(4) as u16, 5);
                 } else {
+                    said = true;
                     bits.code(0x30 + t.below(128) as u16, 8);
                 }
             }
