@@ -55,10 +55,10 @@ pub fn svg(works: &[Measured]) -> String {
         for figure in rows {
             let times = figure.nanos / ours.nanos;
             let width = (times.min(MOST) / MOST * (WIDTH - LEFT - 170) as f64).max(2.0);
-            let class = if figure.kind == Kind::Ours {
-                "ours"
-            } else {
-                "peer"
+            let class = match figure.kind {
+                Kind::Ours => "ours",
+                Kind::Partial => "part",
+                _ => "peer",
             };
             let cut = if times > MOST { " →" } else { "" };
             let _ = writeln!(
@@ -75,9 +75,9 @@ pub fn svg(works: &[Measured]) -> String {
     }
     format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" role="img">
-<style>text {{ font: 11px sans-serif; fill: #333 }} .title {{ font-weight: bold }} .ours {{ fill: #2a7 }} .peer {{ fill: #aac }} .back {{ fill: #fff }}</style>
+<style>text {{ font: 11px sans-serif; fill: #333 }} .title {{ font-weight: bold }} .ours {{ fill: #2a7 }} .peer {{ fill: #aac }} .part {{ fill: #dde }} .back {{ fill: #fff }}</style>
 <rect class="back" width="{WIDTH}" height="{y}"/>
-<text x="10" y="20" class="title">Time per message, sansocket = 1 (shorter is faster)</text>
+<text x="10" y="20" class="title">Time per message, sansocket = 1 (shorter is faster; pale: leaves the checks to its user)</text>
 {body}</svg>
 "#
     )

@@ -362,7 +362,7 @@ fn messages(role: Role, size: usize, batch: usize) -> Messages {
         role,
         content: Content::Binary,
         payload: Bytes::from(payload),
-        count: ((4 << 20) / size).clamp(64, 100_000).next_multiple_of(64),
+        count: ((32 << 20) / size).clamp(64, 100_000).next_multiple_of(64),
         batch,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sansocket::frame::FrameHeader;
 use sansocket::{
     Accept, ClientConfig, Connection, Entropy, Event, Negotiated, OriginPolicy, Prepared, Role,
     ServerConfig,
@@ -21,9 +22,10 @@ pub fn connection(role: Role) -> Connection {
     })
 }
 
-/// With a spare buffer, as an event loop lends it: what was queued stays allocated.
-fn lent(mut ws: Connection) -> Connection {
-    ws.recycle(Vec::with_capacity(READ));
+/// With a spare buffer, as an event loop lends it, that takes all that is queued before a flush.
+fn lent(mut ws: Connection, batch: usize, size: usize) -> Connection {
+    let all = batch * (size + FrameHeader::MAX_LEN);
+    ws.recycle(Vec::with_capacity(all.max(READ)));
     ws
 }
 
@@ -138,12 +140,15 @@ impl Peer for Ours {
     }
 
     fn send(messages: &Messages, written: &mut Written) -> bool {
-        send_all(&mut lent(connection(messages.role)), messages, written);
+        let ws = connection(messages.role);
+        let mut ws = lent(ws, messages.batch, messages.payload.len());
+        send_all(&mut ws, messages, written);
         true
     }
 
     fn echo(traffic: &Traffic, batch: usize, written: &mut Written) -> bool {
-        let mut ws = lent(connection(traffic.receiver));
+        let ws = connection(traffic.receiver);
+        let mut ws = lent(ws, batch, traffic.payload / traffic.messages);
         let mut buf = vec![0; READ];
         let mut queued = 0;
         for bytes in traffic.bytes.chunks(READ) {
@@ -187,11 +192,12 @@ impl Peer for OursChaCha {
         if messages.role == Role::Server {
             return false;
         }
-        let mut ws = lent(opened(Connection::upgraded_client_with_entropy(
+        let ws = opened(Connection::upgraded_client_with_entropy(
             &ClientConfig::new(),
             Negotiated::default(),
             Box::new(ChaCha(ChaCha8Rng::seed_from_u64(1))),
-        )));
+        ));
+        let mut ws = lent(ws, messages.batch, messages.payload.len());
         send_all(&mut ws, messages, written);
         true
     }
