@@ -352,7 +352,8 @@ impl Connection {
         self.masking_key()
     }
 
-    #[inline]
+    /// Inlined where it is called, a server's frame with it.
+    #[inline(always)]
     fn send_borrowed(
         &mut self,
         kind: Kind,
@@ -362,21 +363,22 @@ impl Connection {
         if payload.len() as u64 >= self.plain_below.into() || self.check_room().is_err() {
             return self.send_otherwise(kind, payload, compress);
         }
-        // One call per role: a server's has nothing to do with keys.
         let first = first_byte(true, 0, kind.opcode());
-        match self.role {
-            Role::Server => {
-                self.use_spare();
-                self.output.frame(first, None, payload);
-            }
-            Role::Client => {
-                let Some(key) = self.entropy.masking_key() else {
-                    return Err(Misuse::NoEntropy);
-                };
-                self.use_spare();
-                self.output.frame(first, Some(key), payload);
-            }
+        if self.role == Role::Client {
+            return self.send_masked(first, payload);
         }
+        self.use_spare();
+        self.output.frame(first, None, payload);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), Misuse> {
+        let Some(key) = self.entropy.masking_key() else {
+            return Err(Misuse::NoEntropy);
+        };
+        self.use_spare();
+        self.output.frame(first, Some(key), payload);
         Ok(())
     }
 
