@@ -21,8 +21,8 @@ const RATIO_FREE: u64 = 64 << 10;
 const MIN_STEP: usize = 2 << 10;
 const MAX_STEP: usize = 128 << 10;
 
-/// Room for the pieces of a long text.
-const TEXT_STEP: usize = 64 << 10;
+/// Room for the pieces of a long text: a text of 64 KiB is one, and what inflating does slowly stays empty.
+const TEXT_STEP: usize = (64 << 10) + 512;
 
 /// Why a compressed message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
