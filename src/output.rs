@@ -683,12 +683,14 @@ impl Output {
             self.tail.drain(..self.at);
             self.at = 0;
         }
-        if self.tail.len() + additional > PIECE && self.tail.len() >= KEPT {
+        // A buffer that was lent comes back, and serves again: it may become larger.
+        let piece = if self.lent { 4 * PIECE } else { PIECE };
+        if self.tail.len() + additional > piece && self.tail.len() >= KEPT {
             self.push_tail();
         }
         let needed = self.tail.len() + additional;
         if self.tail.capacity() < needed {
-            let size = growth(self.tail.capacity(), needed, PIECE as u64);
+            let size = growth(self.tail.capacity(), needed, piece as u64);
             self.tail.reserve_exact(size - self.tail.len());
         }
     }
