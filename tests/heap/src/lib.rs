@@ -1,6 +1,8 @@
 //! An allocator that counts, thread by thread. It is unsafe code, which the crate itself and its
 //! tests do without, so it lives in a crate of its own.
 
+extern crate alloc;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
