@@ -77,6 +77,10 @@ impl Deflater {
     /// frame. `fin`: it is the last part, which may be empty.
     pub(crate) fn deflate(&mut self, part: &[u8], fin: bool, out: &mut Vec<u8>) {
         self.in_message = true;
+        if part.is_empty() && !fin {
+            // Whether that is worth a block depends on where the compressor comes from: it never is.
+            return;
+        }
         let zlib = self
             .zlib
             .get_or_insert_with(|| self.supply.deflate(self.shape));
