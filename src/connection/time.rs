@@ -299,11 +299,11 @@ impl Connection {
     fn start_first_timer(&mut self) {
         let Timeouts { handshake, .. } = self.settings().timeouts;
         match self.phase {
-            Phase::Opening | Phase::Deciding => {
-                self.clock.due = self.clock.now.saturating_add(nanos(handshake))
+            Phase::Opening | Phase::Deciding if !self.facts.eof => {
+                self.clock.due = self.clock.now.saturating_add(nanos(handshake));
             }
             Phase::Established if self.writable => {}
-            Phase::Established | Phase::Refused => self.start_close_timer(),
+            _ => self.start_close_timer(),
         }
     }
 }

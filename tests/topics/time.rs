@@ -885,6 +885,11 @@ fn a_clock_that_starts_late() {
     receive(&mut ws, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
     ws.advance_time(secs(500));
     assert_eq!(ws.next_deadline(), Some(secs(503)));
+    // A request that is still on its way out, whose answer will not come.
+    let mut ws = new_client();
+    ws.receive_eof();
+    ws.advance_time(secs(500));
+    assert_eq!(ws.next_deadline(), Some(secs(503)));
 }
 
 /// A driver that slept past several deadlines gets what is due, once, and does not spin.

@@ -1,9 +1,7 @@
 //! The codec as agreed, against the vectors, the RFC's rules and a plain reader of DEFLATE.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{
-    Agreed, Codec, DeflatePool, Deflater, InflateError, Inflater, PermessageDeflate, reference,
-};
+use super::{Agreed, Codec, Deflater, InflateError, Inflater, PermessageDeflate, reference};
 use crate::extension::Extensions;
 use crate::role::Role;
 use alloc::format;
@@ -656,6 +654,47 @@ fn a_compressor_used_again_is_as_new() {
                     assert_eq!(out, fresh.compress(bits, message), "{level} {bits} {way}");
                 }
             }
+        }
+    }
+}
+
+/// The same in parts, of which some are empty: what was flushed before is nothing to them.
+#[test]
+#[cfg(feature = "std")]
+fn a_compressor_used_again_is_as_new_in_parts() {
+    let in_parts = |deflater: &mut Deflater, parts: &[&[u8]]| -> Vec<Vec<u8>> {
+        let (last, others) = parts.split_last().unwrap();
+        let part = |deflater: &mut Deflater, part: &[u8], fin| {
+            let mut out = Vec::new();
+            deflater.deflate(part, fin, &mut out);
+            out
+        };
+        let mut all: Vec<_> = others
+            .iter()
+            .map(|own| part(deflater, own, false))
+            .collect();
+        all.push(part(deflater, last, true));
+        all
+    };
+    let messages: [&[&[u8]]; 5] = [
+        &[b"", b"abc"],
+        &[b"abc", b""],
+        &[b"", b""],
+        &[b"abcabc", b"", b"abc"],
+        &[b""],
+    ];
+    for level in 0..=9 {
+        let settings = PermessageDeflate::server().level(level);
+        let mut used = Deflater::new(false, 15, &settings);
+        for message in messages.iter().chain(&messages) {
+            let alone = settings.clone().pool(&super::DeflatePool::new(0));
+            let mut fresh = Deflater::new(false, 15, &alone);
+            let expected = in_parts(&mut fresh, message);
+            assert_eq!(
+                in_parts(&mut used, message),
+                expected,
+                "{level} {message:?}"
+            );
         }
     }
 }
