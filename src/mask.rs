@@ -194,7 +194,7 @@ mod tests {
                     "{len} bytes at {offset}"
                 );
                 let mut copy = vec![0; len];
-                copy_masked(&mut copy, &bytes[..len], rotate(key, offset as u64));
+                copy_masked(&mut copy, &bytes[..len], rotate(key, offset));
                 assert_eq!(copy, payload, "{len} bytes at {offset}, copied");
             }
         }

@@ -532,6 +532,7 @@ fn the_system_is_asked_for_randomness_only() {
     let known = [
         "base64",
         "bytes",
+        "fearless_simd",
         "getrandom",
         "http",
         "httparse",
