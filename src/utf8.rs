@@ -62,9 +62,6 @@ impl Validator {
         } else {
             self.finish(piece)?
         };
-        if self.len > 0 {
-            return Ok((finished, ""));
-        }
         let (whole, rest) = piece.split_at(piece.len() - unfinished(piece));
         let text = validate(whole)?;
         if !rest.is_empty() {
@@ -173,7 +170,7 @@ pub(crate) fn validate_mut(bytes: &mut [u8]) -> Result<&mut str, NotUtf8> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{NotUtf8, Validator};
-    use alloc::string::String;
+    use alloc::string::{String, ToString};
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -189,6 +186,11 @@ mod tests {
             text.push_str(valid);
         }
         Ok((text, validator.is_complete()))
+    }
+
+    #[test]
+    fn the_error_names_the_rule() {
+        assert_eq!(NotUtf8.to_string(), "not UTF-8 (RFC 3629 §3)");
     }
 
     fn bytewise(bytes: &[u8]) -> Result<(String, bool), usize> {

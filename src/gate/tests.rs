@@ -323,6 +323,8 @@ mod shared {
         let gate = SharedGate::default();
         let inside = AtomicUsize::new(0);
         let done = AtomicUsize::new(0);
+        let first = gate.request(address("192.0.2.1:80"));
+        assert!(first.may_start());
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -335,6 +337,11 @@ mod shared {
                     }
                 });
             }
+            while gate.state().wakers.len() < 8 {
+                std::thread::yield_now();
+            }
+            assert_eq!(done.load(Ordering::SeqCst), 0);
+            drop(first);
         });
         assert_eq!(done.load(Ordering::SeqCst), 400);
         assert!(gate.state_is_empty());

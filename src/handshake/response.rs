@@ -193,6 +193,39 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// RFC 9110 §15: the registered phrases; others have none (RFC 9112 §4).
+    #[test]
+    fn the_reason_phrases() {
+        let phrases = [
+            (200, "OK"),
+            (301, "Moved Permanently"),
+            (302, "Found"),
+            (303, "See Other"),
+            (304, "Not Modified"),
+            (307, "Temporary Redirect"),
+            (308, "Permanent Redirect"),
+            (401, "Unauthorized"),
+            (406, "Not Acceptable"),
+            (409, "Conflict"),
+            (410, "Gone"),
+            (413, "Content Too Large"),
+            (421, "Misdirected Request"),
+            (429, "Too Many Requests"),
+            (500, "Internal Server Error"),
+            (501, "Not Implemented"),
+            (502, "Bad Gateway"),
+            (503, "Service Unavailable"),
+            (504, "Gateway Timeout"),
+            (599, ""),
+        ];
+        for (status, phrase) in phrases {
+            let response = Response::new(status);
+            assert_eq!(response.status(), status);
+            let line = alloc::format!("HTTP/1.1 {status} {phrase}\r\n");
+            assert!(written(&response, false).starts_with(&line), "{status}");
+        }
+    }
+
     fn refused(error: HandshakeError) -> String {
         let mut out = vec![];
         refusal(error, &mut out);

@@ -22,6 +22,7 @@ fn clean(value: &impl Debug) {
     let numbers = format!("{:?}", quarter.as_bytes());
     let hex: String = quarter.bytes().map(|byte| format!("{byte:02x}")).collect();
     for text in [format!("{value:?}"), format!("{value:#?}")] {
+        assert!(!text.is_empty(), "it says nothing");
         let packed: String = text.split_whitespace().collect();
         let numbers: String = numbers
             .trim_matches(['[', ']'])

@@ -569,3 +569,51 @@ fn a_recycled_buffer_does_not_leak() {
         }
     }
 }
+
+/// A message that was gathered gives its buffer back; one that lay in the input has none.
+#[test]
+fn the_buffer_of_a_message() {
+    for opcode in [TEXT, BINARY] {
+        for whole in [true, false] {
+            let mut ws = open(Role::Client);
+            let mut bytes = Frame::new(opcode, "payload").encode();
+            let (head, tail) = bytes.split_at_mut(4);
+            if whole {
+                let message = message(&mut ws, &mut bytes);
+                assert_eq!(message.into_buffer(), None);
+            } else {
+                assert!(ws.receive(&mut &mut *head).is_none());
+                let buffer = message(&mut ws, tail).into_buffer();
+                assert_eq!(buffer.as_deref(), Some(&b"payload"[..]));
+            }
+        }
+    }
+}
+
+/// As `bytes::Bytes`, whether it was lent, gathered or shared.
+#[cfg(feature = "bytes")]
+#[test]
+fn payloads_as_bytes() {
+    let mut ws = open(Role::Client);
+    let mut frame = Frame::new(BINARY, "payload").encode();
+    let Message::Binary(lent) = message(&mut ws, &mut frame) else {
+        panic!("a binary message")
+    };
+    let lent: &[u8] = &lent.into_bytes();
+    assert_eq!(lent, b"payload");
+
+    let (head, tail) = frame.split_at_mut(4);
+    assert!(ws.receive(&mut &mut *head).is_none());
+    let Message::Binary(gathered) = message(&mut ws, tail) else {
+        panic!("a binary message")
+    };
+    assert_eq!(gathered.as_ref(), b"payload");
+    assert_eq!(&*gathered.into_bytes(), b"payload");
+}
+
+fn message<'a>(ws: &mut Connection, mut input: &'a mut [u8]) -> Message<'a> {
+    match ws.receive(&mut input) {
+        Some(Event::Message(message)) => message,
+        other => panic!("no message: {other:?}"),
+    }
+}

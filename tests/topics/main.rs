@@ -16,6 +16,7 @@ mod opening_handshake;
 mod output;
 mod sending;
 mod states;
+mod texts;
 mod time;
 mod upgraded;
 mod vectors;

@@ -1,0 +1,187 @@
+//! What the errors say: each in its own words, and those about the peer with the section of the rule.
+
+use sansocket::backoff::Ended;
+use sansocket::error::{Field, HandshakeError, ProtocolError, Timeout};
+use sansocket::webapi::Exception;
+use sansocket::{CloseCode, Failure, Misuse};
+use std::collections::HashSet;
+
+/// No text is empty, and no two are the same.
+#[track_caller]
+fn distinct(texts: impl IntoIterator<Item = String>) {
+    let mut seen = HashSet::new();
+    for text in texts {
+        assert!(text.len() > 5, "{text:?} says nothing");
+        assert!(seen.insert(text.clone()), "{text:?} twice");
+    }
+}
+
+#[test]
+fn mistakes_of_the_caller() {
+    let all = [
+        Misuse::NotOpen,
+        Misuse::Closing,
+        Misuse::Full,
+        Misuse::MessageInProgress,
+        Misuse::NoMessageInProgress,
+        Misuse::TooLong,
+        Misuse::NotUtf8,
+        Misuse::BadCloseCode,
+        Misuse::NotOffered,
+        Misuse::BadSubprotocol,
+        Misuse::BadHeader,
+        Misuse::ReservedHeader,
+        Misuse::BadStatus,
+        Misuse::BadExtension,
+        Misuse::ReservedBits,
+        Misuse::NotEnabled,
+        Misuse::NoEntropy,
+    ];
+    distinct(all.map(|misuse| misuse.to_string()));
+}
+
+#[test]
+fn deadlines() {
+    let all = [
+        Timeout::Handshake,
+        Timeout::Pong,
+        Timeout::Idle,
+        Timeout::Message,
+        Timeout::Close,
+    ];
+    distinct(all.map(|timeout| timeout.to_string()));
+    for timeout in all {
+        assert_eq!(Failure::Timeout(timeout).to_string(), timeout.to_string());
+    }
+}
+
+#[test]
+fn broken_rules_of_frames() {
+    let all = [
+        (ProtocolError::ReservedBits { bits: 4 }, "RFC 6455 §5.2"),
+        (ProtocolError::ReservedOpcode { opcode: 3 }, "RFC 6455 §5.2"),
+        (ProtocolError::LengthNotMinimal, "RFC 6455 §5.2"),
+        (ProtocolError::LengthTopBit, "RFC 6455 §5.2"),
+        (ProtocolError::UnmaskedFrame, "RFC 6455 §5.1"),
+        (ProtocolError::MaskedFrame, "RFC 6455 §5.1"),
+        (ProtocolError::ControlTooLong, "RFC 6455 §5.5"),
+        (ProtocolError::ControlFragmented, "RFC 6455 §5.5"),
+        (ProtocolError::UnexpectedContinuation, "RFC 6455 §5.4"),
+        (ProtocolError::MessageInterrupted, "RFC 6455 §5.4"),
+        (ProtocolError::CloseBodyTooShort, "RFC 6455 §5.5.1"),
+        (ProtocolError::CloseReasonNotUtf8, "RFC 6455 §5.5.1"),
+        (ProtocolError::CloseCode { code: 1005 }, "RFC 6455 §7.4"),
+        (ProtocolError::TextNotUtf8, "RFC 6455 §8.1"),
+        (ProtocolError::CompressedData, "RFC 7692 §7.2.2"),
+        (ProtocolError::CompressionRatio { max: 100 }, "RFC 7692 §8"),
+        (ProtocolError::ExtensionMissing, "RFC 6455 §7.4.1"),
+    ];
+    distinct(all.map(|(error, _)| error.to_string()));
+    for (error, section) in all {
+        assert_eq!(error.section(), section);
+        assert!(error.to_string().ends_with(&format!("({section})")));
+    }
+}
+
+#[test]
+fn broken_rules_of_the_handshake() {
+    let rules = [
+        (HandshakeError::Malformed, "RFC 9112 §2"),
+        (HandshakeError::LineEnd, "RFC 9112 §2.2"),
+        (HandshakeError::TargetTooLong, "RFC 9112 §3"),
+        (HandshakeError::HeadTooLong, "RFC 9110 §5.4"),
+        (HandshakeError::TooManyFields, "RFC 9110 §5.4"),
+        (HandshakeError::HeldTooLong, "RFC 6455 §4.1"),
+        (HandshakeError::HttpVersion, "RFC 9110 §15.6.6"),
+        (HandshakeError::Http10, "RFC 9110 §7.8"),
+        (HandshakeError::Method, "RFC 6455 §4.2.1"),
+        (HandshakeError::Target, "RFC 6455 §4.2.1"),
+        (HandshakeError::NotAnUpgrade, "RFC 6455 §4.2.1"),
+        (HandshakeError::Content, "RFC 9110 §7.8"),
+        (HandshakeError::Version, "RFC 6455 §4.4"),
+        (HandshakeError::Origin, "RFC 6455 §10.2"),
+        (HandshakeError::UnknownProtocol, "RFC 9220 §3"),
+        (HandshakeError::AcceptMismatch, "RFC 6455 §4.1"),
+        (HandshakeError::SubprotocolNotOffered, "RFC 6455 §4.1"),
+        (HandshakeError::SubprotocolRequired, "WHATWG WebSockets"),
+        (HandshakeError::ExtensionNotOffered, "RFC 6455 §4.1"),
+        (HandshakeError::ExtensionParameters, "RFC 6455 §9.1"),
+        (HandshakeError::ExtensionConflict, "RFC 7692 §5"),
+        (HandshakeError::Status, "RFC 9113 §8.6"),
+    ];
+    let fields = [
+        (Field::Host, "RFC 9112 §3.2"),
+        (Field::ContentLength, "RFC 9112 §6.3"),
+        (Field::TransferEncoding, "RFC 9112 §6.3"),
+        (Field::Expect, "RFC 9110 §10.1.1"),
+        (Field::Accept, "RFC 6455 §4.1"),
+        (Field::Extensions, "RFC 6455 §9.1"),
+        (Field::Version, "RFC 6455 §4.4"),
+        (Field::Upgrade, "RFC 6455 §4.2.1"),
+        (Field::Connection, "RFC 6455 §4.2.1"),
+        (Field::Key, "RFC 6455 §4.2.1"),
+        (Field::Protocol, "RFC 6455 §4.2.1"),
+        (Field::Origin, "RFC 6455 §4.2.1"),
+    ];
+    let fields = fields.into_iter().flat_map(|(field, section)| {
+        [
+            (HandshakeError::Missing(field), section),
+            (HandshakeError::Repeated(field), section),
+            (HandshakeError::Invalid(field), section),
+        ]
+    });
+    let all: Vec<_> = rules.into_iter().chain(fields).collect();
+    distinct(all.iter().map(|(error, _)| error.to_string()));
+    for (error, section) in all {
+        assert_eq!(error.section(), section);
+        assert!(error.to_string().ends_with(&format!("({section})")));
+    }
+}
+
+/// WHATWG WebSockets §3: the names of the exceptions are those of the standard.
+#[test]
+fn exceptions_of_scripts() {
+    let all = [
+        (Exception::Syntax, "SyntaxError"),
+        (Exception::InvalidAccess, "InvalidAccessError"),
+        (Exception::InvalidState, "InvalidStateError"),
+        (Exception::Operation, "OperationError"),
+    ];
+    distinct(all.map(|(exception, _)| exception.to_string()));
+    for (exception, name) in all {
+        assert_eq!(exception.name(), name);
+    }
+}
+
+#[test]
+fn ends_of_connections() {
+    let all = [
+        Ended::ByUs,
+        Ended::Unreachable,
+        Ended::Tls,
+        Ended::Failed(Failure::Timeout(Timeout::Pong)),
+    ];
+    distinct(all.map(|ended| ended.to_string()));
+}
+
+#[cfg(feature = "redirect")]
+#[test]
+fn redirections_that_are_not_followed() {
+    use sansocket::redirect::NoRedirect;
+    let uri = sansocket::Uri::parse("ftp://host/").unwrap_err();
+    assert!(uri.to_string().contains("scheme"));
+    let all = [
+        NoRedirect::Status(200),
+        NoRedirect::Location,
+        NoRedirect::Uri(uri),
+        NoRedirect::Loop,
+        NoRedirect::TooMany(10),
+    ];
+    distinct(all.map(|error| error.to_string()));
+}
+
+#[test]
+fn close_codes() {
+    assert_eq!(CloseCode::GOING_AWAY.to_string(), "1001");
+    assert_eq!(format!("{:?}", CloseCode::GOING_AWAY), "CloseCode(1001)");
+}
