@@ -42,3 +42,13 @@ fn decode_then_encode_gives_the_same_bytes() {
         }
     }
 }
+
+/// RFC 6455 §5.1: a client masks, a server does not.
+#[test]
+fn who_masks() {
+    use sansocket::Role;
+    assert!(Role::Client.masks());
+    assert!(!Role::Server.masks());
+    assert_eq!(Role::Client.peer(), Role::Server);
+    assert_eq!(Role::Server.peer(), Role::Client);
+}

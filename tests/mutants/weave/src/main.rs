@@ -22,8 +22,8 @@ use serde::Deserialize;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Arm, BinOp, Expr, ExprBinary, ExprStruct, ExprUnary, ImplItemFn, ItemFn, ReturnType,
-    TraitItemFn, Type,
+    Arm, BinOp, Expr, ExprBinary, ExprStruct, ExprUnary, ImplItemConst, ImplItemFn, ItemConst,
+    ItemFn, ItemStatic, ReturnType, TraitItemFn, Type,
 };
 
 #[derive(Deserialize)]
@@ -156,7 +156,7 @@ impl Weaver<'_> {
     /// The woven source; prints the numbers.
     fn apply(mut self) -> String {
         self.edits
-            .sort_by(|a, b| (a.range.start, a.order).cmp(&(b.range.start, b.order)));
+            .sort_by_key(|edit| (edit.range.start, edit.order));
         let (mut text, mut done) = (String::new(), 0);
         for edit in &self.edits {
             text += &self.source[done..edit.range.start];
@@ -201,6 +201,13 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
         }
         visit::visit_trait_item_fn(self, item);
     }
+
+    // No switch is ever on while the compiler evaluates.
+    fn visit_item_static(&mut self, _: &'ast ItemStatic) {}
+
+    fn visit_item_const(&mut self, _: &'ast ItemConst) {}
+
+    fn visit_impl_item_const(&mut self, _: &'ast ImplItemConst) {}
 
     fn visit_expr_binary(&mut self, expr: &'ast ExprBinary) {
         if binds(&expr.left) || binds(&expr.right) {
