@@ -344,7 +344,13 @@ impl Real {
         let Self { ws, .. } = self;
         let mut slices = [&[][..]; 64];
         let filled = ws.output_slices(&mut slices);
-        let output: Vec<u8> = slices[..filled].concat();
+        let mut output: Vec<u8> = slices[..filled].concat();
+        if filled == slices.len() {
+            // There may be more: a long message in short frames.
+            let mut slices = vec![&[][..]; ws.output_len()];
+            let filled = ws.output_slices(&mut slices);
+            output = slices[..filled].concat();
+        }
         same("output", &output, &model.output())?;
         same("output_len", &ws.output_len(), &model.output_len())?;
         same("buffered_amount", &ws.buffered_amount(), &model.buffered())?;
