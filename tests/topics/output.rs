@@ -232,6 +232,26 @@ fn a_lent_buffer_comes_back() {
     }
 }
 
+/// Randomness of the system's that was drawn ahead counts as memory, and `reclaim` frees it.
+#[cfg(feature = "getrandom")]
+#[test]
+fn keys_drawn_ahead_are_freed() {
+    let config = ClientConfig::new();
+    let negotiated = sansocket::Negotiated::new;
+    let given = client(&config);
+    let own = Connection::upgraded_client(&config, negotiated());
+    let [given, own] = [given, own].map(|mut ws| {
+        while ws.receive(&mut &mut [][..]).is_some() {}
+        ws.send("a").unwrap();
+        take_output(&mut ws);
+        let held = ws.memory_held();
+        ws.reclaim();
+        assert_eq!(ws.memory_held(), 0);
+        held
+    });
+    assert!(own > given);
+}
+
 /// What waits is not taken away by `reclaim`, nor what is being gathered.
 #[test]
 fn reclaim_takes_only_what_is_empty() {
