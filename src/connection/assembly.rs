@@ -29,6 +29,8 @@ pub(super) struct Incoming {
     pub(super) header_len: u8,
     /// The header is whole: payload comes next.
     pub(super) in_payload: bool,
+    /// A read ended inside the frame.
+    pub(super) split: bool,
     /// The message in progress.
     pub(super) kind: Option<Kind>,
     /// It is delivered in chunks.
@@ -59,9 +61,9 @@ impl Incoming {
         self.is_idle()
     }
 
-    /// Part of a frame has come.
-    pub(super) const fn in_frame(&self) -> bool {
-        self.header_len > 0
+    /// A part of a frame has come, and its last byte has not.
+    pub(super) const fn lacks_bytes(&self) -> bool {
+        self.header_len > 0 && !(self.in_payload && self.left == 0)
     }
 
     pub(super) const fn fin(&self) -> bool {
@@ -103,6 +105,7 @@ impl Incoming {
     pub(super) const fn end_frame(&mut self) {
         self.header_len = 0;
         self.in_payload = false;
+        self.split = false;
     }
 
     fn end_message(&mut self) {

@@ -135,7 +135,7 @@ impl Connection {
             if !input.is_empty() {
                 self.clock.heard();
             }
-            let event = self.noting_split_frames(|own| own.frames(input));
+            let event = self.noting_split_frames(input, Self::frames);
             // Whatever else changes by a frame is settled where it changes.
             self.settle_frames();
             if event.is_some() || (input.is_empty() && !self.frame_is_due()) {
@@ -212,7 +212,7 @@ impl Connection {
             return None;
         }
         match self.phase {
-            Phase::Established => self.noting_split_frames(|own| own.frames(input)),
+            Phase::Established => self.noting_split_frames(input, Self::frames),
             Phase::Opening => self.opening(input),
             Phase::Deciding => self.hold_undecided(input),
             Phase::Refused => {
@@ -224,11 +224,17 @@ impl Connection {
 
     // ── frames
 
-    /// Tells the clock when bytes of a frame came that is split over reads.
-    fn noting_split_frames<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
-        let split = self.incoming.in_frame();
-        let event = read(self);
-        if split || self.incoming.in_frame() {
+    /// Tells the clock when bytes of a frame came that is split over reads: some read ended inside
+    /// it. An event between its header and its payload splits nothing.
+    fn noting_split_frames<'a, T>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        read: impl FnOnce(&mut Self, &mut &'a mut [u8]) -> T,
+    ) -> T {
+        let was_split = self.incoming.split;
+        let event = read(self, input);
+        self.incoming.split |= input.is_empty() && self.incoming.lacks_bytes();
+        if was_split || self.incoming.split {
             self.clock.frame_goes_on();
         }
         event
@@ -625,7 +631,7 @@ impl Connection {
         }
         // One frame at most, so that the next one can be lent.
         if self.phase == Phase::Established && !self.discards() {
-            return self.noting_split_frames(|own| own.one_frame(input));
+            return self.noting_split_frames(input, Self::one_frame);
         }
         self.step(input).map(Event::into_owned)
     }

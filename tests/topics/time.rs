@@ -364,6 +364,30 @@ fn a_frame_that_stands_still_does_not_prolong_the_wait() {
     }
 }
 
+/// Nor does a frame that came in one read, whatever stands between its header and its payload.
+#[test]
+fn asking_does_not_split_a_frame() {
+    for role in ROLES {
+        for way in WAYS {
+            let ask = Delivery::Ask;
+            let ws = match role {
+                Role::Server => server(&server_config().timeouts(timeouts()).delivery(ask)),
+                Role::Client => client(&ClientConfig::new().timeouts(timeouts()).delivery(ask)),
+            };
+            let mut driver = Driver::new(ws, *way);
+            driver.ws.advance_time(secs(100));
+            driver.ws.advance_time(secs(120));
+            take_ping(&mut driver.ws);
+            for now in 121..130 {
+                driver.ws.advance_time(secs(now));
+                driver.read(&encode_for(role, &[Frame::new(BINARY, [7; 200])]));
+                let next = driver.ws.next_deadline();
+                assert_eq!(next, Some(secs(130)), "{role:?} {way:?} {now}");
+            }
+        }
+    }
+}
+
 /// The same for the quiet time and the idle timeout: only bytes that came count.
 #[test]
 fn waking_up_is_not_hearing() {
