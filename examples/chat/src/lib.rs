@@ -16,7 +16,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 pub use socket::Socket;
 
-const PAGE: &str = include_str!("page.html");
+const PAGE: &str = include_str!("../../page/index.html");
 
 /// Messages that a slow member may be behind.
 const BEHIND: usize = 64;
