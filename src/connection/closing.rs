@@ -239,12 +239,7 @@ impl Connection {
         if self.facts.lost {
             return;
         }
-        // What the report needs of the queue is whether our Close frame had left it.
-        let drained = self.output.is_empty();
         self.facts.lost = true;
-        if !(drained && self.facts.close_sent && self.facts.close_received) {
-            self.facts.given_up = true;
-        }
         self.discard_input();
         self.output.clear();
         self.settle();

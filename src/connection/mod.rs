@@ -391,8 +391,8 @@ impl Connection {
     // ── buffers
 
     /// Lends a spare buffer, for gathering a message or for output, so that no new one has to be
-    /// allocated. What is in it is overwritten. An event loop takes it back with
-    /// [`reclaim`](Self::reclaim) and lends it to the next connection.
+    /// allocated. What is in it is overwritten; where both have a buffer already it is dropped. An
+    /// event loop takes it back with [`reclaim`](Self::reclaim) and lends it to the next connection.
     ///
     /// ```
     /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig};
