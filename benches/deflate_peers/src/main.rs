@@ -11,6 +11,8 @@
 mod compressed;
 #[path = "../../peers/src/cpu.rs"]
 mod cpu;
+#[path = "../../peers/src/machine.rs"]
+mod machine;
 mod peer;
 mod peers;
 mod report;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+
+use crate::machine;
 
 pub struct Row {
     pub setting: String,
@@ -115,8 +116,8 @@ impl Report {
         let _ = writeln!(
             out,
             "Written by `cargo run --release --manifest-path benches/deflate_peers/Cargo.toml`.\n\n{}.\n\n{}.\n\n{INTRODUCTION}\n{verdict}",
-            machine(),
-            versions()
+            machine::describe(),
+            machine::versions(include_str!("../Cargo.toml"))
         );
         for table in &self.tables {
             let _ = writeln!(
@@ -177,42 +178,4 @@ fn nanos(nanos: f64) -> String {
         10_000.0..10_000_000.0 => format!("{:.1} µs", nanos / 1e3),
         _ => format!("{:.1} ms", nanos / 1e6),
     }
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map_or_else(
-        |_| "?".into(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().into(),
-    )
-}
-
-fn machine() -> String {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = cpuinfo.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split_once(": "))
-            .map_or("?", |(_, value)| value)
-    };
-    format!(
-        "{} (family {}, model {}), {} {}, {}, {}",
-        field("model name"),
-        field("cpu family"),
-        field("model\t"),
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        output("rustc", &["--version"]),
-        output("date", &["-u", "+%Y-%m-%d"]),
-    )
-}
-
-/// The crates that are measured, with their versions.
-fn versions() -> String {
-    let pinned = include_str!("../Cargo.toml").lines().filter_map(|line| {
-        let (name, rest) = line.split_once(" = ")?;
-        let (_, version) = rest.split_once("\"=")?;
-        let (version, _) = version.split_once('"')?;
-        Some(format!("{name} {version}"))
-    });
-    pinned.collect::<Vec<_>>().join(", ")
 }

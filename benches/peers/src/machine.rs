@@ -30,9 +30,8 @@ pub fn describe() -> String {
     )
 }
 
-/// The crates that are measured, with their versions.
-pub fn versions() -> String {
-    let manifest = include_str!("../Cargo.toml");
+/// The crates that are measured, with their versions: those that the manifest pins.
+pub fn versions(manifest: &str) -> String {
     let pinned = manifest.lines().filter_map(|line| {
         let (name, rest) = line.split_once(" = ")?;
         let (_, version) = rest.split_once("\"=")?;

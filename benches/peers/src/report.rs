@@ -70,7 +70,7 @@ impl Report {
             out,
             "{}.\n\n{}.\n",
             machine::describe(),
-            machine::versions()
+            machine::versions(include_str!("../Cargo.toml"))
         );
         out.push_str(INTRODUCTION);
         out.push_str("\n## Ratios\n\n| work | sansocket | / floor | / fastest that checks | / fastest of any kind |\n|---|---|---|---|---|\n");
