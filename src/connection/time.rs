@@ -201,12 +201,14 @@ impl Connection {
     /// It passes the limit on queued output, so that a peer that reads nothing is found dead. It
     /// is one: behind one that could not leave yet another would tell nothing.
     fn keep_alive(&mut self) {
-        let clock = &mut self.clock;
-        clock.pinged = clock.now;
-        clock.prolonged = 0;
         if self.ping_is_behind() {
+            // Its round trip goes on; the next try comes as late as the next ping would.
+            self.clock.wait_anew();
+            self.clock.pinged = self.clock.now;
             return;
         }
+        self.clock.pinged = self.clock.now;
+        self.clock.prolonged = 0;
         let Ok(key) = self.masking_key() else { return };
         let before = (self.output.len() as u64).saturating_add(self.output.frame_left());
         if before > 0 {

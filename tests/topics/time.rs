@@ -1059,6 +1059,25 @@ fn pings_do_not_pile_up() {
     }
 }
 
+/// A round trip begins when the ping is queued, also where the time for the next ping comes while it
+/// still waits for room.
+#[test]
+fn the_round_trip_of_a_ping_that_waits() {
+    let mut timeouts = timeouts();
+    timeouts.pong = None;
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        ws.send("first").unwrap();
+        ws.advance_time(secs(120));
+        ws.advance_time(secs(140));
+        ws.advance_time(secs(143));
+        let frames = take_frames(&mut ws);
+        let ping = frames[1].payload.clone();
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        assert_eq!(events, [Seen::Pong(ping, Some(secs(23)))], "{role:?}");
+    }
+}
+
 /// §5.4: the ping follows a frame in pieces. That the application takes its time over it is not
 /// the peer's fault; that the peer does not read the pieces is.
 #[test]
