@@ -1,8 +1,9 @@
-//! The matrix of requirements (`matrix.txt`, where its form is explained) against the sources, and the
-//! advisories of other libraries.
+//! The matrix of requirements (`matrix.txt`, where its form is explained) against the sources, the
+//! advisories of other libraries, and the defects in CHANGELOG.md.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod advisories;
+mod changelog;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

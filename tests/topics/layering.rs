@@ -513,6 +513,25 @@ fn nothing_of_the_outside_world() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// `Cargo.toml` as we wrote it.
+fn manifest() -> String {
+    // In a package it is another one, and ours stands beside it.
+    fs::read_to_string(root().join("../Cargo.toml.orig"))
+        .or_else(|_| fs::read_to_string(root().join("../Cargo.toml")))
+        .unwrap()
+}
+
+/// DESIGN.md, invariant 1: where the crate has `std`, so have the dependencies that choose SIMD code with it.
+#[test]
+fn std_reaches_the_dependencies() {
+    let manifest = manifest();
+    let features = manifest.split("\n[features]\n").nth(1).unwrap();
+    let std = features.lines().find(|line| line.starts_with("std = "));
+    for name in ["memchr/std", "simdutf8?/std", "zlib-rs?/std"] {
+        assert!(std.unwrap().contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
 /// The operating system is asked for one thing, in one place: randomness, where the caller has none.
 #[test]
 fn the_system_is_asked_for_randomness_only() {
@@ -522,10 +541,7 @@ fn the_system_is_asked_for_randomness_only() {
         .filter(|source| source.has(&["getrandom", "::"]));
     let files: Vec<_> = uses.map(|source| &*source.file).collect();
     assert_eq!(files, ["entropy.rs"]);
-    // In a package the manifest is another one, and ours stands beside it.
-    let manifest = fs::read_to_string(root().join("../Cargo.toml.orig"))
-        .or_else(|_| fs::read_to_string(root().join("../Cargo.toml")))
-        .unwrap();
+    let manifest = manifest();
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();
     let lines = dependencies.lines().take_while(|line| !line.is_empty());
     let names: Vec<_> = lines.map(|line| line.split(' ').next().unwrap()).collect();

@@ -554,6 +554,29 @@ fn the_ratio_limit() {
     }
 }
 
+/// A text of 64 KiB comes out in one piece: inflating slows down at each end of its room.
+#[test]
+fn a_long_text_is_one_piece() {
+    let text: Vec<u8> = (0..)
+        .flat_map(|i: u64| {
+            format!("{{\"id\":{i},\"name\":\"item {}\"}},", i * i % 999_983).into_bytes()
+        })
+        .take(64 << 10)
+        .collect();
+    let payload = PermessageDeflate::client().compress(15, &text);
+    assert!((text.len() / 6..text.len() / 3).contains(&payload.len()));
+    for takeover in [false, true] {
+        let mut inflater = inflater(takeover);
+        let mut room = Inflater::room_for(payload.len());
+        let mut rest = &*payload;
+        inflater.frame(payload.len() as u64);
+        let piece = inflater.piece(&mut rest, true, &mut room, NO_LIMIT);
+        assert_eq!(piece.unwrap().map(<[u8]>::len), Some(text.len()));
+        let piece = inflater.piece(&mut rest, true, &mut room, NO_LIMIT);
+        assert_eq!(piece, Ok(None));
+    }
+}
+
 /// A buffer that comes initialised is used as it is, and none is made.
 #[test]
 fn room_that_is_there_is_used() {

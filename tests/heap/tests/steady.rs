@@ -174,6 +174,27 @@ fn large_payloads_are_queued_by_reference() {
     );
 }
 
+/// What is compressed goes where it is sent from: room is made for it once.
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_are_allocated_once() {
+    use sansocket::Compress;
+    use sansocket::extension::PermessageDeflate;
+
+    let deflate = PermessageDeflate::server();
+    let config = ServerConfig::new(OriginPolicy::SameHost).deflate(deflate);
+    let agreed = Negotiated::new().extensions("permessage-deflate; server_no_context_takeover");
+    let mut ws = Connection::upgraded_server(&config, agreed);
+    assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    let text = "what is said again and again, ".repeat(1 << 10);
+    let sent = per_hundred(|| {
+        ws.send_with(&text, Compress::Always).unwrap();
+        assert!(ws.output().len() < text.len() / 10);
+        flush(&mut ws);
+    });
+    assert!(sent <= 100, "{sent} allocations for 100 messages");
+}
+
 #[test]
 fn a_handshake_allocates_twice_at_most() {
     let config = ServerConfig::new(OriginPolicy::SameHost);
