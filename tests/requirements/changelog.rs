@@ -9,7 +9,7 @@ use super::{has_test, read};
 /// What holds the defects of a group, behind `held by` in the line that begins it, or one of them,
 /// behind `: ` or `held by`. Names of tests and seeds; what has a slash is where they are.
 fn held_by(text: &str) -> Vec<&str> {
-    let from = [": `", "held by"].map(|mark| text.find(mark).unwrap_or(text.len()));
+    let from = [": `", "eld by"].map(|mark| text.find(mark).unwrap_or(text.len()));
     let rest = &text[from[0].min(from[1])..];
     rest.split('`').skip(1).step_by(2).collect()
 }
