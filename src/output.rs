@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use crate::frame::write_header;
 use crate::frame::{FrameHeader, Opcode, with_header};
 use crate::mask::{self, MaskingKey};
-use crate::payload::growth;
+use crate::payload::make_room;
 
 /// Payloads that are handed over are queued without a copy from this size on.
 pub(crate) const BY_REFERENCE: usize = 4096;
@@ -689,10 +689,7 @@ impl Output {
             self.push_tail();
         }
         let needed = self.tail.len() + additional;
-        if self.tail.capacity() < needed {
-            let size = growth(self.tail.capacity(), needed, piece as u64);
-            self.tail.reserve_exact(size - self.tail.len());
-        }
+        make_room(&mut self.tail, needed, piece as u64);
     }
 
     fn deferred_pongs(&self) -> u8 {

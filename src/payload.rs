@@ -214,19 +214,42 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// How many bytes to reserve so that `needed` fit: twice what there is, but never beyond the limit,
-/// so that what is gathered stands at twice the limit at most, while it moves (RFC 6455 §10.4).
+/// The capacity for `needed` bytes: what there is if they fit, else twice that, but never beyond the
+/// limit, so that what is gathered stands at twice the limit at most, while it moves (RFC 6455 §10.4).
 pub(crate) fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
+    if needed <= capacity {
+        return capacity;
+    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     capacity.saturating_mul(2).min(limit).max(needed)
 }
 
+/// Makes room for `needed` bytes in all, with that growth.
+pub(crate) fn make_room(bytes: &mut Vec<u8>, needed: usize, limit: u64) {
+    bytes.reserve_exact(growth(bytes.capacity(), needed, limit) - bytes.len());
+}
+
 /// Puts bytes behind others, with that growth.
 pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
-    let needed = bytes.len() + more.len();
-    if bytes.capacity() < needed {
-        let size = growth(bytes.capacity(), needed, limit as u64);
-        bytes.reserve_exact(size - bytes.len());
-    }
+    make_room(bytes, bytes.len() + more.len(), limit as u64);
     bytes.extend_from_slice(more);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::growth;
+
+    /// RFC 6455 §10.4: nothing is reserved before it is needed, nor beyond the limit.
+    #[test]
+    fn what_is_gathered_doubles_up_to_the_limit() {
+        assert_eq!(growth(0, 5, 100), 5);
+        assert_eq!(growth(40, 39, 100), 40);
+        assert_eq!(growth(40, 40, 100), 40);
+        assert_eq!(growth(40, 41, 100), 80);
+        assert_eq!(growth(40, 90, 100), 90);
+        assert_eq!(growth(80, 81, 100), 100);
+        // What the limit does not count, such as the head behind which something is kept.
+        assert_eq!(growth(80, 110, 100), 110);
+        assert_eq!(growth(usize::MAX / 2 + 1, usize::MAX, u64::MAX), usize::MAX);
+    }
 }

@@ -10,7 +10,7 @@ use crate::event::{Chunk, Event, Kind, Message};
 use crate::frame::{FrameHeader, Opcode};
 use crate::mask::{self, MaskingKey, apply_mask};
 use crate::output::{BY_REFERENCE, extend_masked};
-use crate::payload::{Payload, Text, growth};
+use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
 
 /// The frame and the message in progress.
@@ -117,13 +117,9 @@ impl Incoming {
         usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()))
     }
 
-    /// The message is this one frame, and all `len` bytes of it are here.
+    /// All of the message are these `len` bytes: with them it ends, and nothing of it came before.
     pub(super) const fn is_whole(&self, len: usize) -> bool {
-        self.left == len as u64
-            && self.fin()
-            && self.len == 0
-            && self.fragments == 1
-            && !self.compressed
+        self.left == len as u64 && self.fin() && self.len == 0
     }
 
     /// Validates the next bytes of a text and puts them to what was gathered.
@@ -139,9 +135,7 @@ impl Incoming {
             .push(piece)
             .map_err(|_| ProtocolError::TextNotUtf8)?;
         let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
-        if gathered.capacity() < needed {
-            gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
-        }
+        gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
         gathered.extend(finished);
         gathered.push_str(text);
         Ok(())
@@ -293,21 +287,15 @@ impl Connection {
         }
         let (kind, len, complete) = (incoming.kind?, incoming.len, incoming.utf8.is_complete());
         incoming.end_message();
-        Some(match (kind, self.gather.take()) {
-            (Kind::Text, _) if !complete => self.fail(ProtocolError::TextNotUtf8.into()),
-            (Kind::Text, Gather::Text(text)) => Event::Message(Message::Text(text.into())),
-            (Kind::Binary, Gather::Bytes(mut bytes)) if len > 0 => {
+        let gathered = self.gather.take();
+        Some(match kind {
+            Kind::Text if !complete => self.fail(ProtocolError::TextNotUtf8.into()),
+            Kind::Text => Event::Message(Message::Text(gathered.into_text().into())),
+            Kind::Binary => {
+                let mut bytes = gathered.into_bytes();
                 // `as`: it was gathered in memory.
                 bytes.truncate(len as usize);
                 Event::Message(Message::Binary(bytes.into()))
-            }
-            // Nothing but empty fragments: what lies in the buffer is a spare.
-            (kind, spare) => {
-                self.gather = spare;
-                Event::Message(match kind {
-                    Kind::Text => Message::Text(String::new().into()),
-                    Kind::Binary => Message::Binary(Vec::new().into()),
-                })
             }
         })
     }
@@ -342,10 +330,7 @@ impl Connection {
             }
         }
         if !fresh.is_empty() {
-            let needed = at + payload.len();
-            if bytes.capacity() < needed {
-                bytes.reserve_exact(growth(bytes.capacity(), needed, limit) - bytes.len());
-            }
+            make_room(&mut bytes, at + payload.len(), limit);
             extend_masked(
                 &mut bytes,
                 key.map(|key| mask::rotate(key, over.len() as u64)),
@@ -401,9 +386,7 @@ impl Connection {
         let at = self.incoming.len as usize;
         if !matches!(&self.gather, Gather::Bytes(bytes) if bytes.len() >= at + want) {
             let mut bytes = self.gather.take().into_bytes();
-            if bytes.capacity() < at + want {
-                bytes.reserve_exact(growth(bytes.capacity(), at + want, limit) - bytes.len());
-            }
+            make_room(&mut bytes, at + want, limit);
             bytes.resize(at + want, 0);
             self.gather = Gather::Bytes(bytes);
         }

@@ -73,9 +73,9 @@ impl Clock {
         }
     }
 
-    /// A close deadline is running and lies ahead.
+    /// A close deadline is running.
     pub(super) const fn is_bounded(&self) -> bool {
-        self.due != NEVER && self.now < self.due
+        self.due != NEVER
     }
 
     /// The time, if it was told.
@@ -100,7 +100,6 @@ impl Connection {
             *clock = Clock {
                 now,
                 heard: now,
-                pinged: now,
                 running: true,
                 ..Clock::default()
             };
@@ -279,7 +278,6 @@ impl Connection {
         let clock = &mut self.clock;
         clock.due = NEVER;
         clock.heard = clock.now;
-        clock.pinged = clock.now;
     }
 
     /// A Close frame, a failure, a refusal or the end of the stream: the rest has to come in time.

@@ -408,6 +408,37 @@ fn waking_up_is_not_hearing() {
     }
 }
 
+/// Without a pong timeout an answer may come late, and a round trip of more than 71 minutes is one still.
+#[test]
+fn a_pong_that_comes_after_hours() {
+    let mut timeouts = timeouts();
+    timeouts.pong = None;
+    timeouts.ping = Some(secs(86_400));
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts);
+        ws.advance_time(secs(86_500));
+        let ping = take_ping(&mut ws);
+        ws.advance_time(secs(2 * 86_400));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        let longest = Duration::from_micros(u64::from(u32::MAX) - 1);
+        assert_eq!(events, [Seen::Pong(ping, Some(longest))]);
+    }
+}
+
+/// A million idle connections are kept alive: a ping with nothing before it is noted nowhere but in
+/// the output.
+#[test]
+fn keepalive_holds_no_memory() {
+    for role in ROLES {
+        let mut pinging = at_100(role, timeouts());
+        pinging.advance_time(secs(120));
+        let mut other = at_100(role, timeouts());
+        other.pong(&take_ping(&mut pinging)).unwrap();
+        take_output(&mut other);
+        assert_eq!(pinging.memory_held(), other.memory_held());
+    }
+}
+
 /// Without a pong timeout pings go on, and nothing fails.
 #[test]
 fn pings_without_a_pong_timeout() {
@@ -785,6 +816,23 @@ fn output_after_the_end_of_the_stream_is_bounded() {
     }
 }
 
+/// And of a request that nobody takes: its end was told before, and no failure is told behind it.
+#[test]
+fn a_request_after_the_end_of_the_stream_is_bounded() {
+    let mut ws = new_client();
+    ws.advance_time(secs(100));
+    ws.receive_eof();
+    let events = receive(&mut ws, b"");
+    assert!(matches!(&events[..], [Seen::Closed(report)] if report.failure.is_none()));
+    assert_eq!(
+        (ws.transport(), ws.next_deadline()),
+        (Transport::KeepOpen, Some(secs(103)))
+    );
+    ws.advance_time(secs(103));
+    assert_eq!((ws.output(), ws.transport()), (&b""[..], Transport::Close));
+    assert_eq!(receive(&mut ws, b""), []);
+}
+
 /// §7.1.1: a peer that takes nothing cannot hold the connection: in whatever way it ends, there is a
 /// deadline while output waits, and after it no output is left to wait for.
 #[test]
@@ -1023,6 +1071,10 @@ fn a_peer_that_reads_slowly_is_alive() {
         for now in [129, 138, 147] {
             ws.advance_time(secs(now));
             ws.consume_output(100);
+            assert_eq!(ws.next_deadline(), Some(secs(now + 10)));
+            // A write that took nothing.
+            ws.advance_time(secs(now + 1));
+            ws.consume_output(0);
             assert_eq!(ws.next_deadline(), Some(secs(now + 10)));
         }
         ws.advance_time(secs(150));
