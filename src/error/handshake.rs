@@ -59,26 +59,31 @@ impl Field {
 
     /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). Length and first letter
     /// leave one candidate, so most fields of a browser's request cost no comparison of names.
+    #[inline(always)]
     pub(crate) fn of(name: &str) -> Option<Self> {
         let first = name.as_bytes().first()?.to_ascii_lowercase();
-        let candidate = match (name.len(), first) {
-            (4, b'h') => Self::Host,
-            (6, b'o') => Self::Origin,
-            (6, b'e') => Self::Expect,
-            (7, b'u') => Self::Upgrade,
-            (10, b'c') => Self::Connection,
-            (14, b'c') => Self::ContentLength,
-            (17, b's') => Self::Key,
-            (17, b't') => Self::TransferEncoding,
-            (20, b's') => Self::Accept,
-            (21, b's') => Self::Version,
-            (22, b's') => Self::Protocol,
-            (24, b's') => Self::Extensions,
-            _ => return None,
-        };
-        // Most senders write the names as the RFCs do, and equal bytes are told fastest.
-        let same = candidate.name() == name || candidate.name().eq_ignore_ascii_case(name);
-        same.then_some(candidate)
+        match (name.len(), first) {
+            (4, b'h') => Self::Host.named(name),
+            (6, b'o') => Self::Origin.named(name),
+            (6, b'e') => Self::Expect.named(name),
+            (7, b'u') => Self::Upgrade.named(name),
+            (10, b'c') => Self::Connection.named(name),
+            (14, b'c') => Self::ContentLength.named(name),
+            (17, b's') => Self::Key.named(name),
+            (17, b't') => Self::TransferEncoding.named(name),
+            (20, b's') => Self::Accept.named(name),
+            (21, b's') => Self::Version.named(name),
+            (22, b's') => Self::Protocol.named(name),
+            (24, b's') => Self::Extensions.named(name),
+            _ => None,
+        }
+    }
+
+    /// Most senders write the names as the RFCs do, and equal bytes are told fastest: where the
+    /// length is known, without a call.
+    #[inline(always)]
+    fn named(self, name: &str) -> Option<Self> {
+        (self.name() == name || self.name().eq_ignore_ascii_case(name)).then_some(self)
     }
 }
 

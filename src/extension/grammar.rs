@@ -8,7 +8,7 @@
 
 use crate::token::is_token_byte;
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 /// A value outside the grammar: a server answers 400, a client drops the transport (RFC 6455 §9.1).
@@ -123,7 +123,8 @@ impl<I> fmt::Debug for Extensions<'_, I> {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extension<'h> {
-    name: &'h str,
+    /// A token.
+    name: &'h [u8],
     params: &'h [u8],
 }
 
@@ -131,7 +132,7 @@ impl<'h> Extension<'h> {
     /// The name, a token. Names are compared byte for byte.
     #[must_use]
     pub fn name(&self) -> &'h str {
-        self.name
+        text(self.name)
     }
 
     /// The parameters, in order; one that stands there twice comes twice.
@@ -196,21 +197,23 @@ impl fmt::Debug for Params<'_> {
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Param<'h> {
-    name: &'h str,
-    value: Option<Cow<'h, str>>,
+    /// A token.
+    name: &'h [u8],
+    /// A token, without quotes.
+    value: Option<Cow<'h, [u8]>>,
 }
 
 impl<'h> Param<'h> {
     /// The name, a token.
     #[must_use]
     pub fn name(&self) -> &'h str {
-        self.name
+        text(self.name)
     }
 
     /// The value, a token, without the quotes it may have stood in (RFC 6455 §9.1).
     #[must_use]
     pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
+        self.value.as_deref().map(text)
     }
 }
 
@@ -222,6 +225,11 @@ impl fmt::Debug for Param<'_> {
             .field("value", &self.value.as_ref().map(|value| value.len()))
             .finish()
     }
+}
+
+/// A token as text, where somebody looks at it.
+fn text(token: &[u8]) -> &str {
+    core::str::from_utf8(token).unwrap_or_default()
 }
 
 #[derive(Clone, Copy)]
@@ -249,13 +257,13 @@ impl<'h> Cursor<'h> {
         while self.blank() {}
     }
 
-    fn token(&mut self) -> Result<&'h str, Malformed> {
+    fn token(&mut self) -> Result<&'h [u8], Malformed> {
         let len = self.rest.iter().take_while(|&&b| is_token_byte(b)).count();
         let (token, rest) = self.rest.split_at(len);
         self.rest = rest;
-        match core::str::from_utf8(token) {
-            Ok(token) if !token.is_empty() => Ok(token),
-            _ => Err(Malformed),
+        match token {
+            [] => Err(Malformed),
+            token => Ok(token),
         }
     }
 
@@ -290,7 +298,7 @@ impl<'h> Cursor<'h> {
         Ok(Some(Param { name, value }))
     }
 
-    fn value(&mut self) -> Result<Cow<'h, str>, Malformed> {
+    fn value(&mut self) -> Result<Cow<'h, [u8]>, Malformed> {
         if !self.eat(b'"') {
             return self.token().map(Cow::Borrowed);
         }
@@ -302,7 +310,7 @@ impl<'h> Cursor<'h> {
                 self.eat(b'"');
                 return plain.map(Cow::Borrowed);
             }
-            (plain, _) => String::from(plain.unwrap_or_default()),
+            (plain, _) => Vec::from(plain.unwrap_or_default()),
         };
         loop {
             let byte = match *self.rest {
@@ -319,7 +327,7 @@ impl<'h> Cursor<'h> {
             if !is_token_byte(byte) {
                 return Err(Malformed);
             }
-            value.push(char::from(byte));
+            value.push(byte);
         }
     }
 }

@@ -24,9 +24,10 @@ pub(crate) fn key_text(nonce: &[u8; 16]) -> KeyText {
 /// pad the last character are not looked at (D-7): the RFC prints a key where they are set, and the
 /// text is hashed as it stands.
 pub(crate) fn is_key(text: &[u8]) -> bool {
-    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    match text {
-        [digits @ .., b'=', b'='] => digits.len() == 22 && digits.iter().all(alphabet),
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'+') | (byte == b'/');
+    match <&KeyText>::try_from(text) {
+        // All of them, without branches.
+        Ok([digits @ .., b'=', b'=']) => digits.iter().fold(true, |all, &b| all & alphabet(b)),
         _ => false,
     }
 }

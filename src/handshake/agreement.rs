@@ -83,6 +83,14 @@ impl Own {
     /// # Errors
     /// [`Misuse::NotOffered`]; [`Misuse::BadExtension`] for two of one name or on one bit.
     pub(crate) fn answer(&self, agreed: Option<&str>, offered: &str) -> Result<Answered, Misuse> {
+        // Nearly always.
+        if self.0.is_empty() {
+            let extensions = agreed.unwrap_or_default().into();
+            return Ok(Answered {
+                extensions,
+                bits: 0,
+            });
+        }
         let mut bits = 0;
         for (i, (element, own)) in self.elements().enumerate() {
             let same = |other: &str| other == element.name();

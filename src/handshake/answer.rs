@@ -176,11 +176,8 @@ impl Expectation {
         if !accepted.all(|accepted| is_offered(accepted.name())) {
             return Err(HandshakeError::ExtensionNotOffered);
         }
-        let mut list = String::new();
-        match join(&mut list, values) {
-            true => Ok(Some(list).filter(|list| !list.is_empty())),
-            false => Err(malformed),
-        }
+        let list = join(values).ok_or(malformed)?;
+        Ok(Some(list).filter(|list| !list.is_empty()))
     }
 }
 

@@ -23,8 +23,9 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 
 /// The list has this token, without regard to ASCII case.
 pub(crate) fn has_element(value: &[u8], token: &[u8]) -> bool {
-    // Nearly always it is the only one.
-    value == token || elements(value).any(|element| element.eq_ignore_ascii_case(token))
+    // Nearly always it is the only one, or the last.
+    let mut parts = value.rsplit(|&byte| byte == b',');
+    value == token || parts.any(|element| trim(element).eq_ignore_ascii_case(token))
 }
 
 /// Nothing in it can end the line or hide from another parser: visible bytes, blanks, and opaque

@@ -6,21 +6,25 @@ use crate::handshake::uri::{Authority, Parts};
 /// What the policy says about the value of `Origin`, asked at this host and port.
 ///
 /// Only a browser tells the truth here: this keeps foreign pages out, nobody else.
-pub(crate) fn allowed(policy: &OriginPolicy, origin: &str, host: &Authority<'_>) -> bool {
+pub(crate) fn allowed(policy: &OriginPolicy, origin: &[u8], host: &Authority<'_>) -> bool {
     match policy {
         OriginPolicy::Any | OriginPolicy::Application => true,
         OriginPolicy::SameHost => same_host(origin, host),
-        OriginPolicy::List(list) => list.iter().any(|entry| same(entry, origin)),
+        OriginPolicy::List(list) => core::str::from_utf8(origin)
+            .is_ok_and(|origin| list.iter().any(|entry| same(entry, origin))),
     }
 }
 
 /// A page of this very host and port. Nearly always the two are the same text, with the port left out
 /// or given in both.
-fn same_host(origin: &str, host: &Authority<'_>) -> bool {
-    let text = origin.strip_prefix("https://");
-    let text = text.or_else(|| origin.strip_prefix("http://"));
-    text == Some(host.text)
-        || web_origin(origin).is_some_and(|(https, authority)| authority.same(host, https))
+fn same_host(origin: &[u8], host: &Authority<'_>) -> bool {
+    let text = origin.strip_prefix(b"https://");
+    let text = text.or_else(|| origin.strip_prefix(b"http://"));
+    text == Some(host.text.as_bytes())
+        || core::str::from_utf8(origin)
+            .ok()
+            .and_then(web_origin)
+            .is_some_and(|(https, authority)| authority.same(host, https))
 }
 
 /// Equal as origins: a default port may be there or not. Others, such as `null`, as texts in lower
@@ -49,7 +53,7 @@ mod tests {
     use alloc::vec;
 
     fn at(policy: &OriginPolicy, origin: &str, host: &str) -> bool {
-        allowed(policy, origin, &Authority::of(host).unwrap())
+        allowed(policy, origin.as_bytes(), &Authority::of(host).unwrap())
     }
 
     /// SEC-2, HS-14, the CVEs about foreign pages: foreign, null, case and port variants.

@@ -148,12 +148,12 @@ impl<'h> Gathered<'h> {
         let Some(value) = self.origin.optional(Field::Origin)? else {
             return Ok(());
         };
-        match core::str::from_utf8(value) {
-            Ok(value) if value.is_ascii() => match origin::allowed(policy, value, authority) {
-                true => Ok(()),
-                false => Err(HandshakeError::Origin),
-            },
-            _ => Err(HandshakeError::Invalid(Field::Origin)),
+        if !value.is_ascii() {
+            return Err(HandshakeError::Invalid(Field::Origin));
+        }
+        match origin::allowed(policy, value, authority) {
+            true => Ok(()),
+            false => Err(HandshakeError::Origin),
         }
     }
 
@@ -187,34 +187,27 @@ pub(crate) fn values<'h>(
         .map(|(_, value)| trim(value))
 }
 
-/// One list out of several values (RFC 9110 §5.3). False if one is not text.
-pub(crate) fn join<'h>(list: &mut String, values: impl Iterator<Item = &'h [u8]>) -> bool {
-    for value in values {
-        let Ok(value) = core::str::from_utf8(value) else {
-            return false;
-        };
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        list.push_str(value);
+/// One list out of several values (RFC 9110 §5.3). `None` if one is not text.
+pub(crate) fn join<'h>(values: impl Iterator<Item = &'h [u8]>) -> Option<String> {
+    let mut texts = values.map(|value| core::str::from_utf8(value).ok());
+    let mut list = String::from(texts.next().unwrap_or(Some(""))?);
+    for text in texts {
+        list.push_str(", ");
+        list.push_str(text?);
     }
-    true
+    Some(list)
 }
 
 /// RFC 6455 §4.2.1 (8), §4.3: tokens, at least one, in order over all fields.
 fn offered_subprotocols<'h>(
-    values: impl Iterator<Item = &'h [u8]>,
+    values: impl Iterator<Item = &'h [u8]> + Clone,
 ) -> Result<String, HandshakeError> {
-    let mut list = String::new();
-    for element in values.flat_map(elements) {
-        if !is_token(element) || !join(&mut list, once(element)) {
-            return Err(HandshakeError::Invalid(Field::Protocol));
-        }
-    }
-    if list.is_empty() {
-        return Err(HandshakeError::Invalid(Field::Protocol));
-    }
-    Ok(list)
+    let tokens = values.flat_map(elements);
+    let list = match tokens.clone().all(is_token) {
+        true => join(tokens).filter(|list| !list.is_empty()),
+        false => None,
+    };
+    list.ok_or(HandshakeError::Invalid(Field::Protocol))
 }
 
 /// RFC 6455 §9.1: a value outside the grammar stops the handshake, wanted or not.
@@ -222,12 +215,12 @@ fn offered_extensions<'h>(
     values: impl Iterator<Item = &'h [u8]> + Clone,
     keep: bool,
 ) -> Result<String, HandshakeError> {
-    let mut list = String::new();
-    let wrong = Extensions::parse(values.clone()).is_err();
-    if wrong || keep && !join(&mut list, values) {
-        return Err(HandshakeError::Invalid(Field::Extensions));
-    }
-    Ok(list)
+    let list = match (Extensions::parse(values.clone()), keep) {
+        (Ok(_), true) => join(values),
+        (Ok(_), false) => Some(String::new()),
+        (Err(_), _) => None,
+    };
+    list.ok_or(HandshakeError::Invalid(Field::Extensions))
 }
 
 /// The request target (RFC 6455 §4.2.1 (1)): the resource name, which gives `None`, or an absolute

@@ -4,7 +4,7 @@ use crate::error::{HandshakeError, Misuse};
 use crate::handshake::agreement::Own;
 use crate::handshake::field::{self, Extra, FieldList, elements};
 use crate::handshake::foreign::Negotiated;
-use crate::handshake::head::{first_line, pairs, parse_request, slots};
+use crate::handshake::head::{line_start, pairs, parse_request, slots};
 use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,8 +30,7 @@ pub(crate) enum Judged {
 pub(crate) fn judge(head: &[u8], rules: &Rules<'_>) -> Judged {
     let mut slots = slots();
     let judged = parse_request(head, &mut slots).and_then(|(line, fields)| {
-        let (start, _) = first_line(head);
-        let start = start + line.method.len() + 1;
+        let start = line_start(head) + line.method.len() + 1;
         let offset = |at: usize| u32::try_from(at).map_err(|_| HandshakeError::HeadTooLong);
         let target = (offset(start)?, offset(start + line.target.len())?);
         Ok((target, judge_fields(line, pairs(fields), rules)?))

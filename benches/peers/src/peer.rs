@@ -40,7 +40,7 @@ pub trait Peer {
     }
 
     /// The server's half of an opening handshake.
-    fn accept(_request: &[u8], _written: &mut Written) -> bool {
+    fn accept(_request: &mut [u8], _written: &mut Written) -> bool {
         false
     }
 }
@@ -58,7 +58,7 @@ pub struct Entry {
     pub digest: fn(&Traffic, usize, &mut Digest) -> bool,
     pub send: fn(&Messages, &mut Written) -> bool,
     pub echo: fn(&Traffic, usize, &mut Written) -> bool,
-    pub accept: fn(&[u8], &mut Written) -> bool,
+    pub accept: fn(&mut [u8], &mut Written) -> bool,
 }
 
 impl Entry {

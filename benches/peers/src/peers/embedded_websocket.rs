@@ -156,7 +156,7 @@ impl Peer for EmbeddedWebSocket {
         true
     }
 
-    fn accept(request: &[u8], written: &mut Written) -> bool {
+    fn accept(request: &mut [u8], written: &mut Written) -> bool {
         let mut fields = [httparse::EMPTY_HEADER; 32];
         let mut parsed = httparse::Request::new(&mut fields);
         let Ok(httparse::Status::Complete(_)) = parsed.parse(request) else {

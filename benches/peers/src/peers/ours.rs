@@ -1,6 +1,7 @@
 //! This crate, in the loop of its documentation.
 
 use std::io::Read;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
@@ -170,12 +171,11 @@ impl Peer for Ours {
         true
     }
 
-    fn accept(request: &[u8], written: &mut Written) -> bool {
-        let mut ws = Connection::server(&server_config());
-        let mut buf = [0; 1024];
-        let mut input = &mut buf[..request.len()];
-        input.copy_from_slice(request);
-        match ws.receive(&mut input) {
+    fn accept(request: &mut [u8], written: &mut Written) -> bool {
+        // A server has one configuration.
+        static CONFIG: LazyLock<ServerConfig> = LazyLock::new(server_config);
+        let mut ws = Connection::server(&CONFIG);
+        match ws.receive(&mut &mut *request) {
             Some(Event::Request(_)) => ws.accept(Accept::new()).unwrap(),
             other => panic!("{other:?}"),
         }

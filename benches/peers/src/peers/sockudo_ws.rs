@@ -86,7 +86,7 @@ impl Peer for SockudoWs {
         true
     }
 
-    fn accept(request: &[u8], written: &mut Written) -> bool {
+    fn accept(request: &mut [u8], written: &mut Written) -> bool {
         use sockudo_ws::handshake::{build_response, generate_accept_key, parse_request};
         let Ok(Some((request, _))) = parse_request(request) else {
             return false;

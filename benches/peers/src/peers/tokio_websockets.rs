@@ -64,7 +64,7 @@ impl Peer for TokioWebSockets {
         true
     }
 
-    fn accept(request: &[u8], written: &mut Written) -> bool {
+    fn accept(request: &mut [u8], written: &mut Written) -> bool {
         block_on(ServerBuilder::new().accept(Memory::new(request, READ, written))).is_ok()
     }
 }

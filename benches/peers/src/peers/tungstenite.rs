@@ -63,7 +63,7 @@ impl Peer for Tungstenite {
         true
     }
 
-    fn accept(request: &[u8], written: &mut Written) -> bool {
+    fn accept(request: &mut [u8], written: &mut Written) -> bool {
         tungstenite::accept(Memory::new(request, READ, written)).is_ok()
     }
 }
