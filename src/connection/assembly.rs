@@ -244,7 +244,7 @@ impl Connection {
             return self.inflate(kind, input);
         }
         let payload = take_front(input, incoming.take_len(input));
-        let handled = if incoming.stream {
+        if incoming.stream {
             incoming.unmask(payload);
             incoming.left -= payload.len() as u64;
             incoming.len += payload.len() as u64;
@@ -252,26 +252,29 @@ impl Connection {
             if incoming.left == 0 {
                 incoming.end_frame();
             }
-            incoming.chunk(kind, payload.into(), last)
-        } else if incoming.is_whole(payload.len()) {
+            return match incoming.chunk(kind, payload.into(), last) {
+                Ok(event) => event,
+                Err(error) => Some(self.fail(error.into())),
+            };
+        }
+        if incoming.is_whole(payload.len()) {
             incoming.unmask(payload);
             incoming.end_message();
             return Some(match kind {
                 Kind::Binary => Event::Message(Message::Binary(payload.into())),
                 Kind::Text => self.whole_text(payload),
             });
-        } else {
-            incoming.left -= payload.len() as u64;
-            let gathered = match kind {
-                Kind::Binary => {
-                    self.gather_bytes(payload);
-                    Ok(())
+        }
+        incoming.left -= payload.len() as u64;
+        match kind {
+            Kind::Binary => self.gather_bytes(payload),
+            Kind::Text => {
+                if let Err(error) = self.gather_text(payload) {
+                    return Some(self.fail(error.into()));
                 }
-                Kind::Text => self.gather_text(payload),
-            };
-            gathered.map(|()| self.frame_progress())
-        };
-        handled.unwrap_or_else(|error| Some(self.fail(error.into())))
+            }
+        }
+        self.frame_progress()
     }
 
     /// After payload was gathered: the frame may be complete, and with it the message.

@@ -254,8 +254,11 @@ impl Connection {
                 Some(opcode) if opcode.is_control() => self.control(opcode, input),
                 _ => self.data(input),
             };
-            if event.is_some() || self.incoming.in_payload || input.is_empty() {
-                return event;
+            if let Some(event) = event {
+                return Some(event);
+            }
+            if self.incoming.in_payload || input.is_empty() {
+                return None;
             }
         }
     }
