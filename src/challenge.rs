@@ -210,6 +210,7 @@ impl<'v> Cursor<'v> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::Challenge;
+    use crate::handshake::Refusal;
     use alloc::format;
     use alloc::string::String;
     use alloc::vec::Vec;
@@ -271,6 +272,24 @@ mod tests {
         ] {
             assert_eq!(read(value), expected, "{value}");
         }
+    }
+
+    /// RFC 9110 §11.6.1, §11.7.1: the server's challenges from one field, a proxy's from the other, each
+    /// in whatever case, in one field or several.
+    #[test]
+    fn of_a_server_and_of_a_proxy() {
+        let fields = [
+            ("www-authenticate", &b"Basic realm=a"[..]),
+            ("Proxy-Authenticate", b"Negotiate"),
+            ("WWW-Authenticate", b"NTLM, Digest realm=b"),
+        ];
+        let schemes = |status| -> Vec<String> {
+            let refusal = Refusal::new(status, fields.into_iter());
+            let challenges = Challenge::of(&refusal);
+            challenges.iter().map(|one| one.scheme().into()).collect()
+        };
+        assert_eq!(schemes(401), ["Basic", "NTLM", "Digest"]);
+        assert_eq!(schemes(407), ["Negotiate"]);
     }
 
     #[test]

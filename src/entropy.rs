@@ -104,6 +104,18 @@ impl Source {
     }
 }
 
+#[cfg(test)]
+#[cfg(not(feature = "getrandom"))]
+impl Source {
+    /// One that has so many masking keys to give, and no more.
+    pub(crate) fn with_keys(keys: usize) -> Self {
+        Self::System(Some(Box::new(Block {
+            bytes: [7; Block::LEN],
+            used: Block::LEN - 4 * keys,
+        })))
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn refill(block: &mut Option<Box<Block>>) -> Option<&mut Block> {

@@ -61,7 +61,6 @@ pub(super) enum Remedy {
     Later(Duration),
     /// With credentials for this challenge.
     Authorise(u16),
-    Nothing,
 }
 
 impl Ended {
@@ -77,13 +76,14 @@ impl Ended {
         }
     }
 
-    pub(super) fn remedy(self) -> Remedy {
+    /// `None`: nothing helps.
+    pub(super) fn remedy(self) -> Option<Remedy> {
         match self {
-            Self::ByUs | Self::Tls => Remedy::Nothing,
-            Self::Unreachable => Remedy::Later(Duration::ZERO),
+            Self::ByUs | Self::Tls => None,
+            Self::Unreachable => Some(Remedy::Later(Duration::ZERO)),
             Self::Closed(code) => closed(code),
-            Self::Failed(Failure::Timeout(_)) => Remedy::Later(Duration::ZERO),
-            Self::Failed(_) => Remedy::Nothing,
+            Self::Failed(Failure::Timeout(_)) => Some(Remedy::Later(Duration::ZERO)),
+            Self::Failed(_) => None,
             Self::Refused {
                 status,
                 retry_after,
@@ -93,25 +93,25 @@ impl Ended {
 }
 
 /// RFC 6455 §7.4.1 and the IANA registry: which codes speak of a passing trouble.
-const fn closed(code: u16) -> Remedy {
+const fn closed(code: u16) -> Option<Remedy> {
     match code {
-        3000 => Remedy::Authorise(code),
-        1001 | 1006 | 1011..=1014 | 3008 => Remedy::Later(Duration::ZERO),
-        _ => Remedy::Nothing,
+        3000 => Some(Remedy::Authorise(code)),
+        1001 | 1006 | 1011..=1014 | 3008 => Some(Remedy::Later(Duration::ZERO)),
+        _ => None,
     }
 }
 
 /// RFC 9110 §15.5, §15.6, §10.2.3 (and RFC 6585 for 429 and 511, RFC 8470 for 425).
-fn refused(status: u16, retry_after: Option<Duration>) -> Remedy {
-    let later = Remedy::Later(retry_after.unwrap_or_default());
+fn refused(status: u16, retry_after: Option<Duration>) -> Option<Remedy> {
+    let later = Some(Remedy::Later(retry_after.unwrap_or_default()));
     match status {
-        401 | 407 | 511 => Remedy::Authorise(status),
-        421 | 425 if retry_after.is_none() => Remedy::Now,
+        401 | 407 | 511 => Some(Remedy::Authorise(status)),
+        421 | 425 if retry_after.is_none() => Some(Remedy::Now),
         408 | 421 | 425 | 429 => later,
-        501 | 505 | 506 | 510 => Remedy::Nothing,
+        501 | 505 | 506 | 510 => None,
         500..=599 => later,
         400..=499 if retry_after.is_some() => later,
-        _ => Remedy::Nothing,
+        _ => None,
     }
 }
 
@@ -166,13 +166,13 @@ impl From<&CloseReport> for Ended {
         if matches!(report.began, Some(Side::Us | Side::Both)) && wished {
             return Self::ByUs;
         }
-        match report.failure {
+        match (report.failure, report.code) {
             // The peer had said why it leaves, and was only slow to do so.
-            None | Some(Failure::Timeout(Timeout::Close)) => match report.code {
-                CloseCode::TLS_HANDSHAKE => Self::Tls,
-                code => Self::Closed(code),
-            },
-            Some(failure) => Self::Failed(failure),
+            (Some(failure), _) if failure != Failure::Timeout(Timeout::Close) => {
+                Self::Failed(failure)
+            }
+            (_, CloseCode::TLS_HANDSHAKE) => Self::Tls,
+            (_, code) => Self::Closed(code),
         }
     }
 }

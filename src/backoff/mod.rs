@@ -214,12 +214,12 @@ impl Backoff {
         }
         let last = core::mem::replace(&mut self.last, Last::Other);
         let remedy = match ended.remedy() {
+            None => return Advice::GiveUp(Reason::Ended(ended)),
             // Once in a row: what was to be cured by a new connection was not.
-            Remedy::Now if last == Last::Now => Remedy::Later(Duration::ZERO),
-            remedy => remedy,
+            Some(Remedy::Now) if last == Last::Now => Remedy::Later(Duration::ZERO),
+            Some(remedy) => remedy,
         };
         match remedy {
-            Remedy::Nothing => return Advice::GiveUp(Reason::Ended(ended)),
             Remedy::Authorise(challenge) if last == Last::Authorise(challenge) => {
                 return Advice::GiveUp(Reason::Credentials(ended));
             }
@@ -247,7 +247,6 @@ impl Backoff {
                 self.delays = self.delays.saturating_add(1);
                 Advice::RetryAfter(delay, reason)
             }
-            Remedy::Nothing => Advice::GiveUp(reason),
         }
     }
 

@@ -300,6 +300,11 @@ fn attempts_are_bounded() {
         advice.to_string(),
         "give up: closed with 1006 (lost without a Close frame), after 2 new attempts"
     );
+    let once = Reason::Attempts(1, Ended::Unreachable);
+    assert_eq!(
+        once.to_string(),
+        "no connection, or it was lost, after 1 new attempt"
+    );
     // What would not be tried again anyway says so.
     assert_eq!(
         backoff.next(Ended::ByUs, seconds(2), 0),

@@ -200,12 +200,11 @@ impl Gather {
         mem::replace(self, Self::None)
     }
 
-    /// The buffer itself.
+    /// The buffer itself. Text is one of a message, and goes with it.
     pub(super) fn into_spare(self) -> Option<Vec<u8>> {
         match self {
-            Self::None => None,
             Self::Bytes(bytes) => Some(bytes),
-            Self::Text(text) => Some(text.into_bytes()),
+            Self::None | Self::Text(_) => None,
         }
     }
 

@@ -238,6 +238,7 @@ mod on {
             payload: &[u8],
             compress: Compress,
         ) {
+            let size = self.settings().fragment as usize;
             let Some(codec) = codec_of(&mut self.in_use) else {
                 return;
             };
@@ -245,10 +246,6 @@ mod on {
                 codec.deflater.alone();
             }
             let first = first_byte(true, RSV1, kind.opcode());
-            let size = match &self.config {
-                Some(settings) => settings.fragment as usize,
-                None => 0,
-            };
             if size == 0 {
                 let (len, room) = (payload.len(), Deflater::room(payload.len()));
                 let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
@@ -300,24 +297,17 @@ mod on {
 
         /// Queues the compressed form of a prepared message, if it has one that this peer takes.
         pub(in super::super) fn queue_prepared_compressed(&mut self, prepared: &Prepared) -> bool {
-            let Some(codec) = self.codec() else {
-                return false;
-            };
-            let bits = codec.deflater.window_bits();
-            let fits = |form: &&Compressed| form.window_bits <= bits;
-            let form = prepared
-                .compressed
-                .iter()
-                .filter(fits)
-                .max_by_key(|form| form.window_bits);
-            match form {
-                Some(form) if !codec.deflater.takeover() => {
-                    let len = prepared.payload().len();
-                    self.output.frame_shared_compressed(&form.frame, len);
-                    true
-                }
-                _ => false,
+            let deflater = self.codec().map(|codec| &codec.deflater);
+            let largest = deflater.filter(|own| !own.takeover()).and_then(|own| {
+                let forms = prepared.compressed.iter();
+                let fit = forms.filter(|form| form.window_bits <= own.window_bits());
+                fit.max_by_key(|form| form.window_bits)
+            });
+            if let Some(form) = largest {
+                let len = prepared.payload().len();
+                self.output.frame_shared_compressed(&form.frame, len);
             }
+            largest.is_some()
         }
 
         /// As [`send`](Self::send), saying how the message is to be compressed. Without agreed

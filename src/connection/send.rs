@@ -709,3 +709,43 @@ impl Connection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "getrandom"))]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use crate::entropy::Source;
+    use crate::{ClientConfig, Connection, Event, Negotiated, Transport};
+
+    /// RFC 6455 §5.3, §5.4: a source that runs dry inside a message in fragments. What began cannot end,
+    /// so that the connection does.
+    fn dry(config: ClientConfig, negotiated: Negotiated, send: impl FnOnce(&mut Connection)) {
+        let mut ws = Connection::upgraded_client(&config.fragment(5), negotiated);
+        assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+        ws.entropy = Source::with_keys(2);
+        send(&mut ws);
+        assert_eq!(ws.transport(), Transport::Close);
+        match ws.receive(&mut &mut [][..]) {
+            Some(Event::Closed(report)) => assert_eq!((report.clean, report.code), (false, 1006)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_source_that_runs_dry_inside_a_message() {
+        dry(ClientConfig::new(), Negotiated::default(), |ws| {
+            ws.send(b"0123456789ab").unwrap();
+        });
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn a_source_that_runs_dry_inside_a_compressed_message() {
+        let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
+        let agreed = Negotiated::new().extensions("permessage-deflate");
+        dry(config, agreed, |ws| {
+            ws.send_with(b"0123456789ab", crate::Compress::Always)
+                .unwrap();
+        });
+    }
+}

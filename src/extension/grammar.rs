@@ -494,6 +494,11 @@ mod tests {
         for word in ["secret", "token", "value\""] {
             assert!(!text.contains(word), "{text}");
         }
+        let malformed = Extensions::parse([&b"secret;"[..]]).unwrap_err();
+        assert_eq!(
+            malformed.to_string(),
+            "extensions outside the grammar (RFC 6455 §9.1)"
+        );
     }
 
     mod properties {

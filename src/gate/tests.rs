@@ -4,10 +4,12 @@ use super::{Gate, Place, Ticket};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use proptest::prelude::*;
 
 fn address(text: &str) -> Place {
-    Place::address(text.parse().unwrap())
+    let address: SocketAddr = text.parse().unwrap();
+    address.into()
 }
 
 /// P-1, RFC 6455 §4.1 and erratum 3473: one under way for an address and port, whether it ends
@@ -276,6 +278,7 @@ proptest! {
 mod shared {
     use super::address;
     use crate::gate::{Gate, Place, SharedGate};
+    use alloc::format;
     use alloc::sync::Arc;
     use alloc::task::Wake;
     use alloc::vec::Vec;
@@ -315,6 +318,17 @@ mod shared {
         assert!(pin!(passes[0].turn()).poll(&mut context).is_ready());
         drop(passes);
         assert!(gate.state_is_empty());
+    }
+
+    #[test]
+    fn clones_show_the_same_gate() {
+        let gate = SharedGate::new(Gate::new(1));
+        let empty = format!("{gate:?}");
+        let clone = gate.clone();
+        let pass = clone.request(Place::name("a.example", 80));
+        assert_ne!(format!("{gate:?}"), empty);
+        assert_eq!(format!("{gate:?}"), format!("{clone:?}"));
+        assert!(pass.may_start());
     }
 
     /// P-1 between threads: never two at once.

@@ -414,10 +414,11 @@ fn deadline() {
     assert!(feed(&mut late, b"HTTP/1.1 2").0.is_none());
     late.advance_time(at(103));
     let (outcome, _) = feed(&mut late, b"");
-    assert!(matches!(
-        outcome,
-        Some(Outcome::Failed(ConnectError::Timeout))
-    ));
+    let Some(Outcome::Failed(error)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(error, ConnectError::Timeout);
+    assert_eq!(error.to_string(), "the proxy took too long to answer");
 
     let mut in_time = started();
     in_time.advance_time(at(103));
@@ -434,6 +435,12 @@ fn deadline() {
     assert_eq!(show(&outcome.unwrap()), "500 [] \"ab\" true");
     slow.advance_time(Duration::MAX);
     assert_eq!(slow.next_deadline(), None);
+    assert!(format!("{slow:?}").contains("Done"));
+
+    // Unless it is said otherwise, 10 s.
+    let mut usual = with(&Options::default());
+    usual.advance_time(at(100));
+    assert_eq!(usual.next_deadline(), Some(at(110)));
 
     let mut never = with(&Options::new().timeout(Duration::MAX));
     never.advance_time(Duration::MAX - at(1));

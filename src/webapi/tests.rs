@@ -341,6 +341,9 @@ fn what_was_sent_before_close_goes_first() {
     ws.send("c").unwrap();
     let sent = b"\x81\x81\0\0\0\0a\x82\x81\0\0\0\0b\x88\x80\0\0\0\0";
     assert_eq!(ws.output(), sent);
+    let mut slices = [&[][..]; 4];
+    let filled = ws.output_slices(&mut slices);
+    assert_eq!(slices[..filled].concat(), sent);
 }
 
 /// W-10, W-11: `send` and what it counts, in every state.

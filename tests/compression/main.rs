@@ -11,6 +11,7 @@ mod conversations;
 mod cuts;
 mod extensions;
 mod limits;
+#[cfg(feature = "std")]
 mod memory;
 mod negotiation;
 mod sending;

@@ -397,6 +397,29 @@ fn pings_are_answered_while_closing() {
     }
 }
 
+/// Our Close frame has left when its last byte has, whatever waits behind it: then the peer's is the answer to
+/// it (§7.1.1).
+#[test]
+fn a_close_frame_leaves_before_the_pong_behind_it() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send("data").unwrap();
+        ws.close(None, "").unwrap();
+        let before = peek_output(&ws).len();
+        receive_frames(&mut ws, &[Frame::new(PING, "x")]);
+        ws.consume_output(before);
+        assert!(!peek_output(&ws).is_empty(), "the Pong");
+        let events = receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+        assert!(matches!(events[0], Seen::Close(None, _)), "{events:?}");
+        take_output(&mut ws);
+        let report = match role {
+            Role::Server => report_of_closed(&mut ws),
+            Role::Client => report_at_eof(&mut ws),
+        };
+        assert_eq!((report.clean, report.began), (true, Some(Side::Us)));
+    }
+}
+
 /// K-17: no behaviour depends on the code received.
 #[test]
 fn the_peers_code_changes_nothing() {

@@ -456,6 +456,8 @@ fn the_receive_target() {
             let n = target.len().min(33_333);
             target[..n].copy_from_slice(&frame[at..at + n]);
             ws.received(n);
+            // And sometimes nothing.
+            ws.received(0);
             at += n;
         }
         // The last of it goes through the read buffer, with whatever is behind it.
@@ -590,6 +592,38 @@ fn the_buffer_of_a_message() {
     }
 }
 
+/// Text is a `str` for whatever takes one.
+#[test]
+fn text_as_str() {
+    let mut ws = open(Role::Client);
+    let mut frame = Frame::new(TEXT, "text").encode();
+    let Message::Text(text) = message(&mut ws, &mut frame) else {
+        panic!("a text message")
+    };
+    let text: &str = text.as_ref();
+    assert_eq!(text, "text");
+}
+
+/// §5.1: a frame that is masked as the other end's fails at its second byte, also where a binary message is
+/// left with the caller until it is whole.
+#[cfg(feature = "bytes")]
+#[test]
+fn the_mask_bit_of_a_frame_that_waits() {
+    for (role, second, error) in [
+        (Role::Server, 0x05, ProtocolError::UnmaskedFrame),
+        (Role::Client, 0x85, ProtocolError::MaskedFrame),
+    ] {
+        let mut ws = open(role);
+        let mut input = bytes::BytesMut::from(&[0x82][..]);
+        assert!(ws.receive_bytes(&mut input).is_none());
+        input.extend_from_slice(&[second]);
+        match ws.receive_bytes(&mut input) {
+            Some(Event::Failed(why)) => assert_eq!(why, error.into()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// As `bytes::Bytes`, whether it was lent, gathered or shared.
 #[cfg(feature = "bytes")]
 #[test]
@@ -609,6 +643,15 @@ fn payloads_as_bytes() {
     };
     assert_eq!(gathered.as_ref(), b"payload");
     assert_eq!(&*gathered.into_bytes(), b"payload");
+
+    // Shared bytes stay shared, and nobody changes them.
+    let bytes = bytes::Bytes::from(vec![7; 100]);
+    let shared = || Payload::from(bytes.clone());
+    assert!(shared().as_mut_slice().is_none());
+    assert_eq!(shared().into_vec(), bytes);
+    let owned = shared().into_owned();
+    assert_eq!(&*owned, &*bytes);
+    assert_eq!(owned.into_bytes().as_ptr(), bytes.as_ptr());
 }
 
 fn message<'a>(ws: &mut Connection, mut input: &'a mut [u8]) -> Message<'a> {

@@ -288,6 +288,12 @@ fn memory_held_counts() {
         assert!(ws.memory_held() >= 50_000);
         take_output(&mut ws);
         assert!(ws.memory_held() <= 4096);
+        if role == Role::Server {
+            // Shared with whoever holds it: only its place in the queue is this connection's.
+            ws.send(&Prepared::binary(&[0; 50_000])).unwrap();
+            assert!(ws.memory_held() <= 4096);
+            take_output(&mut ws);
+        }
         let mut held = vec![0; 30_000];
         let mut gathering = encode_for(role, &[Frame::new(BINARY, "").more()]);
         receive(&mut ws, &gathering);

@@ -3,8 +3,10 @@
 use sansocket::backoff::Ended;
 use sansocket::error::{Field, HandshakeError, ProtocolError, Timeout};
 use sansocket::webapi::Exception;
-use sansocket::{CloseCode, Failure, Misuse};
+use sansocket::{CloseCode, Failure, Misuse, Role};
 use std::collections::HashSet;
+
+use crate::support::*;
 
 /// No text is empty, and no two are the same.
 #[track_caller]
@@ -178,6 +180,47 @@ fn redirections_that_are_not_followed() {
         NoRedirect::TooMany(10),
     ];
     distinct(all.map(|error| error.to_string()));
+}
+
+/// Who said the first Close frame, and what failed (RFC 6455 §7.1).
+#[test]
+fn reports() {
+    let closed = |ours: bool, theirs: bool| {
+        let mut ws = open(Role::Server);
+        let mut close = encode_for(Role::Server, &[Frame::new(CLOSE, [3, 0xe8])]);
+        if ours {
+            ws.close(None, "").unwrap();
+        }
+        if ours && !theirs {
+            take_output(&mut ws);
+        }
+        let mut events = receive(&mut ws, &close);
+        take_output(&mut ws);
+        close.clear();
+        events.extend(receive(&mut ws, &close));
+        match events.pop() {
+            Some(Seen::Closed(report)) => report.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        closed(true, false),
+        "closed cleanly, code 1000, begun by this end"
+    );
+    assert_eq!(
+        closed(false, true),
+        "closed cleanly, code 1000, begun by the peer"
+    );
+    assert_eq!(
+        closed(true, true),
+        "closed cleanly, code 1000, begun by both ends"
+    );
+    let mut ws = open(Role::Server);
+    ws.transport_lost();
+    match &receive(&mut ws, b"")[..] {
+        [Seen::Closed(report)] => assert_eq!(report.to_string(), "closed not cleanly, code 1006"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

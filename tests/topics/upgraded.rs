@@ -120,8 +120,12 @@ fn from_another_http_stack() {
         upgrade.subprotocols().collect::<Vec<_>>(),
         ["chat", "superchat"]
     );
-    let chosen = upgrade.accept(Accept::new().subprotocol("superchat"));
-    let (reply, negotiated) = chosen.unwrap();
+    let accept = Accept::new().subprotocol("superchat");
+    assert_eq!(
+        (accept.chosen(), Accept::new().chosen()),
+        (Some("superchat"), None)
+    );
+    let (reply, negotiated) = upgrade.accept(accept).unwrap();
     assert_eq!(reply.status, 101);
     let accept = (
         "Sec-WebSocket-Accept".to_string(),

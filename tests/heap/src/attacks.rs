@@ -385,6 +385,24 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "a reserved bit before a huge payload",
+        scene: |role, deflate, n| {
+            let stream = announced(role, 0xa2, 1 << 40, n);
+            Some(scene(role, deflate, small(), stream, "ReservedBits"))
+        },
+    },
+    Attack {
+        name: "a huge payload that is masked as the other end's",
+        scene: |role, deflate, n| {
+            let (other, fails) = match role {
+                Role::Server => (Role::Client, "UnmaskedFrame"),
+                Role::Client => (Role::Server, "MaskedFrame"),
+            };
+            let stream = announced(other, 0x82, n as u64, n);
+            Some(scene(role, deflate, small(), stream, fails))
+        },
+    },
+    Attack {
         name: "a bomb",
         scene: |role, deflate, n| {
             let mut limits = small();
@@ -565,6 +583,55 @@ pub const ATTACKS: &[Attack] = &[
                 &value,
                 fails,
             ))
+        },
+    },
+    Attack {
+        name: "a host without end",
+        scene: |role, deflate, n| {
+            let request = head(role, "\r\n");
+            let host = format!("[{}", ":".repeat(n));
+            let request = request.replacen("example.com", &host, 1);
+            let limits = room_for(&request);
+            let long = heads(role, deflate, limits, request, "Invalid(Host)");
+            (role == Role::Server).then_some(long)
+        },
+    },
+    Attack {
+        name: "a body behind a request",
+        scene: |role, deflate, n| {
+            let length = format!("Content-Length: {n}\r\n\r\n");
+            let request = head(role, &length);
+            let limits = room_for(&request);
+            let body = request + &"\u{1}".repeat(n);
+            let body = heads(role, deflate, limits, body, "Content");
+            (role == Role::Server).then_some(body)
+        },
+    },
+    Attack {
+        name: "bytes outside ASCII between subprotocols",
+        scene: |role, deflate, n| {
+            let value = format!("chat{}", ", \u{e9}".repeat(n / 4));
+            let fails = ["Invalid(Protocol)", "Invalid(Protocol)"];
+            Some(field(
+                role,
+                deflate,
+                "Sec-WebSocket-Protocol",
+                &value,
+                fails,
+            ))
+        },
+    },
+    Attack {
+        name: "other protocols in Upgrade",
+        scene: |role, deflate, n| {
+            let whole = head(role, "\r\n");
+            let list = "h2c/2, ".repeat(n / 7) + "websockets";
+            let whole = whole.replacen("websocket", &list, 1);
+            let fails = match role {
+                Role::Server => "NotAnUpgrade",
+                Role::Client => "Invalid(Upgrade)",
+            };
+            Some(heads(role, deflate, room_for(&whole), whole, fails))
         },
     },
     Attack {
