@@ -148,6 +148,10 @@ fn is_plain_head(bytes: &[u8], max_fields: u16) -> bool {
     let Some(lines @ [_, behind @ ..]) = bytes.strip_suffix(b"\r\n") else {
         return false;
     };
+    // What a lane can count.
+    if behind.len() >= 255 * LANES {
+        return false;
+    }
     let mut pairs = Pairs::default();
     let (words, rest) = lines[..behind.len()].as_chunks();
     let (words_behind, rest_behind) = behind.as_chunks();
@@ -158,11 +162,8 @@ fn is_plain_head(bytes: &[u8], max_fields: u16) -> bool {
     word[..rest.len()].copy_from_slice(rest);
     word_behind[..rest.len()].copy_from_slice(rest_behind);
     pairs.add(&word, &word_behind);
-    // What a lane can count; the first line is no field.
-    words.len() < 255
-        && lines.ends_with(b"\n")
-        && pairs.odd == [0; LANES]
-        && pairs.ends() <= usize::from(max_fields) + 1
+    // The first line is no field.
+    lines.ends_with(b"\n") && pairs.odd == [0; LANES] && pairs.ends() <= usize::from(max_fields) + 1
 }
 
 const LANES: usize = 16;
@@ -549,6 +550,15 @@ pub(crate) mod tests {
         let over = Scan::Bad(HandshakeError::TooManyFields);
         assert_eq!(scan(&head(MAX_FIELDS + 1)), over);
         assert_eq!(scan(&head(2000)), over);
+        // More line ends than a byte counts, all in one lane.
+        for lines in 250..260 {
+            let head = format!(
+                "GET / HTTP/1.1\r\n{}\r\n",
+                "A: 45678901234\r\n".repeat(lines)
+            );
+            assert_eq!(head.len(), 16 * (lines + 1) + 2);
+            assert_eq!(scan(&head), over, "{lines}");
+        }
     }
 
     /// HR-13, D-30: answers before the final one share its limit.
