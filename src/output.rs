@@ -283,7 +283,7 @@ impl Output {
 
     fn consume_part(&mut self, n: usize) {
         let ready = self.len() - self.deferred_len();
-        if n == 0 || ready == 0 {
+        if ready == 0 {
             return;
         }
         if n >= ready {
@@ -405,12 +405,9 @@ impl Output {
 
     /// A head of the opening handshake: the first thing in the queue, and not payload.
     pub(crate) fn head(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let before = self.tail.len();
         write(&mut self.tail);
         // Heads are far below 4 GiB; beyond that only `buffered` would be off.
-        self.skip = self
-            .skip
-            .saturating_add(u32::try_from(self.tail.len() - before).unwrap_or(u32::MAX));
+        self.skip = u32::try_from(self.tail.len()).unwrap_or(u32::MAX);
     }
 
     /// A frame whose payload is copied, masked on the way if there is a key.
@@ -610,9 +607,7 @@ impl Output {
     pub(crate) fn begin_frame(&mut self, first: u8, key: Option<MaskingKey>, len: u64) {
         self.make_room(FrameHeader::MAX_LEN);
         encode_header(&mut self.tail, first, key, len);
-        if len > 0 {
-            self.parts.get_or_insert_default().frame_left = len;
-        }
+        self.parts.get_or_insert_default().frame_left = len;
     }
 
     /// A piece of that payload.

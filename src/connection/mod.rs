@@ -499,7 +499,6 @@ impl Connection {
             && !over
             && !facts.opened
             && !facts.close_received
-            && !facts.reported
             && rare.is_none_or(|rare| {
                 rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
             });

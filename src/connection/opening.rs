@@ -501,6 +501,12 @@ mod tests {
         assert_eq!(refused("HTTP/1.1 503", Connection::transport_lost), None);
         let close = |ws: &mut Connection| ws.close(None, "").unwrap();
         assert_eq!(refused("HTTP/1.1 503 x\r\n\r\nbody", close), None);
+        let close_at_the_end = |ws: &mut Connection| {
+            ws.close(None, "").unwrap();
+            ws.receive_eof();
+        };
+        let found = refused("HTTP/1.1 503 x\r\n\r\nbody", close_at_the_end);
+        assert_eq!(found, None);
     }
 
     /// After the opening handshake a loss is a loss.

@@ -196,6 +196,57 @@ fn it_stays_when_the_transport_is_lost() {
     }
 }
 
+/// `reclaim` takes nothing of what is needed: neither what waits in the queue nor the message in parts.
+#[test]
+fn reclaim_changes_no_count() {
+    for role in ROLES {
+        for step in [1, 2, 5, 1000] {
+            let queued = || {
+                let mut ws = End::default().open(role, answer(TAKEOVER));
+                ws.send("Hello").unwrap();
+                ws.send_part(Kind::Text, b"and ", false).unwrap();
+                ws
+            };
+            let (mut plain, mut reclaimed) = (queued(), queued());
+            for _ in 0..2 {
+                while plain.output_len() > 0 {
+                    reclaimed.reclaim();
+                    plain.consume_output(step);
+                    reclaimed.consume_output(step);
+                    assert_eq!(reclaimed.buffered_amount(), plain.buffered_amount());
+                }
+                reclaimed.reclaim();
+                for ws in [&mut plain, &mut reclaimed] {
+                    ws.send_part(Kind::Text, b"more", false).unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// Each message in parts may refer to the one before it (RFC 7692 §7.2.2), unless its first part says
+/// otherwise; what is said with a later part does not count.
+#[test]
+fn the_first_part_says_whether_it_stands_alone() {
+    let text = super::noise(1000);
+    let len_of = |last: &[(&[u8], Compress)]| {
+        let mut ws = End::default().open(Role::Server, answer(TAKEOVER));
+        ws.send_part(Kind::Binary, &text, true).unwrap();
+        take_output(&mut ws);
+        for (i, (part, compress)) in last.iter().enumerate() {
+            let last = i + 1 == last.len();
+            ws.send_part_with(Kind::Binary, part, last, *compress)
+                .unwrap();
+        }
+        take_output(&mut ws).len()
+    };
+    assert!(len_of(&[(&text, Compress::Always)]) < 200);
+    assert!(len_of(&[(&text, Compress::Alone)]) > 900);
+    let parts = |second| len_of(&[(b"a", Compress::Always), (&text, second)]);
+    assert!(parts(Compress::Always) < 200);
+    assert!(parts(Compress::Alone) < 200);
+}
+
 /// A part of a message and the frame of another connection's size: the sums of both ends of the queue.
 #[test]
 fn frame_by_frame() {

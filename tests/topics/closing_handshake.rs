@@ -3,7 +3,7 @@
 use sansocket::config::Delivery;
 use sansocket::error::{HandshakeError, Limit, ProtocolError, Timeout};
 use sansocket::{
-    CloseCode, CloseReport, Connection, Failure, Misuse, Role, Side, State, Transport,
+    CloseCode, CloseReport, Connection, Failure, Kind, Misuse, Role, Side, State, Transport,
 };
 
 use crate::support::*;
@@ -259,6 +259,43 @@ fn one_close_frame_is_not_enough() {
         let report = report_of_closed(&mut ws);
         assert!(!report.clean);
         assert_eq!(report.code, 4000);
+    }
+}
+
+/// D-20: our Close frame has left with its last byte, whatever stands before it and behind it (D-14).
+#[test]
+fn our_close_frame_leaves_with_its_last_byte() {
+    let queue = |role| {
+        let mut ws = open(role);
+        ws.ping(b"before").unwrap();
+        ws.send("data").unwrap();
+        ws.close(code(1000), "bye").unwrap();
+        let end = ws.output_len();
+        receive_frames(&mut ws, &[Frame::new(PING, "behind"), close(1000)]);
+        (ws, end)
+    };
+    for role in ROLES {
+        let (ws, end) = queue(role);
+        assert!(ws.output_len() > end, "a Pong");
+        for taken in 0..=ws.output_len() {
+            for step in [1, taken.max(1)] {
+                let (mut ws, _) = queue(role);
+                for _ in 0..taken / step {
+                    ws.consume_output(step);
+                }
+                ws.transport_lost();
+                let clean = report_of_closed(&mut ws).clean;
+                assert_eq!(clean, taken >= end, "{role:?} {taken} by {step}");
+            }
+        }
+        // And not while it waits for the end of a frame in pieces (§5.4).
+        let mut ws = open(role);
+        ws.begin_message(Kind::Binary, 3).unwrap();
+        ws.close(code(1000), "").unwrap();
+        ws.consume_output(usize::MAX);
+        receive_frames(&mut ws, &[close(1000)]);
+        ws.transport_lost();
+        assert!(!report_of_closed(&mut ws).clean);
     }
 }
 

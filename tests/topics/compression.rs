@@ -185,7 +185,9 @@ fn which_messages_are_compressed() {
     let mut ws = opened(Connection::upgraded_server(&config, agreed));
     let mut rsv = |message: &str, compress| {
         ws.send_with(message, compress).unwrap();
-        take_frames(&mut ws)[0].rsv
+        let frames = take_frames(&mut ws);
+        assert_eq!(frames.len(), 1, "no fragments were asked for");
+        frames[0].rsv
     };
     let (short, long) = ("x".repeat(63), "x".repeat(64));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use sansocket::config::{ClientConfig, Delivery};
 use sansocket::error::ProtocolError;
-use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Payload, Role};
+use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Payload, Role, State};
 
 use crate::support::*;
 
@@ -300,6 +300,146 @@ fn whole_frames_are_lent_from_the_input() {
     }
 }
 
+/// After `prepare` what can be lent still is: the next `receive` finds it in the input.
+#[test]
+fn prepare_leaves_what_can_be_lent() {
+    for role in ROLES {
+        for (delivery, opcode) in [
+            (Delivery::Whole, TEXT),
+            (Delivery::Whole, BINARY),
+            (Delivery::Whole, PING),
+            (Delivery::Chunks, BINARY),
+            (Delivery::Chunks, PONG),
+        ] {
+            let frame = encode_for(role, &[Frame::new(opcode, "Hello")]);
+            let header = frame.len() - 5;
+            // All of it at once, the header first, and the header with a part of the payload.
+            for cut in [0, header, header + 2] {
+                let mut ws = with(role, delivery);
+                let (mut begins, mut goes_on) = (frame[..cut].to_vec(), frame[cut..].to_vec());
+                let mut input = &mut begins[..];
+                while ws.prepare(&mut input) {
+                    assert!(ws.receive(&mut input).is_some());
+                }
+                let range = goes_on.as_ptr_range();
+                let mut input = &mut goes_on[..];
+                assert!(ws.prepare(&mut input));
+                let event = ws.receive(&mut input).unwrap();
+                let place = match &event {
+                    Event::Message(message) => message.as_bytes().as_ptr(),
+                    Event::Chunk(chunk) => chunk.payload.as_ptr(),
+                    Event::Ping(payload) => payload.as_ptr(),
+                    Event::Pong(pong) => pong.payload.as_ptr(),
+                    other => panic!("{other:?}"),
+                };
+                let lent = cut <= header || delivery == Delivery::Chunks && opcode == BINARY;
+                assert_eq!(range.contains(&place), lent, "{role:?} {opcode} {cut}");
+            }
+        }
+    }
+}
+
+/// `prepare` promises an event only where there is one: not for the empty fragment of a streamed
+/// message, and not for what only looks like a message behind what is held.
+#[test]
+fn prepare_promises_nothing_that_does_not_come() {
+    for role in ROLES {
+        let mut ws = with(role, Delivery::Ask);
+        let empty = encode_for(role, &[Frame::new(BINARY, "").more()]);
+        let events = receive(&mut ws, &empty[..empty.len() - 1]);
+        let last = [empty[empty.len() - 1], 0x80];
+        let mut input = last.to_vec();
+        let mut input = &mut input[..];
+        assert_eq!(events, []);
+        assert!(matches!(ws.receive(&mut input), Some(Event::Start(_))));
+        ws.stream_message();
+        assert!(!ws.prepare(&mut input), "{role:?}");
+        assert!(ws.receive(&mut input).is_none() && input.is_empty());
+
+        // The extended length of 33 KB, whose bytes would be a frame.
+        let mut ws = open(role);
+        let (held, rest): (&[u8], &[u8]) = match role {
+            Role::Server => (&[0x82, 0xfe], &[0x82, 0x80, 1, 2, 3, 4]),
+            Role::Client => (&[0x82, 0x7e], &[0x82, 0x00]),
+        };
+        ws.hold(&mut &mut held.to_vec()[..]);
+        let mut rest = rest.to_vec();
+        let mut input = &mut rest[..];
+        assert!(!ws.prepare(&mut input), "{role:?}");
+        assert!(ws.receive(&mut input).is_none() && input.is_empty());
+
+        // The payload that is held comes first.
+        let mut ws = with(role, Delivery::Ask);
+        let mut frame = encode_for(role, &[Frame::new(BINARY, "abcd")]);
+        let cut = frame.len() - 2;
+        let (held, rest) = frame.split_at_mut(cut);
+        ws.hold(&mut &mut *held);
+        assert!(matches!(
+            ws.receive(&mut &mut [][..]),
+            Some(Event::Start(_))
+        ));
+        ws.stream_message();
+        let mut events = Vec::new();
+        let mut input = &mut rest[..];
+        while ws.prepare(&mut input) {
+            events.push(see(ws.receive(&mut input).unwrap()));
+        }
+        assert_eq!(joined(&events), [Seen::binary("abcd")], "{role:?}");
+    }
+}
+
+/// §5.2: the length has the shortest form, also where the whole frame has come in one read.
+#[test]
+fn a_whole_frame_has_the_shortest_length() {
+    for role in ROLES {
+        for way in WAYS {
+            for (len, extended, legal) in [
+                (125_usize, &[126, 0, 125][..], false),
+                (126, &[126, 0, 126], true),
+                (0xffff, &[127, 0, 0, 0, 0, 0, 0, 0xff, 0xff], false),
+                (0x1_0000, &[127, 0, 0, 0, 0, 0, 1, 0, 0], true),
+            ] {
+                let mut frame = vec![0x82];
+                frame.extend(extended);
+                if role == Role::Server {
+                    frame[1] |= 0x80;
+                    frame.extend([0; 4]);
+                }
+                frame.resize(frame.len() + len, 7);
+                let mut driver = Driver::new(open(role), *way);
+                driver.read(&frame);
+                let wrong = Failure::Protocol(ProtocolError::LengthNotMinimal);
+                let expected = if legal {
+                    Seen::binary(vec![7; len])
+                } else {
+                    Seen::Failed(wrong)
+                };
+                assert_eq!(driver.events.first(), Some(&expected), "{way:?} {len}");
+            }
+        }
+    }
+}
+
+/// Both at once: a message that is being received is left alone by what is sent.
+#[test]
+fn sending_leaves_what_is_gathered_alone() {
+    for role in ROLES {
+        for send in [
+            (|ws: &mut Connection| ws.send("answer").unwrap()) as fn(&mut _),
+            |ws| ws.ping(b"answer").unwrap(),
+            |ws| ws.send_part(Kind::Text, b"answer", false).unwrap(),
+        ] {
+            let mut ws = open(role);
+            let begins = [Frame::new(BINARY, "ab").more()];
+            assert_eq!(receive_frames(&mut ws, &begins), []);
+            send(&mut ws);
+            assert_eq!(take_frames(&mut ws)[0].payload, b"answer");
+            let events = receive_frames(&mut ws, &[Frame::new(CONTINUATION, "cd")]);
+            assert_eq!(events, [Seen::binary("abcd")]);
+        }
+    }
+}
+
 /// The buffer that a message was gathered in is handed over: one gathered message costs one buffer.
 #[test]
 fn gathered_messages_are_owned() {
@@ -395,6 +535,7 @@ fn held_input_comes_before_the_end() {
         let mut read = encode_for(role, &[Frame::new(TEXT, "1"), Frame::new(CLOSE, "")]);
         ws.hold(&mut &mut read[..]);
         ws.receive_eof();
+        assert_eq!(ws.state(), State::Open);
         let events = receive(&mut ws, b"");
         assert_eq!(events, [Seen::text("1"), Seen::Close(None, String::new())]);
         assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
@@ -500,6 +641,21 @@ fn where_there_is_no_target() {
         ws.receive_target().unwrap().fill(0);
         ws.received(100_000);
         assert_eq!(receive(&mut ws, b"").len(), 1);
+        // From 4 KiB on.
+        let mut ws = open(role);
+        receive(&mut ws, &part(Frame::new(BINARY, large), 4096));
+        assert_eq!(ws.receive_target().map(|target| target.len()), Some(4096));
+        // What is held comes before what is read, and an event that is due before both.
+        let mut ws = open(role);
+        receive(&mut ws, &part(Frame::new(BINARY, large), 9000));
+        ws.hold(&mut &mut [0; 10][..]);
+        assert!(ws.receive_target().is_none());
+        let mut ws = with(role, Delivery::Ask);
+        let mut input = part(Frame::new(BINARY, large), 9000);
+        assert!(ws.prepare(&mut &mut input[..]));
+        assert!(ws.receive_target().is_none());
+        assert!(matches!(receive(&mut ws, b"")[..], [Seen::Start { .. }]));
+        assert!(ws.receive_target().is_some());
         // A ping between fragments goes the usual way.
         let mut ws = open(role);
         receive_frames(&mut ws, &[Frame::new(BINARY, "a").more()]);
@@ -620,6 +776,34 @@ fn the_mask_bit_of_a_frame_that_waits() {
         match ws.receive_bytes(&mut input) {
             Some(Event::Failed(why)) => assert_eq!(why, error.into()),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A frame that is not there as a whole stays in the growing buffer and is a part of it in the end,
+/// from 4 KiB on.
+#[cfg(feature = "bytes")]
+#[test]
+fn receive_bytes_gathers_in_the_buffer_of_the_reads() {
+    for role in ROLES {
+        for len in [4095, 4096, 4097] {
+            let frame = encode_for(role, &[Frame::new(BINARY, vec![7; len])]);
+            let mut buffer = bytes::BytesMut::with_capacity(10_000);
+            let range = buffer.as_ptr() as usize..buffer.as_ptr() as usize + 10_000;
+            let mut ws = open(role);
+            for piece in frame.chunks(1000) {
+                assert!(ws.receive_bytes(&mut buffer).is_none());
+                buffer.extend_from_slice(piece);
+            }
+            assert_eq!(buffer.len(), frame.len(), "nothing was taken");
+            let Some(Event::Message(Message::Binary(payload))) = ws.receive_bytes(&mut buffer)
+            else {
+                panic!("a message")
+            };
+            let payload = payload.into_bytes();
+            assert_eq!(payload, vec![7; len]);
+            let shared = range.contains(&(payload.as_ptr() as usize));
+            assert_eq!(shared, len >= 4096, "{role:?} {len}");
         }
     }
 }

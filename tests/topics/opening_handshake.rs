@@ -393,6 +393,22 @@ fn plain_requests() {
     assert_eq!(status(&take_output(&mut ws)), 426);
 }
 
+/// Invariant 3: what of a head or of a refusal's body has come is counted as memory.
+#[test]
+fn heads_and_bodies_count_as_memory() {
+    let mut ws = new_server();
+    let begins = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(3000));
+    receive(&mut ws, begins.as_bytes());
+    assert!((3000..10_000).contains(&ws.memory_held()));
+    let mut ws = new_client();
+    take_output(&mut ws);
+    let before = ws.memory_held();
+    receive(&mut ws, b"HTTP/1.1 503 x\r\n\r\n");
+    receive(&mut ws, &[b'a'; 3000]);
+    let held = ws.memory_held();
+    assert!((3000..before + 10_000).contains(&held), "{held}");
+}
+
 /// HS-25, invariant 3: the head is bounded while it comes, whatever the cut.
 #[test]
 fn a_head_over_the_limit() {

@@ -148,6 +148,9 @@ fn what_buffered_amount_counts() {
         ws.transport_lost();
         assert_eq!(ws.buffered_amount(), 251);
         assert_eq!(ws.output_len(), 0);
+        // Whatever the driver says that it wrote before.
+        ws.consume_output(5);
+        assert_eq!(ws.buffered_amount(), 251);
     }
 }
 
@@ -184,6 +187,11 @@ fn an_idle_connection_owns_no_heap() {
         );
         receive_frames(&mut ws, &[Frame::new(CONTINUATION, "def")]);
         take_output(&mut ws);
+        // What is rare, such as half a ping, is given up as well.
+        for byte in encode_for(role, &[Frame::new(PING, "half")]) {
+            receive(&mut ws, &[byte]);
+        }
+        take_output(&mut ws);
         ws.reclaim();
         assert_eq!(ws.memory_held(), 0, "{role:?}");
         assert!(ws.reclaim().is_none());
@@ -204,6 +212,131 @@ fn large_buffers_are_given_up() {
         ws.send(&[0; 100]).unwrap();
         take_output(&mut ws);
         assert!((1..=4096).contains(&ws.memory_held()));
+        // 14 bytes are the longest header.
+        for (len, kept) in [(4082, 4096), (4083, 0)] {
+            let mut ws = open(role);
+            ws.send(&vec![0; len]).unwrap();
+            take_output(&mut ws);
+            assert_eq!(ws.memory_held(), kept);
+        }
+        // What stands in the queue beside its payloads is kept and given up alike.
+        let mut ws = open(role);
+        ws.send(vec![0; 5000]).unwrap();
+        take_output(&mut ws);
+        assert!((1..=4096).contains(&ws.memory_held()));
+        for _ in 0..200 {
+            ws.send(vec![0; 4096]).unwrap();
+        }
+        let mut slices = vec![&[][..]; 1000];
+        let filled = ws.output_slices(&mut slices);
+        assert!(filled >= 400, "{filled}");
+        take_output(&mut ws);
+        assert!(ws.memory_held() <= 4096);
+    }
+}
+
+/// What a frame takes is its header and its payload, not more.
+#[test]
+fn a_control_frame_takes_little() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.pong(&[0; 125]).unwrap();
+        assert!(ws.memory_held() <= 14 + 125, "{}", ws.memory_held());
+    }
+}
+
+/// From 4 KiB on what is handed over, or shared, is queued as it is; below it is copied to the rest.
+#[test]
+fn large_payloads_are_queued_where_they_are() {
+    for role in ROLES {
+        for (len, as_it_is) in [(4095, false), (4096, true), (4097, true)] {
+            let payload = vec![7; len];
+            let place = payload.as_ptr();
+            let mut ws = open(role);
+            ws.send(payload).unwrap();
+            let mut slices = [&[][..]; 3];
+            let filled = ws.output_slices(&mut slices);
+            assert_eq!(filled == 2 && slices[1].as_ptr() == place, as_it_is);
+            assert_eq!(filled == 1, !as_it_is, "{role:?} {len}");
+        }
+    }
+    // A server's frame with its header of 4 bytes.
+    for (len, as_it_is) in [(4091, false), (4092, true), (4093, true)] {
+        let prepared = Prepared::binary(&vec![7; len]);
+        let place = [0, 1].map(|_| {
+            let mut ws = open(Role::Server);
+            ws.send(&prepared).unwrap();
+            (ws.output().as_ptr(), ws)
+        });
+        let shared = place[0].0 == place[1].0;
+        assert_eq!(shared, as_it_is, "{len}");
+    }
+}
+
+/// Small frames are queued behind each other, in pieces of 64 KiB; in a buffer that was lent, of four
+/// times that.
+#[test]
+fn the_pieces_of_a_long_queue() {
+    let slices = |ws: &Connection| ws.output_slices(&mut [&[][..]; 100]);
+    for role in ROLES {
+        for (lent, piece) in [(false, 64 << 10), (true, 256 << 10)] {
+            let header = if role == Role::Server { 4 } else { 8 };
+            // The longest header is what room is made for.
+            for (last, pieces) in [(2000 - 14, 1), (2000 - 13, 2)] {
+                let mut ws = open(role);
+                if lent {
+                    ws.recycle(Vec::with_capacity(100));
+                }
+                let mut left = piece - 2000;
+                while left > 0 {
+                    let n = left.min(60_000);
+                    ws.send(&vec![7; n - header]).unwrap();
+                    left -= n;
+                    assert_eq!(slices(&ws), 1, "{role:?} {left}");
+                }
+                ws.send(&vec![7; last]).unwrap();
+                assert_eq!(slices(&ws), pieces, "{role:?} {lent} {last}");
+            }
+        }
+    }
+}
+
+/// A spare waits for a message while the output has a buffer of its own, and the larger of two is
+/// what is taken back.
+#[test]
+fn two_buffers() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send("a").unwrap();
+        take_output(&mut ws);
+        let own = ws.memory_held();
+        ws.recycle(Vec::with_capacity(10_000));
+        ws.send("a").unwrap();
+        assert_eq!(ws.memory_held(), own + 10_000);
+        take_output(&mut ws);
+        assert_eq!(ws.reclaim().map(|spare| spare.capacity()), Some(10_000));
+        ws.reclaim();
+        // One for messages and one for output.
+        let mut ws = open(role);
+        ws.recycle(Vec::with_capacity(10_000));
+        ws.recycle(Vec::with_capacity(20_000));
+        assert_eq!(ws.memory_held(), 30_000);
+        assert_eq!(ws.reclaim().map(|spare| spare.capacity()), Some(20_000));
+        assert_eq!(ws.memory_held(), 0);
+    }
+}
+
+/// A buffer that was lent comes back from a connection that was lost, too.
+#[test]
+fn a_lent_buffer_comes_back_from_a_loss() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.recycle(Vec::with_capacity(64 << 10));
+        ws.send("a").unwrap();
+        ws.transport_lost();
+        assert_eq!(ws.output_len(), 0);
+        let spare = ws.reclaim().expect("what was lent");
+        assert_eq!((spare.len(), spare.capacity()), (0, 64 << 10));
     }
 }
 
@@ -282,6 +415,9 @@ fn reclaim_takes_only_what_is_empty() {
 #[test]
 fn memory_held_counts() {
     for role in ROLES {
+        let negotiated = sansocket::Negotiated::new().subprotocol("x".repeat(1000));
+        let ws = Connection::upgraded_server(&server_config(), negotiated);
+        assert!((1000..2000).contains(&ws.memory_held()));
         let mut ws = open(role);
         assert_eq!(ws.memory_held(), 0);
         ws.send(vec![0; 50_000]).unwrap();

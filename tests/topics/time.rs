@@ -258,6 +258,13 @@ fn the_quiet_time_begins_with_what_was_last_heard() {
             assert_eq!(ws.next_deadline(), Some(secs(135)));
             ws.advance_time(secs(120));
             assert_eq!(ws.output(), b"");
+            // Also behind something that is held.
+            let mut ws = at_100(role, timeouts());
+            let begins = encode_for(role, &[Frame::new(PING, "held")]);
+            ws.hold(&mut &mut begins.clone()[..begins.len() - 1]);
+            ws.advance_time(secs(115));
+            receive(&mut ws, &begins[begins.len() - 1..]);
+            assert_eq!(ws.next_deadline(), Some(secs(135)));
         }
     }
 }
@@ -828,6 +835,10 @@ fn a_request_after_the_end_of_the_stream_is_bounded() {
         (ws.transport(), ws.next_deadline()),
         (Transport::KeepOpen, Some(secs(103)))
     );
+    // The stream ends once.
+    ws.advance_time(secs(102));
+    ws.receive_eof();
+    assert_eq!(ws.next_deadline(), Some(secs(103)));
     ws.advance_time(secs(103));
     assert_eq!((ws.output(), ws.transport()), (&b""[..], Transport::Close));
     assert_eq!(receive(&mut ws, b""), []);
@@ -1075,6 +1086,7 @@ fn a_peer_that_reads_slowly_is_alive() {
             // A write that took nothing.
             ws.advance_time(secs(now + 1));
             ws.consume_output(0);
+            ws.reclaim();
             assert_eq!(ws.next_deadline(), Some(secs(now + 10)));
         }
         ws.advance_time(secs(150));
