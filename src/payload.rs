@@ -237,7 +237,19 @@ pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::growth;
+    use super::{Payload, Text, growth};
+    use alloc::format;
+
+    /// Two are the same if their bytes are; what they are stays out of logs.
+    #[test]
+    fn compared_and_printed() {
+        let payload = |bytes: &[u8]| Payload::from(bytes.to_vec());
+        assert!(payload(b"abc") == payload(b"abc") && payload(b"abc") != payload(b"abd"));
+        assert_eq!(format!("{:?}", payload(b"secret")), "Payload(6 bytes)");
+        let text = |text: &str| Text::from(alloc::string::String::from(text));
+        assert!(text("abc") == text("abc") && text("abc") != text("abd"));
+        assert_eq!(format!("{:?}", text("secret")), "Text(6 bytes)");
+    }
 
     /// RFC 6455 §10.4: nothing is reserved before it is needed, nor beyond the limit.
     #[test]
