@@ -37,7 +37,9 @@ pub enum Compress {
 #[cfg(feature = "deflate")]
 mod on {
     use alloc::boxed::Box;
+    use alloc::string::String;
     use alloc::sync::Arc;
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::super::InUse;
@@ -130,20 +132,47 @@ mod on {
             inflated.unwrap_or_else(|error| Some(self.fail(error.into())))
         }
 
+        /// All payload of a message in one frame, unmasked.
+        pub(in super::super) fn inflate_frame<'a>(
+            &mut self,
+            kind: Kind,
+            payload: &[u8],
+        ) -> Option<Event<'a>> {
+            if let Some(codec) = codec_of(&mut self.in_use) {
+                codec.inflater.frame(payload.len() as u64);
+            }
+            match self.inflate_part(kind, payload, true) {
+                Ok(()) => self.frame_progress(),
+                Err(error) => Some(self.fail(error.into())),
+            }
+        }
+
         fn inflate_whole<'a>(
             &mut self,
             kind: Kind,
             input: &mut &'a mut [u8],
         ) -> Result<Option<Event<'a>>, ProtocolError> {
-            let limit = self.settings().limits.message;
             let incoming = &mut self.incoming;
             let n = incoming.take_len(input);
             let payload = take_front(input, n);
             incoming.unmask(payload);
             incoming.left -= n as u64;
             let end = incoming.left == 0 && incoming.fin();
+            self.inflate_part(kind, payload, end)?;
+            Ok(self.frame_progress())
+        }
+
+        /// The next part of a message's payload; `end`: it is the last one.
+        fn inflate_part(
+            &mut self,
+            kind: Kind,
+            payload: &[u8],
+            end: bool,
+        ) -> Result<(), ProtocolError> {
+            let limit = self.settings().limits.message;
+            let incoming = &mut self.incoming;
             let Some(codec) = codec_of(&mut self.in_use) else {
-                return Ok(None);
+                return Ok(());
             };
             match kind {
                 Kind::Binary => {
@@ -159,9 +188,19 @@ mod on {
                     inflated?;
                 }
                 Kind::Text => {
-                    let mut text = self.gather.take().into_text();
-                    let mut rest = &*payload;
-                    let mut room = Inflater::room_for(rest.len());
+                    let spare = self.gather.take();
+                    let len = Inflater::room_for(payload.len(), limit);
+                    let begins = incoming.len == 0;
+                    let (mut text, mut room) = match spare.memory_held() {
+                        // A lent buffer of about that length need not be zeroed.
+                        spare_len if begins && len > 0 && (len..2 * len).contains(&spare_len) => {
+                            let mut room = spare.into_bytes();
+                            room.resize(len, 0);
+                            (String::with_capacity(len), room)
+                        }
+                        _ => (spare.into_text(), vec![0; len]),
+                    };
+                    let mut rest = payload;
                     while let Some(piece) =
                         codec.inflater.piece(&mut rest, end, &mut room, limit)?
                     {
@@ -170,7 +209,7 @@ mod on {
                     self.gather = Gather::Text(text);
                 }
             }
-            Ok(self.frame_progress())
+            Ok(())
         }
 
         fn inflate_chunk<'a>(
@@ -411,6 +450,13 @@ mod off {
             &mut self,
             _: Kind,
             _: &mut &'a mut [u8],
+        ) -> Option<Event<'a>> {
+            None
+        }
+        pub(in super::super) const fn inflate_frame<'a>(
+            &mut self,
+            _: Kind,
+            _: &[u8],
         ) -> Option<Event<'a>> {
             None
         }

@@ -90,12 +90,20 @@ impl Connection {
         let &[first, second, ..] = input else {
             return None;
         };
-        let (mask, key): (u8, usize) = if MASKED { (0x80, 4) } else { (0, 0) };
         let kind = match first {
             0x81 => Kind::Text,
             0x82 => Kind::Binary,
             _ => return None,
         };
+        let (start, end) = self.whole_frame::<MASKED>(second, input)?;
+        Some(Whole { kind, start, end })
+    }
+
+    /// Where the payload starts and ends of the frame that the input begins with, whatever its first
+    /// byte says; the second one is this.
+    #[inline(always)]
+    fn whole_frame<const MASKED: bool>(&self, second: u8, input: &[u8]) -> Option<(usize, usize)> {
+        let (mask, key): (u8, usize) = if MASKED { (0x80, 4) } else { (0, 0) };
         let (start, len) = match second ^ mask {
             len @ 0..=125 => (2 + key, usize::from(len)),
             126 => {
@@ -116,7 +124,37 @@ impl Connection {
         };
         let end = start.checked_add(len)?;
         let legal = minimal && (len as u64) < self.whole_below.into();
-        (legal && end <= input.len()).then_some(Whole { kind, start, end })
+        (legal && end <= input.len()).then_some((start, end))
+    }
+
+    /// A compressed message in one frame, if the input begins with one, all of it is there and
+    /// nothing else comes first: its header needs not be kept.
+    fn whole_compressed<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let &mut [first, second, ..] = *input else {
+            return None;
+        };
+        let kind = match first {
+            0xc1 => Kind::Text,
+            0xc2 => Kind::Binary,
+            _ => return None,
+        };
+        if self.compression_bit() == 0 {
+            return None;
+        }
+        let (start, end) = match self.role {
+            Role::Server => self.whole_frame::<true>(second, input),
+            Role::Client => self.whole_frame::<false>(second, input),
+        }?;
+        self.clock.heard();
+        let (header, payload) = take_front(input, end).split_at_mut(start);
+        if self.role == Role::Server
+            && let Some(key) = header.last_chunk()
+        {
+            apply_mask(payload, *key, 0);
+        }
+        self.incoming.header[0] = first;
+        self.incoming.begin_message(kind, true);
+        self.inflate_frame(kind, payload)
     }
 
     fn next_whole(&self, input: &[u8]) -> Option<Whole> {
@@ -128,6 +166,9 @@ impl Connection {
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        if let Some(event) = self.whole_compressed(input) {
+            return Some(event);
+        }
         if self.reads_frames {
             if input.is_empty() && !self.frame_is_due() {
                 return None;

@@ -1,7 +1,7 @@
 //! Decompression of messages (RFC 7692 §7.2.2): bounded, in steps, and sure of where a message ends.
 
-use super::pool::{INFLATE_LEN, Inflating, Supply};
-use super::window::{PIECE, Window};
+use super::pool::{Inflating, Supply};
+use super::window::Window;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,7 +11,16 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 /// What every compressed message ends with, and what the sender took off (RFC 7692 §7.2.1), with a
 /// probe byte behind it.
 const TAIL_AND_PROBE: [u8; 5] = [0, 0, 0xff, 0xff, 0];
-const TAIL: u64 = 4;
+const TAIL: usize = 4;
+/// The same with more behind it than is ever read.
+const TAIL_AND_MORE: [u8; AHEAD] = [0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Room for one piece of output.
+const PIECE: usize = 15 << 10;
+/// Behind it: a payload that is inflated with [`AHEAD`] bytes more, for which it has to be copied.
+const INPUT: usize = 1 << 10;
+/// What has to lie behind the input of zlib-rs for it to be fast up to the end of the payload.
+const AHEAD: usize = 15;
 
 /// What a message may inflate to whatever the ratio limit says.
 const RATIO_FREE: u64 = 64 << 10;
@@ -42,7 +51,7 @@ pub(crate) struct Inflater {
     ratio: u32,
     supply: Supply,
     /// `None` until a compressed message comes, and between messages without takeover.
-    zlib: Option<Box<Inflate>>,
+    inflating: Option<Box<Inflating>>,
     /// The last 32 KiB that came out, but for what stands in the caller's buffer behind `noted`.
     /// zlib has a window too, which it forgets behind a final block.
     window: Window,
@@ -50,6 +59,8 @@ pub(crate) struct Inflater {
     in_message: bool,
     /// More may come out without more input.
     more: bool,
+    /// The end of the message was found already (D-17).
+    ended: bool,
     /// Payload of the frames of this message, and what has come out of it.
     announced: u64,
     produced: u64,
@@ -72,11 +83,12 @@ impl Inflater {
             takeover,
             ratio,
             supply,
-            zlib: None,
+            inflating: None,
             window: Window::default(),
             noted: 0,
             in_message: false,
             more: false,
+            ended: false,
             announced: 0,
             produced: 0,
         }
@@ -100,8 +112,19 @@ impl Inflater {
         filled: &mut usize,
         limit: u64,
     ) -> Result<(), InflateError> {
+        if let Some(written) = self.short(&mut input, fin, limit) {
+            let piece = self.on_desk(written);
+            if out.len() < written {
+                out.clear();
+                out.reserve_exact(written);
+                out.extend_from_slice(piece);
+            } else {
+                out[..written].copy_from_slice(piece);
+            }
+            (*filled, self.noted, self.more) = (written, written, false);
+        }
         self.in_message = true;
-        loop {
+        while !self.ended {
             let left = self.left(limit)?;
             grow(out, *filled, input.len(), left);
             let room = &mut out[*filled..];
@@ -112,8 +135,8 @@ impl Inflater {
                 0 => &mut probe,
                 _ => &mut room[..room_len],
             };
-            let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
-            let (written, stop) = step(zlib, &mut input, room);
+            let inflating = ready(&mut self.inflating, &mut self.window, &self.supply);
+            let (written, stop) = step(&mut inflating.zlib, &mut input, room);
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
             *filled += written;
@@ -136,8 +159,8 @@ impl Inflater {
         Ok(())
     }
 
-    /// Inflates the next piece of a message, into `room`, or where that is empty into the window:
-    /// at most 16 KiB then. It is lent until the next call. `None`: all of `input` was taken and
+    /// Inflates the next piece of a message, into `room`, or where that is empty onto the desk:
+    /// at most 15 KiB then. It is lent until the next call. `None`: all of `input` was taken and
     /// nothing more comes out of it; with `fin`, the message is over.
     ///
     /// What stands before corrupt data comes out first, however the input is cut, so that it can be
@@ -151,37 +174,39 @@ impl Inflater {
         room: &'p mut [u8],
         limit: u64,
     ) -> Result<Option<&'p [u8]>, InflateError> {
+        if room.is_empty()
+            && let Some(written) = self.short(input, fin, limit)
+            && written > 0
+        {
+            return Ok(Some(self.on_desk(written)));
+        }
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
-            let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
+            let Inflating { zlib, desk, .. } =
+                ready(&mut self.inflating, &mut self.window, &self.supply);
             let space = if room.is_empty() {
-                self.window.space(left)
+                &mut prepared(desk)[..PIECE]
             } else {
-                let len =
-                    usize::try_from(left).map_or(room.len(), |left| left.clamp(1, room.len()));
-                &mut room[..len]
+                &mut *room
             };
+            let len = usize::try_from(left).map_or(space.len(), |left| left.clamp(1, space.len()));
+            let space = &mut space[..len];
             let (written, stop) = step(zlib, input, space);
             self.more = written == space.len() || stop == Stop::Corrupt;
+            // Nothing of this message or a later one refers to the last piece without takeover.
+            if self.takeover || self.more || !input.is_empty() || !fin {
+                self.window.push(&space[..written]);
+            }
             self.count(written, limit)?;
-            let at = if room.is_empty() {
-                self.window.advance(written)
-            } else {
-                // Nothing of this message or a later one refers to the last piece without takeover.
-                if self.takeover || self.more || !input.is_empty() || !fin {
-                    self.window.push(&room[..written]);
-                }
-                0..written
-            };
             if stop == Stop::FinalBlock {
                 self.restart();
             }
-            if !at.is_empty() {
+            if written > 0 {
                 return Ok(Some(if room.is_empty() {
-                    self.window.get(at)
+                    self.on_desk(written)
                 } else {
-                    &room[at]
+                    &room[..written]
                 }));
             }
             if stop == Stop::Corrupt {
@@ -194,28 +219,88 @@ impl Inflater {
         Ok(None)
     }
 
-    /// Room for the pieces of a text out of so much input, none where the window has enough.
+    /// Begins a short message that is here as a whole, and in most cases ends it: how much of it
+    /// stands on the desk then.
+    ///
+    /// zlib-rs slows down for the last bytes of what it is given, so it is given more: the payload,
+    /// the tail and something behind it. Told to stop behind each block, it has to stop right behind
+    /// the tail, with nothing put out by the block that ends there. Where it reads past the payload
+    /// and that is not so, the message is judged from its beginning, as any is (D-17).
+    fn short(&mut self, input: &mut &[u8], fin: bool, limit: u64) -> Option<usize> {
+        let len = input.len();
+        let final_block = input.first().is_none_or(|first| first & 1 != 0);
+        if self.in_message || !fin || final_block || len > INPUT - AHEAD || limit < PIECE as u64 {
+            return None;
+        }
+        let Inflating { zlib, desk, .. } =
+            ready(&mut self.inflating, &mut self.window, &self.supply);
+        let (space, copy) = prepared(desk).split_at_mut(PIECE);
+        let copy = &mut copy[..len + AHEAD];
+        copy[..len].copy_from_slice(input);
+        copy[len..].copy_from_slice(&TAIL_AND_MORE);
+        let (began, empty) = (zlib.total_in(), zlib.total_out());
+        let (mut read, mut written) = (0, 0);
+        let sure = loop {
+            let before = written;
+            let flush = InflateFlush::Block;
+            let status = zlib.decompress(&copy[read..], &mut space[written..], flush);
+            // Both are at most as long as the slices.
+            read = (zlib.total_in() - began) as usize;
+            written = (zlib.total_out() - empty) as usize;
+            match status {
+                Ok(Status::Ok) if read > len => {
+                    self.ended = read == len + TAIL && written == before;
+                    break self.ended;
+                }
+                Ok(Status::Ok) if written == PIECE => {
+                    self.more = true;
+                    break true;
+                }
+                // Behind a block.
+                Ok(Status::Ok) => {}
+                _ => break false,
+            }
+        };
+        if !sure {
+            self.restart();
+            return None;
+        }
+        *input = input.get(read..).unwrap_or_default();
+        self.in_message = true;
+        self.produced = written as u64;
+        if self.takeover || self.more {
+            self.window.push(&space[..written]);
+        }
+        Some(written)
+    }
+
+    fn on_desk(&self, len: usize) -> &[u8] {
+        self.inflating
+            .as_ref()
+            .map_or(&[], |inflating| &inflating.desk[..len])
+    }
+
+    /// How much room the pieces of a text want out of so much input, none where the desk has enough.
     /// Inflating slows down at the end of what it is given, so that a long text has few ends.
-    pub(crate) fn room_for(input_len: usize) -> Vec<u8> {
+    pub(crate) fn room_for(input_len: usize, limit: u64) -> usize {
         match guess(input_len) {
-            ..=PIECE => Vec::new(),
-            len => vec![0; len.min(TEXT_STEP)],
+            ..=PIECE => 0,
+            len => usize::try_from(limit).map_or(TEXT_STEP, |limit| limit.min(len).min(TEXT_STEP)),
         }
     }
 
     /// Between messages: gives up zlib's state until the next one. A window that was agreed on stays.
     pub(crate) fn park(&mut self) {
         if !self.in_message
-            && let Some(zlib) = self.zlib.take()
+            && let Some(inflating) = self.inflating.take()
         {
-            let ring = Vec::new();
-            self.supply.give_inflate(Inflating { zlib, ring });
+            self.supply.give_inflate(inflating);
         }
     }
 
     pub(crate) fn memory_held(&self) -> usize {
-        let zlib = self.zlib.as_ref().map_or(0, |_| INFLATE_LEN);
-        zlib + self.window.memory_held()
+        let inflating = self.inflating.as_ref();
+        inflating.map_or(0, |inflating| inflating.memory_held()) + self.window.memory_held()
     }
 
     /// How much more may come out.
@@ -257,9 +342,9 @@ impl Inflater {
     /// Behind a final block the next one begins as in a new stream, at the byte boundary, but may
     /// refer to all that came before (RFC 7692 §7.2.3.4).
     fn restart(&mut self) {
-        if let Some(zlib) = &mut self.zlib {
-            zlib.reset(false);
-            prime(zlib, &self.window);
+        if let Some(inflating) = &mut self.inflating {
+            inflating.zlib.reset(false);
+            prime(&mut inflating.zlib, &self.window);
         }
     }
 
@@ -267,24 +352,33 @@ impl Inflater {
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
     fn finish(&mut self) -> Result<(), InflateError> {
-        let zlib = ready(&mut self.zlib, &mut self.window, &self.supply);
-        let before = zlib.total_in();
-        let mut nothing = [0; 8];
-        let written = zlib.total_out();
-        zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
-            .map_err(|_| InflateError::Corrupt)?;
-        if zlib.total_in() - before != TAIL || zlib.total_out() != written {
-            return Err(InflateError::Corrupt);
+        if !self.ended {
+            self.check_end()?;
         }
+        self.ended = false;
         self.noted = 0;
         self.in_message = false;
         self.announced = 0;
         self.produced = 0;
         if !self.takeover {
             let ring = core::mem::take(&mut self.window).into_ring();
-            if let Some(zlib) = self.zlib.take() {
-                self.supply.give_inflate(Inflating { zlib, ring });
+            if let Some(mut inflating) = self.inflating.take() {
+                inflating.ring = ring;
+                self.supply.give_inflate(inflating);
             }
+        }
+        Ok(())
+    }
+
+    fn check_end(&mut self) -> Result<(), InflateError> {
+        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.window, &self.supply);
+        let before = zlib.total_in();
+        let mut nothing = [0; 8];
+        let written = zlib.total_out();
+        zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
+            .map_err(|_| InflateError::Corrupt)?;
+        if zlib.total_in() - before != TAIL as u64 || zlib.total_out() != written {
+            return Err(InflateError::Corrupt);
         }
         Ok(())
     }
@@ -302,20 +396,28 @@ impl fmt::Debug for Inflater {
 }
 
 /// The inflater that is there, or one that knows the window.
-fn ready<'z>(
-    zlib: &'z mut Option<Box<Inflate>>,
+fn ready<'i>(
+    inflating: &'i mut Option<Box<Inflating>>,
     window: &mut Window,
     supply: &Supply,
-) -> &'z mut Inflate {
-    zlib.get_or_insert_with(|| {
-        let Inflating { mut zlib, ring } = supply.inflate();
+) -> &'i mut Inflating {
+    inflating.get_or_insert_with(|| {
+        let mut inflating = supply.inflate();
         if window.is_empty() {
-            *window = Window::over(ring);
+            *window = Window::over(core::mem::take(&mut inflating.ring));
         } else {
-            prime(&mut zlib, window);
+            prime(&mut inflating.zlib, window);
         }
-        zlib
+        inflating
     })
+}
+
+/// Memory for it comes with its first use.
+fn prepared(desk: &mut Vec<u8>) -> &mut [u8] {
+    if desk.is_empty() {
+        *desk = vec![0; PIECE + INPUT];
+    }
+    desk
 }
 
 fn prime(zlib: &mut Inflate, window: &Window) {

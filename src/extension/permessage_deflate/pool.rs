@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
 /// Bytes that one of zlib-rs's inflaters holds.
-pub(super) const INFLATE_LEN: usize = 47_552 + size_of::<Inflate>();
+const INFLATE_LEN: usize = 47_552;
 
 /// What makes one compressor different from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +38,20 @@ impl Shape {
     }
 }
 
-/// An inflater with the window buffer it works with, which may be empty. Boxes: what moves in and
+/// An inflater with the buffers that it works with, which may be empty. In a box: what moves in and
 /// out of the pool with each message has to be small.
 pub(super) struct Inflating {
-    pub(super) zlib: Box<Inflate>,
+    pub(super) zlib: Inflate,
+    /// For short messages, and for pieces of long ones.
+    pub(super) desk: Vec<u8>,
+    /// For a window, while there is none.
     pub(super) ring: Vec<u8>,
+}
+
+impl Inflating {
+    pub(super) fn memory_held(&self) -> usize {
+        INFLATE_LEN + size_of::<Self>() + self.desk.capacity() + self.ring.capacity()
+    }
 }
 
 /// Makes what is asked for, or takes it from the pool if there is one.
@@ -54,17 +63,18 @@ pub(super) struct Supply {
 
 impl Supply {
     /// An inflater with an empty window.
-    pub(super) fn inflate(&self) -> Inflating {
+    pub(super) fn inflate(&self) -> Box<Inflating> {
         #[cfg(feature = "std")]
         if let Some(mut idle) = self.pool.as_ref().and_then(DeflatePool::take_inflate) {
             idle.zlib.reset(false);
             return idle;
         }
-        Inflating {
+        Box::new(Inflating {
             // The largest window: it is the only one that zlib-rs makes.
-            zlib: Box::new(Inflate::new(false, 15)),
+            zlib: Inflate::new(false, 15),
+            desk: Vec::new(),
             ring: Vec::new(),
-        }
+        })
     }
 
     /// A compressor with an empty window.
@@ -77,7 +87,7 @@ impl Supply {
     }
 
     #[cfg_attr(not(feature = "std"), allow(clippy::unused_self))]
-    pub(super) fn give_inflate(&self, inflate: Inflating) {
+    pub(super) fn give_inflate(&self, inflate: Box<Inflating>) {
         #[cfg(feature = "std")]
         if let Some(pool) = &self.pool {
             return pool.give_inflate(inflate);
@@ -104,7 +114,7 @@ pub use shared::DeflatePool;
 mod shared {
     extern crate std;
 
-    use super::{INFLATE_LEN, Inflating, Shape};
+    use super::{Inflating, Shape};
     use alloc::boxed::Box;
     use alloc::collections::VecDeque;
     use alloc::sync::Arc;
@@ -133,7 +143,7 @@ mod shared {
 
     pub(super) struct Idle {
         max: usize,
-        inflate: VecDeque<Inflating>,
+        inflate: VecDeque<Box<Inflating>>,
         deflate: VecDeque<(Shape, Box<Deflate>)>,
     }
 
@@ -164,13 +174,13 @@ mod shared {
             let inflate = idle.inflate.iter();
             let deflate = idle.deflate.iter();
             inflate
-                .map(|inflate| INFLATE_LEN + inflate.ring.capacity())
+                .map(|inflate| inflate.memory_held())
                 .chain(deflate.map(|(shape, _)| shape.len()))
                 .sum()
         }
 
         // The last one given back is the first one taken: its memory is the likeliest to be cached.
-        pub(super) fn take_inflate(&self) -> Option<Inflating> {
+        pub(super) fn take_inflate(&self) -> Option<Box<Inflating>> {
             self.lock().inflate.pop_back()
         }
 
@@ -180,7 +190,7 @@ mod shared {
             deflate.remove(at).map(|(_, idle)| idle)
         }
 
-        pub(super) fn give_inflate(&self, inflate: Inflating) {
+        pub(super) fn give_inflate(&self, inflate: Box<Inflating>) {
             let mut guard = self.lock();
             let max = guard.max;
             let dropped = push(&mut guard.inflate, max, inflate);
@@ -246,7 +256,7 @@ mod tests {
         let supply = Supply {
             pool: Some(pool.clone()),
         };
-        let inflate: Vec<Inflating> = (0..3).map(|_| supply.inflate()).collect();
+        let inflate: Vec<Box<Inflating>> = (0..3).map(|_| supply.inflate()).collect();
         assert_eq!(pool.idle(), 0);
         inflate.into_iter().for_each(|one| supply.give_inflate(one));
         assert_eq!(pool.idle(), 2);
