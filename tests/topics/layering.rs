@@ -548,6 +548,7 @@ fn the_system_is_asked_for_randomness_only() {
     let known = [
         "base64",
         "bytes",
+        "chacha20",
         "fearless_simd",
         "getrandom",
         "http",

@@ -13,10 +13,12 @@ use crate::common::floor;
 use crate::common::traffic::{Content, Count, Digest, Random, Sink, Sizes, Traffic, fill};
 use crate::cpu::timed;
 use crate::peer::{Entry, Messages, READ, Written};
-use crate::peers::{self, Ours, OursChaCha};
+use crate::peers::{self, Ours, OursChaCha, OursSystem};
 use crate::work::{Against, Bound, Kind, Work};
 
 const OURS: &str = "sansocket";
+const CHACHA: &str = "sansocket, the caller's ChaCha";
+const SYSTEM: &str = "sansocket, the system's keys";
 const NET: &str = "sansocket, without the fill";
 const BARE: &str = "bare loop";
 const PACKET: usize = 1500;
@@ -370,10 +372,8 @@ fn messages(role: Role, size: usize, batch: usize) -> Messages {
 /// Rows for all who send; each has shown first that every payload is in its output.
 fn senders(work: &mut Work, messages: &Rc<Messages>) {
     let mut entries = vec![(Entry::new::<Ours>(OURS, true), Kind::Ours)];
-    entries.push((
-        Entry::new::<OursChaCha>("sansocket, ChaCha keys", true),
-        Kind::Ours,
-    ));
+    entries.push((Entry::new::<OursChaCha>(CHACHA, true), Kind::Ours));
+    entries.push((Entry::new::<OursSystem>(SYSTEM, true), Kind::Ours));
     entries.extend(peers::all().into_iter().map(|entry| (entry, kind(&entry))));
     let mut expected = Digest::default();
     for _ in 0..messages.count {
@@ -440,11 +440,12 @@ fn send(title: &str, role: Role, size: usize, batch: usize) -> Work {
     match role {
         Role::Server if size <= 125 && batch > 1 => work.target(OURS, floor(), Bound::Ratio(1.5)),
         Role::Client if size <= 32 && batch > 1 => {
-            work.target("sansocket, ChaCha keys", floor(), Bound::Ratio(2.0));
-            work.target(OURS, floor(), Bound::Plus(10.0));
+            work.target(CHACHA, floor(), Bound::Ratio(2.0));
+            work.target(OURS, floor(), Bound::Ratio(2.0));
+            work.target(SYSTEM, floor(), Bound::Plus(10.0));
         }
         Role::Client if size >= 1 << 10 && batch > 1 => {
-            work.target("sansocket, ChaCha keys", floor(), Bound::Ratio(1.0 / 0.85));
+            work.target(CHACHA, floor(), Bound::Ratio(1.0 / 0.85));
             work.target(OURS, floor(), Bound::Ratio(1.0 / 0.85));
         }
         _ => {}

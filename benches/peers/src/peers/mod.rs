@@ -12,7 +12,7 @@ mod yawc;
 
 use crate::peer::Entry;
 
-pub use ours::{Ours, OursChaCha, connection, receive_net, send_prepared};
+pub use ours::{Ours, OursChaCha, OursSystem, connection, receive_net, send_prepared};
 
 pub fn all() -> Vec<Entry> {
     vec![

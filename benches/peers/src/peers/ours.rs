@@ -184,22 +184,63 @@ impl Peer for Ours {
     }
 }
 
+/// A client with masking keys from elsewhere.
+fn send_with_keys(
+    messages: &Messages,
+    written: &mut Written,
+    keys: impl Entropy + Send + Sync + 'static,
+) -> bool {
+    if messages.role == Role::Server {
+        return false;
+    }
+    let ws = opened(Connection::upgraded_client_with_entropy(
+        &ClientConfig::new(),
+        Negotiated::default(),
+        Box::new(keys),
+    ));
+    let mut ws = lent(ws, messages.batch, messages.payload.len());
+    send_all(&mut ws, messages, written);
+    true
+}
+
 /// The same with masking keys from a ChaCha of the caller's.
 pub struct OursChaCha;
 
 impl Peer for OursChaCha {
     fn send(messages: &Messages, written: &mut Written) -> bool {
-        if messages.role == Role::Server {
-            return false;
+        let keys = ChaCha(ChaCha8Rng::seed_from_u64(1));
+        send_with_keys(messages, written, keys)
+    }
+}
+
+/// The same with masking keys from the operating system, as it draws them without its feature `chacha`.
+pub struct OursSystem;
+
+struct System {
+    block: [u8; 1024],
+    used: usize,
+}
+
+impl Entropy for System {
+    #[inline]
+    fn fill(&mut self, out: &mut [u8]) {
+        if self.block.len() - self.used < out.len() {
+            getrandom::fill(&mut self.block).unwrap();
+            self.used = 0;
         }
-        let ws = opened(Connection::upgraded_client_with_entropy(
-            &ClientConfig::new(),
-            Negotiated::default(),
-            Box::new(ChaCha(ChaCha8Rng::seed_from_u64(1))),
-        ));
-        let mut ws = lent(ws, messages.batch, messages.payload.len());
-        send_all(&mut ws, messages, written);
-        true
+        let end = self.used + out.len();
+        out.copy_from_slice(&self.block[self.used..end]);
+        self.used = end;
+    }
+}
+
+impl Peer for OursSystem {
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        let keys = System {
+            block: [0; 1024],
+            used: 1024,
+        };
+        send_with_keys(messages, written, keys)
     }
 }
 
