@@ -130,12 +130,6 @@ impl Weaver<'_> {
     }
 
     fn body(&mut self, output: &ReturnType, block: &syn::Block) {
-        // Every `return` of an `impl Trait` has one type.
-        if let ReturnType::Type(_, of) = output
-            && matches!(**of, Type::ImplTrait(_))
-        {
-            return;
-        }
         let Some(first) = block.stmts.first() else {
             return;
         };
@@ -143,6 +137,11 @@ impl Weaver<'_> {
             return;
         };
         let mut text = String::new();
+        if let ReturnType::Type(_, of) = output
+            && matches!(**of, Type::ImplTrait(_))
+        {
+            return self.iterator(group, block);
+        }
         for (id, with) in &group {
             let _ = write!(
                 text,
@@ -151,6 +150,28 @@ impl Weaver<'_> {
             );
         }
         self.open(block.brace_token.span.open().byte_range().end, text);
+    }
+
+    /// An `impl Iterator` has one type: of the original and the other, one is cut to nothing.
+    fn iterator(&mut self, group: Group, block: &syn::Block) {
+        // What leaks is `&mut`, which no iterator here has.
+        let (leaks, group): (Group, Group) =
+            (group.into_iter()).partition(|(_, with)| with.contains("Vec::leak"));
+        self.woven
+            .retain(|id| leaks.iter().all(|(leak, _)| leak != id));
+        self.unviable.extend(leaks.iter().map(|(id, _)| id));
+        let mut text = String::new();
+        for (id, with) in &group {
+            let on = switch(*id);
+            let _ = write!(
+                text,
+                "/*<{id}*/ .take(if {on} {{ 0 }} else {{ usize::MAX }})\
+                 .chain(({with}).take(if {on} {{ usize::MAX }} else {{ 0 }})) /*{id}>*/"
+            );
+        }
+        let braces = &block.brace_token.span;
+        let inside = braces.open().byte_range().end..braces.close().byte_range().start;
+        self.around(&group, &inside, "({", &format!("}}){text}"));
     }
 
     /// The woven source; prints the numbers.
@@ -260,13 +281,22 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
                 | BinOp::ShrAssign(_) => {
                     let choice =
                         alternatives(&group, &format!("*l {op} r"), |with| format!("*l {with} r"));
-                    self.around(
-                        &group,
-                        &whole,
-                        "{ let l = &mut (",
-                        &format!("); {choice} }}"),
-                    );
-                    self.replace(between, "); let r = (".into());
+                    let left = expr.left.span().byte_range();
+                    let place = &self.source[left.clone()];
+                    if place.contains(|c: char| !c.is_alphanumeric() && !"_.*".contains(c)) {
+                        self.around(
+                            &group,
+                            &whole,
+                            "{ let l = &mut (",
+                            &format!("); {choice} }}"),
+                        );
+                        self.replace(between, "); let r = (".into());
+                    } else {
+                        // The right side may look at the place, and comes first.
+                        let after = format!("); let l = &mut ({place}); {choice} }}");
+                        self.around(&group, &whole, "", &after);
+                        self.replace(left.start..between.end, "{ let r = (".into());
+                    }
                 }
                 _ => {
                     let choice =
