@@ -198,6 +198,7 @@ mod tests {
     fn the_reason_phrases() {
         let phrases = [
             (200, "OK"),
+            (204, "No Content"),
             (301, "Moved Permanently"),
             (302, "Found"),
             (303, "See Other"),
@@ -205,7 +206,9 @@ mod tests {
             (307, "Temporary Redirect"),
             (308, "Permanent Redirect"),
             (401, "Unauthorized"),
+            (404, "Not Found"),
             (406, "Not Acceptable"),
+            (408, "Request Timeout"),
             (409, "Conflict"),
             (410, "Gone"),
             (413, "Content Too Large"),

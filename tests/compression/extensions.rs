@@ -25,6 +25,19 @@ fn own(extensions: &[(&str, u8)]) -> Accept {
     extensions.iter().fold(accept, add)
 }
 
+/// RFC 6455 §5.2: there are three reserved bits. What the extensions say stays out of logs; how many
+/// there are does not.
+#[test]
+fn any_of_three_bits() {
+    for bits in 0..=255 {
+        let added = Accept::new().extension("x-own", bits);
+        assert_eq!(added.is_ok(), bits < 8, "{bits}");
+    }
+    let printed = format!("{:?}", own(&[("x-own", 1), ("x-other", 2)]));
+    assert!(printed.contains("extensions: 2"), "{printed}");
+    assert!(!printed.contains("x-own"), "{printed}");
+}
+
 /// The answer of a server to these offers.
 fn answered(deflate: bool, offers: &[&str], accept: Accept) -> Result<Option<String>, Misuse> {
     let config = match deflate {
