@@ -392,6 +392,7 @@ impl Output {
         }
     }
 
+    #[inline]
     fn empty_tail(&mut self) {
         self.at = 0;
         if self.tail.capacity() > KEPT && !self.lent {
@@ -687,6 +688,7 @@ impl Output {
         make_room(&mut self.tail, needed, piece as u64);
     }
 
+    #[inline]
     fn deferred_pongs(&self) -> u8 {
         self.parts.as_ref().map_or(0, |parts| parts.deferred_pongs)
     }

@@ -87,9 +87,13 @@ fn events<S: Sink>(ws: &mut Connection, mut input: &mut [u8], sink: &mut S) {
 }
 
 fn flush(ws: &mut Connection, written: &mut Written) {
-    while !ws.output().is_empty() {
-        let n = ws.output().len();
-        written.write(ws.output());
+    loop {
+        let output = ws.output();
+        if output.is_empty() {
+            return;
+        }
+        written.write(output);
+        let n = output.len();
         ws.consume_output(n);
     }
 }
