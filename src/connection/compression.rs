@@ -47,14 +47,16 @@ mod on {
     use super::super::send::Prepared;
     use super::{Compress, Connection};
     use crate::error::{Limit, Misuse, ProtocolError};
-    use crate::event::{Event, Kind};
+    use crate::event::{Event, Kind, Message};
     use crate::extension::PermessageDeflate;
     use crate::extension::permessage_deflate::{Codec, Deflater, InflateError, Inflater};
     use crate::frame::Opcode;
     use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
     use crate::output::{RSV1, first_byte};
+    use crate::payload::growth;
     use crate::role::Role;
+    use crate::utf8::{self, NotUtf8};
 
     impl From<InflateError> for ProtocolError {
         fn from(error: InflateError) -> Self {
@@ -132,15 +134,42 @@ mod on {
             inflated.unwrap_or_else(|error| Some(self.fail(error.into())))
         }
 
-        /// All payload of a message in one frame, unmasked.
+        /// A compressed message in one frame, whose payload lies in the input as a whole, unmasked.
         pub(in super::super) fn inflate_frame<'a>(
             &mut self,
+            first: u8,
             kind: Kind,
             payload: &[u8],
         ) -> Option<Event<'a>> {
-            if let Some(codec) = codec_of(&mut self.in_use) {
-                codec.inflater.frame(payload.len() as u64);
+            let limit = self.settings().limits.message;
+            let codec = codec_of(&mut self.in_use)?;
+            codec.inflater.frame(payload.len() as u64);
+            let gather = &mut self.gather;
+            let message = |bytes: &[u8]| {
+                Ok(match kind {
+                    Kind::Text => {
+                        let text = utf8::validate(bytes)?;
+                        let mut whole = gather.take().into_text();
+                        whole.reserve_exact(growth(whole.capacity(), text.len(), limit));
+                        whole.push_str(text);
+                        Message::Text(whole.into())
+                    }
+                    Kind::Binary => {
+                        let mut whole = gather.take().into_bytes();
+                        whole.clear();
+                        whole.reserve_exact(growth(whole.capacity(), bytes.len(), limit));
+                        whole.extend_from_slice(bytes);
+                        Message::Binary(whole.into())
+                    }
+                })
+            };
+            match codec.inflater.short(payload, limit, message) {
+                Some(Ok(message)) => return Some(Event::Message(message)),
+                Some(Err(NotUtf8)) => return Some(self.fail(ProtocolError::TextNotUtf8.into())),
+                None => {}
             }
+            self.incoming.header[0] = first;
+            self.incoming.begin_message(kind, true);
             match self.inflate_part(kind, payload, true) {
                 Ok(()) => self.frame_progress(),
                 Err(error) => Some(self.fail(error.into())),
@@ -455,6 +484,7 @@ mod off {
         }
         pub(in super::super) const fn inflate_frame<'a>(
             &mut self,
+            _: u8,
             _: Kind,
             _: &[u8],
         ) -> Option<Event<'a>> {

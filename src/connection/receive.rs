@@ -152,9 +152,7 @@ impl Connection {
         {
             apply_mask(payload, *key, 0);
         }
-        self.incoming.header[0] = first;
-        self.incoming.begin_message(kind, true);
-        self.inflate_frame(kind, payload)
+        self.inflate_frame(first, kind, payload)
     }
 
     fn next_whole(&self, input: &[u8]) -> Option<Whole> {

@@ -59,8 +59,6 @@ pub(crate) struct Inflater {
     in_message: bool,
     /// More may come out without more input.
     more: bool,
-    /// The end of the message was found already (D-17).
-    ended: bool,
     /// Payload of the frames of this message, and what has come out of it.
     announced: u64,
     produced: u64,
@@ -88,7 +86,6 @@ impl Inflater {
             noted: 0,
             in_message: false,
             more: false,
-            ended: false,
             announced: 0,
             produced: 0,
         }
@@ -112,19 +109,8 @@ impl Inflater {
         filled: &mut usize,
         limit: u64,
     ) -> Result<(), InflateError> {
-        if let Some(written) = self.short(&mut input, fin, limit) {
-            let piece = self.on_desk(written);
-            if out.len() < written {
-                out.clear();
-                out.reserve_exact(written);
-                out.extend_from_slice(piece);
-            } else {
-                out[..written].copy_from_slice(piece);
-            }
-            (*filled, self.noted, self.more) = (written, written, false);
-        }
         self.in_message = true;
-        while !self.ended {
+        loop {
             let left = self.left(limit)?;
             grow(out, *filled, input.len(), left);
             let room = &mut out[*filled..];
@@ -174,12 +160,6 @@ impl Inflater {
         room: &'p mut [u8],
         limit: u64,
     ) -> Result<Option<&'p [u8]>, InflateError> {
-        if room.is_empty()
-            && let Some(written) = self.short(input, fin, limit)
-            && written > 0
-        {
-            return Ok(Some(self.on_desk(written)));
-        }
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
@@ -219,59 +199,56 @@ impl Inflater {
         Ok(None)
     }
 
-    /// Begins a short message that is here as a whole, and in most cases ends it: how much of it
-    /// stands on the desk then.
+    /// All payload of a short message at once: `take` gets the message. `None`: nothing was done, as
+    /// the message is to be inflated in another way.
     ///
     /// zlib-rs slows down for the last bytes of what it is given, so it is given more: the payload,
     /// the tail and something behind it. Told to stop behind each block, it has to stop right behind
-    /// the tail, with nothing put out by the block that ends there. Where it reads past the payload
-    /// and that is not so, the message is judged from its beginning, as any is (D-17).
-    fn short(&mut self, input: &mut &[u8], fin: bool, limit: u64) -> Option<usize> {
-        let len = input.len();
-        let final_block = input.first().is_none_or(|first| first & 1 != 0);
-        if self.in_message || !fin || final_block || len > INPUT - AHEAD || limit < PIECE as u64 {
+    /// the tail, with nothing put out by the block that ends there (D-17). Where that is not so, the
+    /// other way judges the message from its beginning.
+    pub(crate) fn short<T>(
+        &mut self,
+        payload: &[u8],
+        limit: u64,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
+        let len = payload.len();
+        let final_block = payload.first().is_none_or(|first| first & 1 != 0);
+        if final_block || len > INPUT - AHEAD || limit < PIECE as u64 {
             return None;
         }
         let Inflating { zlib, desk, .. } =
             ready(&mut self.inflating, &mut self.window, &self.supply);
         let (space, copy) = prepared(desk).split_at_mut(PIECE);
         let copy = &mut copy[..len + AHEAD];
-        copy[..len].copy_from_slice(input);
+        copy[..len].copy_from_slice(payload);
         copy[len..].copy_from_slice(&TAIL_AND_MORE);
         let (began, empty) = (zlib.total_in(), zlib.total_out());
         let (mut read, mut written) = (0, 0);
-        let sure = loop {
+        let whole = loop {
             let before = written;
             let flush = InflateFlush::Block;
             let status = zlib.decompress(&copy[read..], &mut space[written..], flush);
             // Both are at most as long as the slices.
             read = (zlib.total_in() - began) as usize;
             written = (zlib.total_out() - empty) as usize;
-            match status {
-                Ok(Status::Ok) if read > len => {
-                    self.ended = read == len + TAIL && written == before;
-                    break self.ended;
-                }
-                Ok(Status::Ok) if written == PIECE => {
-                    self.more = true;
-                    break true;
-                }
-                // Behind a block.
-                Ok(Status::Ok) => {}
-                _ => break false,
+            if status != Ok(Status::Ok) || written == PIECE {
+                break false;
+            }
+            if read > len {
+                break read == len + TAIL && written == before;
             }
         };
-        if !sure {
+        if !whole {
             self.restart();
             return None;
         }
-        *input = input.get(read..).unwrap_or_default();
-        self.in_message = true;
-        self.produced = written as u64;
-        if self.takeover || self.more {
+        if self.takeover {
             self.window.push(&space[..written]);
         }
-        Some(written)
+        let taken = take(&space[..written]);
+        self.end();
+        Some(taken)
     }
 
     fn on_desk(&self, len: usize) -> &[u8] {
@@ -352,10 +329,21 @@ impl Inflater {
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
     fn finish(&mut self) -> Result<(), InflateError> {
-        if !self.ended {
-            self.check_end()?;
+        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.window, &self.supply);
+        let before = zlib.total_in();
+        let mut nothing = [0; 8];
+        let written = zlib.total_out();
+        zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
+            .map_err(|_| InflateError::Corrupt)?;
+        if zlib.total_in() - before != TAIL as u64 || zlib.total_out() != written {
+            return Err(InflateError::Corrupt);
         }
-        self.ended = false;
+        self.end();
+        Ok(())
+    }
+
+    /// The message is over, and with it the state where nothing is taken over.
+    fn end(&mut self) {
         self.noted = 0;
         self.in_message = false;
         self.announced = 0;
@@ -367,20 +355,6 @@ impl Inflater {
                 self.supply.give_inflate(inflating);
             }
         }
-        Ok(())
-    }
-
-    fn check_end(&mut self) -> Result<(), InflateError> {
-        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.window, &self.supply);
-        let before = zlib.total_in();
-        let mut nothing = [0; 8];
-        let written = zlib.total_out();
-        zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
-            .map_err(|_| InflateError::Corrupt)?;
-        if zlib.total_in() - before != TAIL as u64 || zlib.total_out() != written {
-            return Err(InflateError::Corrupt);
-        }
-        Ok(())
     }
 }
 
