@@ -302,13 +302,19 @@ impl Connection {
         })
     }
 
-    /// A text that lies in the input as a whole.
-    #[inline(never)]
+    /// A text that lies in the input as a whole. Inlined: the event is made where it is handed out.
+    #[inline(always)]
     pub(super) fn whole_text<'a>(&mut self, payload: &'a mut [u8]) -> Event<'a> {
         match utf8::validate_mut(payload) {
             Ok(text) => Event::Message(Message::Text(Text::from(text))),
-            Err(_) => self.fail(ProtocolError::TextNotUtf8.into()),
+            Err(_) => self.not_utf8(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn not_utf8<'a>(&mut self) -> Event<'a> {
+        self.fail(ProtocolError::TextNotUtf8.into())
     }
 
     /// Unmasks while copying, into what is initialised already as far as it goes.
