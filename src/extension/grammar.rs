@@ -494,6 +494,9 @@ mod tests {
         for word in ["secret", "token", "value\""] {
             assert!(!text.contains(word), "{text}");
         }
+        for name in ["Extensions {", "Extension {", "Params {", "Param {"] {
+            assert!(text.contains(name), "{text}");
+        }
         let malformed = Extensions::parse([&b"secret;"[..]]).unwrap_err();
         assert_eq!(
             malformed.to_string(),

@@ -660,10 +660,16 @@ fn without_takeover_codecs_go_back_to_the_pool() {
         );
     }
     let text = format!("{pool:?} {s:?} {settings:?}");
-    assert!(
-        !text.contains("Hello") && text.contains("memory_held"),
-        "{text}"
-    );
+    assert!(!text.contains("Hello"), "{text}");
+    for name in [
+        "DeflatePool {",
+        "Inflater {",
+        "Deflater {",
+        "PermessageDeflate {",
+    ] {
+        assert!(text.contains(name), "{text}");
+    }
+    assert_eq!(text.matches("memory_held").count(), 2, "{text}");
 }
 
 /// RFC 7692 §7.1.1: a compressor out of the pool gives the bytes of a new one, whatever it compressed
