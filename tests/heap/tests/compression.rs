@@ -270,7 +270,7 @@ fn the_table_is_true() {
         });
         near(receiving.kept, 96_832);
         let (_, parked) = count(|| ws.park());
-        near(-parked.kept, bytes + 96_832 - (48 << 10));
+        near(-parked.kept, bytes + 96_832 - (32 << 10));
     }
 }
 
