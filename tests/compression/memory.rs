@@ -54,6 +54,28 @@ fn nothing_until_it_is_needed() {
     }
 }
 
+/// A buffer that was lent, of whatever length, serves a text that is inflated, and nothing that was in it
+/// comes out.
+#[test]
+fn a_lent_buffer_and_a_long_text() {
+    let text: String = (0..9_000u64).map(|i| format!("{}, ", i * i)).collect();
+    for role in ROLES {
+        let mut peer = open(role.peer(), NO_TAKEOVER);
+        peer.send(&text).unwrap();
+        let frame = take_output(&mut peer);
+        for capacity in [1_000, 70_000, 100_000, 300_000] {
+            let mut ws = open(role, NO_TAKEOVER);
+            ws.recycle(b"secret! ".repeat(capacity / 8));
+            assert_eq!(receive(&mut ws, &frame), [Seen::text(&text)], "{capacity}");
+            // And where it comes in two reads.
+            ws.recycle(b"secret! ".repeat(capacity / 8));
+            let (head, tail) = frame.split_at(frame.len() / 3);
+            assert_eq!(receive(&mut ws, head), []);
+            assert_eq!(receive(&mut ws, tail), [Seen::text(&text)], "{capacity}");
+        }
+    }
+}
+
 /// Without takeover: what the pool holds serves the next message, of whatever connection.
 #[test]
 fn the_pool() {
