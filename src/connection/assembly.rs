@@ -186,6 +186,22 @@ impl Incoming {
     }
 }
 
+/// What came of a piece of payload.
+pub(super) enum Came<'a> {
+    /// More input or the next frame is needed.
+    Nothing,
+    /// The end of a message, which lies in the buffer that it was gathered in: its event is made
+    /// where it is handed out.
+    Gathered,
+    Event(Event<'a>),
+}
+
+impl<'a> From<Option<Event<'a>>> for Came<'a> {
+    fn from(event: Option<Event<'a>>) -> Self {
+        event.map_or(Self::Nothing, Self::Event)
+    }
+}
+
 /// What a message is gathered in.
 pub(super) enum Gather {
     None,
@@ -235,12 +251,14 @@ impl Gather {
 }
 
 impl Connection {
-    /// Payload of a data frame: an event, or `None` when more input or the next frame is needed.
-    pub(super) fn data<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+    /// Payload of a data frame.
+    pub(super) fn data<'a>(&mut self, input: &mut &'a mut [u8]) -> Came<'a> {
         let incoming = &mut self.incoming;
-        let kind = incoming.kind?;
+        let Some(kind) = incoming.kind else {
+            return Came::Nothing;
+        };
         if incoming.compressed {
-            return self.inflate(kind, input);
+            return self.inflate(kind, input).into();
         }
         let payload = take_front(input, incoming.take_len(input));
         if incoming.stream {
@@ -252,14 +270,14 @@ impl Connection {
                 incoming.end_frame();
             }
             return match incoming.chunk(kind, payload.into(), last) {
-                Ok(event) => event,
-                Err(error) => Some(self.fail(error.into())),
+                Ok(event) => event.into(),
+                Err(error) => Came::Event(self.fail(error.into())),
             };
         }
         if incoming.is_whole(payload.len()) {
             incoming.unmask(payload);
             incoming.end_message();
-            return Some(match kind {
+            return Came::Event(match kind {
                 Kind::Binary => Event::Message(Message::Binary(payload.into())),
                 Kind::Text => self.whole_text(payload),
             });
@@ -269,37 +287,42 @@ impl Connection {
             Kind::Binary => self.gather_bytes(payload),
             Kind::Text => {
                 if let Err(error) = self.gather_text(payload) {
-                    return Some(self.fail(error.into()));
+                    return Came::Event(self.fail(error.into()));
                 }
             }
         }
-        self.frame_progress()
+        match self.message_ends() {
+            true => Came::Gathered,
+            false => Came::Nothing,
+        }
     }
 
     /// After payload was gathered: the frame may be complete, and with it the message.
-    pub(super) fn frame_progress<'a>(&mut self) -> Option<Event<'a>> {
+    pub(super) fn message_ends(&mut self) -> bool {
         let incoming = &mut self.incoming;
-        if incoming.left > 0 {
-            return None;
+        let ends = incoming.left == 0 && incoming.fin();
+        if incoming.left == 0 {
+            incoming.end_frame();
         }
-        let fin = incoming.fin();
-        incoming.end_frame();
-        if !fin {
-            return None;
-        }
-        let (kind, len, complete) = (incoming.kind?, incoming.len, incoming.utf8.is_complete());
+        ends
+    }
+
+    /// The message that was gathered, which has ended.
+    pub(super) fn gathered<'a>(&mut self) -> Event<'a> {
+        let incoming = &mut self.incoming;
+        let (kind, len, complete) = (incoming.kind, incoming.len, incoming.utf8.is_complete());
         incoming.end_message();
         let gathered = self.gather.take();
-        Some(match kind {
-            Kind::Text if !complete => self.fail(ProtocolError::TextNotUtf8.into()),
-            Kind::Text => Event::Message(Message::Text(gathered.into_text().into())),
-            Kind::Binary => {
+        match kind {
+            Some(Kind::Text) if !complete => self.not_utf8(),
+            Some(Kind::Text) => Event::Message(Message::Text(gathered.into_text().into())),
+            _ => {
                 let mut bytes = gathered.into_bytes();
                 // `as`: it was gathered in memory.
                 bytes.truncate(len as usize);
                 Event::Message(Message::Binary(bytes.into()))
             }
-        })
+        }
     }
 
     /// A text that lies in the input as a whole. Inlined: the event is made where it is handed out.
@@ -324,7 +347,13 @@ impl Connection {
         }
         let limit = self.settings().limits.message;
         let incoming = &mut self.incoming;
-        let mut bytes = self.gather.take().into_bytes();
+        // What is not moved needs not wait for its own store.
+        if !matches!(self.gather, Gather::Bytes(_)) {
+            self.gather = Gather::Bytes(self.gather.take().into_bytes());
+        }
+        let Gather::Bytes(bytes) = &mut self.gather else {
+            return;
+        };
         // `as`: it was gathered in memory.
         let at = incoming.len as usize;
         let (over, fresh) = payload.split_at(payload.len().min(bytes.len() - at));
@@ -338,14 +367,10 @@ impl Connection {
             }
         }
         if !fresh.is_empty() {
-            make_room(&mut bytes, at + payload.len(), limit);
-            extend_masked(
-                &mut bytes,
-                key.map(|key| mask::rotate(key, over.len() as u64)),
-                fresh,
-            );
+            make_room(bytes, at + payload.len(), limit);
+            let key = key.map(|key| mask::rotate(key, over.len() as u64));
+            extend_masked(bytes, key, fresh);
         }
-        self.gather = Gather::Bytes(bytes);
     }
 
     /// Unmasks in the input, validates, and pushes what is text.

@@ -171,7 +171,7 @@ mod on {
             self.incoming.header[0] = first;
             self.incoming.begin_message(kind, true);
             match self.inflate_part(kind, payload, true) {
-                Ok(()) => self.frame_progress(),
+                Ok(()) => self.message_ends().then(|| self.gathered()),
                 Err(error) => Some(self.fail(error.into())),
             }
         }
@@ -188,7 +188,7 @@ mod on {
             incoming.left -= n as u64;
             let end = incoming.left == 0 && incoming.fin();
             self.inflate_part(kind, payload, end)?;
-            Ok(self.frame_progress())
+            Ok(self.message_ends().then(|| self.gathered()))
         }
 
         /// The next part of a message's payload; `end`: it is the last one.

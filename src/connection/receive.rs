@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use super::assembly::take_front;
+use super::assembly::{Came, take_front};
 use super::{Connection, Phase, Rare};
 use crate::config::Delivery;
 use crate::error::{Limit, ProtocolError};
@@ -287,12 +287,17 @@ impl Connection {
                     Err(error) => return Some(self.fail(error.into())),
                 }
             }
-            let event = match self.incoming.opcode() {
-                Some(opcode) if opcode.is_control() => self.control(opcode, input),
-                _ => self.data(input),
-            };
-            if let Some(event) = event {
-                return Some(event);
+            match self.incoming.opcode() {
+                Some(opcode) if opcode.is_control() => {
+                    if let Some(event) = self.control(opcode, input) {
+                        return Some(event);
+                    }
+                }
+                _ => match self.data(input) {
+                    Came::Nothing => {}
+                    Came::Gathered => return Some(self.gathered()),
+                    Came::Event(event) => return Some(event),
+                },
             }
             if self.incoming.in_payload || input.is_empty() {
                 return None;
