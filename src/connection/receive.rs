@@ -683,13 +683,11 @@ impl Connection {
 
     fn one_frame(&mut self, input: &mut &mut [u8]) -> Option<Event<'static>> {
         if !self.incoming.in_payload {
-            match self.header(input) {
-                Ok(Some(event)) => return Some(event.into_owned()),
-                // What there is of the payload may be lent; of a frame without payload nothing is.
-                Ok(None) if !self.frame_is_due() => return None,
-                Ok(None) => {}
-                Err(error) => return Some(self.fail(error.into())),
-            }
+            // What there is of the payload may be lent.
+            return match self.header(input) {
+                Ok(event) => event.map(Event::into_owned),
+                Err(error) => Some(self.fail(error.into())),
+            };
         }
         let len = self.incoming.take_len(input);
         let mut payload = &mut input[..len];
