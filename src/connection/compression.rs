@@ -56,7 +56,7 @@ mod on {
     use crate::output::{RSV1, first_byte};
     use crate::payload::growth;
     use crate::role::Role;
-    use crate::utf8::{self, NotUtf8};
+    use crate::utf8;
 
     impl From<InflateError> for ProtocolError {
         fn from(error: InflateError) -> Self {
@@ -137,38 +137,35 @@ mod on {
         /// A compressed message in one frame, whose payload lies in the input as a whole, unmasked.
         pub(in super::super) fn inflate_frame<'a>(
             &mut self,
-            first: u8,
             kind: Kind,
             payload: &[u8],
         ) -> Option<Event<'a>> {
             let limit = self.settings().limits.message;
-            let codec = codec_of(&mut self.in_use)?;
-            codec.inflater.frame(payload.len() as u64);
-            let gather = &mut self.gather;
-            let message = |bytes: &[u8]| {
-                Ok(match kind {
+            let inflater = &mut codec_of(&mut self.in_use)?.inflater;
+            inflater.frame(payload.len() as u64);
+            if let Some(bytes) = inflater.short(payload, limit) {
+                let message = match kind {
                     Kind::Text => {
-                        let text = utf8::validate(bytes)?;
-                        let mut whole = gather.take().into_text();
+                        let Ok(text) = utf8::validate(bytes) else {
+                            return Some(self.fail(ProtocolError::TextNotUtf8.into()));
+                        };
+                        let mut whole = self.gather.take().into_text();
                         whole.reserve_exact(growth(whole.capacity(), text.len(), limit));
                         whole.push_str(text);
                         Message::Text(whole.into())
                     }
                     Kind::Binary => {
-                        let mut whole = gather.take().into_bytes();
+                        let mut whole = self.gather.take().into_bytes();
                         whole.clear();
                         whole.reserve_exact(growth(whole.capacity(), bytes.len(), limit));
                         whole.extend_from_slice(bytes);
                         Message::Binary(whole.into())
                     }
-                })
-            };
-            match codec.inflater.short(payload, limit, message) {
-                Some(Ok(message)) => return Some(Event::Message(message)),
-                Some(Err(NotUtf8)) => return Some(self.fail(ProtocolError::TextNotUtf8.into())),
-                None => {}
+                };
+                inflater.end();
+                return Some(Event::Message(message));
             }
-            self.incoming.header[0] = first;
+            self.incoming.header[0] = first_byte(true, RSV1, kind.opcode());
             self.incoming.begin_message(kind, true);
             match self.inflate_part(kind, payload, true) {
                 Ok(()) => self.message_ends().then(|| self.gathered()),
@@ -484,7 +481,6 @@ mod off {
         }
         pub(in super::super) const fn inflate_frame<'a>(
             &mut self,
-            _: u8,
             _: Kind,
             _: &[u8],
         ) -> Option<Event<'a>> {

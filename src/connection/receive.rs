@@ -127,10 +127,9 @@ impl Connection {
         (legal && end <= input.len()).then_some((start, end))
     }
 
-    /// A compressed message in one frame, if the input begins with one, all of it is there and
-    /// nothing else comes first: its header needs not be kept.
-    fn whole_compressed<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let &mut [first, second, ..] = *input else {
+    /// The same for a compressed message.
+    fn whole_compressed(&self, input: &[u8]) -> Option<Whole> {
+        let &[first, second, ..] = input else {
             return None;
         };
         let kind = match first {
@@ -145,14 +144,7 @@ impl Connection {
             Role::Server => self.whole_frame::<true>(second, input),
             Role::Client => self.whole_frame::<false>(second, input),
         }?;
-        self.clock.heard();
-        let (header, payload) = take_front(input, end).split_at_mut(start);
-        if self.role == Role::Server
-            && let Some(key) = header.last_chunk()
-        {
-            apply_mask(payload, *key, 0);
-        }
-        self.inflate_frame(first, kind, payload)
+        Some(Whole { kind, start, end })
     }
 
     fn next_whole(&self, input: &[u8]) -> Option<Whole> {
@@ -164,8 +156,15 @@ impl Connection {
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if let Some(event) = self.whole_compressed(input) {
-            return Some(event);
+        if let Some(Whole { kind, start, end }) = self.whole_compressed(input) {
+            self.clock.heard();
+            let (header, payload) = take_front(input, end).split_at_mut(start);
+            if self.role == Role::Server
+                && let Some(key) = header.last_chunk()
+            {
+                apply_mask(payload, *key, 0);
+            }
+            return self.inflate_frame(kind, payload);
         }
         if self.reads_frames {
             if input.is_empty() && !self.frame_is_due() {

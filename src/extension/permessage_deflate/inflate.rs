@@ -199,19 +199,14 @@ impl Inflater {
         Ok(None)
     }
 
-    /// All payload of a short message at once: `take` gets the message. `None`: nothing was done, as
-    /// the message is to be inflated in another way.
+    /// All payload of a short message at once: the message, which is over with [`end`](Self::end).
+    /// `None`: nothing was done, as the message is to be inflated in another way.
     ///
     /// zlib-rs slows down for the last bytes of what it is given, so it is given more: the payload,
     /// the tail and something behind it. Told to stop behind each block, it has to stop right behind
     /// the tail, with nothing put out by the block that ends there (D-17). Where that is not so, the
     /// other way judges the message from its beginning.
-    pub(crate) fn short<T>(
-        &mut self,
-        payload: &[u8],
-        limit: u64,
-        take: impl FnOnce(&[u8]) -> T,
-    ) -> Option<T> {
+    pub(crate) fn short(&mut self, payload: &[u8], limit: u64) -> Option<&[u8]> {
         let len = payload.len();
         let final_block = payload.first().is_none_or(|first| first & 1 != 0);
         if final_block || len > INPUT - AHEAD || limit < PIECE as u64 {
@@ -246,9 +241,7 @@ impl Inflater {
         if self.takeover {
             self.window.push(&space[..written]);
         }
-        let taken = take(&space[..written]);
-        self.end();
-        Some(taken)
+        Some(self.on_desk(written))
     }
 
     fn on_desk(&self, len: usize) -> &[u8] {
@@ -343,7 +336,7 @@ impl Inflater {
     }
 
     /// The message is over, and with it the state where nothing is taken over.
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.noted = 0;
         self.in_message = false;
         self.announced = 0;

@@ -72,8 +72,11 @@ fn gathered(
 fn short(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
     let payload = parts.concat();
     inflater.frame(payload.len() as u64);
-    let whole = inflater.short(&payload, limit, <[u8]>::to_vec);
-    whole.map_or_else(|| gathered(inflater, &[&payload], &mut [], limit), Ok)
+    let Some(whole) = inflater.short(&payload, limit).map(<[u8]>::to_vec) else {
+        return gathered(inflater, &[&payload], &mut [], limit);
+    };
+    inflater.end();
+    Ok(whole)
 }
 
 type Way = fn(&mut Inflater, &[&[u8]], u64) -> Result<Vec<u8>, InflateError>;
