@@ -299,6 +299,9 @@ mod tests {
             assert_eq!(Field::of(&field.name().to_lowercase()), Some(field));
             assert_eq!(Field::of(&field.name().to_uppercase()), Some(field));
             assert_eq!(Field::of(&field.name()[1..]), None);
+            // As long, and no other than in its last letter.
+            let other = [&field.name()[..field.name().len() - 1], "z"].concat();
+            assert_eq!(Field::of(&other), None, "{other}");
         }
         assert_eq!(Field::of("ho\u{17f}t"), None);
         assert_eq!(Field::of(""), None);

@@ -690,7 +690,10 @@ fn reasons_are_not_printed() {
         assert!(!format!("{event:?}").contains("secret"), "{event:?}");
         if let sansocket::Event::Closed(report) = event {
             assert!(!format!("{report}").contains("secret"), "{report}");
-            assert_eq!(report.received.unwrap().reason(), "their secret");
+            let received = report.received.unwrap();
+            assert_eq!(received.reason(), "their secret");
+            let printed = format!("{received:?}");
+            assert_eq!(printed, "CloseFrame(Some(1000), reason of 12 bytes)");
         }
     }
     assert!(!format!("{ws:?}").contains("secret"));

@@ -297,6 +297,10 @@ fn presets() {
         (client.head, client.fields, client.fragments),
         (64 << 10, 128, 65_536)
     );
+    assert_eq!(
+        (trusted.head, trusted.fragments, trusted.output),
+        (64 << 10, 1 << 24, 64 << 20)
+    );
     // And the defaults of a connection are those.
     for role in ROLES {
         let max = if role == Role::Server {

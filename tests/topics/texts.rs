@@ -42,6 +42,16 @@ fn mistakes_of_the_caller() {
     distinct(all.map(|misuse| misuse.to_string()));
 }
 
+/// A refusal to send says why and not what.
+#[test]
+fn what_was_not_sent() {
+    let mut ws = open(Role::Server);
+    ws.close(None, "").unwrap();
+    let unsent = ws.send(String::from("secret")).unwrap_err();
+    assert_eq!(unsent.to_string(), Misuse::Closing.to_string());
+    assert_eq!(format!("{unsent:?}"), "Unsent { why: Closing, .. }");
+}
+
 #[test]
 fn deadlines() {
     let all = [
