@@ -210,6 +210,8 @@ mod tests {
             // Leap years, the year's end, a leap second.
             ("Wed, 01 Mar 2000 00:00:00 GMT", Some(60 * 86_400)),
             ("Tue, 29 Feb 2000 00:00:00 GMT", Some(59 * 86_400)),
+            ("Sun, 29 Feb 2004 00:00:00 GMT", Some(1520 * 86_400)),
+            ("Mon, 29 Feb 2100 00:00:00 GMT", None),
             ("Mon, 01 Jan 2001 00:00:00 GMT", Some(366 * 86_400)),
             ("Sat, 01 Jan 2000 23:59:60 GMT", Some(86_400)),
             ("Thu, 01 Mar 2001 00:00:00 GMT", Some((366 + 59) * 86_400)),
@@ -222,6 +224,8 @@ mod tests {
                 "Friday, 01-Jan-49 00:00:00 GMT",
                 Some((49 * 365 + 13) * 86_400),
             ),
+            ("Friday, 31-Dec-49 00:00:00 GMT", Some(18_262 * 86_400)),
+            ("Saturday, 01-Jan-50 00:00:00 GMT", Some(0)),
             ("Friday, 01-Jan-51 00:00:00 GMT", Some(0)),
             ("Friday, 01-Jan-99 00:00:00 GMT", Some(0)),
             ("Thu, 06 Nov 1969 08:49:37 GMT", Some(0)),
@@ -249,6 +253,10 @@ mod tests {
         ] {
             assert_eq!(at(value), seconds, "{value}");
         }
+        // There is no year of five digits, wherever the clock stands.
+        let year_9990 = Duration::from_secs(8020 * 31_556_952);
+        let pause = retry_after(b"Saturday, 01-Jan-00 00:00:00 GMT", Some(year_9990));
+        assert_eq!(pause, Some(Duration::ZERO));
     }
 
     proptest! {

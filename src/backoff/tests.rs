@@ -112,6 +112,35 @@ fn close_codes() {
     }
 }
 
+/// RFC 6455 §11.7 and the IANA registry: what each close code means.
+#[test]
+fn meanings() {
+    for (code, meaning) in [
+        (1000, "normal closure"),
+        (1001, "going away"),
+        (1002, "protocol error"),
+        (1003, "unsupported data"),
+        (1005, "no status received"),
+        (1006, "lost without a Close frame"),
+        (1007, "invalid frame payload data"),
+        (1008, "policy violation"),
+        (1009, "message too big"),
+        (1010, "mandatory extension"),
+        (1011, "internal error"),
+        (1012, "service restart"),
+        (1013, "try again later"),
+        (1014, "bad gateway"),
+        (1015, "TLS handshake"),
+        (3000, "unauthorized"),
+        (3003, "forbidden"),
+        (3008, "timeout"),
+    ] {
+        let text = Ended::Closed(code).to_string();
+        assert_eq!(text, alloc::format!("closed with {code} ({meaning})"));
+    }
+    assert_eq!(Ended::Closed(4711).to_string(), "closed with 4711");
+}
+
 /// RFC 9110 §15: what each status asks for.
 #[test]
 fn statuses() {
@@ -279,6 +308,15 @@ fn close_reports() {
     assert_eq!(ended(close, b"\x80\x00"), Ended::ByUs);
     let lost = |ws: &mut Connection| ws.transport_lost();
     assert_eq!(ended(lost, b""), Ended::Closed(1006));
+    // The peer said why it leaves; that nobody took our answer says nothing more.
+    let unread = |ws: &mut Connection| {
+        ws.advance_time(seconds(0));
+        let mut close = *b"\x88\x02\x03\xe9";
+        let mut input = &mut close[..];
+        while ws.receive(&mut input).is_some() {}
+        ws.advance_time(seconds(60));
+    };
+    assert_eq!(ended(unread, b""), Ended::Closed(1001));
     let tls = |ws: &mut Connection| ws.tls_failed();
     assert_eq!(ended(tls, b""), Ended::Tls);
 }
