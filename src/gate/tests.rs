@@ -330,6 +330,10 @@ mod shared {
         assert_ne!(format!("{gate:?}"), empty);
         assert_eq!(format!("{gate:?}"), format!("{clone:?}"));
         assert!(pass.may_start());
+        let next = gate.request(Place::name("a.example", 80));
+        assert!(!next.may_start());
+        drop(pass);
+        assert!(next.may_start());
     }
 
     /// P-1 between threads: never two at once.

@@ -343,7 +343,7 @@ impl Connect {
                     extend_within(head, more, (self.limits.head as usize).saturating_add(1));
                     let len = match scanner.scan(head, &self.limits) {
                         Scan::More => {
-                            advance(input, head.len() - before);
+                            *input = &mut [];
                             return self.end.map(End::without_answer);
                         }
                         Scan::Head(len) => len,

@@ -479,7 +479,7 @@ impl WebSocket {
                     return Some(Event::Open);
                 }
                 event::Event::Message(message) if open => return Some(Event::Message(message)),
-                event::Event::Close(_) | event::Event::Failed(_) if open => {
+                event::Event::Close(_) | event::Event::Failed(_) => {
                     self.ready_state = ReadyState::Closing;
                 }
                 event::Event::Refused(refusal) => self.refusal = Some(refusal),

@@ -547,6 +547,7 @@ fn debug_shows_no_reason() {
     let event = close_event(true, 1000, "secret");
     let text = alloc::format!("{event:?} {:?}", open());
     assert!(text.contains("1000") && !text.contains("secret"), "{text}");
+    assert!(text.contains("WebSocket { ready_state: Open"), "{text}");
 }
 
 /// A whole life against a server of ours.
