@@ -407,3 +407,24 @@ fn closing_inside_a_message_in_parts() {
         assert_eq!(receive_frames(&mut ws, &[hello]), [Seen::text("Hello")]);
     }
 }
+
+/// The level is what the compressor works with: the least finds less than the most.
+#[test]
+fn the_level_counts() {
+    let words = [
+        "frame", "payload", "message", "mask", "close", "ping", "pong",
+    ];
+    let pick = |byte: u8| words[usize::from(byte) % words.len()];
+    let text = noise(5000).into_iter().map(pick).collect::<String>();
+    let len = |level| {
+        let deflate = PermessageDeflate::server().level(level);
+        let end = End {
+            deflate,
+            ..End::default()
+        };
+        let mut ws = end.open(Role::Server, answer(TAKEOVER));
+        ws.send(&text).unwrap();
+        take_output(&mut ws).len()
+    };
+    assert!(len(1) > len(9), "{} and {}", len(1), len(9));
+}
