@@ -428,3 +428,25 @@ fn the_level_counts() {
     };
     assert!(len(1) > len(9), "{} and {}", len(1), len(9));
 }
+
+/// RFC 6455 §5.3: each frame of a client has a fresh key, also where a compressed message is split.
+#[test]
+fn each_compressed_fragment_has_a_key_of_its_own() {
+    let keys = Recorder::default();
+    let end = End {
+        fragment: 100,
+        ..End::default()
+    };
+    let entropy = Box::new(keys.clone());
+    let config = end.client();
+    let mut ws = Connection::upgraded_client_with_entropy(&config, answer(TAKEOVER), entropy);
+    while ws.receive(&mut &mut [][..]).is_some() {}
+    ws.send_with(&noise(1000)[..], Compress::Always).unwrap();
+    let frames = decode(&take_output(&mut ws));
+    assert!(frames.len() > 5 && frames[0].rsv == 4);
+    let used: Vec<_> = frames
+        .iter()
+        .map(|frame| frame.key.unwrap().to_vec())
+        .collect();
+    assert_eq!(used, keys.draws());
+}
