@@ -400,6 +400,19 @@ fn heads_and_bodies_count_as_memory() {
     let begins = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(3000));
     receive(&mut ws, begins.as_bytes());
     assert!((3000..10_000).contains(&ws.memory_held()));
+    // What a request offers, until it is decided on.
+    let mut ws = new_server();
+    let offers = format!(
+        "Sec-WebSocket-Protocol: {}\r\nSec-WebSocket-Extensions: {}\r\n\r\n",
+        "a".repeat(2000),
+        "b".repeat(1000)
+    );
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offers}"
+    );
+    assert_eq!(receive(&mut ws, request.as_bytes()).len(), 1);
+    assert!((3000..10_000).contains(&ws.memory_held()));
     let mut ws = new_client();
     take_output(&mut ws);
     let before = ws.memory_held();
