@@ -449,6 +449,7 @@ fn a_head_over_the_limit() {
 #[test]
 fn the_request_of_the_sample() {
     let mut ws = new_client();
+    ws.consume_output(0);
     assert_eq!((ws.state(), ws.ready_state()), (State::Initial, 0));
     let output = String::from_utf8(take_output(&mut ws)).unwrap();
     assert_eq!((ws.state(), ws.ready_state()), (State::Connecting, 0));
