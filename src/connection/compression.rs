@@ -37,6 +37,7 @@ pub enum Compress {
 #[cfg(feature = "deflate")]
 mod on {
     use alloc::boxed::Box;
+    use alloc::string::String;
     use alloc::sync::Arc;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -213,8 +214,18 @@ mod on {
                     inflated?;
                 }
                 Kind::Text => {
-                    let mut text = self.gather.take().into_text();
-                    let mut room = vec![0; Inflater::room_for(payload.len(), limit)];
+                    let spare = self.gather.take();
+                    let len = Inflater::room_for(payload.len(), limit);
+                    let begins = incoming.len == 0;
+                    let (mut text, mut room) = match spare.memory_held() {
+                        // A lent buffer of about that length need not be zeroed.
+                        spare_len if begins && len > 0 && (len..2 * len).contains(&spare_len) => {
+                            let mut room = spare.into_bytes();
+                            room.resize(len, 0);
+                            (String::with_capacity(len), room)
+                        }
+                        _ => (spare.into_text(), vec![0; len]),
+                    };
                     let mut rest = payload;
                     while let Some(piece) =
                         codec.inflater.piece(&mut rest, end, &mut room, limit)?
