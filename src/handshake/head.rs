@@ -473,6 +473,7 @@ pub(crate) mod tests {
             "\r\nA: b\n",
             "\r\nA: b\rc",
             "\r\nA: \0",
+            "\r\nA: b\0\n\r\n",
         ] {
             assert_eq!(request(format!("GET / HTTP/1.1{tail}")), bad, "{tail:?}");
             assert_eq!(response(format!("HTTP/1.1 101 x{tail}")), bad, "{tail:?}");

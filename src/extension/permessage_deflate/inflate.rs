@@ -230,8 +230,8 @@ impl Inflater {
             if status != Ok(Status::Ok) || written == PIECE {
                 break false;
             }
-            if read > len {
-                break read == len + TAIL && written == before;
+            if let Some(behind @ 1..) = read.checked_sub(len) {
+                break behind == TAIL && written == before;
             }
         };
         if !whole {
@@ -408,7 +408,7 @@ fn step(zlib: &mut Inflate, input: &mut &[u8], room: &mut [u8]) -> (usize, Stop)
         Ok(Status::StreamEnd) => Stop::FinalBlock,
         Err(_) => Stop::Corrupt,
         // Never without progress.
-        Ok(_) if read == 0 && written == 0 && !input.is_empty() => Stop::Corrupt,
+        Ok(_) if (read, written) == (0, 0) && !input.is_empty() => Stop::Corrupt,
         Ok(_) => Stop::Edge,
     };
     (written, stop)

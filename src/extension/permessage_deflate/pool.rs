@@ -251,6 +251,15 @@ mod tests {
     };
 
     #[test]
+    fn all_that_an_inflater_holds_is_told() {
+        let mut inflating = *Supply::default().inflate();
+        let empty = inflating.memory_held();
+        inflating.desk = Vec::with_capacity(1000);
+        inflating.ring = Vec::with_capacity(30);
+        assert_eq!(inflating.memory_held(), empty + 1030);
+    }
+
+    #[test]
     fn a_bounded_pool_keyed_by_shape() {
         let pool = DeflatePool::new(2);
         let supply = Supply {
