@@ -813,3 +813,35 @@ fn extend_words<const N: usize>(out: &mut Vec<u8>, key: MaskingKey, payload: &[u
         out.extend_from_slice(&mask::masked(*word, key));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Opcode, Output};
+
+    /// RFC 6455 §5.5.3: behind a frame in pieces the pongs that wait are bounded, and nothing else counts.
+    #[test]
+    fn of_what_is_deferred_only_pongs_count() {
+        let mut output = Output::default();
+        output.parts.get_or_insert_default().frame_left = 1;
+        output.control(Opcode::Ping, None, b"");
+        assert_eq!(output.deferred_pongs(), 0);
+        output.control(Opcode::Pong, None, b"");
+        output.control(Opcode::Close, None, b"");
+        assert_eq!(output.deferred_pongs(), 1);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn what_compressed_frames_need_is_held_and_kept() {
+        let mut parts = super::Parts::default();
+        let empty = parts.held();
+        assert!(parts.is_idle());
+        parts.compressed.front = true;
+        assert!(!parts.is_idle());
+        parts.compressed.front = false;
+        parts.compressed.counts.push_back(1);
+        assert!(!parts.is_idle());
+        let counts = parts.compressed.counts.capacity() * size_of::<u64>();
+        assert_eq!(parts.held(), empty + counts);
+    }
+}
