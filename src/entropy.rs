@@ -8,8 +8,8 @@ use alloc::boxed::Box;
 ///
 /// The default, with feature `getrandom`, asks the operating system for 1 KiB at a time. Where many
 /// small frames are sent, feature `chacha` asks it for a seed alone and draws the rest from a ChaCha20
-/// (RFC 8439), which halves the time of such a frame; or pass a CSPRNG of your own. A source that can be foretold puts proxies
-/// between the peers at risk (§10.3); use one in tests only.
+/// (RFC 8439), which halves the time of such a frame; or pass a CSPRNG of your own. A source that can
+/// be foretold puts proxies between the peers at risk (§10.3); use one in tests only.
 ///
 /// ```
 /// use sansocket::{ClientConfig, ClientRequest, Connection, Entropy, Uri};

@@ -54,7 +54,7 @@ mod on {
     use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
     use crate::output::{RSV1, first_byte};
-    use crate::payload::growth;
+    use crate::payload::{growth, make_room};
     use crate::role::Role;
     use crate::utf8;
 
@@ -157,7 +157,7 @@ mod on {
                     Kind::Binary => {
                         let mut whole = self.gather.take().into_bytes();
                         whole.clear();
-                        whole.reserve_exact(growth(whole.capacity(), bytes.len(), limit));
+                        make_room(&mut whole, bytes.len(), limit);
                         whole.extend_from_slice(bytes);
                         Message::Binary(whole.into())
                     }
