@@ -20,6 +20,18 @@ struct Whole {
     end: usize,
 }
 
+impl Whole {
+    /// The payload of this frame, unmasked.
+    #[inline(always)]
+    fn payload<'a>(&self, frame: &'a mut [u8], masked: bool) -> &'a mut [u8] {
+        let (header, payload) = frame.split_at_mut(self.start);
+        if masked && let Some(key) = header.last_chunk() {
+            apply_mask(payload, *key, 0);
+        }
+        payload
+    }
+}
+
 /// Where the length and where the key of a header end, by its second byte.
 const fn header_ends(second: u8) -> (usize, usize) {
     let length_end = match second & 0x7f {
@@ -66,43 +78,32 @@ impl Connection {
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Option<Event<'a>> {
-        let Some(Whole { kind, start, end }) = self.whole_message::<MASKED>(input) else {
+        let Some(whole) = self.whole_message::<MASKED>(input, 0) else {
             return self.receive_any(input);
         };
         self.clock.heard();
-        let (header, payload) = take_front(input, end).split_at_mut(start);
-        if MASKED && let Some(key) = header.last_chunk() {
-            apply_mask(payload, *key, 0);
-        }
-        match kind {
+        let payload = whole.payload(take_front(input, whole.end), MASKED);
+        match whole.kind {
             Kind::Binary => Some(Event::Message(Message::Binary(payload.into()))),
             Kind::Text => Some(self.whole_text(payload)),
         }
     }
 
     /// The message in one frame that the input begins with, if all of it is there, nothing is
-    /// wrong with it and nothing else comes first.
+    /// wrong with it and nothing else comes first. These are its reserved bits.
     ///
     /// It only looks: frames that follow each other do not wait for what was written here, and
     /// the input is split once, where it is taken.
-    #[inline]
-    fn whole_message<const MASKED: bool>(&self, input: &[u8]) -> Option<Whole> {
+    #[inline(always)]
+    fn whole_message<const MASKED: bool>(&self, input: &[u8], bits: u8) -> Option<Whole> {
         let &[first, second, ..] = input else {
             return None;
         };
-        let kind = match first {
+        let kind = match first ^ bits << 4 {
             0x81 => Kind::Text,
             0x82 => Kind::Binary,
             _ => return None,
         };
-        let (start, end) = self.whole_frame::<MASKED>(second, input)?;
-        Some(Whole { kind, start, end })
-    }
-
-    /// Where the payload starts and ends of the frame that the input begins with, whatever its first
-    /// byte says; the second one is this.
-    #[inline(always)]
-    fn whole_frame<const MASKED: bool>(&self, second: u8, input: &[u8]) -> Option<(usize, usize)> {
         let (mask, key): (u8, usize) = if MASKED { (0x80, 4) } else { (0, 0) };
         let (start, len) = match second ^ mask {
             len @ 0..=125 => (2 + key, usize::from(len)),
@@ -124,47 +125,25 @@ impl Connection {
         };
         let end = start.checked_add(len)?;
         let legal = minimal && (len as u64) < self.whole_below.into();
-        (legal && end <= input.len()).then_some((start, end))
+        (legal && end <= input.len()).then_some(Whole { kind, start, end })
     }
 
-    /// The same for a compressed message.
-    fn whole_compressed(&self, input: &[u8]) -> Option<Whole> {
-        let &[first, second, ..] = input else {
-            return None;
-        };
-        let kind = match first {
-            0xc1 => Kind::Text,
-            0xc2 => Kind::Binary,
-            _ => return None,
-        };
-        if self.compression_bit() == 0 {
-            return None;
-        }
-        let (start, end) = match self.role {
-            Role::Server => self.whole_frame::<true>(second, input),
-            Role::Client => self.whole_frame::<false>(second, input),
-        }?;
-        Some(Whole { kind, start, end })
-    }
-
-    fn next_whole(&self, input: &[u8]) -> Option<Whole> {
+    fn next_whole(&self, input: &[u8], bits: u8) -> Option<Whole> {
         match self.role {
-            Role::Server => self.whole_message::<true>(input),
-            Role::Client => self.whole_message::<false>(input),
+            Role::Server => self.whole_message::<true>(input, bits),
+            Role::Client => self.whole_message::<false>(input, bits),
         }
     }
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if let Some(Whole { kind, start, end }) = self.whole_compressed(input) {
+        let bit = self.compression_bit();
+        if bit != 0
+            && let Some(whole) = self.next_whole(input, bit)
+        {
             self.clock.heard();
-            let (header, payload) = take_front(input, end).split_at_mut(start);
-            if self.role == Role::Server
-                && let Some(key) = header.last_chunk()
-            {
-                apply_mask(payload, *key, 0);
-            }
-            return self.inflate_frame(kind, payload);
+            let payload = whole.payload(take_front(input, whole.end), self.role == Role::Server);
+            return self.inflate_frame(whole.kind, payload);
         }
         if self.reads_frames {
             if input.is_empty() && !self.frame_is_due() {
@@ -704,7 +683,7 @@ impl Connection {
     fn lends_next(&self, input: &[u8]) -> bool {
         let incoming = &self.incoming;
         if !incoming.in_payload {
-            return self.next_whole(input).is_some();
+            return self.next_whole(input, 0).is_some();
         }
         let whole = input.len() as u64 >= incoming.left;
         match incoming.opcode() {
@@ -743,20 +722,15 @@ impl Connection {
         use bytes::Buf;
 
         if self.whole_below > 0 && input.first() == Some(&0x82) {
-            if let Some(Whole { start, end, .. }) = self.next_whole(input) {
+            if let Some(whole) = self.next_whole(input, 0) {
                 self.clock.heard();
                 if mem::take(&mut self.incoming.waiting) != 0 {
                     self.clock.frame_goes_on();
                     self.time_message();
                 }
-                let mut frame = input.split_to(end);
-                let (header, payload) = frame.split_at_mut(start);
-                if self.role == Role::Server
-                    && let Some(key) = header.last_chunk()
-                {
-                    apply_mask(payload, *key, 0);
-                }
-                frame.advance(start);
+                let mut frame = input.split_to(whole.end);
+                whole.payload(&mut frame, self.role == Role::Server);
+                frame.advance(whole.start);
                 // A small payload would pin the whole read buffer.
                 let payload = if frame.len() < crate::output::BY_REFERENCE {
                     bytes::Bytes::copy_from_slice(&frame)
