@@ -114,6 +114,13 @@ impl Message<'_> {
         }
     }
 
+    pub(crate) const fn is_lent(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_lent(),
+            Self::Binary(payload) => payload.is_lent(),
+        }
+    }
+
     /// The same message, free of the input it was lent from.
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {

@@ -65,6 +65,15 @@ impl<'a> Payload<'a> {
         }
     }
 
+    pub(crate) const fn is_lent(&self) -> bool {
+        matches!(self.0, Bytes::Lent(_))
+    }
+
+    #[cfg(feature = "bytes")]
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.0, Bytes::Shared(_))
+    }
+
     /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
     #[cfg(feature = "bytes")]
     #[must_use]
@@ -161,6 +170,10 @@ impl Text<'_> {
             Str::Owned(text) => Some(text.into_bytes()),
             Str::Lent(_) => None,
         }
+    }
+
+    pub(crate) const fn is_lent(&self) -> bool {
+        matches!(self.0, Str::Lent(_))
     }
 
     /// The same text, free of the input it was lent from: copied only if it was lent.

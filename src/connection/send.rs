@@ -30,7 +30,8 @@ pub(super) struct InParts {
 }
 
 /// What [`Connection::send`] takes: borrowed data is copied (and masked on the way), a `Vec<u8>`,
-/// `String` or `Bytes` is handed over, and queued without a copy when it is large.
+/// `String` or `Bytes` is handed over, and queued without a copy when it is large. So is a received
+/// [`Message`], if it was gathered and not lent from the input.
 ///
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
@@ -64,6 +65,7 @@ mod sealed {
     impl<const N: usize> Sealed for &[u8; N] {}
     impl Sealed for &Vec<u8> {}
     impl Sealed for &Message<'_> {}
+    impl Sealed for Message<'_> {}
     impl Sealed for &Prepared {}
     impl Sealed for Vec<u8> {}
     impl Sealed for String {}
@@ -132,6 +134,36 @@ impl Outgoing for &Message<'_> {
         connection
             .send_borrowed(self.kind(), self.as_bytes(), compress)
             .map_err(unsent)
+    }
+}
+
+impl Outgoing for Message<'_> {
+    type Back = Self;
+
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
+        let kind = self.kind();
+        if self.is_lent() {
+            let sent = connection.send_borrowed(kind, self.as_bytes(), compress);
+            return sent.map_err(|why| Unsent { why, message: self });
+        }
+        match connection.key_to_send() {
+            Ok(key) => {
+                connection.queue_owned(kind, key, self.into(), compress);
+                Ok(())
+            }
+            Err(why) => Err(Unsent { why, message: self }),
+        }
+    }
+}
+
+impl From<Message<'_>> for Owned {
+    fn from(message: Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::Vec(text.into_string().into_bytes()),
+            #[cfg(feature = "bytes")]
+            Message::Binary(payload) if payload.is_shared() => Self::Bytes(payload.into_bytes()),
+            Message::Binary(payload) => Self::Vec(payload.into_vec()),
+        }
     }
 }
 

@@ -19,8 +19,11 @@ fn every_outgoing_type_in_both_roles() {
         ws.send("é").unwrap();
         ws.send(&String::from("é")).unwrap();
         ws.send(String::from("é")).unwrap();
-        ws.send(&Message::Text(Text::from(String::from("é"))))
-            .unwrap();
+        let message = || Message::Text(Text::from(String::from("é")));
+        ws.send(&message()).unwrap();
+        ws.send(message()).unwrap();
+        let mut text = String::from("é");
+        ws.send(Message::Text(Text::from(&mut text[..]))).unwrap();
         ws.send(&Prepared::text("é")).unwrap();
         ws.send(&[0xff_u8][..]).unwrap();
         ws.send(b"\xff").unwrap();
@@ -28,12 +31,15 @@ fn every_outgoing_type_in_both_roles() {
         ws.send(vec![0xff]).unwrap();
         ws.send(&Message::Binary(Payload::from(vec![0xff])))
             .unwrap();
+        ws.send(Message::Binary(Payload::from(vec![0xff]))).unwrap();
+        ws.send(Message::Binary(Payload::from(&mut [0xff][..])))
+            .unwrap();
         ws.send(&Prepared::binary(&[0xff])).unwrap();
         #[cfg(feature = "bytes")]
         ws.send(bytes::Bytes::from_static(b"\xff")).unwrap();
-        let binaries = if cfg!(feature = "bytes") { 7 } else { 6 };
+        let binaries = if cfg!(feature = "bytes") { 9 } else { 8 };
         let expected = [
-            vec![Frame::new(TEXT, "é"); 5],
+            vec![Frame::new(TEXT, "é"); 7],
             vec![Frame::new(BINARY, [0xff]); binaries],
         ];
         assert_eq!(take_frames(&mut ws), expected.concat(), "{role:?}");
@@ -191,6 +197,13 @@ fn a_queued_payload_is_a_copy() {
     }
 }
 
+/// One of the slices that are written begins there.
+fn lies_in(ws: &Connection, place: *const u8) -> bool {
+    let mut slices = [&[][..]; 8];
+    let filled = ws.output_slices(&mut slices);
+    slices[..filled].iter().any(|slice| slice.as_ptr() == place)
+}
+
 /// Invariant of owned payloads: a large one is queued where it lies, not copied (TX-4).
 #[test]
 fn a_large_payload_handed_over_is_not_copied() {
@@ -199,12 +212,19 @@ fn a_large_payload_handed_over_is_not_copied() {
         let payload = vec![3; 100_000];
         let place = payload.as_ptr();
         ws.send(payload).unwrap();
-        let mut slices = [&[][..]; 4];
-        let filled = ws.output_slices(&mut slices);
-        assert!(
-            slices[..filled].iter().any(|slice| slice.as_ptr() == place),
-            "{role:?}"
-        );
+        assert!(lies_in(&ws, place), "{role:?}");
+        // Received, and sent on.
+        let text = "3".repeat(100_000);
+        let place = text.as_ptr();
+        ws.send(Message::Text(Text::from(text))).unwrap();
+        assert!(lies_in(&ws, place), "{role:?}");
+    }
+    #[cfg(feature = "bytes")]
+    {
+        let shared = bytes::Bytes::from(vec![3; 100_000]);
+        let mut ws = open(Role::Server);
+        ws.send(Message::Binary(shared.clone().into())).unwrap();
+        assert!(lies_in(&ws, shared.as_ptr()));
     }
     // Prepared: the same bytes for each server connection.
     let prepared = Prepared::binary(&[4; 100_000]);
@@ -351,6 +371,12 @@ fn a_refused_message_comes_back_and_nothing_changes() {
             let back = refused(ws, large, why);
             assert_eq!((back.as_ptr(), &back), (place, &vec![1; 10_000]), "{name}");
             assert_eq!(refused(ws, String::from("text"), why), "text");
+            let gathered = Message::Binary(Payload::from(back));
+            let back = refused(ws, gathered, why).into_buffer().unwrap();
+            assert_eq!((back.as_ptr(), &back), (place, &vec![1; 10_000]), "{name}");
+            let mut text = String::from("text");
+            let lent = Message::Text(Text::from(&mut text[..]));
+            assert_eq!(refused(ws, lent, why).as_bytes(), b"text");
             #[cfg(feature = "bytes")]
             assert_eq!(refused(ws, bytes::Bytes::from_static(b"b"), why), "b");
         }
