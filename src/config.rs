@@ -221,7 +221,6 @@ impl Settings {
 
     pub(crate) const CLIENT: Self = Self {
         limits: Limits::client(),
-        origin: OriginPolicy::Application,
         ..Self::SERVER
     };
 }

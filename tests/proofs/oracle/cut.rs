@@ -263,6 +263,8 @@ struct Bench<'s> {
     ws: Connection,
     judge: Judge,
     run: Run,
+    /// What the caller has it hold: its own choice.
+    own: usize,
     #[cfg(feature = "bytes")]
     buffer: bytes::BytesMut,
 }
@@ -286,7 +288,11 @@ impl Bench<'_> {
             _ => {}
         }
         Seen::of(&event).push_to(&mut self.run.seen);
-        assert!(self.ws.memory_held() <= self.setup.memory_bound(), "memory");
+        let (held, bound) = (self.ws.memory_held(), self.setup.memory_bound());
+        assert!(
+            held <= bound + 2 * self.own,
+            "{held} bytes held, {bound} allowed"
+        );
     }
 
     fn deliver(&mut self, bytes: &[u8], way: Way) {
@@ -305,6 +311,7 @@ impl Bench<'_> {
                 }
             }
             Way::Hold => {
+                self.own = input.len();
                 while let Some(event) = self.ws.receive(&mut input) {
                     self.event(event);
                     self.ws.hold(&mut input);
@@ -379,6 +386,7 @@ pub fn run(setup: &Setup, stream: &[u8], drains: &[usize], cuts: &[usize], way: 
             seen: Vec::new(),
             outputs: Vec::new(),
         },
+        own: 0,
         #[cfg(feature = "bytes")]
         buffer: bytes::BytesMut::new(),
     };
