@@ -218,6 +218,16 @@ fn a_large_payload_handed_over_is_not_copied() {
         let place = text.as_ptr();
         ws.send(Message::Text(Text::from(text))).unwrap();
         assert!(lies_in(&ws, place), "{role:?}");
+        let payload = vec![3; 100_000];
+        let place = payload.as_ptr();
+        ws.send(Message::Binary(Payload::from(payload))).unwrap();
+        assert!(lies_in(&ws, place), "{role:?}");
+        // What is lent is copied once, behind its header.
+        let mut ws = open(role);
+        let mut lent = vec![3; 100_000];
+        ws.send(Message::Binary(Payload::from(&mut lent[..])))
+            .unwrap();
+        assert_eq!(ws.output().len(), ws.output_len(), "{role:?}");
     }
     #[cfg(feature = "bytes")]
     {
