@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -188,6 +189,25 @@ impl Owned {
             #[cfg(feature = "bytes")]
             Self::Bytes(bytes) => bytes,
         }
+    }
+}
+
+impl From<Vec<u8>> for Owned {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Vec(bytes)
+    }
+}
+
+impl From<String> for Owned {
+    fn from(text: String) -> Self {
+        Self::Vec(text.into_bytes())
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl From<bytes::Bytes> for Owned {
+    fn from(bytes: bytes::Bytes) -> Self {
+        Self::Bytes(bytes)
     }
 }
 

@@ -146,23 +146,17 @@ impl Outgoing for Message<'_> {
             let sent = connection.send_borrowed(kind, self.as_bytes(), compress);
             return sent.map_err(|why| Unsent { why, message: self });
         }
-        match connection.key_to_send() {
-            Ok(key) => {
-                connection.queue_owned(kind, key, self.into(), compress);
-                Ok(())
-            }
-            Err(why) => Err(Unsent { why, message: self }),
-        }
+        connection.send_owned(kind, self, compress)
     }
 }
 
 impl From<Message<'_>> for Owned {
     fn from(message: Message<'_>) -> Self {
         match message {
-            Message::Text(text) => Self::Vec(text.into_string().into_bytes()),
+            Message::Text(text) => text.into_string().into(),
             #[cfg(feature = "bytes")]
-            Message::Binary(payload) if payload.is_shared() => Self::Bytes(payload.into_bytes()),
-            Message::Binary(payload) => Self::Vec(payload.into_vec()),
+            Message::Binary(payload) if payload.is_shared() => payload.into_bytes().into(),
+            Message::Binary(payload) => payload.into_vec().into(),
         }
     }
 }
@@ -179,13 +173,7 @@ impl Outgoing for Vec<u8> {
     type Back = Self;
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
-        match connection.key_to_send() {
-            Ok(key) => {
-                connection.queue_owned(Kind::Binary, key, Owned::Vec(self), compress);
-                Ok(())
-            }
-            Err(why) => Err(Unsent { why, message: self }),
-        }
+        connection.send_owned(Kind::Binary, self, compress)
     }
 }
 
@@ -193,13 +181,7 @@ impl Outgoing for String {
     type Back = Self;
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
-        match connection.key_to_send() {
-            Ok(key) => {
-                connection.queue_owned(Kind::Text, key, Owned::Vec(self.into_bytes()), compress);
-                Ok(())
-            }
-            Err(why) => Err(Unsent { why, message: self }),
-        }
+        connection.send_owned(Kind::Text, self, compress)
     }
 }
 
@@ -208,13 +190,7 @@ impl Outgoing for bytes::Bytes {
     type Back = Self;
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
-        match connection.key_to_send() {
-            Ok(key) => {
-                connection.queue_owned(Kind::Binary, key, Owned::Bytes(self), compress);
-                Ok(())
-            }
-            Err(why) => Err(Unsent { why, message: self }),
-        }
+        connection.send_owned(Kind::Binary, self, compress)
     }
 }
 
@@ -433,6 +409,22 @@ impl Connection {
                 .frame(first_byte(true, 0, kind.opcode()), key, payload);
         }
         Ok(())
+    }
+
+    /// What is handed over comes back if it is refused.
+    fn send_owned<M: Into<Owned>>(
+        &mut self,
+        kind: Kind,
+        message: M,
+        compress: Compress,
+    ) -> Result<(), Unsent<M>> {
+        match self.key_to_send() {
+            Ok(key) => {
+                self.queue_owned(kind, key, message.into(), compress);
+                Ok(())
+            }
+            Err(why) => Err(Unsent { why, message }),
+        }
     }
 
     fn queue_owned(
