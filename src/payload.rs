@@ -158,6 +158,7 @@ enum Str<'a> {
 impl Text<'_> {
     /// The text as a string: moved if it is owned, copied otherwise.
     #[must_use]
+    #[inline]
     pub fn into_string(self) -> String {
         match self.0 {
             Str::Lent(text) => String::from(&*text),

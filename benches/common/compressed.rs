@@ -158,9 +158,8 @@ impl OurReader {
         input.copy_from_slice(frame);
         match self.ws.receive(&mut input) {
             Some(Event::Message(Message::Text(text))) => {
-                let text = black_box(text).into_string();
-                let len = text.len();
-                self.ws.recycle(text.into_bytes());
+                let len = black_box(&*text).len();
+                self.ws.recycle(text.into_string().into_bytes());
                 len
             }
             event => panic!("{event:?}"),

@@ -13,6 +13,9 @@ use crate::output::{BY_REFERENCE, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
 
+/// Bytes of text that are still in the first cache, having been validated, when they are copied.
+const CACHED: usize = 8 << 10;
+
 /// The frame and the message in progress.
 #[derive(Default)]
 pub(super) struct Incoming {
@@ -130,14 +133,17 @@ impl Incoming {
         limit: u64,
     ) -> Result<(), ProtocolError> {
         self.len += piece.len() as u64;
-        let (finished, text) = self
-            .utf8
-            .push(piece)
-            .map_err(|_| ProtocolError::TextNotUtf8)?;
-        let needed = gathered.len() + text.len() + finished.map_or(0, char::len_utf8);
+        // `as`: it is gathered in memory.
+        let needed = self.len as usize;
         gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
-        gathered.extend(finished);
-        gathered.push_str(text);
+        for part in piece.chunks(CACHED) {
+            let (finished, text) = self
+                .utf8
+                .push(part)
+                .map_err(|_| ProtocolError::TextNotUtf8)?;
+            gathered.extend(finished);
+            gathered.push_str(text);
+        }
         Ok(())
     }
 

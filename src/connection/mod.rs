@@ -406,6 +406,7 @@ impl Connection {
     /// }
     /// assert_eq!(spare.capacity(), 64 << 10);
     /// ```
+    #[inline]
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() == 0 {
             return;

@@ -128,6 +128,7 @@ impl Connection {
         (legal && end <= input.len()).then_some(Whole { kind, start, end })
     }
 
+    #[inline(always)]
     fn next_whole(&self, input: &[u8], bits: u8) -> Option<Whole> {
         match self.role {
             Role::Server => self.whole_message::<true>(input, bits),

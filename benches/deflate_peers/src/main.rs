@@ -1,9 +1,11 @@
 //! Compressed messages by `sansocket`, by plain zlib-rs (the floor: the same bytes, settings and
 //! resets), and by the crates that have compression, in turns in one process, in CPU time. All are
-//! on zlib-rs. Writes `benches/deflate.md`.
+//! on zlib-rs. Where a process has its memory makes a difference of some percent for all of its
+//! life, so the program starts itself again and again, and what is told is the median of the starts.
+//! Writes `benches/deflate.md`.
 //!
 //! ```sh
-//! cargo run --release --manifest-path benches/deflate_peers/Cargo.toml             # some minutes
+//! cargo run --release --manifest-path benches/deflate_peers/Cargo.toml             # two minutes
 //! cargo run --release --manifest-path benches/deflate_peers/Cargo.toml -- --short  # writes nothing
 //! ```
 
@@ -17,13 +19,13 @@ mod peer;
 mod peers;
 mod report;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use compressed::{OurReader, OurSender, PlainReader, PlainSender, Setting, messages};
 use cpu::timed;
 use peer::{Reader, Sender, Text};
 use peers::{Sockudo, Wtx, Yawc};
-use report::{Level, Report, Row, Table};
+use report::{Level, Other, Report, Row, Table};
 
 const SIZES: [(usize, &str); 2] = [(1 << 10, "1 KiB"), (64 << 10, "64 KiB")];
 
@@ -41,56 +43,95 @@ const SETTINGS: [Setting; 10] = [
     Setting::new(3, true, 9),
 ];
 
+/// How often the program is started, and how many turns each way of doing it has then.
+const STARTS: usize = 9;
+const ROUNDS: usize = 21;
+
 fn main() -> ExitCode {
-    let mut rounds = 101;
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--short" => rounds = 3,
-            _ => {
-                println!("deflate-peers [--short]");
-                return ExitCode::SUCCESS;
-            }
+    let (starts, rounds) = match std::env::args().nth(1).as_deref() {
+        None => (STARTS, ROUNDS),
+        Some("--short") => (1, 3),
+        Some(ONE_START) => {
+            let rounds = std::env::args().nth(2).and_then(|text| text.parse().ok());
+            tables(rounds.unwrap_or(ROUNDS))
+                .iter()
+                .for_each(Table::tell);
+            return ExitCode::SUCCESS;
         }
-    }
-    let mut report = Report::default();
-    for (len, name) in SIZES {
-        let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
-        let mut table = Table::new(format!("Compress {name} of JSON"));
-        for setting in SETTINGS {
-            table.add(compress(setting, &messages, rounds));
+        Some(_) => {
+            println!("deflate-peers [--short]");
+            return ExitCode::SUCCESS;
         }
-        report.add(table);
-        let mut table = Table::new(format!("Decompress {name} of JSON"));
-        for setting in SETTINGS {
-            table.add(decompress(setting, &messages, rounds));
-        }
-        report.add(table);
-    }
+    };
+    let starts: Vec<Vec<Table>> = (0..starts).map(|_| start(rounds)).collect();
+    let mut report = Report::new(Table::medians(&starts));
     for (len, name) in SIZES {
         let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
         for takeover in [false, true] {
             let levels = (0..=9).map(|level| {
                 let setting = Setting::new(level, takeover, 15);
-                measured(setting, &messages, rounds.div_ceil(5))
+                measured(setting, &messages, rounds)
             });
             report.levels(name, takeover, levels.collect());
         }
     }
-    report.finish(rounds > 3);
+    report.finish(starts.len() > 1);
     ExitCode::SUCCESS
+}
+
+/// An argument: measure and tell, for the process that started this one.
+const ONE_START: &str = "--one-start";
+
+/// The tables as another process measures them.
+fn start(rounds: usize) -> Vec<Table> {
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new(program);
+    let output = command
+        .args([ONE_START, &rounds.to_string()])
+        .stderr(Stdio::inherit())
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    Table::told(&String::from_utf8(output.stdout).unwrap())
+}
+
+fn tables(rounds: usize) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for (len, name) in SIZES {
+        let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
+        let ways = [
+            ("Compress", compress as fn(Setting, &[Text], usize) -> Row),
+            ("Decompress", decompress),
+        ];
+        for (way, measure) in ways {
+            let rows = SETTINGS.map(|setting| measure(setting, &messages, rounds));
+            tables.push(Table::new(format!("{way} {name} of JSON"), rows.into()));
+        }
+    }
+    tables
 }
 
 /// A way to go once through all messages.
 type Work<'w> = (&'static str, Box<dyn FnMut() + 'w>);
 
+/// Bytes of one turn at least: what another one left in the caches and in the predictor of branches
+/// is a small part of it then.
+const TURN: usize = 256 << 10;
+
 /// The first is the floor, the second ours. Nanoseconds a message.
-fn turns(setting: Setting, messages: usize, rounds: usize, mut works: Vec<Work<'_>>) -> Row {
-    let mut times = vec![Vec::new(); works.len()];
+fn turns(setting: Setting, messages: &[Text], rounds: usize, mut works: Vec<Work<'_>>) -> Row {
+    let bytes: usize = messages.iter().map(|text| text.text.len()).sum();
+    let passes = TURN.div_ceil(bytes);
+    let each = 1e9 / (passes * messages.len()) as f64;
+    let n = works.len();
+    let mut times = vec![Vec::new(); n];
     for round in 0..=rounds {
-        for i in 0..works.len() {
-            // Not always the same one behind the same other.
-            let i = (i + round) % works.len();
-            let took = timed(&mut works[i].1).as_secs_f64() * 1e9 / messages as f64;
+        for i in 0..n {
+            // Not always the same one behind the same other: each one first, forwards and backwards.
+            let i = (i + round / 2) % n;
+            let i = if round % 2 == 0 { i } else { n - 1 - i };
+            let work = &mut works[i].1;
+            let took = timed(|| (0..passes).for_each(|_| work())).as_secs_f64() * each;
             // The first turn is not counted.
             if round > 0 {
                 times[i].push(took);
@@ -104,14 +145,18 @@ fn turns(setting: Setting, messages: usize, rounds: usize, mut works: Vec<Work<'
     Row {
         setting: setting.name(),
         nanos: median(times[1].clone()),
-        others: (0..works.len())
+        others: (0..n)
             .filter(|&i| i != 1)
-            .map(|i| (works[i].0, median(times[i].clone()), ratio(i)))
+            .map(|i| Other {
+                name: works[i].0.into(),
+                nanos: median(times[i].clone()),
+                ratio: ratio(i),
+            })
             .collect(),
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -137,7 +182,7 @@ fn compress(setting: Setting, messages: &[Text], rounds: usize) -> Row {
         };
         (name, Box::new(work) as Box<dyn FnMut() + '_>)
     });
-    turns(setting, messages.len(), rounds, works.collect())
+    turns(setting, messages, rounds, works.collect())
 }
 
 fn decompress(setting: Setting, messages: &[Text], rounds: usize) -> Row {
@@ -171,7 +216,7 @@ fn decompress(setting: Setting, messages: &[Text], rounds: usize) -> Row {
         };
         (name, Box::new(work) as Box<dyn FnMut() + '_>)
     });
-    turns(setting, messages.len(), rounds, works.collect())
+    turns(setting, messages, rounds, works.collect())
 }
 
 /// What a level costs, and what it gains.

@@ -3,14 +3,22 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::machine;
+use crate::{machine, median};
 
 pub struct Row {
     pub setting: String,
     /// Of ours, a message.
     pub nanos: f64,
-    /// The floor first: name, nanoseconds a message, and the median of ours over theirs, round by round.
-    pub others: Vec<(&'static str, f64, f64)>,
+    /// The floor first.
+    pub others: Vec<Other>,
+}
+
+pub struct Other {
+    pub name: String,
+    /// A message.
+    pub nanos: f64,
+    /// The median of ours over theirs, round by round.
+    pub ratio: f64,
 }
 
 pub struct Table {
@@ -19,21 +27,85 @@ pub struct Table {
 }
 
 impl Table {
-    pub fn new(title: String) -> Self {
-        println!("\n{title}");
-        Self {
-            title,
-            rows: Vec::new(),
+    pub fn new(title: String, rows: Vec<Row>) -> Self {
+        Self { title, rows }
+    }
+
+    /// Writes it to standard output, for [`told`](Self::told) of the process that started this one.
+    pub fn tell(&self) {
+        println!("{}", self.title);
+        for row in &self.rows {
+            print!("\t{}\t{}", row.setting, row.nanos);
+            for Other { name, nanos, ratio } in &row.others {
+                print!("\t{name}\t{nanos}\t{ratio}");
+            }
+            println!();
         }
     }
 
-    pub fn add(&mut self, row: Row) {
+    /// The tables of that text.
+    pub fn told(text: &str) -> Vec<Self> {
+        let mut tables: Vec<Self> = Vec::new();
+        for line in text.lines() {
+            let Some(row) = line.strip_prefix('\t') else {
+                tables.push(Self::new(line.into(), Vec::new()));
+                continue;
+            };
+            let cells: Vec<&str> = row.split('\t').collect();
+            let others = cells[2..].chunks(3).map(|cells| Other {
+                name: cells[0].into(),
+                nanos: cells[1].parse().unwrap(),
+                ratio: cells[2].parse().unwrap(),
+            });
+            tables.last_mut().unwrap().rows.push(Row {
+                setting: cells[0].into(),
+                nanos: cells[1].parse().unwrap(),
+                others: others.collect(),
+            });
+        }
+        tables
+    }
+
+    /// The same tables with the median of each figure, on the terminal too.
+    pub fn medians(starts: &[Vec<Self>]) -> Vec<Self> {
+        let table = |t: usize| {
+            let first = &starts[0][t];
+            println!("\n{}", first.title);
+            let rows = (0..first.rows.len()).map(|r| {
+                let rows: Vec<&Row> = starts.iter().map(|tables| &tables[t].rows[r]).collect();
+                Row::medians(&rows)
+            });
+            Self::new(first.title.clone(), rows.collect())
+        };
+        (0..starts[0].len()).map(table).collect()
+    }
+}
+
+impl Row {
+    fn medians(starts: &[&Self]) -> Self {
+        let of =
+            |figure: &dyn Fn(&Self) -> f64| median(starts.iter().map(|row| figure(row)).collect());
+        let others = starts[0].others.iter().enumerate().map(|(i, other)| Other {
+            name: other.name.clone(),
+            nanos: of(&|row| row.others[i].nanos),
+            ratio: of(&|row| row.others[i].ratio),
+        });
+        let row = Self {
+            setting: starts[0].setting.clone(),
+            nanos: of(&|row| row.nanos),
+            others: others.collect(),
+        };
         print!("  {:<24} {:>9}", row.setting, nanos(row.nanos));
-        for (name, time, ratio) in &row.others {
-            print!("   {name} {} ({ratio:.2})", nanos(*time));
+        for other in &row.others {
+            print!(
+                "   {} {} ({:.2})",
+                other.name,
+                nanos(other.nanos),
+                other.ratio
+            );
         }
         println!();
-        self.rows.push(row);
+        row
     }
 }
 
@@ -45,7 +117,6 @@ pub struct Level {
     pub size: f64,
 }
 
-#[derive(Default)]
 pub struct Report {
     tables: Vec<Table>,
     levels: Vec<(String, Vec<Level>)>,
@@ -58,8 +129,9 @@ const MOST: f64 = 1.05;
 const SAME: f64 = 1.02;
 
 impl Report {
-    pub fn add(&mut self, table: Table) {
-        self.tables.push(table);
+    pub fn new(tables: Vec<Table>) -> Self {
+        let levels = Vec::new();
+        Self { tables, levels }
     }
 
     pub fn levels(&mut self, size: &str, takeover: bool, levels: Vec<Level>) {
@@ -98,13 +170,16 @@ impl Report {
     /// Every row against the floor and the fastest peer.
     fn verdict(&self) -> String {
         let rows = self.rows().count();
-        let over = |row: &&Row| row.others[0].2 > MOST;
-        let behind = |row: &&Row| row.others[1..].iter().any(|other| other.2 > SAME);
+        let over = |row: &&Row| row.others[0].ratio > MOST;
+        let behind = |row: &&Row| row.others[1..].iter().any(|other| other.ratio > SAME);
         let (over, behind) = (
             self.rows().filter(over).count(),
             self.rows().filter(behind).count(),
         );
-        let worst = self.rows().map(|row| row.others[0].2).fold(0.0, f64::max);
+        let worst = self
+            .rows()
+            .map(|row| row.others[0].ratio)
+            .fold(0.0, f64::max);
         format!(
             "{rows} rows: more than 5 % over zlib-rs in {over} (at most {:+.1} %), a peer more than 2 % faster in {behind}.",
             (worst - 1.0) * 100.0
@@ -126,19 +201,19 @@ impl Report {
                 table.title
             );
             for row in &table.rows {
-                let (_, floor, over) = row.others[0];
+                let floor = &row.others[0];
                 let _ = write!(
                     out,
                     "| {} | {} | {} | {:+.1} % |",
                     row.setting,
                     nanos(row.nanos),
-                    nanos(floor),
-                    (over - 1.0) * 100.0
+                    nanos(floor.nanos),
+                    (floor.ratio - 1.0) * 100.0
                 );
                 for name in ["yawc", "sockudo-ws", "wtx"] {
-                    let peer = row.others.iter().find(|other| other.0 == name);
-                    let text = peer.map_or("–".into(), |(_, time, ratio)| {
-                        format!("{} ({:.2} ×)", nanos(*time), 1.0 / ratio)
+                    let peer = row.others.iter().find(|other| other.name == name);
+                    let text = peer.map_or("–".into(), |peer| {
+                        format!("{} ({:.2} ×)", nanos(peer.nanos), 1.0 / peer.ratio)
                     });
                     let _ = write!(out, " {text} |");
                 }
@@ -166,8 +241,8 @@ impl Report {
     }
 }
 
-const INTRODUCTION: &str = "In memory, no sockets, one process, CPU time, default target-cpu; the median of 101 rounds in turns, and \
-the median of the ratios of each round. All are on zlib-rs, `mem_level` 8. The floor is zlib-rs itself: the same bytes, settings and resets, \
+const INTRODUCTION: &str = "In memory, no sockets, one process, CPU time, default target-cpu; each figure is the median of nine \
+starts of the program, and of a start the median of 21 rounds in turns, the ratio that of the ratios of each round. All are on zlib-rs, `mem_level` 8. The floor is zlib-rs itself: the same bytes, settings and resets, \
 with the tail put on or taken off, in buffers that are there already; what it inflates is validated as text. The context is kept or dropped \
 in both directions. `2^15` is the window. A peer's ratio is its time over ours. `wtx` never keeps a context, and flushes \
 without looking whether all of the message came out.\n";

@@ -1,6 +1,6 @@
 //! Decompression of messages (RFC 7692 §7.2.2): bounded, in steps, and sure of where a message ends.
 
-use super::pool::{Inflating, Supply};
+use super::pool::{INPUT, Inflating, Supply};
 use super::window::Window;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -15,10 +15,6 @@ const TAIL: usize = 4;
 /// The same with more behind it than is ever read.
 const TAIL_AND_MORE: [u8; AHEAD] = [0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Room for one piece of output.
-const PIECE: usize = 15 << 10;
-/// Behind it: a payload that is inflated with [`AHEAD`] bytes more, for which it has to be copied.
-const INPUT: usize = 1 << 10;
 /// What has to lie behind the input of zlib-rs for it to be fast up to the end of the payload.
 const AHEAD: usize = 15;
 
@@ -52,9 +48,9 @@ pub(crate) struct Inflater {
     supply: Supply,
     /// `None` until a compressed message comes, and between messages without takeover.
     inflating: Option<Box<Inflating>>,
-    /// The last 32 KiB that came out, but for what stands in the caller's buffer behind `noted`.
-    /// zlib has a window too, which it forgets behind a final block.
-    window: Window,
+    /// What a parked inflater's window held.
+    parked: Vec<u8>,
+    /// What of the caller's buffer the window holds.
     noted: usize,
     in_message: bool,
     /// More may come out without more input.
@@ -82,7 +78,7 @@ impl Inflater {
             ratio,
             supply,
             inflating: None,
-            window: Window::default(),
+            parked: Vec::new(),
             noted: 0,
             in_message: false,
             more: false,
@@ -121,7 +117,7 @@ impl Inflater {
                 0 => &mut probe,
                 _ => &mut room[..room_len],
             };
-            let inflating = ready(&mut self.inflating, &mut self.window, &self.supply);
+            let inflating = ready(&mut self.inflating, &mut self.parked, &self.supply);
             let (written, stop) = step(&mut inflating.zlib, &mut input, room);
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
@@ -145,8 +141,8 @@ impl Inflater {
         Ok(())
     }
 
-    /// Inflates the next piece of a message, into `room`, or where that is empty onto the desk:
-    /// at most 15 KiB then. It is lent until the next call. `None`: all of `input` was taken and
+    /// Inflates the next piece of a message, into `room`, or where that is empty into that of
+    /// the window: at most 16 KiB then. It is lent until the next call. `None`: all of `input` was taken and
     /// nothing more comes out of it; with `fin`, the message is over.
     ///
     /// What stands before corrupt data comes out first, however the input is cut, so that it can be
@@ -163,28 +159,28 @@ impl Inflater {
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
-            let Inflating { zlib, desk, .. } =
-                ready(&mut self.inflating, &mut self.window, &self.supply);
-            let space = if room.is_empty() {
-                &mut prepared(desk)[..PIECE]
-            } else {
-                &mut *room
-            };
+            let Inflating { zlib, window, .. } =
+                ready(&mut self.inflating, &mut self.parked, &self.supply);
+            let in_window = room.is_empty();
+            let space = if in_window { window.room() } else { &mut *room };
             let len = usize::try_from(left).map_or(space.len(), |left| left.clamp(1, space.len()));
             let space = &mut space[..len];
             let (written, stop) = step(zlib, input, space);
             self.more = written == space.len() || stop == Stop::Corrupt;
-            // Nothing of this message or a later one refers to the last piece without takeover.
-            if self.takeover || self.more || !input.is_empty() || !fin {
-                self.window.push(&space[..written]);
+            // Nothing of this message or a later one refers to its last piece without takeover.
+            let forgotten = fin && input.is_empty() && !self.more && !self.takeover;
+            if in_window {
+                window.filled(written);
+            } else if !forgotten {
+                window.push(&room[..written]);
             }
             self.count(written, limit)?;
             if stop == Stop::FinalBlock {
                 self.restart();
             }
             if written > 0 {
-                return Ok(Some(if room.is_empty() {
-                    self.on_desk(written)
+                return Ok(Some(if in_window {
+                    self.last(written)
                 } else {
                     &room[..written]
                 }));
@@ -209,13 +205,16 @@ impl Inflater {
     pub(crate) fn short(&mut self, payload: &[u8], limit: u64) -> Option<&[u8]> {
         let len = payload.len();
         let final_block = payload.first().is_none_or(|first| first & 1 != 0);
-        if final_block || len > INPUT - AHEAD || limit < PIECE as u64 {
+        if final_block || len > INPUT - AHEAD || limit < Window::ROOM as u64 {
             return None;
         }
-        let Inflating { zlib, desk, .. } =
-            ready(&mut self.inflating, &mut self.window, &self.supply);
-        let (space, copy) = prepared(desk).split_at_mut(PIECE);
-        let copy = &mut copy[..len + AHEAD];
+        let Inflating {
+            zlib,
+            window,
+            input,
+        } = ready(&mut self.inflating, &mut self.parked, &self.supply);
+        let space = window.room();
+        let copy = &mut input[..len + AHEAD];
         copy[..len].copy_from_slice(payload);
         copy[len..].copy_from_slice(&TAIL_AND_MORE);
         let (began, empty) = (zlib.total_in(), zlib.total_out());
@@ -227,7 +226,7 @@ impl Inflater {
             // Both are at most as long as the slices.
             read = (zlib.total_in() - began) as usize;
             written = (zlib.total_out() - empty) as usize;
-            if status != Ok(Status::Ok) || written == PIECE {
+            if status != Ok(Status::Ok) || written == space.len() {
                 break false;
             }
             if let Some(behind @ 1..) = read.checked_sub(len) {
@@ -238,23 +237,21 @@ impl Inflater {
             self.restart();
             return None;
         }
-        if self.takeover {
-            self.window.push(&space[..written]);
-        }
-        Some(self.on_desk(written))
+        window.filled(written);
+        Some(self.last(written))
     }
 
-    fn on_desk(&self, len: usize) -> &[u8] {
-        self.inflating
-            .as_ref()
-            .map_or(&[], |inflating| &inflating.desk[..len])
+    /// What the window took last.
+    fn last(&self, len: usize) -> &[u8] {
+        let inflating = self.inflating.as_ref();
+        inflating.map_or(&[], |inflating| inflating.window.last(len))
     }
 
-    /// How much room the pieces of a text want out of so much input, none where the desk has enough.
+    /// How much room the pieces of a text want out of so much input, none where that in the window is enough.
     /// Inflating slows down at the end of what it is given, so that a long text has few ends.
     pub(crate) fn room_for(input_len: usize, limit: u64) -> usize {
         match guess(input_len) {
-            ..=PIECE => 0,
+            ..=Window::ROOM => 0,
             len => usize::try_from(limit).map_or(TEXT_STEP, |limit| limit.min(len).min(TEXT_STEP)),
         }
     }
@@ -264,13 +261,14 @@ impl Inflater {
         if !self.in_message
             && let Some(inflating) = self.inflating.take()
         {
+            self.parked = inflating.window.history().concat();
             self.supply.give_inflate(inflating);
         }
     }
 
     pub(crate) fn memory_held(&self) -> usize {
         let inflating = self.inflating.as_ref();
-        inflating.map_or(0, |inflating| inflating.memory_held()) + self.window.memory_held()
+        inflating.map_or(0, |inflating| inflating.memory_held()) + self.parked.capacity()
     }
 
     /// How much more may come out.
@@ -305,7 +303,9 @@ impl Inflater {
 
     /// Moves what the message has put out behind `noted` into the window.
     fn note(&mut self, message: &[u8]) {
-        self.window.push(&message[self.noted..]);
+        if let Some(inflating) = &mut self.inflating {
+            inflating.window.push(&message[self.noted..]);
+        }
         self.noted = message.len();
     }
 
@@ -314,7 +314,7 @@ impl Inflater {
     fn restart(&mut self) {
         if let Some(inflating) = &mut self.inflating {
             inflating.zlib.reset(false);
-            prime(&mut inflating.zlib, &self.window);
+            inflating.prime();
         }
     }
 
@@ -322,7 +322,7 @@ impl Inflater {
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
     fn finish(&mut self) -> Result<(), InflateError> {
-        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.window, &self.supply);
+        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.parked, &self.supply);
         let before = zlib.total_in();
         let mut nothing = [0; 8];
         let written = zlib.total_out();
@@ -341,12 +341,10 @@ impl Inflater {
         self.in_message = false;
         self.announced = 0;
         self.produced = 0;
-        if !self.takeover {
-            let ring = core::mem::take(&mut self.window).into_ring();
-            if let Some(mut inflating) = self.inflating.take() {
-                inflating.ring = ring;
-                self.supply.give_inflate(inflating);
-            }
+        if !self.takeover
+            && let Some(inflating) = self.inflating.take()
+        {
+            self.supply.give_inflate(inflating);
         }
     }
 }
@@ -362,36 +360,30 @@ impl fmt::Debug for Inflater {
     }
 }
 
-/// The inflater that is there, or one that knows the window.
+/// The inflater that is there, or one that knows what was parked.
 fn ready<'i>(
     inflating: &'i mut Option<Box<Inflating>>,
-    window: &mut Window,
+    parked: &mut Vec<u8>,
     supply: &Supply,
 ) -> &'i mut Inflating {
     inflating.get_or_insert_with(|| {
         let mut inflating = supply.inflate();
-        if window.is_empty() {
-            *window = Window::over(core::mem::take(&mut inflating.ring));
-        } else {
-            prime(&mut inflating.zlib, window);
+        if !parked.is_empty() {
+            inflating.window.push(&core::mem::take(parked));
+            inflating.prime();
         }
         inflating
     })
 }
 
-/// Memory for it comes with its first use.
-fn prepared(desk: &mut Vec<u8>) -> &mut [u8] {
-    if desk.is_empty() {
-        *desk = vec![0; PIECE + INPUT];
-    }
-    desk
-}
-
-fn prime(zlib: &mut Inflate, window: &Window) {
-    for part in window.history() {
-        // Cannot fail: a raw stream takes a dictionary at any time.
-        let primed = zlib.set_dictionary(part);
-        debug_assert!(primed.is_ok());
+impl Inflating {
+    /// Tells zlib what the window holds.
+    fn prime(&mut self) {
+        for part in self.window.history() {
+            // Cannot fail: a raw stream takes a dictionary at any time.
+            let primed = self.zlib.set_dictionary(part);
+            debug_assert!(primed.is_ok());
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Where compressors and decompressors come from, and where they go while no message needs them.
 
+use super::window::Window;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
 /// Bytes that one of zlib-rs's inflaters holds.
 const INFLATE_LEN: usize = 47_552;
+
+/// Bytes of a payload that is short.
+pub(super) const INPUT: usize = 1 << 10;
 
 /// What makes one compressor different from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +45,15 @@ impl Shape {
 /// out of the pool with each message has to be small.
 pub(super) struct Inflating {
     pub(super) zlib: Inflate,
-    /// For short messages, and for pieces of long ones.
-    pub(super) desk: Vec<u8>,
-    /// For a window, while there is none.
-    pub(super) ring: Vec<u8>,
+    /// zlib has a window too, which it forgets behind a final block.
+    pub(super) window: Window,
+    /// For a short payload with more behind it.
+    pub(super) input: [u8; INPUT],
 }
 
 impl Inflating {
     pub(super) fn memory_held(&self) -> usize {
-        INFLATE_LEN + size_of::<Self>() + self.desk.capacity() + self.ring.capacity()
+        INFLATE_LEN + size_of::<Self>() + self.window.memory_held()
     }
 }
 
@@ -65,15 +68,14 @@ impl Supply {
     /// An inflater with an empty window.
     pub(super) fn inflate(&self) -> Box<Inflating> {
         #[cfg(feature = "std")]
-        if let Some(mut idle) = self.pool.as_ref().and_then(DeflatePool::take_inflate) {
-            idle.zlib.reset(false);
+        if let Some(idle) = self.pool.as_ref().and_then(DeflatePool::take_inflate) {
             return idle;
         }
         Box::new(Inflating {
             // The largest window: it is the only one that zlib-rs makes.
             zlib: Inflate::new(false, 15),
-            desk: Vec::new(),
-            ring: Vec::new(),
+            window: Window::default(),
+            input: [0; INPUT],
         })
     }
 
@@ -118,6 +120,7 @@ mod shared {
     use alloc::boxed::Box;
     use alloc::collections::VecDeque;
     use alloc::sync::Arc;
+    use alloc::vec::Vec;
     use core::fmt;
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use zlib_rs::Deflate;
@@ -141,9 +144,10 @@ mod shared {
         shared: Arc<Mutex<Idle>>,
     }
 
+    #[allow(clippy::vec_box)] // A box is what moves.
     pub(super) struct Idle {
         max: usize,
-        inflate: VecDeque<Box<Inflating>>,
+        inflate: Vec<Box<Inflating>>,
         deflate: VecDeque<(Shape, Box<Deflate>)>,
     }
 
@@ -154,7 +158,7 @@ mod shared {
             Self {
                 shared: Arc::new(Mutex::new(Idle {
                     max,
-                    inflate: VecDeque::new(),
+                    inflate: Vec::new(),
                     deflate: VecDeque::new(),
                 })),
             }
@@ -181,7 +185,7 @@ mod shared {
 
         // The last one given back is the first one taken: its memory is the likeliest to be cached.
         pub(super) fn take_inflate(&self) -> Option<Box<Inflating>> {
-            self.lock().inflate.pop_back()
+            self.lock().inflate.pop()
         }
 
         pub(super) fn take_deflate(&self, shape: Shape) -> Option<Box<Deflate>> {
@@ -190,13 +194,14 @@ mod shared {
             deflate.remove(at).map(|(_, idle)| idle)
         }
 
-        pub(super) fn give_inflate(&self, inflate: Box<Inflating>) {
-            let mut guard = self.lock();
-            let max = guard.max;
-            let dropped = push(&mut guard.inflate, max, inflate);
-            drop(guard);
-            // Freed outside of the lock.
-            drop(dropped);
+        pub(super) fn give_inflate(&self, mut inflate: Box<Inflating>) {
+            inflate.zlib.reset(false);
+            inflate.window.clear();
+            let mut idle = self.lock();
+            // One that is too many is freed outside of the lock, which is dropped first.
+            if idle.inflate.len() < idle.max {
+                idle.inflate.push(inflate);
+            }
         }
 
         pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
@@ -240,7 +245,7 @@ mod shared {
 #[cfg(all(test, feature = "std"))]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{DeflatePool, Inflating, Shape, Supply};
+    use super::{DeflatePool, Inflating, Shape, Supply, Window};
     use alloc::boxed::Box;
     use alloc::vec::Vec;
 
@@ -254,9 +259,8 @@ mod tests {
     fn all_that_an_inflater_holds_is_told() {
         let mut inflating = *Supply::default().inflate();
         let empty = inflating.memory_held();
-        inflating.desk = Vec::with_capacity(1000);
-        inflating.ring = Vec::with_capacity(30);
-        assert_eq!(inflating.memory_held(), empty + 1030);
+        inflating.window.room();
+        assert_eq!(inflating.memory_held(), empty + Window::ROOM);
     }
 
     #[test]

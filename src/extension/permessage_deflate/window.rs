@@ -1,73 +1,106 @@
-//! The last 32 KiB that came out of the inflater (RFC 7692 §7.2.2), in a ring.
+//! The last 32 KiB that came out of the inflater (RFC 7692 §7.2.2), and room behind them for what comes
+//! out next, which then is where it has to be.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// As far back as DEFLATE can refer (RFC 1951 §3.2.5).
 const HISTORY: usize = 32 << 10;
 
-/// Owns nothing until something is put into it.
+/// The least room that there is.
+const LEAST: usize = 8 << 10;
+
+/// With this much there is always the least room, behind the history or between its parts.
+const LEN: usize = HISTORY + 2 * LEAST;
+
+/// Owns nothing until there is to be room. Begins at the front again when it has come to its end.
 #[derive(Default)]
 pub(super) struct Window {
-    ring: Vec<u8>,
-    /// Where the next byte goes.
+    buf: Vec<u8>,
+    /// Where the next byte goes. What came last stands in front of it,
     at: usize,
-    /// How many bytes before `at` are history.
-    len: usize,
+    /// and what came before that, in front of this, if it began again.
+    end: usize,
 }
 
 impl Window {
-    /// An empty window over the buffer of an earlier one.
-    pub(super) fn over(ring: Vec<u8>) -> Self {
-        Self {
-            ring,
-            at: 0,
-            len: 0,
-        }
-    }
+    /// The most room that there is.
+    pub(super) const ROOM: usize = 2 * LEAST;
 
-    pub(super) fn into_ring(self) -> Vec<u8> {
-        self.ring
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+    /// Forgets the history; keeps the memory.
+    pub(super) fn clear(&mut self) {
+        (self.at, self.end) = (0, 0);
     }
 
     pub(super) fn memory_held(&self) -> usize {
-        self.ring.capacity()
+        self.buf.capacity()
     }
 
-    /// Takes note of what came out.
+    /// Room for what comes out next, 8 to 16 KiB.
+    pub(super) fn room(&mut self) -> &mut [u8] {
+        if self.at + LEAST > LEN {
+            (self.end, self.at) = (self.at, 0);
+        }
+        // Who never takes more than that holds no more.
+        let len = if self.at + LEAST > Self::ROOM {
+            LEN
+        } else {
+            Self::ROOM
+        };
+        if self.buf.len() < len {
+            self.buf.reserve_exact(len - self.buf.len());
+            self.buf.resize(len, 0);
+        }
+        let older = self.older();
+        let until = if older.is_empty() {
+            self.buf.len()
+        } else {
+            older.start
+        };
+        &mut self.buf[self.at..until.min(self.at + Self::ROOM)]
+    }
+
+    /// So much of the room was filled: it is history now.
+    pub(super) fn filled(&mut self, len: usize) {
+        self.at += len;
+    }
+
+    /// What was filled last.
+    pub(super) fn last(&self, len: usize) -> &[u8] {
+        &self.buf[self.at - len..self.at]
+    }
+
+    /// Takes note of what came out elsewhere.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
+        let mut rest = &bytes[bytes.len().saturating_sub(HISTORY)..];
+        while !rest.is_empty() {
+            let room = self.room();
+            let len = rest.len().min(room.len());
+            room[..len].copy_from_slice(&rest[..len]);
+            self.filled(len);
+            rest = &rest[len..];
         }
-        if self.ring.is_empty() {
-            self.ring = alloc::vec![0; HISTORY];
-        }
-        let bytes = &bytes[bytes.len().saturating_sub(HISTORY)..];
-        let (now, wrapped) = bytes.split_at(bytes.len().min(HISTORY - self.at));
-        self.ring[self.at..][..now.len()].copy_from_slice(now);
-        self.ring[..wrapped.len()].copy_from_slice(wrapped);
-        self.at = (self.at + bytes.len()) % HISTORY;
-        self.len = (self.len + bytes.len()).min(HISTORY);
     }
 
     /// The history, oldest byte first, in two parts.
     pub(super) fn history(&self) -> [&[u8]; 2] {
-        match self.at.checked_sub(self.len) {
-            Some(from) => [&self.ring[from..self.at], &[]],
-            None => {
-                let wrapped = self.len - self.at;
-                [&self.ring[HISTORY - wrapped..], &self.ring[..self.at]]
-            }
-        }
+        let newer = self.at.saturating_sub(HISTORY)..self.at;
+        [&self.buf[self.older()], &self.buf[newer]]
+    }
+
+    /// Where the part of the history is that stands behind the room.
+    fn older(&self) -> Range<usize> {
+        let len = match self.end {
+            0 => 0,
+            _ => HISTORY.saturating_sub(self.at),
+        };
+        self.end - len..self.end
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HISTORY, Window};
+    use super::{HISTORY, LEAST, LEN, Window};
     use alloc::vec::Vec;
 
     /// Against the plain way: keep everything and look at the end.
@@ -78,23 +111,34 @@ mod tests {
         assert_eq!(window.memory_held(), 0);
         let mut all: Vec<u8> = Vec::new();
         let mut seed = 1u32;
-        for round in 0..400 {
+        for round in 0..4000 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let len = match round % 5 {
                 4 => HISTORY - all.len() % HISTORY,
                 kind => (seed >> 8) as usize % [3, 700, 20_000, 50_000][kind],
             };
             let bytes: Vec<u8> = (0..len).map(|i| (i as u32 ^ seed) as u8).collect();
-            window.push(&bytes);
-            all.extend(bytes);
+            if round % 3 == 0 {
+                window.push(&bytes);
+                all.extend(&bytes);
+            } else {
+                let room = window.room();
+                assert!((LEAST..=Window::ROOM).contains(&room.len()), "{round}");
+                let bytes = &bytes[..len.min(room.len())];
+                // All of the room is there to be written to.
+                room.fill(0xaa);
+                room[..bytes.len()].copy_from_slice(bytes);
+                window.filled(bytes.len());
+                assert_eq!(window.last(bytes.len()), bytes);
+                all.extend(bytes);
+            }
             let [old, new] = window.history();
             let history: Vec<u8> = [old, new].concat();
-            assert!(
-                history == all[all.len().saturating_sub(HISTORY)..],
-                "{round}"
-            );
+            let from = all.len().saturating_sub(HISTORY);
+            assert!(history == all[from..], "{round}");
         }
-        assert_eq!(window.memory_held(), HISTORY);
-        assert!(Window::over(window.into_ring()).is_empty());
+        assert_eq!(window.memory_held(), LEN);
+        window.clear();
+        assert_eq!(window.history(), [&[][..], &[]]);
     }
 }
