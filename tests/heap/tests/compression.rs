@@ -268,10 +268,23 @@ fn the_table_is_true() {
             let mut input = &mut bytes[..];
             while ws.receive(&mut input).is_some() {}
         });
-        near(receiving.kept, 96_832);
+        near(receiving.kept, 65_128);
+        let mut long = sent_by_a_client(&"long ".repeat(8_000));
+        let (_, more) = count(|| {
+            let mut input = &mut long[..];
+            while ws.receive(&mut input).is_some() {}
+        });
+        near(receiving.kept + more.kept, 97_896);
         let (_, parked) = count(|| ws.park());
-        near(-parked.kept, bytes + 96_832 - (32 << 10));
+        near(-parked.kept, bytes + 97_896 - (32 << 10));
     }
+}
+
+fn sent_by_a_client(text: &str) -> Vec<u8> {
+    let config = ClientConfig::new().deflate(PermessageDeflate::client());
+    let mut client = Connection::upgraded_client(&config, agreed(""));
+    client.send(text).unwrap();
+    client.output().to_vec()
 }
 
 fn near(counted: isize, said: isize) {
