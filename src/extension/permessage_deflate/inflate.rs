@@ -167,8 +167,8 @@ impl Inflater {
             let space = &mut space[..len];
             let (written, stop) = step(zlib, input, space);
             self.more = written == space.len() || stop == Stop::Corrupt;
-            // Nothing of this message or a later one refers to its last piece without takeover.
-            let forgotten = fin && input.is_empty() && !self.more && !self.takeover;
+            // No block comes any more that could refer to it: neither in this message nor in a later one.
+            let forgotten = fin && input.is_empty() && !self.takeover;
             if in_window {
                 window.filled(written);
             } else if !forgotten {

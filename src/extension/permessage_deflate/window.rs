@@ -141,4 +141,17 @@ mod tests {
         window.clear();
         assert_eq!(window.history(), [&[][..], &[]]);
     }
+
+    /// Without a context each message is one from the front, and few are long.
+    #[test]
+    fn memory_for_what_is_written() {
+        let mut window = Window::default();
+        assert_eq!(window.room().len(), Window::ROOM);
+        window.filled(LEAST);
+        assert_eq!(window.room().len(), LEAST);
+        assert_eq!(window.memory_held(), Window::ROOM);
+        window.filled(1);
+        assert_eq!(window.room().len(), Window::ROOM);
+        assert_eq!(window.memory_held(), LEN);
+    }
 }
