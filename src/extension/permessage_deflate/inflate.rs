@@ -214,7 +214,7 @@ impl Inflater {
             input,
         } = ready(&mut self.inflating, &mut self.parked, &self.supply);
         let space = window.room();
-        let copy = &mut input[..len + AHEAD];
+        let copy = &mut input.0[..len + AHEAD];
         copy[..len].copy_from_slice(payload);
         copy[len..].copy_from_slice(&TAIL_AND_MORE);
         let (began, empty) = (zlib.total_in(), zlib.total_out());

@@ -47,9 +47,12 @@ pub(super) struct Inflating {
     pub(super) zlib: Inflate,
     /// zlib has a window too, which it forgets behind a final block.
     pub(super) window: Window,
-    /// For a short payload with more behind it.
-    pub(super) input: [u8; INPUT],
+    pub(super) input: Input,
 }
+
+/// For a short payload with more behind it: copied and read in whole lines of the cache.
+#[repr(align(64))]
+pub(super) struct Input(pub(super) [u8; INPUT]);
 
 impl Inflating {
     pub(super) fn memory_held(&self) -> usize {
@@ -75,7 +78,7 @@ impl Supply {
             // The largest window: it is the only one that zlib-rs makes.
             zlib: Inflate::new(false, 15),
             window: Window::default(),
-            input: [0; INPUT],
+            input: Input([0; INPUT]),
         })
     }
 
