@@ -25,7 +25,7 @@ use compressed::{OurReader, OurSender, PlainReader, PlainSender, Setting, messag
 use cpu::timed;
 use peer::{Reader, Sender, Text};
 use peers::{Sockudo, Wtx, Yawc};
-use report::{Level, Other, Report, Row, Table};
+use report::{Level, Other, Report, Row, Table, median};
 
 const SIZES: [(usize, &str); 2] = [(1 << 10, "1 KiB"), (64 << 10, "64 KiB")];
 
@@ -154,11 +154,6 @@ fn turns(setting: Setting, messages: &[Text], rounds: usize, mut works: Vec<Work
             })
             .collect(),
     }
-}
-
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn compress(setting: Setting, messages: &[Text], rounds: usize) -> Row {

@@ -3,7 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::{machine, median};
+use crate::machine;
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
 
 pub struct Row {
     pub setting: String,

@@ -123,7 +123,6 @@ mod shared {
     use alloc::boxed::Box;
     use alloc::collections::VecDeque;
     use alloc::sync::Arc;
-    use alloc::vec::Vec;
     use core::fmt;
     use std::sync::{Mutex, MutexGuard, PoisonError};
     use zlib_rs::Deflate;
@@ -147,10 +146,9 @@ mod shared {
         shared: Arc<Mutex<Idle>>,
     }
 
-    #[allow(clippy::vec_box)] // A box is what moves.
     pub(super) struct Idle {
         max: usize,
-        inflate: Vec<Box<Inflating>>,
+        inflate: VecDeque<Box<Inflating>>,
         deflate: VecDeque<(Shape, Box<Deflate>)>,
     }
 
@@ -161,7 +159,7 @@ mod shared {
             Self {
                 shared: Arc::new(Mutex::new(Idle {
                     max,
-                    inflate: Vec::new(),
+                    inflate: VecDeque::new(),
                     deflate: VecDeque::new(),
                 })),
             }
@@ -188,7 +186,7 @@ mod shared {
 
         // The last one given back is the first one taken: its memory is the likeliest to be cached.
         pub(super) fn take_inflate(&self) -> Option<Box<Inflating>> {
-            self.lock().inflate.pop()
+            self.lock().inflate.pop_back()
         }
 
         pub(super) fn take_deflate(&self, shape: Shape) -> Option<Box<Deflate>> {
@@ -200,11 +198,12 @@ mod shared {
         pub(super) fn give_inflate(&self, mut inflate: Box<Inflating>) {
             inflate.zlib.reset(false);
             inflate.window.clear();
-            let mut idle = self.lock();
-            // One that is too many is freed outside of the lock, which is dropped first.
-            if idle.inflate.len() < idle.max {
-                idle.inflate.push(inflate);
-            }
+            let mut guard = self.lock();
+            let max = guard.max;
+            let dropped = push(&mut guard.inflate, max, inflate);
+            drop(guard);
+            // Freed outside of the lock.
+            drop(dropped);
         }
 
         pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
