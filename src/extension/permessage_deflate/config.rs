@@ -52,7 +52,9 @@ const POOL: usize = 16;
 /// | direction | setting | bytes |
 /// |---|---|---|
 /// | either | no context takeover, between messages | 0 |
-/// | receiving | takeover, any window | 97,920 at most |
+/// | receiving | takeover, window 15 | 97,920 at most |
+/// | receiving | takeover, window 12 | 69,248 at most |
+/// | receiving | takeover, window 9 | 65,664 at most |
 /// | sending | takeover, window 15, `mem_level` 8 | 380,160 |
 /// | sending | takeover, window 15, `mem_level` 5 | 279,808 |
 /// | sending | takeover, window 12, `mem_level` 5 | 165,120 |

@@ -44,6 +44,8 @@ pub(crate) enum InflateError {
 pub(crate) struct Inflater {
     /// The window is kept between messages (RFC 7692 §7.2.2).
     takeover: bool,
+    /// The peer's window has 2^this bytes (RFC 7692 §7.1.2).
+    window_bits: u8,
     ratio: u32,
     supply: Supply,
     /// `None` until a compressed message comes, and between messages without takeover.
@@ -72,9 +74,11 @@ enum Stop {
 }
 
 impl Inflater {
-    pub(super) fn new(takeover: bool, ratio: u32, supply: Supply) -> Self {
+    pub(super) fn new(takeover: bool, window_bits: u8, ratio: u32, supply: Supply) -> Self {
         Self {
             takeover,
+            // zlib has no smaller one: a peer that agreed on 8 and is made of it uses 9.
+            window_bits: window_bits.max(9),
             ratio,
             supply,
             inflating: None,
@@ -117,7 +121,12 @@ impl Inflater {
                 0 => &mut probe,
                 _ => &mut room[..room_len],
             };
-            let inflating = ready(&mut self.inflating, &mut self.parked, &self.supply);
+            let inflating = ready(
+                &mut self.inflating,
+                &mut self.parked,
+                &self.supply,
+                self.window_bits,
+            );
             let (written, stop) = step(&mut inflating.zlib, &mut input, room);
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
@@ -159,8 +168,12 @@ impl Inflater {
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
-            let Inflating { zlib, window, .. } =
-                ready(&mut self.inflating, &mut self.parked, &self.supply);
+            let Inflating { zlib, window, .. } = ready(
+                &mut self.inflating,
+                &mut self.parked,
+                &self.supply,
+                self.window_bits,
+            );
             let in_window = room.is_empty();
             let space = if in_window { window.room() } else { &mut *room };
             let len = usize::try_from(left).map_or(space.len(), |left| left.clamp(1, space.len()));
@@ -212,7 +225,12 @@ impl Inflater {
             zlib,
             window,
             input,
-        } = ready(&mut self.inflating, &mut self.parked, &self.supply);
+        } = ready(
+            &mut self.inflating,
+            &mut self.parked,
+            &self.supply,
+            self.window_bits,
+        );
         let space = window.room();
         let copy = &mut input.0[..len + AHEAD];
         copy[..len].copy_from_slice(payload);
@@ -322,7 +340,12 @@ impl Inflater {
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
     fn finish(&mut self) -> Result<(), InflateError> {
-        let Inflating { zlib, .. } = ready(&mut self.inflating, &mut self.parked, &self.supply);
+        let Inflating { zlib, .. } = ready(
+            &mut self.inflating,
+            &mut self.parked,
+            &self.supply,
+            self.window_bits,
+        );
         let before = zlib.total_in();
         let mut nothing = [0; 8];
         let written = zlib.total_out();
@@ -365,9 +388,10 @@ fn ready<'i>(
     inflating: &'i mut Option<Box<Inflating>>,
     parked: &mut Vec<u8>,
     supply: &Supply,
+    window_bits: u8,
 ) -> &'i mut Inflating {
     inflating.get_or_insert_with(|| {
-        let mut inflating = supply.inflate();
+        let mut inflating = supply.inflate(window_bits);
         if !parked.is_empty() {
             inflating.window.push(&core::mem::take(parked));
             inflating.prime();

@@ -106,14 +106,19 @@ impl Agreed {
             self.client_max_window_bits,
             settings.client_max_window_bits,
         );
-        let ((no_takeover, agreed, own), (peer_no_takeover, ..)) = match role {
+        let ((no_takeover, agreed, own), (peer_no_takeover, peer_bits, _)) = match role {
             Role::Server => (server, client),
             Role::Client => (client, server),
         };
         let bits = agreed.unwrap_or(MAX_BITS).min(own);
         // RFC 7692 §7.2.2: without the client's no_context_takeover in the answer its window has to be kept.
         Codec {
-            inflater: Inflater::new(!peer_no_takeover, settings.ratio, settings.supply.clone()),
+            inflater: Inflater::new(
+                !peer_no_takeover,
+                peer_bits.unwrap_or(MAX_BITS),
+                settings.ratio,
+                settings.supply.clone(),
+            ),
             deflater: Deflater::new(!no_takeover, bits, settings),
         }
     }

@@ -68,18 +68,22 @@ pub(super) struct Supply {
 }
 
 impl Supply {
-    /// An inflater with an empty window.
-    pub(super) fn inflate(&self) -> Box<Inflating> {
+    /// An inflater with an empty window, which is to be one of 2^`window_bits` bytes.
+    pub(super) fn inflate(&self, window_bits: u8) -> Box<Inflating> {
         #[cfg(feature = "std")]
-        if let Some(idle) = self.pool.as_ref().and_then(DeflatePool::take_inflate) {
-            return idle;
-        }
-        Box::new(Inflating {
-            // The largest window: it is the only one that zlib-rs makes.
-            zlib: Inflate::new(false, 15),
-            window: Window::default(),
-            input: Input([0; INPUT]),
-        })
+        let idle = self.pool.as_ref().and_then(DeflatePool::take_inflate);
+        #[cfg(not(feature = "std"))]
+        let idle = None;
+        let mut inflating = idle.unwrap_or_else(|| {
+            Box::new(Inflating {
+                // The largest window: it is the only one that zlib-rs makes.
+                zlib: Inflate::new(false, 15),
+                window: Window::default(),
+                input: Input([0; INPUT]),
+            })
+        });
+        inflating.window.restart(window_bits);
+        inflating
     }
 
     /// A compressor with an empty window.
@@ -197,7 +201,6 @@ mod shared {
 
         pub(super) fn give_inflate(&self, mut inflate: Box<Inflating>) {
             inflate.zlib.reset(false);
-            inflate.window.clear();
             let mut guard = self.lock();
             let max = guard.max;
             let dropped = push(&mut guard.inflate, max, inflate);
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn all_that_an_inflater_holds_is_told() {
-        let mut inflating = *Supply::default().inflate();
+        let mut inflating = *Supply::default().inflate(15);
         let empty = inflating.memory_held();
         inflating.window.room();
         assert_eq!(inflating.memory_held(), empty + Window::ROOM);
@@ -271,7 +274,7 @@ mod tests {
         let supply = Supply {
             pool: Some(pool.clone()),
         };
-        let inflate: Vec<Box<Inflating>> = (0..3).map(|_| supply.inflate()).collect();
+        let inflate: Vec<Box<Inflating>> = (0..3).map(|_| supply.inflate(15)).collect();
         assert_eq!(pool.idle(), 0);
         inflate.into_iter().for_each(|one| supply.give_inflate(one));
         assert_eq!(pool.idle(), 2);

@@ -17,7 +17,7 @@ const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 const HELLO_AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
 
 fn inflater(takeover: bool) -> Inflater {
-    Inflater::new(takeover, 0, Default::default())
+    Inflater::new(takeover, 15, 0, Default::default())
 }
 
 /// A message in parts, whole.
@@ -535,7 +535,7 @@ fn the_ratio_limit() {
         for (payload, ratio, passes) in
             [(&bomb, 100, false), (&bomb, 1_100, true), (&small, 1, true)]
         {
-            let mut inflater = Inflater::new(true, ratio, Default::default());
+            let mut inflater = Inflater::new(true, 15, ratio, Default::default());
             let result = way(&mut inflater, &[payload], NO_LIMIT);
             match passes {
                 true => drop(result.unwrap()),
@@ -543,7 +543,7 @@ fn the_ratio_limit() {
             }
         }
         // The lower limit is the one that is named.
-        let mut inflater = Inflater::new(true, 100, Default::default());
+        let mut inflater = Inflater::new(true, 15, 100, Default::default());
         let error = way(&mut inflater, &[&bomb], 70_000).unwrap_err();
         assert_eq!(
             error,
@@ -552,7 +552,7 @@ fn the_ratio_limit() {
                 max: 70_000
             }
         );
-        let mut inflater = Inflater::new(true, 1, Default::default());
+        let mut inflater = Inflater::new(true, 15, 1, Default::default());
         let error = way(&mut inflater, &[&bomb], 65_536).unwrap_err();
         assert_eq!(
             error,
@@ -563,7 +563,7 @@ fn the_ratio_limit() {
         );
     }
     for cut in [1, 7, 300, 2_000] {
-        let mut inflater = Inflater::new(true, 100, Default::default());
+        let mut inflater = Inflater::new(true, 15, 100, Default::default());
         inflater.frame(bomb.len() as u64);
         let (mut out, mut filled) = (Vec::new(), 0);
         let result = bomb
@@ -629,7 +629,7 @@ fn memory_is_held_only_where_agreed() {
     c.park();
     assert_eq!(c.memory_held(), 10);
     send(&mut s, &mut c, &[b'l'; 40_000]);
-    assert_eq!(c.memory_held(), 97_920);
+    assert_eq!(c.memory_held(), 65_152 + (32 << 10));
     s.park();
     c.park();
     assert_eq!(s.memory_held(), 0);
@@ -830,6 +830,52 @@ fn final_blocks_keep_the_window() {
                 !takeover || part_len != 40_000 || lens[1] < lens[0],
                 "{lens:?}"
             );
+        }
+    }
+}
+
+/// RFC 7692 §7.1.2: behind a final block the peer refers as far back as was agreed on, and no farther;
+/// with 2^8 as far as 2^9, as peers made of zlib do.
+#[test]
+fn final_blocks_keep_the_window_that_was_agreed_on() {
+    let noise = noise(40_000);
+    let first = PermessageDeflate::client().compress(15, &noise);
+    let behind_final = |code: u32, extra: (u32, u32)| {
+        bits(&[
+            // A final block, empty, with fixed codes; and up to the next byte.
+            (0b011, 3),
+            (0, 7),
+            (0, 6),
+            // Three bytes of so far back.
+            (0b010, 3),
+            (0b100_0000, 7),
+            (code.reverse_bits() >> 27, 5),
+            extra,
+            (0, 7),
+            (0, 3),
+        ])
+    };
+    for bits in 8..=15 {
+        let reach = bits.max(9);
+        let len = 1 << reach;
+        // The last distance of a code, and the first one of the next.
+        let farthest = behind_final(2 * reach - 1, (u32::MAX, reach - 2));
+        let farther = behind_final(2 * reach, (0, reach - 1));
+        for (way, parked) in WAYS.into_iter().flat_map(|way| [(way, true), (way, false)]) {
+            let again = |payload: &[u8]| {
+                let mut inflater = Inflater::new(true, bits as u8, 0, Default::default());
+                assert!(way(&mut inflater, &[&first], NO_LIMIT).unwrap() == noise);
+                if parked {
+                    inflater.park();
+                    assert_eq!(inflater.memory_held(), len);
+                }
+                way(&mut inflater, &[payload], NO_LIMIT)
+            };
+            let expected = &noise[noise.len() - len..][..3];
+            assert_eq!(again(&farthest).as_deref(), Ok(expected), "{bits}");
+            if bits < 15 {
+                assert_eq!(again(&farther), Err(InflateError::Corrupt), "{bits}");
+            }
         }
     }
 }

@@ -1,22 +1,22 @@
-//! The last 32 KiB that came out of the inflater (RFC 7692 §7.2.2), and room behind them for what comes
-//! out next, which then is where it has to be.
+//! What came out of the inflater last, as far back as the peer refers (RFC 7692 §7.1.2, §7.2.2), and room
+//! behind it for what comes out next, which then is where it has to be.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// As far back as DEFLATE can refer (RFC 1951 §3.2.5).
-const HISTORY: usize = 32 << 10;
-
 /// The least room that there is.
 const LEAST: usize = 8 << 10;
 
-/// With this much there is always the least room, behind the history or between its parts.
-const LEN: usize = HISTORY + 2 * LEAST;
+/// Long stretches are copied in parts of this length: a processor's own instruction for them took four
+/// times as long here.
+const PART: usize = 2 << 10;
 
 /// Owns nothing until there is to be room. Begins at the front again when it has come to its end.
 #[derive(Default)]
 pub(super) struct Window {
     buf: Vec<u8>,
+    /// Bytes of history: what the peer's window holds at most.
+    size: usize,
     /// Where the next byte goes. What came last stands in front of it,
     at: usize,
     /// and what came before that, in front of this, if it began again.
@@ -27,9 +27,10 @@ impl Window {
     /// The most room that there is.
     pub(super) const ROOM: usize = 2 * LEAST;
 
-    /// Forgets the history; keeps the memory.
-    pub(super) fn clear(&mut self) {
+    /// Forgets the history; keeps the memory. What comes next is for a window of 2^`bits` bytes.
+    pub(super) fn restart(&mut self, bits: u8) {
         (self.at, self.end) = (0, 0);
+        self.size = 1 << bits;
     }
 
     pub(super) fn memory_held(&self) -> usize {
@@ -38,12 +39,14 @@ impl Window {
 
     /// Room for what comes out next, 8 to 16 KiB.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        if self.at + LEAST > LEN {
+        // With so much there is always the least room, behind the history or between its parts.
+        let most = self.size + 2 * LEAST;
+        if self.at + LEAST > most {
             (self.end, self.at) = (self.at, 0);
         }
         // Who never takes more than that holds no more.
         let len = if self.at + LEAST > Self::ROOM {
-            LEN
+            most
         } else {
             Self::ROOM
         };
@@ -72,19 +75,16 @@ impl Window {
 
     /// Takes note of what came out elsewhere.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let mut rest = &bytes[bytes.len().saturating_sub(HISTORY)..];
-        while !rest.is_empty() {
-            let room = self.room();
-            let len = rest.len().min(room.len());
-            room[..len].copy_from_slice(&rest[..len]);
-            self.filled(len);
-            rest = &rest[len..];
+        let last = &bytes[bytes.len().saturating_sub(self.size)..];
+        for part in last.chunks(PART) {
+            self.room()[..part.len()].copy_from_slice(part);
+            self.filled(part.len());
         }
     }
 
     /// The history, oldest byte first, in two parts.
     pub(super) fn history(&self) -> [&[u8]; 2] {
-        let newer = self.at.saturating_sub(HISTORY)..self.at;
+        let newer = self.at.saturating_sub(self.size)..self.at;
         [&self.buf[self.older()], &self.buf[newer]]
     }
 
@@ -92,7 +92,7 @@ impl Window {
     fn older(&self) -> Range<usize> {
         let len = match self.end {
             0 => 0,
-            _ => HISTORY.saturating_sub(self.at),
+            _ => self.size.saturating_sub(self.at),
         };
         self.end - len..self.end
     }
@@ -100,21 +100,31 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{HISTORY, LEAST, LEN, Window};
+    use super::{LEAST, Window};
     use alloc::vec::Vec;
 
     /// Against the plain way: keep everything and look at the end.
     #[test]
-    fn the_history_is_the_last_32_kib() {
+    fn the_history_is_as_long_as_the_window() {
         let mut window = Window::default();
+        // The memory is that of the largest one at last.
+        for bits in [9, 12, 15, 10] {
+            window.restart(bits);
+            goes_on(&mut window, 1 << bits);
+        }
+        assert_eq!(window.memory_held(), (32 << 10) + Window::ROOM);
+    }
+
+    fn goes_on(window: &mut Window, size: usize) {
+        let held = window.memory_held();
         window.push(&[]);
-        assert_eq!(window.memory_held(), 0);
+        assert_eq!(window.memory_held(), held);
         let mut all: Vec<u8> = Vec::new();
         let mut seed = 1u32;
-        for round in 0..4000 {
+        for round in 0..2000 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let len = match round % 5 {
-                4 => HISTORY - all.len() % HISTORY,
+                4 => size - all.len() % size,
                 kind => (seed >> 8) as usize % [3, 700, 20_000, 50_000][kind],
             };
             let bytes: Vec<u8> = (0..len).map(|i| (i as u32 ^ seed) as u8).collect();
@@ -134,11 +144,11 @@ mod tests {
             }
             let [old, new] = window.history();
             let history: Vec<u8> = [old, new].concat();
-            let from = all.len().saturating_sub(HISTORY);
-            assert!(history == all[from..], "{round}");
+            let from = all.len().saturating_sub(size);
+            assert!(history == all[from..], "{size} {round}");
         }
-        assert_eq!(window.memory_held(), LEN);
-        window.clear();
+        assert_eq!(window.memory_held(), held.max(size + Window::ROOM));
+        window.restart(9);
         assert_eq!(window.history(), [&[][..], &[]]);
     }
 
@@ -146,12 +156,13 @@ mod tests {
     #[test]
     fn memory_for_what_is_written() {
         let mut window = Window::default();
+        window.restart(12);
         assert_eq!(window.room().len(), Window::ROOM);
         window.filled(LEAST);
         assert_eq!(window.room().len(), LEAST);
         assert_eq!(window.memory_held(), Window::ROOM);
         window.filled(1);
-        assert_eq!(window.room().len(), Window::ROOM);
-        assert_eq!(window.memory_held(), LEN);
+        assert_eq!(window.room().len(), (12 << 10) - 1);
+        assert_eq!(window.memory_held(), (4 << 10) + Window::ROOM);
     }
 }
