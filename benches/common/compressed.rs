@@ -85,6 +85,20 @@ impl Setting {
     }
 }
 
+/// The window is dropped or kept; levels that zlib-rs does by three different algorithms; smaller windows.
+pub const SETTINGS: [Setting; 10] = [
+    Setting::new(1, false, 15),
+    Setting::new(1, true, 15),
+    Setting::new(3, false, 15),
+    Setting::new(3, true, 15),
+    Setting::new(6, false, 15),
+    Setting::new(6, true, 15),
+    Setting::new(3, false, 12),
+    Setting::new(3, true, 12),
+    Setting::new(3, false, 9),
+    Setting::new(3, true, 9),
+];
+
 // ── ours
 
 fn deflate(setting: Setting) -> PermessageDeflate {

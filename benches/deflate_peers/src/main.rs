@@ -21,27 +21,13 @@ mod report;
 
 use std::process::{Command, ExitCode, Stdio};
 
-use compressed::{OurReader, OurSender, PlainReader, PlainSender, Setting, messages};
+use compressed::{OurReader, OurSender, PlainReader, PlainSender, SETTINGS, Setting, messages};
 use cpu::timed;
 use peer::{Reader, Sender, Text};
 use peers::{Sockudo, Wtx, Yawc};
 use report::{Level, Other, Report, Row, Table, median};
 
 const SIZES: [(usize, &str); 2] = [(1 << 10, "1 KiB"), (64 << 10, "64 KiB")];
-
-/// The window is dropped or kept; levels that zlib-rs does by three different algorithms; smaller windows.
-const SETTINGS: [Setting; 10] = [
-    Setting::new(1, false, 15),
-    Setting::new(1, true, 15),
-    Setting::new(3, false, 15),
-    Setting::new(3, true, 15),
-    Setting::new(6, false, 15),
-    Setting::new(6, true, 15),
-    Setting::new(3, false, 12),
-    Setting::new(3, true, 12),
-    Setting::new(3, false, 9),
-    Setting::new(3, true, 9),
-];
 
 /// How often the program is started, and how many turns each way of doing it has then.
 const STARTS: usize = 9;
