@@ -29,7 +29,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut over = Vec::new();
     for (len, name) in [(1 << 10, "1 KiB"), (64 << 10, "64 KiB")] {
-        let messages = Rc::from(messages(len));
+        let messages = messages(len);
         for (way, make) in [("compress", compress as Make), ("decompress", decompress)] {
             let title = format!("{way} {name} of JSON");
             let mut group = criterion.benchmark_group(&title);
@@ -76,19 +76,20 @@ fn percent(ratio: f64) -> String {
 
 /// Ours and plain zlib-rs, each of which goes once through all messages.
 type Pair = [Box<dyn FnMut()>; 2];
-type Make = fn(Setting, &Rc<[String]>) -> Pair;
+type Make = fn(Setting, &[String]) -> Pair;
 
-fn compress(setting: Setting, messages: &Rc<[String]>) -> Pair {
+fn compress(setting: Setting, messages: &[String]) -> Pair {
     let mut ours = OurSender::new(setting);
     let mut plain = PlainSender::new(setting);
-    let [texts, same] = [Rc::clone(messages), Rc::clone(messages)];
+    let texts: Rc<[String]> = messages.iter().cloned().collect();
+    let same = Rc::clone(&texts);
     [
         Box::new(move || texts.iter().for_each(|text| _ = ours.send(text))),
         Box::new(move || same.iter().for_each(|text| _ = plain.send(text))),
     ]
 }
 
-fn decompress(setting: Setting, messages: &Rc<[String]>) -> Pair {
+fn decompress(setting: Setting, messages: &[String]) -> Pair {
     // The second round refers to the first, as every later one does to the one before it.
     let mut sender = OurSender::new(setting);
     let mut round = || -> Vec<_> { messages.iter().map(|text| sender.frame(text)).collect() };
@@ -105,9 +106,12 @@ fn decompress(setting: Setting, messages: &Rc<[String]>) -> Pair {
     ]
 }
 
-/// How many pairs there are. Where its memory lies makes some percent of what one takes, for as long as
-/// it lies there.
+/// How many pairs there are, each with memory and messages of its own. How these lie to each other makes
+/// some percent of what one takes.
 const PLACES: usize = 8;
+
+/// Bytes from one place to the next: over some pages, and in none at the same place.
+const MOVE: usize = 1_840;
 
 /// Bytes of a turn at least, so that what the other one left in the caches is a small part of it.
 const TURN: usize = 256 << 10;
@@ -123,11 +127,17 @@ struct Turns {
 }
 
 impl Turns {
-    fn new(make: Make, setting: Setting, messages: &Rc<[String]>) -> Self {
+    fn new(make: Make, setting: Setting, messages: &[String]) -> Self {
         let bytes: usize = messages.iter().map(String::len).sum();
         let rounds = TURN.div_ceil(bytes);
+        let place = |i| {
+            let moved = black_box(vec![0_u8; i * MOVE]);
+            let pair = make(setting, messages);
+            drop(moved);
+            pair
+        };
         Self {
-            pairs: (0..PLACES).map(|_| make(setting, messages)).collect(),
+            pairs: (0..PLACES).map(place).collect(),
             next: 0,
             rounds,
             messages: rounds * messages.len(),

@@ -1,7 +1,8 @@
 //! Compressed messages by `sansocket`, by plain zlib-rs (the floor: the same bytes, settings and
 //! resets), and by the crates that have compression, in turns in one process, in CPU time. All are
-//! on zlib-rs. Where a process has its memory makes a difference of some percent for all of its
-//! life, so the program starts itself again and again, and what is told is the median of the starts.
+//! on zlib-rs. How the memory of a program lies makes a difference of some percent for all of its
+//! life, so the program starts itself again and again, each time with everything in another
+//! place, and what is told is the median of the starts.
 //! Writes `benches/deflate.md`.
 //!
 //! ```sh
@@ -38,10 +39,12 @@ fn main() -> ExitCode {
         None => (STARTS, ROUNDS),
         Some("--short") => (1, 3),
         Some(ONE_START) => {
-            let rounds = std::env::args().nth(2).and_then(|text| text.parse().ok());
-            tables(rounds.unwrap_or(ROUNDS))
-                .iter()
-                .for_each(Table::tell);
+            let number = |n| -> usize { std::env::args().nth(n).unwrap().parse().unwrap() };
+            let (start, rounds) = (number(2), number(3));
+            // Moves all that is allocated later; what lies in pages of its own does not move.
+            let moved = std::hint::black_box(vec![0_u8; start * MOVE]);
+            tables(rounds).iter().for_each(Table::tell);
+            drop(moved);
             return ExitCode::SUCCESS;
         }
         Some(_) => {
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let starts: Vec<Vec<Table>> = (0..starts).map(|_| start(rounds)).collect();
+    let starts: Vec<Vec<Table>> = (0..starts).map(|i| start(i, rounds)).collect();
     let mut report = Report::new(Table::medians(&starts));
     for (len, name) in SIZES {
         let messages: Vec<Text> = messages(len).into_iter().map(Text::from).collect();
@@ -65,15 +68,18 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// An argument: measure and tell, for the process that started this one.
+/// Measure and tell, for the process that started this one: which start it is, and how many rounds.
 const ONE_START: &str = "--one-start";
 
+/// Bytes from one start to the next: over some pages, and in none at the same place.
+const MOVE: usize = 1_840;
+
 /// The tables as another process measures them.
-fn start(rounds: usize) -> Vec<Table> {
+fn start(i: usize, rounds: usize) -> Vec<Table> {
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new(program);
     let output = command
-        .args([ONE_START, &rounds.to_string()])
+        .args([ONE_START, &i.to_string(), &rounds.to_string()])
         .stderr(Stdio::inherit())
         .output();
     let output = output.unwrap();

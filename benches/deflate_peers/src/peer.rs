@@ -31,9 +31,10 @@ pub trait Sender {
     fn send(&mut self, text: &Text) -> usize;
 }
 
-/// A client's side that reads text; frames of servers are not masked.
+/// A client's side that reads text, and takes it as a `str` by what its crate has for that; frames of
+/// servers are not masked.
 pub trait Reader {
-    /// Says how long the message is.
+    /// Says how long the text is.
     fn read(&mut self, frame: &[u8]) -> usize;
 }
 

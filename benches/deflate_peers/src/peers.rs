@@ -50,7 +50,7 @@ impl Sender for Yawc {
 impl Reader for Yawc {
     fn read(&mut self, frame: &[u8]) -> usize {
         self.memory.put(frame);
-        now(self.ws.next()).unwrap().payload().len()
+        now(self.ws.next()).unwrap().as_str().len()
     }
 }
 
@@ -109,7 +109,7 @@ impl Reader for Sockudo {
         let [message] = &self.messages[..] else {
             panic!("{} messages", self.messages.len());
         };
-        message.as_bytes().len()
+        message.as_text().unwrap().len()
     }
 }
 
@@ -180,6 +180,6 @@ impl Reader for Wtx<true> {
         self.memory.put(frame);
         let origin = WebSocketPayloadOrigin::Adaptive;
         let frame = now(self.ws.read_frame(&mut self.buffer, origin)).unwrap();
-        frame.payload().len()
+        frame.text_payload().unwrap().len()
     }
 }
