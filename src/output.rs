@@ -502,10 +502,23 @@ impl Output {
         });
     }
 
-    /// A compressed frame, whose payload `deflate` appends, for which it first makes this room; `len`
-    /// is what it was before.
+    /// A compressed frame; `len` is what it was before.
     #[cfg(feature = "deflate")]
     pub(crate) fn frame_compressed(
+        &mut self,
+        first: u8,
+        key: Option<MaskingKey>,
+        payload: &[u8],
+        len: usize,
+    ) {
+        self.frame(first, key, payload);
+        self.buffered -= payload.len() as u64;
+        self.count_compressed(first, len);
+    }
+
+    /// The same, whose payload `deflate` appends, for which it first makes this room.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn frame_to_compress(
         &mut self,
         first: u8,
         key: Option<MaskingKey>,
@@ -531,10 +544,10 @@ impl Output {
             header[header_len..header_len + 4].copy_from_slice(&key);
             header_len += 4;
         }
-        if header_len <= guess {
+        if header_len < guess {
             self.tail.copy_within(start + guess.., start + header_len);
             self.tail.truncate(start + header_len + payload_len);
-        } else {
+        } else if header_len > guess {
             self.tail.resize(start + header_len + payload_len, 0);
             let payload = start + guess..start + guess + payload_len;
             self.tail.copy_within(payload, start + header_len);

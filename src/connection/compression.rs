@@ -311,10 +311,19 @@ mod on {
                 codec.deflater.alone();
             }
             let first = first_byte(true, RSV1, kind.opcode());
+            if size == 0
+                && let Some(compressed) = codec.deflater.short(payload)
+            {
+                self.output
+                    .frame_compressed(first, key, compressed, payload.len());
+                return codec.deflater.end();
+            }
             if size == 0 {
                 let (len, room) = (payload.len(), Deflater::room(payload.len()));
                 let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
-                return self.output.frame_compressed(first, key, len, room, deflate);
+                return self
+                    .output
+                    .frame_to_compress(first, key, len, room, deflate);
             }
             let mut compressed = Vec::new();
             codec.deflater.deflate(payload, true, &mut compressed);
@@ -357,7 +366,8 @@ mod on {
             }
             let (len, room) = (part.len(), Deflater::room(part.len()));
             let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(part, last, out);
-            self.output.frame_compressed(first, key, len, room, deflate);
+            self.output
+                .frame_to_compress(first, key, len, room, deflate);
         }
 
         /// Queues the compressed form of a prepared message, if it has one that this peer takes.

@@ -55,10 +55,10 @@ const POOL: usize = 16;
 /// | receiving | takeover, window 15 | 97,920 at most |
 /// | receiving | takeover, window 12 | 69,248 at most |
 /// | receiving | takeover, window 9 | 65,664 at most |
-/// | sending | takeover, window 15, `mem_level` 8 | 380,160 |
-/// | sending | takeover, window 15, `mem_level` 5 | 279,808 |
-/// | sending | takeover, window 12, `mem_level` 5 | 165,120 |
-/// | sending | takeover, window 9, `mem_level` 1 | 137,344 |
+/// | sending | takeover, window 15, `mem_level` 8 | 382,232 at most |
+/// | sending | takeover, window 15, `mem_level` 5 | 281,880 at most |
+/// | sending | takeover, window 12, `mem_level` 5 | 167,192 at most |
+/// | sending | takeover, window 9, `mem_level` 1 | 139,416 at most |
 #[derive(Clone)]
 pub struct PermessageDeflate {
     pub(super) level: u8,

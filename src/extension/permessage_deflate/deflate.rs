@@ -1,7 +1,7 @@
 //! Compression of messages (RFC 7692 §7.2.1).
 
 use super::config::PermessageDeflate;
-use super::pool::{Shape, Supply};
+use super::pool::{Deflating, Shape, Supply};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,8 +10,15 @@ use zlib_rs::{Deflate, DeflateFlush};
 /// The empty stored block that a flush ends with, but for its first bits.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
+/// The payload where nothing came out, as there was nothing to flush (RFC 7692 §7.2.3.6).
+const NOTHING: u8 = 0;
+
 /// Room for output of one step, at most.
 const STEP: usize = 64 << 10;
+
+/// A message that is short, and room for what it becomes: fixed codes make 9 bits of a byte.
+const SHORT: usize = 1600;
+const DESK: usize = 2 << 10;
 
 /// One direction: our own messages.
 pub(crate) struct Deflater {
@@ -22,7 +29,7 @@ pub(crate) struct Deflater {
     shape: Shape,
     supply: Supply,
     /// `None` until a message is compressed, and between messages without takeover.
-    zlib: Option<Box<Deflate>>,
+    deflating: Option<Box<Deflating>>,
     in_message: bool,
     /// This message shares no window with others.
     alone: bool,
@@ -37,7 +44,7 @@ impl Deflater {
             window_bits,
             shape: settings.shape(window_bits),
             supply: settings.supply.clone(),
-            zlib: None,
+            deflating: None,
             in_message: false,
             alone: false,
         }
@@ -81,18 +88,11 @@ impl Deflater {
             // Whether that is worth a block depends on where the compressor comes from: it never is.
             return;
         }
-        let zlib = self
-            .zlib
-            .get_or_insert_with(|| self.supply.deflate(self.shape));
+        let flush = self.flush(fin);
         let start = out.len();
-        // The same bytes, and no later message finds anything of this one: cheaper than a reset.
-        let kept = self.takeover && !self.alone;
-        let flush = if fin && !kept {
-            DeflateFlush::FullFlush
-        } else {
-            DeflateFlush::SyncFlush
-        };
-        compress(zlib, part, out, flush);
+        let zlib = &mut self.ready().zlib;
+        let end = compress(zlib, part, out, start, flush);
+        out.truncate(end);
         if !fin {
             // RFC 7692 §7.2.1: fragments but the last keep the four bytes.
             return;
@@ -100,22 +100,58 @@ impl Deflater {
         if out[start..].ends_with(&TAIL) {
             out.truncate(out.len() - TAIL.len());
         } else {
-            // Nothing came out: there was nothing to flush (RFC 7692 §7.2.3.6).
-            out.push(0);
+            out.push(NOTHING);
         }
+        self.end();
+    }
+
+    /// All of a short message at once: its payload. The message is over with [`end`](Self::end).
+    /// `None`: nothing was done, as the message is long.
+    ///
+    /// It comes out where it always does: to clear room for it behind what is queued takes longer
+    /// than a copy.
+    pub(crate) fn short(&mut self, message: &[u8]) -> Option<&[u8]> {
+        if message.len() > SHORT {
+            return None;
+        }
+        let flush = self.flush(true);
+        let Deflating { zlib, desk } = self.ready();
+        if desk.is_empty() {
+            desk.resize(DESK, 0);
+        }
+        let end = compress(zlib, message, desk, 0, flush);
+        Some(desk[..end].strip_suffix(&TAIL).unwrap_or(&[NOTHING]))
+    }
+
+    /// The message is over, and with it the state where nothing is taken over.
+    pub(crate) fn end(&mut self) {
         self.in_message = false;
-        if !kept {
+        if !self.takeover || self.alone {
             self.give_up();
         }
         self.alone = false;
+    }
+
+    fn flush(&self, fin: bool) -> DeflateFlush {
+        if fin && (!self.takeover || self.alone) {
+            // The same bytes, and no later message finds anything of this one: cheaper than a reset.
+            DeflateFlush::FullFlush
+        } else {
+            DeflateFlush::SyncFlush
+        }
+    }
+
+    fn ready(&mut self) -> &mut Deflating {
+        self.deflating
+            .get_or_insert_with(|| self.supply.deflate(self.shape))
     }
 
     /// Between messages: gives up the compressor. The next message starts with an empty window, as
     /// any message may.
     pub(crate) fn park(&mut self) {
         if !self.in_message {
-            if let Some(zlib) = &mut self.zlib {
-                zlib.reset();
+            if let Some(deflating) = &mut self.deflating {
+                deflating.zlib.reset();
             }
             self.give_up();
         }
@@ -123,13 +159,14 @@ impl Deflater {
 
     /// What is given up has an empty window.
     fn give_up(&mut self) {
-        if let Some(zlib) = self.zlib.take() {
-            self.supply.give_deflate(self.shape, zlib);
+        if let Some(deflating) = self.deflating.take() {
+            self.supply.give_deflate(self.shape, deflating);
         }
     }
 
     pub(crate) fn memory_held(&self) -> usize {
-        self.zlib.as_ref().map_or(0, |_| self.shape.len())
+        let deflating = self.deflating.as_ref();
+        deflating.map_or(0, |deflating| deflating.memory_held(self.shape))
     }
 }
 
@@ -144,26 +181,34 @@ impl fmt::Debug for Deflater {
     }
 }
 
-/// Compresses all of `part` and flushes, so that the peer can inflate it at once.
-fn compress(zlib: &mut Deflate, mut part: &[u8], out: &mut Vec<u8>, flush: DeflateFlush) {
+/// Compresses all of `part` and flushes, so that the peer can inflate it at once. Writes to
+/// `out[filled..]`, which grows if that does not do; says where it came to.
+fn compress(
+    zlib: &mut Deflate,
+    mut part: &[u8],
+    out: &mut Vec<u8>,
+    mut filled: usize,
+    flush: DeflateFlush,
+) -> usize {
     loop {
         // Almost always one step.
-        let room = Deflater::room(part.len());
-        let start = out.len();
-        out.resize(start + room, 0);
+        let len = filled + Deflater::room(part.len());
+        if out.len() < len {
+            out.resize(len, 0);
+        }
         let (read, written) = (zlib.total_in(), zlib.total_out());
-        let result = zlib.compress(part, &mut out[start..], flush);
+        let result = zlib.compress(part, &mut out[filled..], flush);
         // Cannot fail: no stream is ever told to finish, and the room is never empty.
         debug_assert!(result.is_ok());
         // Both are at most as long as the slices.
         let read = (zlib.total_in() - read) as usize;
         let written = (zlib.total_out() - written) as usize;
         part = &part[read..];
-        out.truncate(start + written);
+        filled += written;
         // A flush is complete when it leaves room.
         let progress = read > 0 || written > 0;
-        if !progress || (written < room && part.is_empty()) {
-            return;
+        if !progress || (filled < out.len() && part.is_empty()) {
+            return filled;
         }
     }
 }

@@ -391,7 +391,8 @@ fn ready<'i>(
     window_bits: u8,
 ) -> &'i mut Inflating {
     inflating.get_or_insert_with(|| {
-        let mut inflating = supply.inflate(window_bits);
+        let mut inflating = supply.inflate();
+        inflating.window.restart(window_bits);
         if !parked.is_empty() {
             inflating.window.push(&core::mem::take(parked));
             inflating.prime();

@@ -2,6 +2,7 @@
 
 use super::window::Window;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
 /// Bytes that one of zlib-rs's inflaters holds.
@@ -20,24 +21,35 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn make(self) -> Box<Deflate> {
-        Box::new(Deflate::new_with_config(DeflateConfig {
-            level: i32::from(self.level),
-            // Negative: raw DEFLATE, without the header of zlib.
-            window_bits: -i32::from(self.window_bits),
-            mem_level: i32::from(self.mem_level),
-            ..DeflateConfig::default()
-        }))
+    fn make(self) -> Box<Deflating> {
+        Box::new(Deflating {
+            zlib: Deflate::new_with_config(DeflateConfig {
+                level: i32::from(self.level),
+                // Negative: raw DEFLATE, without the header of zlib.
+                window_bits: -i32::from(self.window_bits),
+                mem_level: i32::from(self.mem_level),
+                ..DeflateConfig::default()
+            }),
+            desk: Vec::new(),
+        })
     }
 
     /// Bytes that such a compressor of zlib-rs holds: state, hash heads, window and its links,
     /// buffers for symbols and output.
-    pub(super) const fn len(self) -> usize {
-        size_of::<Deflate>()
-            + 3_200
-            + (128 << 10)
-            + (4 << self.window_bits)
-            + (7 << (self.mem_level + 6))
+    const fn len(self) -> usize {
+        3_200 + (128 << 10) + (4 << self.window_bits) + (7 << (self.mem_level + 6))
+    }
+}
+
+/// A compressor with what short messages become, which may be empty.
+pub(super) struct Deflating {
+    pub(super) zlib: Deflate,
+    pub(super) desk: Vec<u8>,
+}
+
+impl Deflating {
+    pub(super) fn memory_held(&self, shape: Shape) -> usize {
+        size_of::<Self>() + shape.len() + self.desk.capacity()
     }
 }
 
@@ -68,26 +80,22 @@ pub(super) struct Supply {
 }
 
 impl Supply {
-    /// An inflater with an empty window, which is to be one of 2^`window_bits` bytes.
-    pub(super) fn inflate(&self, window_bits: u8) -> Box<Inflating> {
+    /// An inflater with an empty window, whose size is still to be told.
+    pub(super) fn inflate(&self) -> Box<Inflating> {
         #[cfg(feature = "std")]
-        let idle = self.pool.as_ref().and_then(DeflatePool::take_inflate);
-        #[cfg(not(feature = "std"))]
-        let idle = None;
-        let mut inflating = idle.unwrap_or_else(|| {
-            Box::new(Inflating {
-                // The largest window: it is the only one that zlib-rs makes.
-                zlib: Inflate::new(false, 15),
-                window: Window::default(),
-                input: Input([0; INPUT]),
-            })
-        });
-        inflating.window.restart(window_bits);
-        inflating
+        if let Some(idle) = self.pool.as_ref().and_then(DeflatePool::take_inflate) {
+            return idle;
+        }
+        Box::new(Inflating {
+            // The largest window: it is the only one that zlib-rs makes.
+            zlib: Inflate::new(false, 15),
+            window: Window::default(),
+            input: Input([0; INPUT]),
+        })
     }
 
     /// A compressor with an empty window.
-    pub(super) fn deflate(&self, shape: Shape) -> Box<Deflate> {
+    pub(super) fn deflate(&self, shape: Shape) -> Box<Deflating> {
         #[cfg(feature = "std")]
         if let Some(idle) = self.pool.as_ref().and_then(|pool| pool.take_deflate(shape)) {
             return idle;
@@ -106,7 +114,7 @@ impl Supply {
 
     /// Takes a compressor with an empty window.
     #[cfg_attr(not(feature = "std"), allow(clippy::unused_self))]
-    pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
+    pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflating>) {
         #[cfg(feature = "std")]
         if let Some(pool) = &self.pool {
             return pool.give_deflate(shape, deflate);
@@ -123,13 +131,12 @@ pub use shared::DeflatePool;
 mod shared {
     extern crate std;
 
-    use super::{Inflating, Shape};
+    use super::{Deflating, Inflating, Shape};
     use alloc::boxed::Box;
     use alloc::collections::VecDeque;
     use alloc::sync::Arc;
     use core::fmt;
     use std::sync::{Mutex, MutexGuard, PoisonError};
-    use zlib_rs::Deflate;
 
     /// Compressors and decompressors that any number of connections share: without context takeover a
     /// connection takes one for a message and gives it back at the message's end (RFC 7692 §7.1.1).
@@ -153,7 +160,7 @@ mod shared {
     pub(super) struct Idle {
         max: usize,
         inflate: VecDeque<Box<Inflating>>,
-        deflate: VecDeque<(Shape, Box<Deflate>)>,
+        deflate: VecDeque<(Shape, Box<Deflating>)>,
     }
 
     impl DeflatePool {
@@ -184,7 +191,7 @@ mod shared {
             let deflate = idle.deflate.iter();
             inflate
                 .map(|inflate| inflate.memory_held())
-                .chain(deflate.map(|(shape, _)| shape.len()))
+                .chain(deflate.map(|(shape, deflate)| deflate.memory_held(*shape)))
                 .sum()
         }
 
@@ -193,7 +200,7 @@ mod shared {
             self.lock().inflate.pop_back()
         }
 
-        pub(super) fn take_deflate(&self, shape: Shape) -> Option<Box<Deflate>> {
+        pub(super) fn take_deflate(&self, shape: Shape) -> Option<Box<Deflating>> {
             let deflate = &mut self.lock().deflate;
             let at = deflate.iter().rposition(|(idle, _)| *idle == shape)?;
             deflate.remove(at).map(|(_, idle)| idle)
@@ -209,7 +216,7 @@ mod shared {
             drop(dropped);
         }
 
-        pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflate>) {
+        pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflating>) {
             let mut guard = self.lock();
             let max = guard.max;
             let dropped = push(&mut guard.deflate, max, (shape, deflate));
@@ -262,7 +269,7 @@ mod tests {
 
     #[test]
     fn all_that_an_inflater_holds_is_told() {
-        let mut inflating = *Supply::default().inflate(15);
+        let mut inflating = *Supply::default().inflate();
         let empty = inflating.memory_held();
         inflating.window.room();
         assert_eq!(inflating.memory_held(), empty + Window::ROOM);
@@ -274,7 +281,7 @@ mod tests {
         let supply = Supply {
             pool: Some(pool.clone()),
         };
-        let inflate: Vec<Box<Inflating>> = (0..3).map(|_| supply.inflate(15)).collect();
+        let inflate: Vec<Box<Inflating>> = (0..3).map(|_| supply.inflate()).collect();
         assert_eq!(pool.idle(), 0);
         inflate.into_iter().for_each(|one| supply.give_inflate(one));
         assert_eq!(pool.idle(), 2);
@@ -305,8 +312,10 @@ mod tests {
             std::panic::resume_unwind(Box::new(()));
         });
         assert!(panicked.join().is_err());
-        pool.give_deflate(SHAPE, SHAPE.make());
-        assert_eq!(pool.memory_held(), SHAPE.len());
+        let deflate = SHAPE.make();
+        let held = deflate.memory_held(SHAPE);
+        pool.give_deflate(SHAPE, deflate);
+        assert_eq!(pool.memory_held(), held);
     }
 
     fn shared_between_threads<T: Send + Sync + Clone>(_: &T) {}

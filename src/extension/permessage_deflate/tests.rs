@@ -279,6 +279,48 @@ fn send(from: &mut Codec, to: &mut Codec, message: &[u8]) -> Vec<u8> {
     payload
 }
 
+/// Messages that are short go another way to the same bytes, and there is always room for them.
+#[test]
+fn short_messages_become_the_same() {
+    let messages = [
+        json(5),
+        Vec::new(),
+        noise(1600),
+        json(1600),
+        Vec::new(),
+        vec![0xff; 1600],
+        json(700),
+    ];
+    for (level, bits) in (0..=9).flat_map(|level| [(level, 8), (level, 12), (level, 15)]) {
+        for (mem_level, takeover) in [(1, true), (8, false), (9, true)] {
+            let settings = PermessageDeflate::client()
+                .level(level)
+                .mem_level(mem_level);
+            let mut deflater = Deflater::new(takeover, bits, &settings);
+            let mut same = Deflater::new(takeover, bits, &settings);
+            let mut held = 0;
+            for (i, message) in messages.iter().chain(&messages).enumerate() {
+                // Not the first one: with that the context would be as new in any case.
+                if i == 5 {
+                    deflater.alone();
+                    same.alone();
+                }
+                let payload = deflater.short(message).unwrap().to_vec();
+                let now = deflater.memory_held();
+                assert!(i == 0 || now == held, "it has grown");
+                held = now;
+                deflater.end();
+                let mut expected = Vec::new();
+                same.deflate(message, true, &mut expected);
+                assert!(payload == expected, "{level} {bits} {mem_level} {i}");
+            }
+            assert_eq!(deflater.memory_held(), if takeover { held } else { 0 });
+            // Nothing was done to a longer one.
+            assert_eq!(deflater.short(&json(1601)), None);
+        }
+    }
+}
+
 /// VD-1, VD-2, VD-5, VD-6, PC-1, PC-6, PC-8.
 #[test]
 fn vectors_that_are_sent() {
@@ -619,7 +661,12 @@ fn memory_is_held_only_where_agreed() {
     let (mut s, mut c) = pair(&settings.offer(), &settings, &settings);
     assert_eq!(s.memory_held() + c.memory_held(), 0);
     send(&mut s, &mut c, b"Hello");
-    assert_eq!(s.memory_held(), 380_160);
+    assert_eq!(s.memory_held(), 380_184);
+    let hello_again = s.deflater.short(b"Hello").map(<[u8]>::to_vec);
+    assert_eq!(hello_again.as_deref(), Some(HELLO_AGAIN));
+    assert_eq!(s.memory_held(), 382_232);
+    s.deflater.end();
+    assert_eq!(s.memory_held(), 382_232);
     assert_eq!(c.memory_held(), 65_152);
     // A short message that is there as a whole, and a long limit.
     let hello = short(&mut c.inflater, &[HELLO_AGAIN], NO_LIMIT);
