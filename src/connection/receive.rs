@@ -210,9 +210,11 @@ impl Connection {
         None
     }
 
-    /// The header of a frame without payload was read, its event is due.
+    /// An event needs no input: the header of a frame without payload was read, or more comes out of
+    /// what was taken already.
     const fn frame_is_due(&self) -> bool {
-        self.incoming.in_payload && (self.incoming.left == 0 || self.incoming.pulling)
+        let incoming = &self.incoming;
+        incoming.in_payload && (incoming.left == 0 || incoming.pulling) && !self.discards()
     }
 
     /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).

@@ -1,5 +1,7 @@
 //! Limits on what comes out (RFC 6455 §10.4, RFC 7692 §8; PC-12).
 
+use std::time::Duration;
+
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::extension::PermessageDeflate;
@@ -153,5 +155,32 @@ fn the_end_of_the_stream_waits_for_chunks() {
             assert_eq!(ws.transport(), Transport::Close);
             assert_eq!(chunks.iter().sum::<usize>(), 100_000);
         }
+    }
+}
+
+/// Chunks that are not out when the connection is given up (here by the close timeout, §7.1.1) never come,
+/// and are not waited for.
+#[test]
+fn chunks_end_with_the_connection() {
+    for (role, prepared) in ROLES
+        .into_iter()
+        .flat_map(|role| [(role, false), (role, true)])
+    {
+        let mut ws = limited(role, u64::MAX, Delivery::Chunks);
+        ws.advance_time(Duration::from_secs(1));
+        let mut bytes = encode_for(role, &[frame(BINARY, &vec![7; 100_000])]);
+        let mut input = &mut bytes[..];
+        assert!(matches!(ws.receive(&mut input), Some(Event::Chunk(_))));
+        ws.receive_eof();
+        ws.advance_time(ws.next_deadline().unwrap());
+        if prepared {
+            assert!(ws.prepare(&mut &mut [][..]));
+        }
+        let Some(Event::Closed(report)) = ws.receive(&mut &mut [][..]) else {
+            panic!("not closed")
+        };
+        assert_eq!((report.clean, report.code), (false, 1006));
+        assert_eq!(ws.transport(), Transport::Close);
+        assert!(ws.receive(&mut &mut [][..]).is_none());
     }
 }
