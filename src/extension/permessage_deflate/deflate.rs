@@ -126,14 +126,19 @@ impl Deflater {
     /// The message is over, and with it the state where nothing is taken over.
     pub(crate) fn end(&mut self) {
         self.in_message = false;
-        if !self.takeover || self.alone {
+        if !self.keeps_context() {
             self.give_up();
         }
         self.alone = false;
     }
 
+    /// Whether later messages may refer to this one.
+    fn keeps_context(&self) -> bool {
+        self.takeover && !self.alone
+    }
+
     fn flush(&self, fin: bool) -> DeflateFlush {
-        if fin && (!self.takeover || self.alone) {
+        if fin && !self.keeps_context() {
             // The same bytes, and no later message finds anything of this one: cheaper than a reset.
             DeflateFlush::FullFlush
         } else {

@@ -910,7 +910,9 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
         let farther = behind_final(2 * reach, (0, reach - 1));
         for (way, parked) in WAYS.into_iter().flat_map(|way| [(way, true), (way, false)]) {
             let again = |payload: &[u8]| {
-                let mut inflater = Inflater::new(true, bits as u8, 0, Default::default());
+                let settings = PermessageDeflate::client();
+                let server = settings.clone().client_max_window_bits(bits as u8);
+                let mut inflater = pair(&settings.offer(), &server, &settings).0.inflater;
                 assert!(way(&mut inflater, &[&first], NO_LIMIT).unwrap() == noise);
                 if parked {
                     inflater.park();
