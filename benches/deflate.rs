@@ -108,13 +108,13 @@ fn decompress(setting: Setting, messages: &[String]) -> Pair {
 
 /// How many pairs there are, each with memory and messages of its own. How these lie to each other makes
 /// some percent of what one takes.
-const PLACES: usize = 8;
+const PLACES: usize = 16;
 
 /// Bytes from one place to the next: over some pages, and in none at the same place.
 const MOVE: usize = 1_840;
 
-/// Bytes of a turn at least, so that what the other one left in the caches is a small part of it.
-const TURN: usize = 256 << 10;
+/// Bytes of a turn at least.
+const TURN: usize = 512 << 10;
 
 struct Turns {
     pairs: Vec<Pair>,
@@ -147,19 +147,22 @@ impl Turns {
 
     /// What so many messages take, as a part of whole turns: in order, as what one refers to came before it.
     fn take(&mut self, times: u64) -> [Duration; 2] {
-        let pair = &mut self.pairs[self.next];
-        self.next = (self.next + 1) % PLACES;
         let turns = times.div_ceil(self.messages as u64);
         let mut sums = [Duration::ZERO; 2];
-        for turn in 0..turns {
+        for _ in 0..turns {
+            let pair = &mut self.pairs[self.next % PLACES];
             let mut took = [Duration::ZERO; 2];
             for i in 0..2 {
-                let i = (i + turn as usize) % 2;
+                // Each is the first one in every other turn of a place.
+                let i = (i + self.next / PLACES) % 2;
+                // What the others left in the caches is not its own.
+                pair[i]();
                 let started = Instant::now();
                 (0..self.rounds).for_each(|_| black_box(&mut pair[i])());
                 took[i] = started.elapsed();
                 sums[i] += took[i];
             }
+            self.next += 1;
             self.ratios
                 .push(took[0].as_secs_f64() / took[1].as_secs_f64());
         }

@@ -248,8 +248,8 @@ impl Report {
 
 const INTRODUCTION: &str = "In memory, no sockets, one process, CPU time, default target-cpu; each figure is the median of nine \
 starts of the program, with its memory in nine places, and of a start the median of 21 rounds in turns, the ratio that of the ratios of each round. All are on zlib-rs, `mem_level` 8. The floor is zlib-rs itself: the same bytes, settings and resets, \
-with the tail put on or taken off, in buffers that are there already; what it inflates is validated as text. The context is kept or dropped \
-in both directions. `2^15` is the window. A peer's ratio is its time over ours. `wtx` never keeps a context, and flushes \
+with the tail put on or taken off, in buffers that are there already; what it inflates is validated as text. Peers' texts are taken as `str` by what \
+each has for that. The context is kept or dropped in both directions. `2^15` is the window. A peer's ratio is its time over ours. `wtx` never keeps a context, and flushes \
 without looking whether all of the message came out.\n";
 
 fn nanos(nanos: f64) -> String {
