@@ -10,6 +10,8 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+#[cfg(feature = "deflate")]
+use core::cmp::Ordering;
 
 #[cfg(feature = "deflate")]
 use crate::frame::write_header;
@@ -544,13 +546,17 @@ impl Output {
             header[header_len..header_len + 4].copy_from_slice(&key);
             header_len += 4;
         }
-        if header_len < guess {
-            self.tail.copy_within(start + guess.., start + header_len);
-            self.tail.truncate(start + header_len + payload_len);
-        } else if header_len > guess {
-            self.tail.resize(start + header_len + payload_len, 0);
-            let payload = start + guess..start + guess + payload_len;
-            self.tail.copy_within(payload, start + header_len);
+        match header_len.cmp(&guess) {
+            Ordering::Less => {
+                self.tail.copy_within(start + guess.., start + header_len);
+                self.tail.truncate(start + header_len + payload_len);
+            }
+            Ordering::Equal => {}
+            Ordering::Greater => {
+                self.tail.resize(start + header_len + payload_len, 0);
+                let payload = start + guess..start + guess + payload_len;
+                self.tail.copy_within(payload, start + header_len);
+            }
         }
         self.tail[start..start + header_len].copy_from_slice(&header[..header_len]);
         if let Some(key) = key {
