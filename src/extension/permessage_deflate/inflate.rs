@@ -44,14 +44,10 @@ pub(crate) enum InflateError {
 pub(crate) struct Inflater {
     /// The window is kept between messages (RFC 7692 §7.2.2).
     takeover: bool,
-    /// The peer's window has 2^this bytes (RFC 7692 §7.1.2).
-    window_bits: u8,
     ratio: u32,
-    supply: Supply,
+    source: Source,
     /// `None` until a compressed message comes, and between messages without takeover.
     inflating: Option<Box<Inflating>>,
-    /// What a parked inflater's window held.
-    parked: Vec<u8>,
     /// What of the caller's buffer the window holds.
     noted: usize,
     in_message: bool,
@@ -60,6 +56,15 @@ pub(crate) struct Inflater {
     /// Payload of the frames of this message, and what has come out of it.
     announced: u64,
     produced: u64,
+}
+
+/// Where an inflater comes from, and what it begins with.
+struct Source {
+    supply: Supply,
+    /// The peer's window has 2^this bytes (RFC 7692 §7.1.2).
+    window_bits: u8,
+    /// What a parked inflater's window held.
+    parked: Vec<u8>,
 }
 
 /// What a step ended at.
@@ -77,12 +82,14 @@ impl Inflater {
     pub(super) fn new(takeover: bool, window_bits: u8, ratio: u32, supply: Supply) -> Self {
         Self {
             takeover,
-            // zlib has no smaller one: a peer that agreed on 8 and is made of it uses 9.
-            window_bits: window_bits.max(9),
             ratio,
-            supply,
+            source: Source {
+                supply,
+                // zlib has no smaller one: a peer that agreed on 8 and is made of it uses 9.
+                window_bits: window_bits.max(9),
+                parked: Vec::new(),
+            },
             inflating: None,
-            parked: Vec::new(),
             noted: 0,
             in_message: false,
             more: false,
@@ -121,12 +128,7 @@ impl Inflater {
                 0 => &mut probe,
                 _ => &mut room[..room_len],
             };
-            let inflating = ready(
-                &mut self.inflating,
-                &mut self.parked,
-                &self.supply,
-                self.window_bits,
-            );
+            let inflating = self.source.ready(&mut self.inflating);
             let (written, stop) = step(&mut inflating.zlib, &mut input, room);
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
@@ -168,12 +170,7 @@ impl Inflater {
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
-            let Inflating { zlib, window, .. } = ready(
-                &mut self.inflating,
-                &mut self.parked,
-                &self.supply,
-                self.window_bits,
-            );
+            let Inflating { zlib, window, .. } = self.source.ready(&mut self.inflating);
             let in_window = room.is_empty();
             let space = if in_window { window.room() } else { &mut *room };
             let len = usize::try_from(left).map_or(space.len(), |left| left.clamp(1, space.len()));
@@ -225,12 +222,7 @@ impl Inflater {
             zlib,
             window,
             input,
-        } = ready(
-            &mut self.inflating,
-            &mut self.parked,
-            &self.supply,
-            self.window_bits,
-        );
+        } = self.source.ready(&mut self.inflating);
         let space = window.room();
         let copy = &mut input.0[..len + AHEAD];
         copy[..len].copy_from_slice(payload);
@@ -279,14 +271,14 @@ impl Inflater {
         if !self.in_message
             && let Some(inflating) = self.inflating.take()
         {
-            self.parked = inflating.window.history().concat();
-            self.supply.give_inflate(inflating);
+            self.source.parked = inflating.window.history().concat();
+            self.source.supply.give_inflate(inflating);
         }
     }
 
     pub(crate) fn memory_held(&self) -> usize {
         let inflating = self.inflating.as_ref();
-        inflating.map_or(0, |inflating| inflating.memory_held()) + self.parked.capacity()
+        inflating.map_or(0, |inflating| inflating.memory_held()) + self.source.parked.capacity()
     }
 
     /// How much more may come out.
@@ -340,12 +332,7 @@ impl Inflater {
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
     fn finish(&mut self) -> Result<(), InflateError> {
-        let Inflating { zlib, .. } = ready(
-            &mut self.inflating,
-            &mut self.parked,
-            &self.supply,
-            self.window_bits,
-        );
+        let Inflating { zlib, .. } = self.source.ready(&mut self.inflating);
         let before = zlib.total_in();
         let mut nothing = [0; 8];
         let written = zlib.total_out();
@@ -367,7 +354,7 @@ impl Inflater {
         if !self.takeover
             && let Some(inflating) = self.inflating.take()
         {
-            self.supply.give_inflate(inflating);
+            self.source.supply.give_inflate(inflating);
         }
     }
 }
@@ -383,22 +370,19 @@ impl fmt::Debug for Inflater {
     }
 }
 
-/// The inflater that is there, or one that knows what was parked.
-fn ready<'i>(
-    inflating: &'i mut Option<Box<Inflating>>,
-    parked: &mut Vec<u8>,
-    supply: &Supply,
-    window_bits: u8,
-) -> &'i mut Inflating {
-    inflating.get_or_insert_with(|| {
-        let mut inflating = supply.inflate();
-        inflating.window.restart(window_bits);
-        if !parked.is_empty() {
-            inflating.window.push(&core::mem::take(parked));
-            inflating.prime();
-        }
-        inflating
-    })
+impl Source {
+    /// The inflater that is there, or one that knows what was parked.
+    fn ready<'i>(&mut self, inflating: &'i mut Option<Box<Inflating>>) -> &'i mut Inflating {
+        inflating.get_or_insert_with(|| {
+            let mut inflating = self.supply.inflate();
+            inflating.window.restart(self.window_bits);
+            if !self.parked.is_empty() {
+                inflating.window.push(&core::mem::take(&mut self.parked));
+                inflating.prime();
+            }
+            inflating
+        })
+    }
 }
 
 impl Inflating {
