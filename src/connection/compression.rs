@@ -311,15 +311,13 @@ mod on {
                 codec.deflater.alone();
             }
             let first = first_byte(true, RSV1, kind.opcode());
-            if size == 0
-                && let Some(compressed) = codec.deflater.short(payload)
-            {
-                self.output
-                    .frame_compressed(first, key, compressed, payload.len());
-                return codec.deflater.end();
-            }
             if size == 0 {
-                let (len, room) = (payload.len(), Deflater::room(payload.len()));
+                let len = payload.len();
+                if let Some(compressed) = codec.deflater.short(payload) {
+                    self.output.frame_compressed(first, key, compressed, len);
+                    return codec.deflater.end();
+                }
+                let room = Deflater::room(len);
                 let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
                 return self
                     .output
