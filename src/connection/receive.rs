@@ -212,7 +212,7 @@ impl Connection {
 
     /// An event needs no input: the header of a frame without payload was read, or more comes out of
     /// what was taken already.
-    const fn frame_is_due(&self) -> bool {
+    fn frame_is_due(&self) -> bool {
         let incoming = &self.incoming;
         incoming.in_payload && (incoming.left == 0 || incoming.pulling) && !self.discards()
     }
