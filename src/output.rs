@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 #[cfg(feature = "deflate")]
 use core::cmp::Ordering;
 
-#[cfg(feature = "deflate")]
-use crate::frame::write_header;
 use crate::frame::{FrameHeader, Opcode, with_header};
+#[cfg(feature = "deflate")]
+use crate::frame::{RSV1, write_header};
 use crate::mask::{self, MaskingKey};
 use crate::payload::make_room;
 
@@ -31,10 +31,6 @@ const KEPT: usize = 4096;
 /// Pongs that may wait in the queue at once; after that only the latest is kept (RFC 6455 §5.5.3).
 /// Autobahn's case 2.10 wants ten pings answered one by one.
 const PONGS: u8 = 16;
-
-/// The reserved bit that marks a compressed message (RFC 7692 §6).
-#[cfg(feature = "deflate")]
-pub(crate) const RSV1: u8 = 4;
 
 #[derive(Default)]
 pub(crate) struct Output {
@@ -427,10 +423,12 @@ impl Output {
     // ── what the connection queues
 
     /// A head of the opening handshake: the first thing in the queue, and not payload.
-    pub(crate) fn head(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        write(&mut self.tail);
+    /// Gives what `write` gives.
+    pub(crate) fn head<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let written = write(&mut self.tail);
         // Heads are far below 4 GiB; beyond that only `buffered` would be off.
         self.skip = u32::try_from(self.tail.len()).unwrap_or(u32::MAX);
+        written
     }
 
     /// A frame whose payload is copied, masked on the way if there is a key.

@@ -51,9 +51,10 @@ mod on {
     use crate::extension::PermessageDeflate;
     use crate::extension::permessage_deflate::{Codec, Deflater, InflateError, Inflater};
     use crate::frame::Opcode;
+    use crate::frame::RSV1;
     use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
-    use crate::output::{RSV1, first_byte};
+    use crate::output::first_byte;
     use crate::payload::{growth, make_room};
     use crate::role::Role;
     use crate::utf8;

@@ -79,11 +79,10 @@ impl Connection {
         let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
         let mut connection = Self::new(Role::Client, Phase::Opening, config.0.clone(), entropy);
         let offer = agreement::offer(config.settings());
-        let mut expectation = None;
-        connection
+        let expectation = connection
             .output
-            .head(|out| expectation = Some(request.write(&nonce, offer.as_deref(), out)));
-        connection.rare().opening = expectation.map(Opening::client);
+            .head(|out| request.write(&nonce, offer.as_deref(), out));
+        connection.rare().opening = Some(Opening::client(expectation));
         Ok(connection)
     }
 
@@ -312,7 +311,8 @@ impl Connection {
             // RFC 9110 §15.5.9, §15.6.4: the client was slow, or our application.
             (Role::Server, _) => {
                 let late = Response::new(if deciding { 503 } else { 408 });
-                self.output.head(|out| _ = late.write(false, out));
+                let written = self.output.head(|out| late.write(false, out));
+                debug_assert!(written.is_ok());
             }
             (Role::Client, _) => self.give_up(),
         }
@@ -387,10 +387,7 @@ impl Connection {
         if self.is_over() {
             return Err(Misuse::NotOpen);
         }
-        let mut answered = Ok(());
-        self.output
-            .head(|out| answered = response.write(to_head, out));
-        answered?;
+        self.output.head(|out| response.write(to_head, out))?;
         self.phase = Phase::Refused;
         self.discard_input();
         self.rare().opening = None;

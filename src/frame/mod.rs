@@ -20,11 +20,13 @@
 mod close;
 mod header;
 mod opcode;
+mod reserved;
 
 pub use close::{decode_close, encode_close};
 pub use header::FrameHeader;
 pub(crate) use header::{length_is_minimal, with_header, write_header};
 pub use opcode::Opcode;
+pub(crate) use reserved::{RESERVED_BITS, RSV1};
 
 /// The most bytes that the payload of a control frame has (RFC 6455 §5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;

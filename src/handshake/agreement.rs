@@ -4,15 +4,10 @@
 use crate::config::Settings;
 use crate::error::{HandshakeError, Misuse};
 use crate::extension::{Extension, Extensions, PERMESSAGE_DEFLATE};
+use crate::frame::{RESERVED_BITS, RSV1};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-
-/// The three reserved bits; RSV1 is 4.
-const BITS: u8 = 7;
-
-/// The bit of permessage-deflate (RFC 7692 §6).
-const RSV1: u8 = 4;
 
 /// One more element of a list.
 pub(crate) fn append(list: &mut String, element: &str) {
@@ -47,7 +42,7 @@ impl Own {
     /// # Errors
     /// [`Misuse::BadExtension`] outside the grammar, or for bits that do not exist.
     pub(crate) fn add(&mut self, elements: &str, bits: u8) -> Result<(), Misuse> {
-        if bits > BITS || Extensions::parse([elements.as_bytes()]).is_err() {
+        if bits > RESERVED_BITS || Extensions::parse([elements.as_bytes()]).is_err() {
             return Err(Misuse::BadExtension);
         }
         // No blanks and empty elements around them: none are ever written (RFC 9110 §5.6.1).
