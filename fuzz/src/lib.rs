@@ -3,7 +3,7 @@
 
 extern crate alloc; // of what the unit tests use too
 
-#[path = "../../tests/proofs/oracle/mod.rs"]
+#[path = "../../tests/models/oracles/mod.rs"]
 pub mod oracle;
 
 pub mod differential;

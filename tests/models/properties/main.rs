@@ -1,0 +1,20 @@
+//! What holds for any input: the invariants of the design, tried with random bytes, cuts, calls,
+//! delays and losses, and the security holes of other libraries, one by one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    dead_code
+)]
+
+extern crate alloc; // of what the unit tests use too
+
+#[path = "../oracles/mod.rs"]
+mod oracle;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod random;
+mod secrets;
+mod security;

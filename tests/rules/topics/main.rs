@@ -1,0 +1,22 @@
+//! The rules by topic: each test names the row of the requirements that it holds and its section.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../../models/support/mod.rs"]
+mod support;
+
+mod closing_handshake;
+mod codec;
+#[cfg(feature = "deflate")]
+mod compression;
+mod control_frames;
+mod delivery;
+mod layering;
+mod limits;
+mod opening_handshake;
+mod output;
+mod sending;
+mod states;
+mod texts;
+mod time;
+mod upgraded;
+mod vectors;
