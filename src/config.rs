@@ -272,7 +272,7 @@ macro_rules! shared_options {
             self.with(|settings| settings.deflate = Some(deflate))
         }
 
-        fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        pub(crate) fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
             let mut settings = self.0.unwrap_or_else(|| Arc::new($defaults));
             change(Arc::make_mut(&mut settings));
             Self(Some(settings))
@@ -340,15 +340,6 @@ impl ClientConfig {
     #[must_use]
     pub fn require_subprotocol(self) -> Self {
         self.with(|settings| settings.require_subprotocol = true)
-    }
-
-    /// As the WHATWG API has it, whatever was set.
-    pub(crate) fn for_scripts(self) -> Self {
-        self.with(|settings| {
-            settings.require_subprotocol = true;
-            settings.delivery = Delivery::Whole;
-            settings.auto_pong = true;
-        })
     }
 
     /// Closes with 1010 at once if the server does not agree to compression (RFC 7692 §5.1).

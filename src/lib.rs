@@ -6,8 +6,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-pub mod backoff;
-pub mod challenge;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod config;
 mod connection;
 mod entropy;
@@ -15,15 +15,12 @@ pub mod error;
 mod event;
 pub mod extension;
 pub mod frame;
-pub mod gate;
 pub mod handshake;
 pub mod manual;
 pub mod mask;
 mod output;
-pub mod proxy;
-#[cfg(feature = "redirect")]
-pub mod redirect;
 pub mod utf8;
+#[cfg(feature = "webapi")]
 pub mod webapi;
 
 mod close_code;

@@ -51,7 +51,7 @@ impl ClientRequest {
     /// # Errors
     /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
     /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself, and for
-    /// `Proxy-Authorization`, which belongs to the [`proxy`](crate::proxy::Options::basic) and is
+    /// `Proxy-Authorization`, which belongs to the proxy (feature `client`: `client::proxy::Options::basic`) and is
     /// not for the server to see (RFC 6455 §4.1 (3)). `Origin` has a method of its own.
     pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
         if name.eq_ignore_ascii_case("Proxy-Authorization") {
@@ -101,7 +101,7 @@ impl ClientRequest {
 
     /// The same request to another place. Take out what is for the first one only, such as
     /// credentials, with [`retain_headers`](Self::retain_headers); after a redirect
-    /// `Redirect::request` (feature `redirect`) does both.
+    /// `client::redirect::Redirect::request` (feature `client`) does both.
     #[must_use]
     pub fn with_uri(mut self, uri: Uri) -> Self {
         self.uri = uri;
@@ -132,7 +132,7 @@ impl ClientRequest {
     }
 
     /// Where there is an origin, one that names nobody (RFC 6454 §7.3).
-    #[cfg(feature = "redirect")]
+    #[cfg(feature = "client")]
     pub(crate) fn with_opaque_origin(mut self) -> Self {
         if !self.origin.is_empty() {
             self.origin = "null".into();

@@ -5,9 +5,9 @@ pub(crate) mod agreement;
 mod answer;
 mod client;
 pub mod extended_connect;
-mod field;
+pub(crate) mod field;
 mod foreign;
-mod head;
+pub(crate) mod head;
 #[cfg(feature = "http")]
 mod http;
 mod origin;
@@ -36,10 +36,4 @@ pub(crate) use {
     response::refusal,
     rules::{Offer, Rules},
     server::{Judged, judge},
-};
-
-// What a proxy's answer is read with, which is HTTP too.
-pub(crate) use {
-    field::{Extra, write as write_field},
-    head::{pairs, parse_response, slots, unfold},
 };

@@ -40,7 +40,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, Delivery};
 use crate::connection::{Connection, Outgoing, Transport};
 use crate::entropy::Entropy;
 use crate::error::Misuse;
@@ -314,7 +314,7 @@ impl WebSocket {
     ) -> Result<Self, Exception> {
         let uri = request.uri().clone();
         let connection =
-            connect(&config.clone().for_scripts(), request).map_err(|_| Exception::Operation)?;
+            connect(&for_scripts(config), request).map_err(|_| Exception::Operation)?;
         Ok(Self {
             connection,
             uri,
@@ -558,6 +558,15 @@ impl WebSocket {
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+/// What the standard fixes, whatever the configuration says.
+fn for_scripts(config: &ClientConfig) -> ClientConfig {
+    config.clone().with(|settings| {
+        settings.require_subprotocol = true;
+        settings.delivery = Delivery::Whole;
+        settings.auto_pong = true;
+    })
 }
 
 impl fmt::Debug for WebSocket {

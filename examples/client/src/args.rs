@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use sansocket::backoff::Policy;
-use sansocket::{ClientRequest, Uri, proxy};
+use sansocket::client::backoff::Policy;
+use sansocket::client::proxy;
+use sansocket::{ClientRequest, Uri};
 
 const HELP: &str = "\
 A WebSocket client for the command line.

@@ -9,9 +9,11 @@
 //! | `args` | the command line |
 //! | `transport` | TCP, the proxy's tunnel, TLS: bytes of the WebSocket connection in and out |
 //! | `session` | one connection: the loop of every driver |
+//! | `gate` | one attempt at a time for each address, among threads |
 //! | `output` | what is printed, as text or JSON |
 
 mod args;
+mod gate;
 mod output;
 mod session;
 mod transport;
@@ -20,9 +22,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use sansocket::backoff::{Advice, Backoff, Ended, Reason};
-use sansocket::challenge::Challenge;
-use sansocket::redirect::Redirects;
+use sansocket::client::backoff::{Advice, Backoff, Ended, Reason};
+use sansocket::client::challenge::Challenge;
+use sansocket::client::redirect::Redirects;
 use sansocket::{ClientRequest, Refusal};
 
 use args::{Args, Asked};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sansocket::backoff::Reason;
+use sansocket::client::backoff::Reason;
 use sansocket::{CloseReport, Connection, Message, Pong, Refusal};
 use serde_json::{Value, json};
 

@@ -6,15 +6,17 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sansocket::client::gate::Gate;
+use sansocket::client::proxy::ConnectError;
 use sansocket::config::Timeouts;
 use sansocket::extension::PermessageDeflate;
-use sansocket::proxy::ConnectError;
 use sansocket::{
     ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Misuse, Refusal,
     Transport as Todo,
 };
 
 use crate::args::Args;
+use crate::gate::SharedGate;
 use crate::output::Output;
 use crate::transport::Transport;
 
@@ -46,8 +48,9 @@ enum Bytes {
     Lost,
 }
 
-/// What outlives a connection: the lines of standard input, and the one that waits.
+/// What outlives a connection: who may connect, the lines of standard input, and the one that waits.
 pub struct Session {
+    gate: SharedGate,
     inputs: Receiver<Input>,
     sender: SyncSender<Input>,
     /// One line is read for each of these, so that a slow server slows the input down.
@@ -68,6 +71,7 @@ impl Session {
         let lines = sender.clone();
         thread::spawn(move || read_lines(&orders, &lines));
         Self {
+            gate: SharedGate::new(Gate::default()),
             inputs,
             sender,
             wanted,
@@ -89,7 +93,7 @@ impl Session {
         out: &mut Output,
     ) -> End {
         let uri = request.uri().clone();
-        let mut transport = match Transport::connect(args, &uri) {
+        let mut transport = match Transport::connect(args, &uri, &self.gate) {
             Ok(transport) => transport,
             Err(end) => return end,
         };
@@ -143,6 +147,7 @@ impl Session {
             while let Some(event) = ws.receive(&mut input) {
                 match event {
                     Event::Open => {
+                        transport.established();
                         out.open(uri, ws);
                         if let Some(opened) = opened.take() {
                             opened(out);

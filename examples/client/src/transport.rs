@@ -4,7 +4,7 @@
 //! thread that owns everything.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use sansocket::Uri;
-use sansocket::proxy::{Connect, Outcome};
+use sansocket::client::gate::Place;
+use sansocket::client::proxy::{Connect, Outcome};
 
 use crate::args::{Args, Proxy};
+use crate::gate::{Pass, SharedGate};
 use crate::session::End;
 
 /// For each address of a name.
@@ -29,6 +31,8 @@ pub struct Transport {
     tls: Option<ClientConnection>,
     /// What was read behind the proxy's answer.
     early: Vec<u8>,
+    /// Held until the connection is established or has failed (RFC 6455 §4.1).
+    pass: Option<Pass>,
 }
 
 /// What the socket gave.
@@ -41,15 +45,25 @@ pub struct Fed {
 
 impl Transport {
     /// Connects to the server, through the proxy if there is one (RFC 6455 §4.1 (3)).
-    pub fn connect(args: &Args, uri: &Uri) -> Result<Self, End> {
+    pub fn connect(args: &Args, uri: &Uri, gate: &SharedGate) -> Result<Self, End> {
         let mut early = Vec::new();
-        let mut socket;
+        let (mut socket, mut pass);
         match &args.proxy {
             Some(proxy) => {
-                socket = connect(&proxy.uri).map_err(End::Io)?;
+                // The proxy resolves the name.
+                pass = gate.request(Place::name(uri.host(), uri.port()));
+                pass.wait();
+                socket = connect(&proxy.uri, |_| ()).map_err(End::Io)?.0;
                 early = tunnel(&mut socket, uri, proxy)?;
             }
-            None => socket = connect(uri).map_err(End::Io)?,
+            None => {
+                let turn = |address| {
+                    let mut pass = gate.request(Place::address(address));
+                    pass.wait();
+                    pass
+                };
+                (socket, pass) = connect(uri, turn).map_err(End::Io)?;
+            }
         }
         socket.set_read_timeout(None).map_err(End::Io)?;
         socket.set_write_timeout(Some(WRITE)).map_err(End::Io)?;
@@ -57,7 +71,17 @@ impl Transport {
             true => Some(tls(args, uri)?),
             false => None,
         };
-        Ok(Self { socket, tls, early })
+        Ok(Self {
+            socket,
+            tls,
+            early,
+            pass: Some(pass),
+        })
+    }
+
+    /// The connection is open: the next attempt may begin.
+    pub fn established(&mut self) {
+        self.pass = None;
     }
 
     /// The socket, for a thread that reads from it.
@@ -141,14 +165,16 @@ fn blocked(written: io::Result<usize>) -> io::Result<usize> {
     })
 }
 
-fn connect(uri: &Uri) -> io::Result<TcpStream> {
+/// Tries the addresses in order, each when `turn` returns.
+fn connect<P>(uri: &Uri, turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStream, P)> {
     let host = uri.host().trim_matches(['[', ']']);
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
     for address in (host, uri.port()).to_socket_addrs()? {
+        let pass = turn(address);
         match TcpStream::connect_timeout(&address, CONNECT) {
             Ok(socket) => {
                 socket.set_nodelay(true)?;
-                return Ok(socket);
+                return Ok((socket, pass));
             }
             Err(error) => last = io::Error::new(error.kind(), format!("{address}: {error}")),
         }

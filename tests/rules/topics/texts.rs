@@ -1,8 +1,6 @@
 //! What the errors say: each in its own words, and those about the peer with the section of the rule.
 
-use sansocket::backoff::Ended;
 use sansocket::error::{Field, HandshakeError, ProtocolError, Timeout};
-use sansocket::webapi::Exception;
 use sansocket::{CloseCode, Failure, Misuse, Role};
 use std::collections::HashSet;
 
@@ -151,8 +149,10 @@ fn broken_rules_of_the_handshake() {
 }
 
 /// WHATWG WebSockets §3: the names of the exceptions are those of the standard.
+#[cfg(feature = "webapi")]
 #[test]
 fn exceptions_of_scripts() {
+    use sansocket::webapi::Exception;
     let all = [
         (Exception::Syntax, "SyntaxError"),
         (Exception::InvalidAccess, "InvalidAccessError"),
@@ -165,8 +165,10 @@ fn exceptions_of_scripts() {
     }
 }
 
+#[cfg(feature = "client")]
 #[test]
 fn ends_of_connections() {
+    use sansocket::client::backoff::Ended;
     let all = [
         Ended::ByUs,
         Ended::Unreachable,
@@ -176,10 +178,10 @@ fn ends_of_connections() {
     distinct(all.map(|ended| ended.to_string()));
 }
 
-#[cfg(feature = "redirect")]
+#[cfg(feature = "client")]
 #[test]
 fn redirections_that_are_not_followed() {
-    use sansocket::redirect::NoRedirect;
+    use sansocket::client::redirect::NoRedirect;
     let uri = sansocket::Uri::parse("ftp://host/").unwrap_err();
     assert!(uri.to_string().contains("scheme"));
     let all = [

@@ -11,7 +11,7 @@ use core::fmt;
 /// One way to authenticate that a server or a proxy offers.
 ///
 /// ```
-/// use sansocket::challenge::Challenge;
+/// use sansocket::client::challenge::Challenge;
 /// let challenges = Challenge::parse(br#"Basic realm="the \"inner\" net", charset="UTF-8", Negotiate"#);
 /// assert!(challenges[0].is("basic"));
 /// assert_eq!(challenges[0].parameter("Realm"), Some(&br#"the "inner" net"#[..]));

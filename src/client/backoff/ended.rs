@@ -1,10 +1,10 @@
 //! How a connection or an attempt ended, and what helps.
 
+use crate::client::proxy::ConnectError;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, Timeout};
 use crate::event::{CloseReport, Side};
 use crate::handshake::Refusal;
-use crate::proxy::ConnectError;
 use core::fmt;
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ use core::time::Duration;
 /// [`ByUs`](Self::ByUs) never.
 ///
 /// ```
-/// use sansocket::backoff::Ended;
+/// use sansocket::client::backoff::Ended;
 /// let ended = match 4100 { // the code of the close report
 ///     4100 => Ended::Unreachable, // "back soon", in this application
 ///     code => Ended::Closed(code),

@@ -6,7 +6,7 @@
 //! hold no place: §4.1 does not limit their number.
 //!
 //! ```
-//! use sansocket::gate::{Gate, Place};
+//! use sansocket::client::gate::{Gate, Place};
 //! let mut gate = Gate::default();
 //! let server = Place::address("192.0.2.1:443".parse()?);
 //! let first = gate.request(server.clone());
@@ -19,16 +19,10 @@
 //! # Ok::<(), core::net::AddrParseError>(())
 //! ```
 //!
-//! With feature `std` a [`SharedGate`] does the same behind a lock, with passes that are given back
-//! on drop.
+//! `examples/client` shares a gate between threads and tasks, with passes that are given back on drop.
 
-#[cfg(feature = "std")]
-mod shared;
 #[cfg(test)]
 mod tests;
-
-#[cfg(feature = "std")]
-pub use shared::{Pass, SharedGate};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -38,7 +32,7 @@ use core::net::{IpAddr, SocketAddr};
 /// proxy) resolves the name.
 ///
 /// ```
-/// use sansocket::gate::Place;
+/// use sansocket::client::gate::Place;
 /// // An address is an address, however it is written (RFC 6455 §4.1: "even if known by another name").
 /// let address = Place::address("[2001:db8::1]:80".parse()?);
 /// assert_eq!(Place::name("[2001:db8:0::1]", 80), address);
@@ -112,7 +106,7 @@ pub struct Ticket(u64);
 /// or waiting holds no heap. How many may wait is not bounded here: see [`waiting_at`](Self::waiting_at).
 ///
 /// ```
-/// use sansocket::gate::{Gate, Place};
+/// use sansocket::client::gate::{Gate, Place};
 /// let mut gate = Gate::new(2); // at most two names at once
 /// let a = gate.request(Place::name("a.example", 80));
 /// let b = gate.request(Place::name("b.example", 80));

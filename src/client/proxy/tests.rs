@@ -289,7 +289,7 @@ fn any_other_status_refuses() {
     );
     let refusal = refusal(answer);
     assert_eq!((refusal.status, &*refusal.body), (407, &b"no!"[..]));
-    let challenges = crate::challenge::Challenge::of(&refusal);
+    let challenges = crate::client::challenge::Challenge::of(&refusal);
     assert_eq!(challenges[0].parameter("nonce"), Some(&b"b"[..]));
     assert!(challenges.len() == 2 && challenges[1].is("Basic"));
 

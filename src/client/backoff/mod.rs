@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use sansocket::backoff::{Advice, Backoff, Ended, Policy};
+//! use sansocket::client::backoff::{Advice, Backoff, Ended, Policy};
 //! let mut backoff = Backoff::new(Policy::default());
 //! let now = Duration::from_secs(100);
 //! # let random = 1 << 63; // in truth from any generator, such as `getrandom::u64()`
@@ -37,7 +37,7 @@ use ended::Remedy;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket::backoff::Policy;
+/// use sansocket::client::backoff::Policy;
 /// let mut policy = Policy::default();
 /// policy.attempts = Some(10);
 /// assert_eq!(policy.first, Duration::from_secs(5));
@@ -72,7 +72,7 @@ impl Default for Policy {
 /// Why an [`Advice`] is what it is, for a log: `Display` says it in a few words.
 ///
 /// ```
-/// use sansocket::backoff::{Ended, Reason};
+/// use sansocket::client::backoff::{Ended, Reason};
 /// let reason = Reason::Ended(Ended::Closed(1001));
 /// assert_eq!(reason.to_string(), "closed with 1001 (going away)");
 /// ```
@@ -107,7 +107,7 @@ impl fmt::Display for Reason {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket::backoff::{Advice, Ended, Reason};
+/// use sansocket::client::backoff::{Advice, Ended, Reason};
 /// let advice = Advice::RetryAfter(Duration::from_millis(1500), Reason::Ended(Ended::Closed(1012)));
 /// assert_eq!(advice.to_string(), "retry in 1.5s: closed with 1012 (service restart)");
 /// ```
@@ -143,7 +143,7 @@ impl fmt::Display for Advice {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket::backoff::{Advice, Backoff, Ended, Policy};
+/// use sansocket::client::backoff::{Advice, Backoff, Ended, Policy};
 /// let mut backoff = Backoff::new(Policy::default());
 /// for bound in [5, 10, 20, 40, 80, 120, 120] {
 ///     let Advice::RetryAfter(delay, _) = backoff.next(Ended::Unreachable, Duration::ZERO, u64::MAX)

@@ -11,7 +11,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket::backoff::retry_after;
+/// use sansocket::client::backoff::retry_after;
 /// assert_eq!(retry_after(b"120", None), Some(Duration::from_secs(120)));
 /// let date = b"Fri, 31 Dec 1999 23:59:59 GMT";
 /// assert_eq!(retry_after(date, None), None);

@@ -6,7 +6,7 @@
 //! there. The proxy learns the host and the port, and nothing of the WebSocket request.
 //!
 //! ```
-//! use sansocket::{Uri, proxy::{Connect, Options, Outcome}};
+//! use sansocket::{Uri, client::proxy::{Connect, Options, Outcome}};
 //! let uri = Uri::parse("wss://example.com/chat?token=secret")?;
 //! let options = Options::new().basic("ednamode", "nocapes!")?;
 //! let mut connect = Connect::new(&uri, &options);
@@ -30,10 +30,9 @@ mod tests;
 
 use crate::config::{Limits, Timeouts};
 use crate::error::{HandshakeError, Misuse};
-use crate::handshake::{
-    Extra, Refusal, RefusalReader, Scan, Scanner, Uri, pairs, parse_response, slots, unfold,
-    write_field,
-};
+use crate::handshake::field::{self, Extra};
+use crate::handshake::head::{Scan, Scanner, pairs, parse_response, slots, unfold};
+use crate::handshake::{Refusal, RefusalReader, Uri};
 use crate::payload::extend_within;
 use alloc::boxed::Box;
 use alloc::format;
@@ -47,7 +46,7 @@ use core::time::Duration;
 /// What a client says to its proxy, and how long it listens: made once, used for any number of tunnels.
 ///
 /// ```
-/// use sansocket::{Misuse, proxy::Options};
+/// use sansocket::{Misuse, client::proxy::Options};
 /// let options = Options::new().header("User-Agent", b"client/1")?;
 /// assert_eq!(options.header("X", b"a\r\nY: b").unwrap_err(), Misuse::BadHeader);
 /// # Ok::<(), Misuse>(())
@@ -140,7 +139,8 @@ const BASIC: &[u8] = b"Basic ";
 /// How it went.
 ///
 /// ```
-/// use sansocket::{Uri, challenge::Challenge, proxy::{Connect, Options, Outcome}};
+/// use sansocket::Uri;
+/// use sansocket::client::{challenge::Challenge, proxy::{Connect, Options, Outcome}};
 /// let mut connect = Connect::new(&Uri::parse("ws://example.com/")?, &Options::new());
 /// let mut read = *b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\n\r\n";
 /// match connect.receive(&mut &mut read[..]) {
@@ -165,7 +165,7 @@ pub enum Outcome {
 /// Why there is no answer.
 ///
 /// ```
-/// use sansocket::proxy::ConnectError;
+/// use sansocket::client::proxy::ConnectError;
 /// assert_eq!(ConnectError::Closed.to_string(), "the proxy closed the connection without an answer");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl core::error::Error for ConnectError {}
 /// One CONNECT request and its answer, up to the one [`Outcome`].
 ///
 /// ```
-/// # use sansocket::{Uri, proxy::{Connect, ConnectError, Options, Outcome}};
+/// # use sansocket::{Uri, client::proxy::{Connect, ConnectError, Options, Outcome}};
 /// # use core::time::Duration;
 /// let mut connect = Connect::new(&Uri::parse("ws://[::1]/")?, &Options::new());
 /// assert!(connect.output().starts_with(b"CONNECT [::1]:80 HTTP/1.1\r\n"));
@@ -262,7 +262,7 @@ impl Connect {
     pub fn new(uri: &Uri, options: &Options) -> Self {
         let target = uri.host_and_port();
         let mut output = format!("CONNECT {target} HTTP/1.1\r\n").into_bytes();
-        write_field(&mut output, "Host", &[target.as_bytes()]);
+        field::write(&mut output, "Host", &[target.as_bytes()]);
         options.extra.write(&mut output);
         output.extend_from_slice(b"\r\n");
         Self {

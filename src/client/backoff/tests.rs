@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{Advice, Backoff, Ended, Policy, Reason};
+use crate::client::proxy::{Connect, ConnectError, Options, Outcome};
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::Uri;
-use crate::proxy::{Connect, ConnectError, Options, Outcome};
 use crate::{ClientConfig, CloseCode, Connection, Entropy, Event, Negotiated};
 use alloc::boxed::Box;
 use alloc::format;

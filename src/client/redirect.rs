@@ -1,4 +1,4 @@
-//! What a redirection means (RFC 9110 §15.4): where to, and what may go along. Feature `redirect`.
+//! What a redirection means (RFC 9110 §15.4): where to, and what may go along.
 //!
 //! RFC 6455 §4.1 lets a client follow a 3xx answer to its handshake, the WHATWG API forbids it. A
 //! [`Redirects`] only advises: it resolves the `Location`, says whether the way leaves the origin or
@@ -6,8 +6,9 @@
 //! new connection and a new request.
 //!
 //! ```
-//! use sansocket::{Uri, handshake::Refusal, redirect::Redirects};
-//! # use sansocket::proxy::{Connect, Options, Outcome};
+//! use sansocket::client::redirect::Redirects;
+//! use sansocket::{Uri, handshake::Refusal};
+//! # use sansocket::client::proxy::{Connect, Options, Outcome};
 //! # fn answer(location: &str) -> Box<Refusal> { // a refusal out of thin air
 //! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &Options::new());
 //! #     let mut head = format!("HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
@@ -44,7 +45,7 @@ use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 /// Follows one attempt from URI to URI, and knows when to stop.
 ///
 /// ```
-/// use sansocket::{Uri, redirect::Redirects};
+/// use sansocket::{Uri, client::redirect::Redirects};
 /// let redirects = Redirects::new(Uri::parse("ws://example.com/")?).limit(3);
 /// assert_eq!(redirects.uri().host(), "example.com");
 /// # Ok::<(), sansocket::handshake::UriError>(())
@@ -62,7 +63,8 @@ pub struct Redirects {
 /// Where a redirection leads.
 ///
 /// ```
-/// # use sansocket::{Uri, proxy::{Connect, Options, Outcome}, redirect::Redirects};
+/// # use sansocket::Uri;
+/// # use sansocket::client::{proxy::{Connect, Options, Outcome}, redirect::Redirects};
 /// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &Options::new());
 /// # let mut head = *b"HTTP/1.1 308 x\r\nLocation: //b.example/x\r\nContent-Length: 0\r\n\r\n";
 /// # let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
@@ -214,7 +216,7 @@ fn resolve(base: &Uri, location: &[u8]) -> Result<Uri, NoRedirect> {
 /// Why an answer cannot be followed.
 ///
 /// ```
-/// use sansocket::redirect::NoRedirect;
+/// use sansocket::client::redirect::NoRedirect;
 /// assert_eq!(NoRedirect::TooMany(10).to_string(), "more than 10 redirections (RFC 9110 §15.4)");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,19 @@
+//! Tools that a client needs around a connection: who may connect, through which proxy, where a
+//! redirection leads, what a refusal asks for, and when to try again. Feature `client`.
+//!
+//! Each tool is a state machine of its own, without IO, clock, randomness or threads, and usable
+//! alone. It answers a question; the caller decides.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`gate`] | may this attempt start? One in CONNECTING for each address and port (RFC 6455 §4.1) |
+//! | [`proxy`] | how do I get through an HTTP proxy, and what did it say (RFC 9110 §9.3.6) |
+//! | [`challenge`] | what do a 401 and a 407 ask for (RFC 9110 §11) |
+//! | [`redirect`] | where does a 3xx answer lead, and what may go along (RFC 9110 §15.4) |
+//! | [`backoff`] | when should I try again, or why not (RFC 6455 §7.2.3) |
+
+pub mod backoff;
+pub mod challenge;
+pub mod gate;
+pub mod proxy;
+pub mod redirect;
