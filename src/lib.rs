@@ -30,9 +30,7 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
-#[cfg(feature = "deflate")]
-pub use connection::Compress;
-pub use connection::{Connection, Outgoing, Prepared, State, Transport};
+pub use connection::{Compress, Connection, Outgoing, Prepared, State, Transport};
 pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};
 pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};

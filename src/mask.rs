@@ -1,13 +1,8 @@
 //! Masking (RFC 6455 §5.3): byte i of a payload is XORed with byte i mod 4 of the masking key.
 //!
-//! Needs neither `alloc` nor `std`.
+//! What is public needs neither `alloc` nor `std`.
 
-#[cfg(feature = "simd")]
-use fearless_simd::{Level, dispatch};
-
-/// From so many bytes on it pays to ask what the processor can do, which takes about 6 ns.
-#[cfg(feature = "simd")]
-const WIDE: usize = 1024;
+use alloc::vec::Vec;
 
 /// From so many bytes on it pays to see that the words begin at round addresses, which takes about 5 ns.
 const ALIGNED: usize = 4096;
@@ -36,11 +31,49 @@ pub fn apply_mask(payload: &mut [u8], key: MaskingKey, offset: u64) {
 
 /// Copies `from` into a place of the same length, masked on the way: one pass.
 pub(crate) fn copy_masked(place: &mut [u8], from: &[u8], key: MaskingKey) {
-    #[cfg(feature = "simd")]
-    if from.len() >= WIDE {
-        return dispatch!(Level::new(), _simd => copy_words(place, from, key));
+    wide::copy(place, from, key);
+}
+
+/// Appends the payload, masked on the way.
+#[inline(always)]
+pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload: &[u8]) {
+    let Some(key) = key else {
+        return out.extend_from_slice(payload);
+    };
+    out.reserve(payload.len());
+    match payload.len() {
+        0..4 => out.extend(payload.iter().zip(key).map(|(byte, key)| byte ^ key)),
+        4..8 => extend_words::<4>(out, key, payload),
+        8..16 => extend_words::<8>(out, key, payload),
+        16..64 => extend_words::<16>(out, key, payload),
+        _ => extend_long(out, key, payload),
     }
-    copy_words(place, from, key);
+}
+
+/// Appends block by block: clearing the room for a block and masking into it takes less time than
+/// a copy that is then masked in place. A call, so that short payloads do not save the registers
+/// that only this one needs.
+#[inline(never)]
+fn extend_long(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
+    for block in payload.chunks(4096) {
+        let start = out.len();
+        out.resize(start + block.len(), 0);
+        copy_masked(&mut out[start..], block, key);
+    }
+}
+
+/// Appends at least `N` bytes in words of `N`, of which the last may overlap the one before.
+#[inline(always)]
+fn extend_words<const N: usize>(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
+    let (words, _) = payload.as_chunks::<N>();
+    for word in words {
+        out.extend_from_slice(&masked(*word, key));
+    }
+    if let Some(word) = payload.last_chunk::<N>() {
+        out.truncate(out.len() + payload.len() - (words.len() + 1) * N);
+        let key = rotate(key, payload.len() as u64); // `N` is a multiple of four
+        out.extend_from_slice(&masked(*word, key));
+    }
 }
 
 #[inline(always)]
@@ -115,27 +148,19 @@ fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
 #[inline(never)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
     if payload.len() < ALIGNED {
-        return xor_words(payload, key);
+        return wide::xor(payload, key);
     }
     // A word that lies over two lines of the cache takes longer.
     let skip = payload.as_ptr().align_offset(32).min(32);
     let (front, rest) = payload.split_at_mut(skip);
     xor(front, key);
-    xor_words(rest, rotate(key, skip as u64));
-}
-
-fn xor_words(payload: &mut [u8], key: MaskingKey) {
-    #[cfg(feature = "simd")]
-    if payload.len() >= WIDE {
-        return dispatch!(Level::new(), _simd => xor_words_of::<32>(payload, key));
-    }
-    xor_words_of::<16>(payload, key);
+    wide::xor(rest, rotate(key, skip as u64));
 }
 
 /// XORs at least `N` bytes: arrays, which compilers turn into vector code, and the last one, which
 /// may overlap them, loaded before they are stored.
 #[inline(always)]
-fn xor_words_of<const N: usize>(payload: &mut [u8], key: MaskingKey) {
+fn xor_words<const N: usize>(payload: &mut [u8], key: MaskingKey) {
     let end = masked::<N>(last(payload), rotate(key, payload.len() as u64));
     let (chunks, _) = payload.as_chunks_mut::<N>();
     for chunk in chunks {
@@ -170,12 +195,47 @@ fn put_last<const N: usize>(payload: &mut [u8], word: [u8; N]) {
 
 /// In steps of four bytes: what compilers merge into one operation, where single bytes are not.
 #[inline(always)]
-pub(crate) fn masked<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
+fn masked<const N: usize>(mut bytes: [u8; N], key: MaskingKey) -> [u8; N] {
     let (words, _) = bytes.as_chunks_mut::<4>();
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
     }
     bytes
+}
+
+/// Long payloads with the widest vectors that the processor has, chosen at run time.
+#[cfg(feature = "simd")]
+mod wide {
+    use fearless_simd::{Level, dispatch};
+
+    use super::{MaskingKey, copy_words, xor_words};
+
+    /// From so many bytes on it pays to ask what the processor can do, which takes about 6 ns.
+    const WIDE: usize = 1024;
+
+    pub(super) fn copy(place: &mut [u8], from: &[u8], key: MaskingKey) {
+        if from.len() >= WIDE {
+            return dispatch!(Level::new(), _simd => copy_words(place, from, key));
+        }
+        copy_words(place, from, key);
+    }
+
+    pub(super) fn xor(payload: &mut [u8], key: MaskingKey) {
+        if payload.len() >= WIDE {
+            return dispatch!(Level::new(), _simd => xor_words::<32>(payload, key));
+        }
+        xor_words::<16>(payload, key);
+    }
+}
+
+/// The vectors that every processor has that the crate is compiled for.
+#[cfg(not(feature = "simd"))]
+mod wide {
+    pub(super) use super::copy_words as copy;
+
+    pub(super) fn xor(payload: &mut [u8], key: super::MaskingKey) {
+        super::xor_words::<16>(payload, key);
+    }
 }
 
 #[cfg(test)]

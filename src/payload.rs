@@ -1,6 +1,7 @@
 //! Bytes and text that are lent from the caller's input, or owned when they had to be gathered.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
@@ -15,13 +16,12 @@ use core::ops::Deref;
 /// assert_eq!(&*payload, b"abc");
 /// assert_eq!(payload.into_vec(), b"abc");
 /// ```
-pub struct Payload<'a>(Bytes<'a>);
+pub struct Payload<'a>(Store<'a>);
 
-enum Bytes<'a> {
+enum Store<'a> {
     Lent(&'a mut [u8]),
     Owned(Vec<u8>),
-    #[cfg(feature = "bytes")]
-    Shared(bytes::Bytes),
+    Shared(SharedBytes),
 }
 
 impl<'a> Payload<'a> {
@@ -29,10 +29,9 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn as_mut_slice(&mut self) -> Option<&mut [u8]> {
         match &mut self.0 {
-            Bytes::Lent(bytes) => Some(bytes),
-            Bytes::Owned(bytes) => Some(bytes),
-            #[cfg(feature = "bytes")]
-            Bytes::Shared(_) => None,
+            Store::Lent(bytes) => Some(bytes),
+            Store::Owned(bytes) => Some(bytes),
+            Store::Shared(_) => None,
         }
     }
 
@@ -40,10 +39,9 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
-            Bytes::Lent(bytes) => bytes.to_vec(),
-            Bytes::Owned(bytes) => bytes,
-            #[cfg(feature = "bytes")]
-            Bytes::Shared(bytes) => bytes.into(),
+            Store::Lent(bytes) => bytes.to_vec(),
+            Store::Owned(bytes) => bytes,
+            Store::Shared(bytes) => bytes.into(),
         }
     }
 
@@ -51,27 +49,30 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {
         Payload(match self.0 {
-            Bytes::Lent(bytes) => Bytes::Owned(bytes.to_vec()),
-            Bytes::Owned(bytes) => Bytes::Owned(bytes),
-            #[cfg(feature = "bytes")]
-            Bytes::Shared(bytes) => Bytes::Shared(bytes),
+            Store::Lent(bytes) => Store::Owned(bytes.to_vec()),
+            Store::Owned(bytes) => Store::Owned(bytes),
+            Store::Shared(bytes) => Store::Shared(bytes),
         })
     }
 
     pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.0 {
-            Bytes::Owned(bytes) => Some(bytes),
+            Store::Owned(bytes) => Some(bytes),
             _ => None,
         }
     }
 
     pub(crate) const fn is_lent(&self) -> bool {
-        matches!(self.0, Bytes::Lent(_))
+        matches!(self.0, Store::Lent(_))
     }
 
-    #[cfg(feature = "bytes")]
-    pub(crate) const fn is_shared(&self) -> bool {
-        matches!(self.0, Bytes::Shared(_))
+    /// As what is queued without a copy, unless the bytes were lent.
+    pub(crate) fn into_owned_bytes(self) -> OwnedBytes {
+        match self.0 {
+            Store::Lent(bytes) => OwnedBytes::Vec(bytes.to_vec()),
+            Store::Owned(bytes) => OwnedBytes::Vec(bytes),
+            Store::Shared(bytes) => OwnedBytes::Shared(bytes),
+        }
     }
 
     /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
@@ -79,9 +80,9 @@ impl<'a> Payload<'a> {
     #[must_use]
     pub fn into_bytes(self) -> bytes::Bytes {
         match self.0 {
-            Bytes::Lent(bytes) => bytes::Bytes::copy_from_slice(bytes),
-            Bytes::Owned(bytes) => bytes.into(),
-            Bytes::Shared(bytes) => bytes,
+            Store::Lent(bytes) => bytes::Bytes::copy_from_slice(bytes),
+            Store::Owned(bytes) => bytes.into(),
+            Store::Shared(bytes) => bytes,
         }
     }
 }
@@ -91,10 +92,9 @@ impl Deref for Payload<'_> {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Bytes::Lent(bytes) => bytes,
-            Bytes::Owned(bytes) => bytes,
-            #[cfg(feature = "bytes")]
-            Bytes::Shared(bytes) => bytes,
+            Store::Lent(bytes) => bytes,
+            Store::Owned(bytes) => bytes,
+            Store::Shared(bytes) => bytes,
         }
     }
 }
@@ -107,20 +107,19 @@ impl AsRef<[u8]> for Payload<'_> {
 
 impl<'a> From<&'a mut [u8]> for Payload<'a> {
     fn from(bytes: &'a mut [u8]) -> Self {
-        Self(Bytes::Lent(bytes))
+        Self(Store::Lent(bytes))
     }
 }
 
 impl From<Vec<u8>> for Payload<'_> {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Bytes::Owned(bytes))
+        Self(Store::Owned(bytes))
     }
 }
 
-#[cfg(feature = "bytes")]
-impl From<bytes::Bytes> for Payload<'_> {
-    fn from(bytes: bytes::Bytes) -> Self {
-        Self(Bytes::Shared(bytes))
+impl From<SharedBytes> for Payload<'_> {
+    fn from(bytes: SharedBytes) -> Self {
+        Self(Store::Shared(bytes))
     }
 }
 
@@ -228,6 +227,83 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
+/// Bytes that were handed over, or are shared by a reference count.
+pub(crate) enum OwnedBytes {
+    Vec(Vec<u8>),
+    Arc(Arc<[u8]>),
+    Shared(SharedBytes),
+}
+
+impl OwnedBytes {
+    /// Bytes of heap that belong to this value alone.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Vec(bytes) => bytes.capacity(),
+            Self::Arc(_) | Self::Shared(_) => 0,
+        }
+    }
+}
+
+impl Deref for OwnedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Vec(bytes) => bytes,
+            Self::Arc(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Vec<u8>> for OwnedBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Vec(bytes)
+    }
+}
+
+impl From<String> for OwnedBytes {
+    fn from(text: String) -> Self {
+        Self::Vec(text.into_bytes())
+    }
+}
+
+impl From<SharedBytes> for OwnedBytes {
+    fn from(bytes: SharedBytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
+/// The type of the crate `bytes` where that is in use, and a type without values where it is not,
+/// so that nothing else depends on the feature.
+#[cfg(feature = "bytes")]
+pub(crate) use bytes::Bytes as SharedBytes;
+
+#[cfg(not(feature = "bytes"))]
+pub(crate) use absent::SharedBytes;
+
+#[cfg(not(feature = "bytes"))]
+mod absent {
+    use alloc::vec::Vec;
+    use core::ops::Deref;
+
+    pub(crate) enum SharedBytes {}
+
+    impl Deref for SharedBytes {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            match *self {}
+        }
+    }
+
+    impl From<SharedBytes> for Vec<u8> {
+        fn from(absent: SharedBytes) -> Self {
+            match absent {}
+        }
+    }
+}
+
 /// The capacity for `needed` bytes: what there is if they fit, else twice that, but never beyond the
 /// limit, so that what is gathered stands at twice the limit at most, while it moves (RFC 6455 §10.4).
 pub(crate) fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
@@ -243,7 +319,7 @@ pub(crate) fn make_room(bytes: &mut Vec<u8>, needed: usize, limit: u64) {
     bytes.reserve_exact(growth(bytes.capacity(), needed, limit) - bytes.len());
 }
 
-/// Puts bytes behind others, with that growth.
+/// Appends bytes, with that growth.
 pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
     make_room(bytes, bytes.len() + more.len(), limit as u64);
     bytes.extend_from_slice(more);

@@ -8,13 +8,15 @@ use super::Connection;
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Chunk, Event, Kind, Message};
 use crate::frame::{FrameHeader, Opcode};
-use crate::mask::{self, MaskingKey, apply_mask};
-use crate::output::{BY_REFERENCE, extend_masked};
+use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
 
 /// Bytes of text that are still in the first cache, having been validated, when they are copied.
 const CACHED: usize = 8 << 10;
+
+/// Less payload than this is not worth a read of its own: it goes through the read buffer.
+const TARGET_MIN: u64 = 4096;
 
 /// The frame and the message in progress.
 #[derive(Default)]
@@ -447,7 +449,7 @@ impl Connection {
             .rare
             .as_ref()
             .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
-        if !binary || !data || !clear || incoming.left < BY_REFERENCE as u64 || self.facts.opened {
+        if !binary || !data || !clear || incoming.left < TARGET_MIN || self.facts.opened {
             return None;
         }
         // `as`: the longest is what was gathered in memory, or 64 KiB.

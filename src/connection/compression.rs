@@ -2,8 +2,6 @@
 //! stands, and how what comes out of the codec becomes messages and chunks.
 
 use super::Connection;
-#[cfg(feature = "deflate")]
-pub(super) use on::Compressed;
 
 /// How one message is to be compressed, where compression was agreed on (RFC 7692 §6: it is the
 /// sender's choice for each message).
@@ -38,23 +36,19 @@ pub enum Compress {
 mod on {
     use alloc::boxed::Box;
     use alloc::string::String;
-    use alloc::sync::Arc;
     use alloc::vec;
     use alloc::vec::Vec;
 
     use super::super::InUse;
     use super::super::assembly::{Gather, take_front};
-    use super::super::send::Prepared;
+    use super::super::outgoing::Prepared;
     use super::{Compress, Connection};
-    use crate::error::{Limit, Misuse, ProtocolError};
+    use crate::error::{Limit, ProtocolError};
     use crate::event::{Event, Kind, Message};
-    use crate::extension::PermessageDeflate;
     use crate::extension::permessage_deflate::{Codec, Deflater, InflateError, Inflater};
-    use crate::frame::Opcode;
-    use crate::frame::RSV1;
+    use crate::frame::{Opcode, RSV1, first_byte};
     use crate::handshake::{Negotiated, agreement};
     use crate::mask::{self, MaskingKey, apply_mask};
-    use crate::output::first_byte;
     use crate::payload::{growth, make_room};
     use crate::role::Role;
     use crate::utf8;
@@ -315,14 +309,12 @@ mod on {
             if size == 0 {
                 let len = payload.len();
                 if let Some(compressed) = codec.deflater.short(payload) {
-                    self.output.frame_compressed(first, key, compressed, len);
+                    self.output.frame_encoded(first, key, compressed, len);
                     return codec.deflater.end();
                 }
                 let room = Deflater::room(len);
                 let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(payload, true, out);
-                return self
-                    .output
-                    .frame_to_compress(first, key, len, room, deflate);
+                return self.output.frame_to_encode(first, key, len, room, deflate);
             }
             let mut compressed = Vec::new();
             codec.deflater.deflate(payload, true, &mut compressed);
@@ -344,7 +336,7 @@ mod on {
                 // The message counts with its last frame.
                 let counted = if i == last { payload.len() } else { 0 };
                 let first = first_byte(i == last, rsv, opcode);
-                self.output.fragment_compressed(first, key, piece, counted);
+                self.output.fragment_encoded(first, key, piece, counted);
             }
         }
 
@@ -365,51 +357,20 @@ mod on {
             }
             let (len, room) = (part.len(), Deflater::room(part.len()));
             let deflate = |out: &mut Vec<u8>| codec.deflater.deflate(part, last, out);
-            self.output
-                .frame_to_compress(first, key, len, room, deflate);
+            self.output.frame_to_encode(first, key, len, room, deflate);
         }
 
         /// Queues the compressed form of a prepared message, if it has one that this peer takes.
         pub(in super::super) fn queue_prepared_compressed(&mut self, prepared: &Prepared) -> bool {
             let deflater = self.codec().map(|codec| &codec.deflater);
-            let largest = deflater.filter(|own| !own.takeover()).and_then(|own| {
-                let forms = prepared.compressed.iter();
-                let fit = forms.filter(|form| form.window_bits <= own.window_bits());
-                fit.max_by_key(|form| form.window_bits)
-            });
-            if let Some(form) = largest {
+            let frame = deflater
+                .filter(|deflater| !deflater.takeover())
+                .and_then(|deflater| prepared.compressed(deflater.window_bits()));
+            if let Some(frame) = frame {
                 let len = prepared.payload().len();
-                self.output.frame_shared_compressed(&form.frame, len);
+                self.output.frame_shared_encoded(frame, len);
             }
-            largest.is_some()
-        }
-
-        /// As [`send`](Self::send), saying how the message is to be compressed. Without agreed
-        /// compression it goes out as it is.
-        ///
-        /// # Errors
-        /// As [`send`](Self::send).
-        pub fn send_with<M: super::super::Outgoing>(
-            &mut self,
-            message: M,
-            compress: Compress,
-        ) -> Result<(), crate::error::Unsent<M::Back>> {
-            message.send_on(self, compress)
-        }
-
-        /// As [`send_part`](Self::send_part), saying how the message is to be compressed. Only what is
-        /// said with the first part counts.
-        ///
-        /// # Errors
-        /// As [`send_part`](Self::send_part).
-        pub fn send_part_with(
-            &mut self,
-            kind: Kind,
-            part: &[u8],
-            last: bool,
-            compress: Compress,
-        ) -> Result<(), Misuse> {
-            self.queue_part(kind, part, last, compress, 0)
+            frame.is_some()
         }
 
         /// Gives up what the codec can have again, for a connection that will be quiet for a while:
@@ -432,45 +393,13 @@ mod on {
             }
         }
     }
-
-    /// A compressed form of a prepared message: a server's frame, for windows of at least this size.
-    pub(in super::super) struct Compressed {
-        window_bits: u8,
-        frame: Arc<[u8]>,
-    }
-
-    impl Prepared {
-        /// Adds the compressed forms, for connections that agreed on compression without server
-        /// context takeover: one for each of these window sizes (8 to 15), made now and shared by
-        /// all. Others get the message as usual.
-        ///
-        /// ```
-        /// use sansocket::Prepared;
-        /// let text = "the same for all of you, ".repeat(100);
-        /// let news = Prepared::text(&text).with_deflate(6, &[15]);
-        /// # let _ = news;
-        /// ```
-        #[must_use]
-        pub fn with_deflate(self, level: u8, windows: &[u8]) -> Self {
-            let settings = PermessageDeflate::server().level(level);
-            let form = |&bits: &u8| {
-                let bits = bits.clamp(8, 15);
-                let payload = settings.compress(bits, self.payload());
-                Compressed {
-                    window_bits: bits,
-                    frame: Self::frame(self.kind, RSV1, &payload).0,
-                }
-            };
-            let compressed = windows.iter().map(form).collect();
-            Self { compressed, ..self }
-        }
-    }
 }
 
 /// Without the feature nothing is compressed.
 #[cfg(not(feature = "deflate"))]
 #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
 mod off {
+    use super::super::outgoing::Prepared;
     use super::{Compress, Connection};
     use crate::event::{Event, Kind};
     use crate::mask::MaskingKey;
@@ -514,6 +443,9 @@ mod off {
             _: bool,
             _: bool,
         ) {
+        }
+        pub(in super::super) const fn queue_prepared_compressed(&mut self, _: &Prepared) -> bool {
+            false
         }
         pub(in super::super) const fn codec_memory_held(&self) -> usize {
             0

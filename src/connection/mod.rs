@@ -6,7 +6,7 @@
 //! | `assembly` | payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1) |
 //! | `opening` | the opening handshake (§4) |
 //! | `control` | Ping, Pong and Close received (§5.5) |
-//! | `send` | messages out (§6.1) |
+//! | `outgoing`, `send`, `parts` | messages out (§6.1) |
 //! | `compression` | permessage-deflate on both ways (RFC 7692 §6) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `time` | deadlines |
@@ -16,6 +16,8 @@ mod closing;
 mod compression;
 mod control;
 mod opening;
+mod outgoing;
+mod parts;
 mod receive;
 mod send;
 mod time;
@@ -37,13 +39,12 @@ use crate::role::Role;
 
 use assembly::{Gather, Incoming};
 use opening::Opening;
-use send::InParts;
+use parts::InParts;
 use time::Clock;
 
 pub use closing::{State, Transport};
-#[cfg(feature = "deflate")]
 pub use compression::Compress;
-pub use send::{Outgoing, Prepared};
+pub use outgoing::{Outgoing, Prepared};
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///

@@ -46,6 +46,10 @@ const fn header_ends(second: u8) -> (usize, usize) {
 /// The reserved bits as [`ProtocolError::ReservedBits`] has them.
 const RSV: u8 = 7;
 
+/// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
+#[cfg(feature = "bytes")]
+const SHARED_MIN: usize = 4096;
+
 impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
     /// taken. What an event lends is a part of `input`, unmasked in place.
@@ -734,8 +738,7 @@ impl Connection {
                 let mut frame = input.split_to(whole.end);
                 whole.payload(&mut frame, self.role == Role::Server);
                 frame.advance(whole.start);
-                // A small payload would pin the whole read buffer.
-                let payload = if frame.len() < crate::output::BY_REFERENCE {
+                let payload = if frame.len() < SHARED_MIN {
                     bytes::Bytes::copy_from_slice(&frame)
                 } else {
                     frame.freeze()

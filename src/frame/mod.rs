@@ -18,11 +18,13 @@
 //! ```
 
 mod close;
+mod encode;
 mod header;
 mod opcode;
 mod reserved;
 
 pub use close::{decode_close, encode_close};
+pub(crate) use encode::{encode_frame, encode_header, first_byte};
 pub use header::FrameHeader;
 pub(crate) use header::{length_is_minimal, with_header, write_header};
 pub use opcode::Opcode;

@@ -1,0 +1,247 @@
+//! What can be sent as a whole message: borrowed, handed over, or prepared for many connections.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::Unsent;
+use crate::event::{Kind, Message};
+use crate::frame::{encode_frame, first_byte};
+use crate::payload::{OwnedBytes, SharedBytes};
+
+use super::{Compress, Connection};
+
+/// What [`Connection::send`] takes: borrowed data is copied (and masked on the way), a `Vec<u8>`,
+/// `String` or `Bytes` is handed over, and queued without a copy when it is large. So is a received
+/// [`Message`] that was gathered and not lent from the input.
+///
+/// ```
+/// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
+/// # use sansocket::{Connection, Misuse};
+/// # let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+/// ws.send("text")?;
+/// ws.send(&b"binary"[..])?;
+/// ws.send(String::from("text"))?;
+/// ws.send(vec![0; 1 << 20])?;
+/// # Ok::<(), Misuse>(())
+/// ```
+pub trait Outgoing: sealed::Sealed + Sized {
+    /// What a refusal gives back: `()` for borrowed data, the value itself for owned data.
+    type Back;
+
+    #[doc(hidden)]
+    fn send_on(
+        self,
+        connection: &mut Connection,
+        compress: Compress,
+    ) -> Result<(), Unsent<Self::Back>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Copied: the type, and its kind and bytes.
+macro_rules! borrowed {
+    ($([$($generic:tt)*] $type:ty, |$message:ident| $kind:expr, $bytes:expr;)*) => {$(
+        impl<$($generic)*> sealed::Sealed for $type {}
+
+        impl<$($generic)*> Outgoing for $type {
+            type Back = ();
+
+            #[inline]
+            fn send_on(
+                self,
+                connection: &mut Connection,
+                compress: Compress,
+            ) -> Result<(), Unsent<()>> {
+                let $message = self;
+                let sent = connection.send_borrowed($kind, $bytes, compress);
+                sent.map_err(|why| Unsent { why, message: () })
+            }
+        }
+    )*};
+}
+
+borrowed! {
+    [] &str, |text| Kind::Text, text.as_bytes();
+    [] &String, |text| Kind::Text, text.as_bytes();
+    [] &[u8], |bytes| Kind::Binary, bytes;
+    [const N: usize] &[u8; N], |bytes| Kind::Binary, bytes;
+    [] &Vec<u8>, |bytes| Kind::Binary, bytes;
+    [] &Message<'_>, |message| message.kind(), message.as_bytes();
+}
+
+/// Handed over: the type and its kind.
+macro_rules! owned {
+    ($($type:ty, $kind:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+
+        impl Outgoing for $type {
+            type Back = Self;
+
+            fn send_on(
+                self,
+                connection: &mut Connection,
+                compress: Compress,
+            ) -> Result<(), Unsent<Self>> {
+                connection.send_owned($kind, self, compress)
+            }
+        }
+    )*};
+}
+
+owned! {
+    String, Kind::Text;
+    Vec<u8>, Kind::Binary;
+    SharedBytes, Kind::Binary;
+}
+
+impl sealed::Sealed for Message<'_> {}
+
+impl Outgoing for Message<'_> {
+    type Back = Self;
+
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
+        let kind = self.kind();
+        if self.is_lent() {
+            let sent = connection.send_borrowed(kind, self.as_bytes(), compress);
+            return sent.map_err(|why| Unsent { why, message: self });
+        }
+        connection.send_owned(kind, self, compress)
+    }
+}
+
+impl From<Message<'_>> for OwnedBytes {
+    fn from(message: Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => text.into_string().into(),
+            Message::Binary(payload) => payload.into_owned_bytes(),
+        }
+    }
+}
+
+/// A message encoded once, to be sent to any number of connections. Servers' connections share its
+/// bytes by reference count; a client's masks a copy, as it has to (RFC 6455 §5.3).
+///
+/// ```
+/// # use sansocket::{Connection, Negotiated, OriginPolicy, Prepared, ServerConfig};
+/// # let config = ServerConfig::new(OriginPolicy::Application);
+/// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
+/// let news = Prepared::text("to all of you");
+/// for ws in &mut connections {
+///     let _ = ws.send(&news); // an error: that one is closing, or does not read
+/// }
+/// assert_eq!(connections[0].output(), b"\x81\x0dto all of you");
+/// ```
+#[derive(Clone)]
+pub struct Prepared {
+    kind: Kind,
+    /// A server's frame.
+    frame: Arc<[u8]>,
+    payload_len: usize,
+    /// Its compressed forms.
+    forms: Arc<[CompressedForm]>,
+}
+
+impl Prepared {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::new(Kind::Text, text.as_bytes())
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(bytes: &[u8]) -> Self {
+        Self::new(Kind::Binary, bytes)
+    }
+
+    fn new(kind: Kind, payload: &[u8]) -> Self {
+        Self {
+            kind,
+            frame: server_frame(kind, 0, payload),
+            payload_len: payload.len(),
+            forms: Arc::default(),
+        }
+    }
+
+    /// Adds the compressed forms, for connections that agreed on compression without server
+    /// context takeover: one for each of these window sizes (8 to 15), made now and shared by
+    /// all. Others get the message as usual.
+    ///
+    /// ```
+    /// use sansocket::Prepared;
+    /// let text = "the same for all of you, ".repeat(100);
+    /// let news = Prepared::text(&text).with_deflate(6, &[15]);
+    /// # let _ = news;
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(self, level: u8, windows: &[u8]) -> Self {
+        let settings = crate::extension::PermessageDeflate::server().level(level);
+        let form = |&bits: &u8| {
+            let window_bits = bits.clamp(8, 15);
+            let payload = settings.compress(window_bits, self.payload());
+            CompressedForm {
+                window_bits,
+                frame: server_frame(self.kind, crate::frame::RSV1, &payload),
+            }
+        };
+        let forms = windows.iter().map(form).collect();
+        Self { forms, ..self }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.frame[self.frame.len() - self.payload_len..]
+    }
+
+    /// The server's frame, uncompressed.
+    pub(super) const fn frame(&self) -> &Arc<[u8]> {
+        &self.frame
+    }
+
+    /// The best compressed frame for a peer whose window has this size.
+    pub(super) fn compressed(&self, window_bits: u8) -> Option<&Arc<[u8]>> {
+        let forms = self.forms.iter();
+        let fit = forms.filter(|form| form.window_bits <= window_bits);
+        let largest = fit.max_by_key(|form| form.window_bits)?;
+        Some(&largest.frame)
+    }
+}
+
+impl sealed::Sealed for &Prepared {}
+
+impl Outgoing for &Prepared {
+    type Back = ();
+
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        let sent = connection.send_prepared(self, compress);
+        sent.map_err(|why| Unsent { why, message: () })
+    }
+}
+
+/// Kind and length only.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({:?}, {} bytes)", self.kind, self.payload_len)
+    }
+}
+
+/// A server's frame, compressed for windows of at least this size.
+struct CompressedForm {
+    window_bits: u8,
+    frame: Arc<[u8]>,
+}
+
+fn server_frame(kind: Kind, rsv: u8, payload: &[u8]) -> Arc<[u8]> {
+    let mut frame = Vec::new();
+    let first = first_byte(true, rsv, kind.opcode());
+    encode_frame(&mut frame, first, None, payload);
+    frame.into()
+}
