@@ -345,7 +345,7 @@ impl Connection {
     #[cold]
     #[inline(never)]
     fn not_utf8<'a>(&mut self) -> Event<'a> {
-        self.fail(ProtocolError::TextNotUtf8.into())
+        self.settled(|ws| ws.fail(ProtocolError::TextNotUtf8.into()))
     }
 
     /// Unmasks while copying, into what is initialised already as far as it goes.
@@ -449,7 +449,7 @@ impl Connection {
             .rare
             .as_ref()
             .is_none_or(|rare| rare.held.is_empty() && rare.found.is_none());
-        if !binary || !data || !clear || incoming.left < TARGET_MIN || self.facts.opened {
+        if !binary || !data || !clear || incoming.left < TARGET_MIN || self.life.open_is_due() {
             return None;
         }
         // `as`: the longest is what was gathered in memory, or 64 KiB.

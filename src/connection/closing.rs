@@ -3,13 +3,14 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use super::{Connection, Phase};
+use super::Connection;
+use super::life::Progress;
+use super::rare::Rare;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, Misuse, Timeout};
-use crate::event::{CloseFrame, CloseReport, Event, Side};
-use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, encode_close};
+use crate::event::{CloseFrame, CloseReport, Event};
+use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
 
 /// Where a connection is in its life (RFC 6455 §4.1, §7.1.3, §7.1.4).
@@ -55,20 +56,7 @@ impl Connection {
     /// Where the connection is in its life.
     #[must_use]
     pub fn state(&self) -> State {
-        let facts = &self.facts;
-        if self.is_over() {
-            return State::Closed;
-        }
-        match self.phase {
-            Phase::Established if facts.close_sent || facts.close_received || facts.failed => {
-                State::Closing
-            }
-            Phase::Established => State::Open,
-            _ if self.role == Role::Client && facts.request_left => State::Connecting,
-            // A refusal that is still to be written is over for the WebSocket side.
-            Phase::Refused => State::Closing,
-            _ => State::Initial,
-        }
+        self.life.state(self.progress())
     }
 
     /// The state as the WHATWG API numbers it: 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED.
@@ -85,28 +73,23 @@ impl Connection {
     /// What to do with the transport, once [`output`](Self::output) has been written.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        let facts = &self.facts;
-        if facts.lost || facts.given_up {
-            return Transport::Close;
+        self.life.transport(self.progress())
+    }
+
+    /// How far input and output are, as the rules of [`Life`](super::life::Life) ask for it.
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            unread: self.incoming.pulling || self.rare.as_deref().is_some_and(Rare::has_unread),
+            drained: self.output.is_empty(),
+            can_leave: !self.output.first().is_empty(),
+            close_has_left: self.output.close_has_left(),
+            in_frame: self.output.frame_left() > 0,
+            bounded: self.clock.is_bounded(),
         }
-        let drained = self.output.is_empty();
-        if self.is_over() {
-            let complete = facts.close_sent && facts.close_received;
-            // What waits for the end of a frame in pieces will never leave now.
-            return if !self.output.first().is_empty() {
-                Transport::KeepOpen
-            } else if !complete && !facts.eof && self.clock.is_bounded() {
-                Transport::ShutdownWrite
-            } else {
-                Transport::Close
-            };
-        }
-        // RFC 6455 §7.1.1: the server closes first.
-        if facts.close_sent && facts.close_received && drained {
-            Transport::AwaitPeerEnd
-        } else {
-            Transport::KeepOpen
-        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.life.is_over(self.progress())
     }
 
     /// Starts the closing handshake (RFC 6455 §7.1.2) with a code, or with none. What was queued
@@ -119,7 +102,7 @@ impl Connection {
     /// [`Misuse::BadCloseCode`] for 1010 on a server (§7.4.1) and for a reason without a code;
     /// [`Misuse::TooLong`] for a reason of more than 123 bytes (§5.5); [`Misuse::NoEntropy`].
     pub fn close(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), Misuse> {
-        if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role == Role::Server {
+        if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role() == Role::Server {
             return Err(Misuse::BadCloseCode);
         }
         if code.is_none() && !reason.is_empty() {
@@ -128,27 +111,22 @@ impl Connection {
         if reason.len() > MAX_CONTROL_PAYLOAD - 2 {
             return Err(Misuse::TooLong);
         }
-        if self.is_over()
-            || self.facts.close_sent
-            || self.facts.failed
-            || self.phase == Phase::Refused
-        {
+        if !self.life.may_close(self.progress()) {
             return Ok(());
         }
-        if self.phase == Phase::Established {
-            if !self.queue_close(code, reason) {
+        self.settled(|ws| {
+            if !ws.life.is_established() {
+                ws.give_up();
+            } else if !ws.queue_close(code, reason) {
                 return Err(Misuse::NoEntropy);
             }
-        } else {
-            self.give_up();
-        }
-        self.settle();
-        Ok(())
+            Ok(())
+        })
     }
 
     /// The transport is to be closed at once, and nothing more is to be written.
     pub(super) fn give_up(&mut self) {
-        self.facts.given_up = true;
+        self.life.gave_up();
         self.output.clear();
     }
 
@@ -162,15 +140,8 @@ impl Connection {
             return false;
         };
         self.output.control(Opcode::Close, key, &payload[..len]);
-        self.facts.close_sent = true;
-        let began = if self.facts.close_received {
-            Side::Peer
-        } else {
-            Side::Us
-        };
-        let rare = self.rare();
-        rare.sent = Some(CloseFrame::new(code, String::from(reason)));
-        rare.began.get_or_insert(began);
+        self.life.close_queued();
+        self.rare().ending.sent = Some(CloseFrame::new(code, String::from(reason)));
         // A message in parts ends here; one frame in pieces is finished first (RFC 6455 §5.5.1).
         if self.output.frame_left() == 0 {
             self.rare().in_parts = None;
@@ -179,155 +150,130 @@ impl Connection {
         true
     }
 
+    /// The peer's Close frame (RFC 6455 §5.5.1): judged, answered, and the last that is read.
+    pub(super) fn close_received(&mut self, payload: &[u8]) -> Event<'static> {
+        let (code, reason) = match decode_close(payload) {
+            Ok(body) => body,
+            Err(error) => return self.fail(error.into()),
+        };
+        let frame = CloseFrame::new(code, String::from(reason));
+        self.end_messages();
+        self.rare().ending.received = Some(frame.clone());
+        self.life.close_received(self.progress());
+        // The answer has the same code, as §5.5.1 has it, and no reason: that one was the peer's.
+        if !self.life.close_is_queued() && !self.queue_close(code, "") {
+            self.life.gave_up();
+        }
+        Event::Close(Box::new(frame))
+    }
+
     /// Fails the connection (RFC 6455 §7.1.7): nothing more of the input is processed, and a Close
-    /// frame with the fitting code is queued, unless one was sent before.
+    /// frame with the fitting code is queued, unless one was queued before or a frame was begun,
+    /// which it cannot go into.
     #[cold]
     pub(super) fn fail(&mut self, failure: Failure) -> Event<'static> {
-        let facts = &mut self.facts;
-        facts.failed = true;
-        let silent = facts.close_sent || self.output.frame_left() > 0;
-        self.discard_input();
-        self.rare().failure = Some(failure);
-        // D-27: no second Close frame; and none inside a frame that was begun.
+        self.life.failed();
+        self.end_messages();
+        self.rare().ending.failure = Some(failure);
+        let fits = !self.life.close_is_queued() && self.output.frame_left() == 0;
         let code = failure.close_code().and_then(CloseCode::new);
         let reason = match failure {
             Failure::Protocol(error) => error.close_reason(),
             _ => "",
         };
-        if silent || code.is_none() || !self.queue_close(code, reason) {
-            self.facts.given_up = true;
+        if !fits || code.is_none() || !self.queue_close(code, reason) {
+            self.life.gave_up();
         }
         self.start_close_timer();
-        self.settle();
         Event::Failed(failure)
+    }
+
+    /// The same where no input is the reason: the event comes from the next `receive`.
+    pub(super) fn fail_later(&mut self, failure: Failure) {
+        self.fail(failure);
+        self.life.failure_is_due();
     }
 
     /// The close timeout has passed (RFC 6455 §7.1.1: a client may close after a reasonable time).
     pub(super) fn give_up_waiting(&mut self) {
-        let facts = &mut self.facts;
-        let complete = facts.close_sent && facts.close_received && self.output.is_empty();
-        if !complete {
-            // A peer that takes nothing has lost the transport as well: a driver that waits to write ends.
-            facts.lost = true;
-            if !facts.failed && !facts.eof && self.phase == Phase::Established {
-                facts.failed = true;
-                facts.failure_due = true;
-                self.discard_input();
-                self.rare().failure = Some(Timeout::Close.into());
+        if self.life.is_incomplete(self.progress()) {
+            if self.life.is_established() && !self.life.has_failed() && !self.life.has_eof() {
+                self.life.failure_is_due();
+                self.end_messages();
+                self.rare().ending.failure = Some(Timeout::Close.into());
             }
+            // A peer that takes nothing has lost the transport as well: a driver that waits to write ends.
+            self.life.lost();
         }
         self.give_up();
-        self.settle();
     }
 
     /// The peer will send no more: the end of the stream, a FIN, or END_STREAM. Without both Close
     /// frames the connection is over (RFC 6455 §7.1.5: 1006); what is queued may still be written.
     pub fn receive_eof(&mut self) {
-        if !self.facts.eof && !self.facts.lost {
-            self.facts.eof = true;
+        self.settled(|ws| {
             // The wait for a refusal to leave runs already.
-            if self.phase != Phase::Refused {
-                self.start_close_timer();
+            if ws.life.eof() && !ws.life.is_refused() {
+                ws.start_close_timer();
             }
-            self.settle();
-        }
+        });
     }
 
     /// The transport is gone in both directions: an error while reading or writing, a reset. What
     /// is queued is dropped; the report says 1006, unless the closing handshake was complete.
     pub fn transport_lost(&mut self) {
-        if self.facts.lost {
-            return;
-        }
-        self.facts.lost = true;
-        self.discard_input();
-        self.output.clear();
-        self.settle();
+        self.settled(|ws| {
+            if ws.life.lost() {
+                ws.end_messages();
+                ws.output.clear();
+            }
+        });
     }
 
     /// The TLS handshake failed (RFC 6455 §4.1): as [`transport_lost`](Self::transport_lost), and the report says 1015.
     pub fn tls_failed(&mut self) {
-        self.facts.tls_failed = true;
         self.transport_lost();
+        self.life.tls_failed();
     }
 
-    /// Drops what was gathered and held: nothing of it will be delivered.
-    pub(super) fn discard_input(&mut self) {
+    /// No message comes or goes any more: drops what was gathered and held, and the codec.
+    pub(super) fn end_messages(&mut self) {
         self.incoming = super::Incoming::default();
         self.gather = super::Gather::None;
-        // Nothing more is sent either: the peer has closed, or the connection is over.
         self.drop_codec();
         if let Some(rare) = &mut self.rare {
-            rare.held = Vec::new();
-            rare.held_at = 0;
-            rare.control = Vec::new();
-            rare.unanswered = None;
-        }
-    }
-
-    /// Whether the peer's end has been reached, everything before it included. What is held behind
-    /// a request that nobody decided on does not count: its client is gone.
-    pub(super) fn at_eof(&self) -> bool {
-        let unread = |rare: &super::Rare| {
-            rare.found.is_some() || (!rare.held.is_empty() && self.phase != Phase::Deciding)
-        };
-        self.facts.eof
-            && !self.facts.opened
-            && !self.incoming.pulling
-            && !self.rare.as_deref().is_some_and(unread)
-    }
-
-    /// RFC 6455 §7.1.4. For a server when both Close frames are through, for a client at the end of the stream too.
-    pub(super) fn is_over(&self) -> bool {
-        let facts = &self.facts;
-        if facts.lost || facts.given_up || facts.reported {
-            return true;
-        }
-        let eof = self.at_eof();
-        let drained = self.output.is_empty();
-        match self.phase {
-            Phase::Refused => drained || eof,
-            Phase::Established if facts.failed => drained || eof,
-            // Our Close frame waits for the end of a frame in pieces: nobody reads either.
-            Phase::Established if eof && self.output.frame_left() > 0 => true,
-            Phase::Established if facts.close_sent && facts.close_received => {
-                drained && (self.role == Role::Server || eof)
-            }
-            Phase::Established | Phase::Opening | Phase::Deciding => eof,
+            rare.end_messages();
         }
     }
 
     /// `Event::Closed`, once.
     pub(super) fn closed_event(&mut self) -> Option<Event<'static>> {
-        if self.facts.reported || !self.is_over() {
+        if self.life.is_reported() || !self.is_over() {
             return None;
         }
-        self.facts.reported = true;
-        self.discard_input();
-        self.settle();
+        self.life.reported();
+        self.end_messages();
         Some(Event::Closed(Box::new(self.report())))
     }
 
     fn report(&self) -> CloseReport {
-        let facts = &self.facts;
-        let rare = self.rare.as_deref();
-        let received = rare.and_then(|rare| rare.received.clone());
+        let ending = self.rare.as_deref().map(|rare| &rare.ending);
+        let received = ending.and_then(|ending| ending.received.clone());
         // RFC 6455 §7.1.5.
         let code = match &received {
-            _ if facts.tls_failed => CloseCode::TLS_HANDSHAKE,
+            _ if self.life.is_tls_failed() => CloseCode::TLS_HANDSHAKE,
             Some(frame) => frame
                 .code
                 .map_or(CloseCode::NO_STATUS_RECEIVED, CloseCode::get),
             None => CloseCode::ABNORMAL_CLOSURE,
         };
         CloseReport {
-            // D-20: our Close frame is sent when its last byte was taken.
-            clean: facts.close_received && !facts.failed && self.output.close_has_left(),
+            clean: self.life.is_clean(self.progress()),
             code,
-            sent: rare.and_then(|rare| rare.sent.clone()),
+            sent: ending.and_then(|ending| ending.sent.clone()),
             received,
-            failure: rare.and_then(|rare| rare.failure),
-            began: rare.and_then(|rare| rare.began),
+            failure: ending.and_then(|ending| ending.failure),
+            began: self.life.began(),
         }
     }
 }

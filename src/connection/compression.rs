@@ -83,7 +83,7 @@ mod on {
                 return None;
             }
             let agreed = agreement::agreed(&negotiated.extensions)?;
-            Some(agreed.codec(self.role, self.settings().deflate.as_ref()?))
+            Some(agreed.codec(self.role(), self.settings().deflate.as_ref()?))
         }
 
         fn codec(&self) -> Option<&Codec> {
@@ -92,13 +92,11 @@ mod on {
 
         /// D-23: a client that needs compression closes with 1010 if it was not agreed on.
         pub(in super::super) fn require_compression(&mut self) {
-            if self.role == Role::Client
+            if self.role() == Role::Client
                 && self.settings().require_deflate
                 && self.codec().is_none()
             {
-                self.fail(ProtocolError::ExtensionMissing.into());
-                self.facts.failure_due = true;
-                self.settle();
+                self.fail_later(ProtocolError::ExtensionMissing.into());
             }
         }
 
@@ -323,8 +321,7 @@ mod on {
             for (i, piece) in compressed.chunks(size).enumerate() {
                 if i > 0 {
                     let Ok(fresh) = self.masking_key() else {
-                        self.facts.given_up = true;
-                        return self.settle();
+                        return self.settled(|ws| ws.life.gave_up());
                     };
                     key = fresh;
                 }

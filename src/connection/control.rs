@@ -1,11 +1,8 @@
 //! Control frames received (RFC 6455 §5.5).
 
-use alloc::boxed::Box;
-use alloc::string::String;
-
 use super::Connection;
-use crate::event::{CloseFrame, Event, Pong, Side};
-use crate::frame::{Opcode, decode_close};
+use crate::event::{Event, Pong};
+use crate::frame::Opcode;
 use crate::payload::Payload;
 
 impl Connection {
@@ -60,34 +57,5 @@ impl Connection {
         {
             self.queue_pong(&ping);
         }
-    }
-
-    /// RFC 6455 §5.5.1: judged, answered, and the last that is read.
-    fn close_received(&mut self, payload: &[u8]) -> Event<'static> {
-        let (code, reason) = match decode_close(payload) {
-            Ok(body) => body,
-            Err(error) => return self.fail(error.into()),
-        };
-        let frame = CloseFrame::new(code, String::from(reason));
-        let left = self.output.close_has_left();
-        self.discard_input();
-        self.facts.close_received = true;
-        let answered = self.facts.close_sent;
-        let rare = self.rare();
-        rare.received = Some(frame.clone());
-        // If ours has not left yet, the peer cannot have answered it.
-        rare.began = Some(if !answered {
-            Side::Peer
-        } else if left {
-            Side::Us
-        } else {
-            Side::Both
-        });
-        // D-13: the same code, no reason.
-        if !answered && !self.queue_close(code, "") {
-            self.facts.given_up = true;
-        }
-        self.settle();
-        Event::Close(Box::new(frame))
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! | file | what of it |
 //! |---|---|
+//! | `life` | who closes, when, and what is still read and sent until then (§7) |
+//! | `fast` | what the fast paths ask, worked out in one place |
+//! | `rare` | what few connections need, and none while idle |
 //! | `receive` | bytes in, events out: frames, held input, the ways to read |
 //! | `assembly` | payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1) |
 //! | `opening` | the opening handshake (§4) |
@@ -15,9 +18,12 @@ mod assembly;
 mod closing;
 mod compression;
 mod control;
+mod fast;
+mod life;
 mod opening;
 mod outgoing;
 mod parts;
+mod rare;
 mod receive;
 mod send;
 mod time;
@@ -27,19 +33,18 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::config::{
-    CLIENT_DEFAULTS, ClientConfig, Delivery, SERVER_DEFAULTS, ServerConfig, Settings,
-};
+use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
 use crate::entropy::{Entropy, Source};
-use crate::error::{Failure, Misuse};
-use crate::event::{CloseFrame, Event, Side};
+use crate::error::Misuse;
+use crate::event::Event;
 use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
 use crate::role::Role;
 
 use assembly::{Gather, Incoming};
-use opening::Opening;
-use parts::InParts;
+use fast::Fast;
+use life::Life;
+use rare::Rare;
 use time::Clock;
 
 pub use closing::{State, Transport};
@@ -110,20 +115,8 @@ pub use outgoing::{Outgoing, Prepared};
 /// | `ping`, `pong` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `close` | Closed without a Close frame | Close frame queued: Closing | – | – |
 pub struct Connection {
-    /// Data may be sent.
-    writable: bool,
-    role: Role,
-    phase: Phase,
-    facts: Facts,
-    /// The input is read as frames at once: nothing is due or held.
-    reads_frames: bool,
-    /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless the
-    /// connection is open, nothing is pending or in progress and messages are delivered whole.
-    /// Here and below: longer ones than 4 GiB go the general way.
-    whole_below: u32,
-    /// Shorter payloads go out as they are, in one frame, if there is room; 0 unless messages may
-    /// be sent, none is being sent in parts and none are compressed.
-    plain_below: u32,
+    life: Life,
+    fast: Fast,
     incoming: Incoming,
     gather: Gather,
     output: Output,
@@ -142,46 +135,6 @@ const _: () = assert!(size_of::<Connection>() <= 256);
 const _: () =
     assert!(size_of::<Option<Event<'_>>>() <= if cfg!(feature = "bytes") { 64 } else { 40 });
 
-/// What the input is read as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Server: the request's head. Client: the answer's head, or the body of a refusal.
-    Opening,
-    /// Server: the application decides on a request.
-    Deciding,
-    /// Frames.
-    Established,
-    /// The opening handshake ended otherwise: nothing more is read.
-    Refused,
-}
-
-/// What has happened. The state, the report and what to do with the transport are derived from it.
-#[derive(Default, Clone, Copy)]
-struct Facts {
-    /// `Event::Open` is due.
-    opened: bool,
-    /// Our Close frame is queued or was sent.
-    close_sent: bool,
-    /// The peer's Close frame was received.
-    close_received: bool,
-    /// The connection was failed (RFC 6455 §7.1.7).
-    failed: bool,
-    /// `Event::Failed` is due.
-    failure_due: bool,
-    /// The peer will send no more.
-    eof: bool,
-    /// The transport is gone.
-    lost: bool,
-    /// TLS failed.
-    tls_failed: bool,
-    /// The transport is to be closed at once, whatever is queued.
-    given_up: bool,
-    /// `Event::Closed` was handed out.
-    reported: bool,
-    /// Client: a byte of the request has left.
-    request_left: bool,
-}
-
 /// What was agreed on in the opening handshake, where that was anything, and what does it.
 struct InUse {
     negotiated: Negotiated,
@@ -199,45 +152,13 @@ impl InUse {
     }
 }
 
-/// What few connections need, and none while idle.
-#[derive(Default)]
-struct Rare {
-    opening: Option<Opening>,
-    /// Input that was kept, and how much of it has been read.
-    held: Vec<u8>,
-    held_at: usize,
-    /// The control frame whose payload is split over reads.
-    control: Vec<u8>,
-    /// An event that `prepare` found.
-    found: Option<Event<'static>>,
-    /// The latest Ping that was not answered because too many pongs are queued (RFC 6455 §5.5.3).
-    unanswered: Option<Vec<u8>>,
-    /// Bytes queued before the keepalive ping that have not left.
-    before_ping: u64,
-    /// The message being sent in parts.
-    in_parts: Option<InParts>,
-    /// The last ping of the application, and when it was queued, if the time was told.
-    ping: Option<(Vec<u8>, Option<u64>)>,
-    /// When the message in progress began, if there is a deadline for messages.
-    message_since: Option<u64>,
-    sent: Option<CloseFrame>,
-    received: Option<CloseFrame>,
-    began: Option<Side>,
-    failure: Option<Failure>,
-}
-
 impl Connection {
     // ── constructors
 
     /// A server's connection, waiting for the request of the opening handshake (RFC 6455 §4.2).
     #[must_use]
     pub fn server(config: &ServerConfig) -> Self {
-        Self::new(
-            Role::Server,
-            Phase::Opening,
-            config.0.clone(),
-            Source::System(None),
-        )
+        Self::new(Role::Server, config.0.clone(), Source::System(None))
     }
 
     /// A client's connection, with the request of the opening handshake queued (RFC 6455 §4.1).
@@ -282,14 +203,7 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn upgraded_server(config: &ServerConfig, negotiated: Negotiated) -> Self {
-        let mut connection = Self::new(
-            Role::Server,
-            Phase::Established,
-            config.0.clone(),
-            Source::System(None),
-        );
-        connection.establish(negotiated);
-        connection
+        Self::new(Role::Server, config.0.clone(), Source::System(None)).upgraded(negotiated)
     }
 
     /// A client's end of a stream that was upgraded elsewhere.
@@ -313,20 +227,18 @@ impl Connection {
         negotiated: Negotiated,
         entropy: Source,
     ) -> Self {
-        let mut connection = Self::new(Role::Client, Phase::Established, config.0.clone(), entropy);
-        connection.establish(negotiated);
-        connection
+        Self::new(Role::Client, config.0.clone(), entropy).upgraded(negotiated)
     }
 
-    fn new(role: Role, phase: Phase, config: Option<Arc<Settings>>, entropy: Source) -> Self {
+    fn upgraded(mut self, negotiated: Negotiated) -> Self {
+        self.settled(|ws| ws.establish(negotiated));
+        self
+    }
+
+    fn new(role: Role, config: Option<Arc<Settings>>, entropy: Source) -> Self {
         Self {
-            writable: false,
-            role,
-            phase,
-            facts: Facts::default(),
-            reads_frames: false,
-            whole_below: 0,
-            plain_below: 0,
+            life: Life::new(role),
+            fast: Fast::default(),
             incoming: Incoming::default(),
             gather: Gather::None,
             output: Output::default(),
@@ -366,7 +278,7 @@ impl Connection {
     /// anywhere, also inside a frame; more than there are means all.
     #[inline]
     pub fn consume_output(&mut self, n: usize) {
-        self.facts.request_left |= n > 0;
+        self.life.output_left(n);
         if self.rare.is_some() {
             return self.consume_and_answer(n);
         }
@@ -462,7 +374,7 @@ impl Connection {
     /// Client or server.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.life.role()
     }
 
     /// The subprotocol in use (RFC 6455 §1.9); `None` until the connection is established, and if none was agreed.
@@ -480,87 +392,11 @@ impl Connection {
     }
 
     fn settings(&self) -> &Settings {
-        match (&self.config, self.role) {
+        match (&self.config, self.role()) {
             (Some(settings), _) => settings,
             (None, Role::Server) => &SERVER_DEFAULTS,
             (None, Role::Client) => &CLIENT_DEFAULTS,
         }
-    }
-
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    /// Brings the cached answers in line with the facts. Called after whatever may change them.
-    fn settle(&mut self) {
-        let facts = &self.facts;
-        let rare = self.rare.as_ref();
-        let established = self.phase == Phase::Established;
-        let over = facts.failed || facts.eof || facts.lost || facts.given_up;
-        self.reads_frames = established
-            && !over
-            && !facts.opened
-            && !facts.close_received
-            && rare.is_none_or(|rare| {
-                rare.held.is_empty() && rare.found.is_none() && rare.opening.is_none()
-            });
-        let writable = established && !over && !facts.close_sent && !facts.close_received;
-        let plain = writable
-            && rare.is_none_or(|rare| rare.in_parts.is_none())
-            && self.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
-        let fragment = self.settings().fragment;
-        self.plain_below = match fragment {
-            _ if !plain => 0,
-            0 => u32::MAX,
-            fragment => fragment.saturating_add(1),
-        };
-        self.writable = writable;
-        self.settle_frames();
-    }
-
-    /// The same where only frames of messages were read since.
-    fn settle_frames(&mut self) {
-        let ready = self.reads_frames && self.incoming.is_idle();
-        let Settings {
-            limits, delivery, ..
-        } = self.settings();
-        let longest = limits.frame.min(limits.message);
-        self.whole_below = match u32::try_from(longest) {
-            _ if !ready || *delivery != Delivery::Whole => 0,
-            Ok(longest) => longest.saturating_add(1),
-            Err(_) => u32::MAX,
-        };
-        self.time_message();
-    }
-}
-
-impl Rare {
-    /// Nothing in it is needed any more.
-    fn is_idle(&self) -> bool {
-        self.opening.is_none()
-            && self.held.is_empty()
-            && self.control.is_empty()
-            && self.found.is_none()
-            && self.unanswered.is_none()
-            && self.before_ping == 0
-            && self.in_parts.is_none()
-            && self.ping.is_none()
-            && self.message_since.is_none()
-            && self.sent.is_none()
-            && self.received.is_none()
-            && self.failure.is_none()
-    }
-
-    fn memory_held(&self) -> usize {
-        let reason =
-            |frame: &Option<CloseFrame>| frame.as_ref().map_or(0, |frame| frame.reason().len());
-        self.held.capacity()
-            + self.control.capacity()
-            + self.unanswered.as_ref().map_or(0, Vec::capacity)
-            + self.ping.as_ref().map_or(0, |(ping, _)| ping.capacity())
-            + self.opening.as_ref().map_or(0, Opening::memory_held)
-            + reason(&self.sent)
-            + reason(&self.received)
     }
 }
 
@@ -568,7 +404,7 @@ impl Rare {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("role", &self.role)
+            .field("role", &self.role())
             .field("state", &self.state())
             .field("transport", &self.transport())
             .field("output_len", &self.output_len())

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::assembly::take_front;
-use super::{Connection, Facts, InUse, Phase};
+use super::{Connection, InUse};
 use crate::config::ClientConfig;
 use crate::entropy::Source;
 use crate::error::{Failure, HandshakeError, Misuse, Timeout};
@@ -59,6 +59,11 @@ impl Opening {
         }
     }
 
+    /// The application decides on a request.
+    pub(super) const fn is_deciding(&self) -> bool {
+        matches!(self.stage, Stage::Upgrade(_) | Stage::Http { .. })
+    }
+
     pub(super) fn memory_held(&self) -> usize {
         self.head.capacity()
             + match &self.stage {
@@ -71,13 +76,17 @@ impl Opening {
 }
 
 impl Connection {
+    pub(super) fn is_deciding(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_deciding())
+    }
+
     pub(super) fn client_from(
         config: &ClientConfig,
         request: ClientRequest,
         mut entropy: Source,
     ) -> Result<Self, Misuse> {
         let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
-        let mut connection = Self::new(Role::Client, Phase::Opening, config.0.clone(), entropy);
+        let mut connection = Self::new(Role::Client, config.0.clone(), entropy);
         let offer = agreement::offer(config.settings());
         let expectation = connection
             .output
@@ -132,7 +141,7 @@ impl Connection {
                     head.truncate(len);
                     Payload::from(head)
                 };
-                match self.role {
+                match self.role() {
                     Role::Server => Some(self.judge_request(head)),
                     Role::Client => self.judge_answer(head),
                 }
@@ -168,7 +177,6 @@ impl Connection {
     }
 
     fn decide(&mut self, stage: Stage) {
-        self.phase = Phase::Deciding;
         if let Some(opening) = &mut self.rare().opening {
             opening.stage = stage;
         }
@@ -189,10 +197,10 @@ impl Connection {
         ) {
             return None;
         }
-        if rare.held_len().saturating_add(input.len()) > max {
+        if rare.held.len().saturating_add(input.len()) > max {
             return Some(self.fail_opening(HandshakeError::HeldTooLong.into()));
         }
-        rare.keep(input, max);
+        rare.held.keep(input, max);
         None
     }
 
@@ -242,23 +250,17 @@ impl Connection {
         let Stage::Body(body) = opening.stage else {
             return None;
         };
-        self.phase = Phase::Refused;
+        self.life.refused();
         self.give_up();
-        self.settle();
         Some(Event::Refused(Box::new(body.into_refusal())))
     }
 
     /// The end of the stream may be the end of a refusal's body; a loss cuts it.
     pub(super) fn opening_at_end(&mut self) -> Option<Event<'static>> {
-        let Facts {
-            eof,
-            lost,
-            given_up,
-            reported,
-            ..
-        } = self.facts;
-        let gone = reported || (given_up && !lost);
-        if !(eof || lost) || self.phase != Phase::Opening || gone {
+        let life = &self.life;
+        let lost = life.is_lost();
+        let gone = life.is_reported() || (life.is_given_up() && !lost);
+        if !life.has_eof() || !life.is_opening() || gone {
             return None;
         }
         match &mut self.rare.as_mut()?.opening {
@@ -278,8 +280,7 @@ impl Connection {
     }
 
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
-        self.phase = Phase::Established;
-        self.facts.opened = true;
+        self.life.established();
         if negotiated != Negotiated::default() {
             self.in_use = Some(Box::new(InUse {
                 #[cfg(feature = "deflate")]
@@ -288,7 +289,6 @@ impl Connection {
             }));
         }
         self.start_idle_timers();
-        self.settle();
         self.require_compression();
     }
 
@@ -297,14 +297,13 @@ impl Connection {
     /// RFC 6455 §7.1.7, before the connection is established: a server answers over HTTP, a client
     /// drops the transport.
     fn fail_opening(&mut self, failure: Failure) -> Event<'static> {
-        let deciding = self.phase == Phase::Deciding;
-        self.phase = Phase::Refused;
-        self.facts.failed = true;
-        self.discard_input();
+        let deciding = self.is_deciding();
+        self.life.refused();
+        self.end_messages();
         let rare = self.rare();
         rare.opening = None;
-        rare.failure = Some(failure);
-        match (self.role, failure) {
+        rare.ending.failure = Some(failure);
+        match (self.role(), failure) {
             (Role::Server, Failure::Handshake(error)) => {
                 self.output.head(|out| refusal(error, out))
             }
@@ -317,7 +316,6 @@ impl Connection {
             (Role::Client, _) => self.give_up(),
         }
         self.start_close_timer();
-        self.settle();
         Event::Failed(failure)
     }
 
@@ -335,7 +333,6 @@ impl Connection {
             _ => Some(self.fail_opening(Timeout::Handshake.into())),
         };
         self.rare().found = event;
-        self.settle();
     }
 
     // ── decisions
@@ -361,8 +358,10 @@ impl Connection {
         let negotiated = offer.negotiate(&accept, agreed.as_deref())?;
         self.output
             .head(|out| offer.answer(&accept, &negotiated, out));
-        self.rare().opening = None;
-        self.establish(negotiated);
+        self.settled(|ws| {
+            ws.rare().opening = None;
+            ws.establish(negotiated);
+        });
         Ok(())
     }
 
@@ -388,11 +387,12 @@ impl Connection {
             return Err(Misuse::NotOpen);
         }
         self.output.head(|out| response.write(to_head, out))?;
-        self.phase = Phase::Refused;
-        self.discard_input();
-        self.rare().opening = None;
-        self.start_close_timer();
-        self.settle();
+        self.settled(|ws| {
+            ws.life.refused();
+            ws.end_messages();
+            ws.rare().opening = None;
+            ws.start_close_timer();
+        });
         Ok(())
     }
 

@@ -174,7 +174,7 @@ impl Connection {
     /// [`Misuse::NoMessageInProgress`], [`Misuse::TooLong`] for more bytes than were announced,
     /// [`Misuse::NotUtf8`], [`Misuse::Full`], [`Misuse::Closing`]. Nothing changed then.
     pub fn write_message(&mut self, piece: &[u8]) -> Result<(), Misuse> {
-        if self.is_over() || self.facts.failed {
+        if !self.life.may_finish_message(self.progress()) {
             return Err(self.not_writable());
         }
         let Some(InParts {
@@ -218,8 +218,7 @@ impl Connection {
     }
 
     fn set_in_parts(&mut self, in_parts: Option<InParts>) {
-        self.rare().in_parts = in_parts;
-        self.settle();
+        self.settled(|ws| ws.rare().in_parts = in_parts);
     }
 }
 

@@ -2,14 +2,13 @@
 
 use core::mem;
 
+use super::Connection;
 use super::assembly::{Came, take_front};
-use super::{Connection, Phase, Rare};
 use crate::config::Delivery;
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Event, Kind, Message, MessageHead};
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
 use crate::mask::apply_mask;
-use crate::payload::extend_within;
 use crate::role::Role;
 
 /// A message in one frame in the input.
@@ -71,7 +70,7 @@ impl Connection {
     /// ```
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        match self.role {
+        match self.role() {
             Role::Server => self.receive_frame::<true>(input),
             Role::Client => self.receive_frame::<false>(input),
         }
@@ -83,7 +82,7 @@ impl Connection {
         input: &mut &'a mut [u8],
     ) -> Option<Event<'a>> {
         let Some(whole) = self.whole_message::<MASKED>(input, 0) else {
-            return self.receive_any(input);
+            return self.settled(|ws| ws.receive_any(input));
         };
         self.clock.heard();
         let payload = whole.payload(take_front(input, whole.end), MASKED);
@@ -128,13 +127,13 @@ impl Connection {
             _ => len > 0xffff,
         };
         let end = start.checked_add(len)?;
-        let legal = minimal && (len as u64) < self.whole_below.into();
+        let legal = minimal && (len as u64) < self.fast().whole_below().into();
         (legal && end <= input.len()).then_some(Whole { kind, start, end })
     }
 
     #[inline(always)]
     fn next_whole(&self, input: &[u8], bits: u8) -> Option<Whole> {
-        match self.role {
+        match self.role() {
             Role::Server => self.whole_message::<true>(input, bits),
             Role::Client => self.whole_message::<false>(input, bits),
         }
@@ -147,24 +146,19 @@ impl Connection {
             && let Some(whole) = self.next_whole(input, bit)
         {
             self.clock.heard();
-            let payload = whole.payload(take_front(input, whole.end), self.role == Role::Server);
+            let payload = whole.payload(take_front(input, whole.end), self.role() == Role::Server);
             return self.inflate_frame(whole.kind, payload);
         }
-        if self.reads_frames {
+        if self.reads_frames() {
             if input.is_empty() && !self.frame_is_due() {
                 return None;
             }
             if !input.is_empty() {
                 self.clock.heard();
             }
-            let event = self.noting_split_frames(input, Self::frames);
-            // Whatever else changes by a frame is settled where it changes.
-            self.settle_frames();
-            return event;
+            return self.noting_split_frames(input, Self::frames);
         }
-        let event = self.next_event(input);
-        self.settle();
-        event
+        self.next_event(input)
     }
 
     fn next_event<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
@@ -197,18 +191,18 @@ impl Connection {
 
     /// Events that need no input.
     fn due_event(&mut self) -> Option<Event<'static>> {
-        if mem::take(&mut self.facts.opened) {
+        if self.life.take_open() {
             return Some(Event::Open);
         }
         self.forget_answer();
         if let Some(event) = self.rare.as_mut().and_then(|rare| rare.found.take()) {
             return Some(event);
         }
-        if mem::take(&mut self.facts.failure_due) {
+        if self.life.take_failure() {
             return self
                 .rare
                 .as_ref()
-                .and_then(|rare| rare.failure)
+                .and_then(|rare| rare.ending.failure)
                 .map(Event::Failed);
         }
         None
@@ -218,29 +212,21 @@ impl Connection {
     /// what was taken already.
     fn frame_is_due(&self) -> bool {
         let incoming = &self.incoming;
-        incoming.in_payload && (incoming.left == 0 || incoming.pulling) && !self.discards()
-    }
-
-    /// Nothing that still comes is read (RFC 6455 §5.5.1, §7.1.7).
-    pub(super) const fn discards(&self) -> bool {
-        let facts = &self.facts;
-        facts.close_received || facts.failed || facts.lost || facts.given_up || facts.reported
+        incoming.in_payload && (incoming.left == 0 || incoming.pulling) && !self.life.discards()
     }
 
     /// Reads on in the input: an event, or `None` when it is used up or something else is due.
     fn step<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        if self.discards() {
+        if self.life.discards() {
             *input = &mut [];
             return None;
         }
-        match self.phase {
-            Phase::Established => self.noting_split_frames(input, Self::frames),
-            Phase::Opening => self.opening(input),
-            Phase::Deciding => self.hold_undecided(input),
-            Phase::Refused => {
-                *input = &mut [];
-                None
-            }
+        if self.life.is_established() {
+            self.noting_split_frames(input, Self::frames)
+        } else if self.is_deciding() {
+            self.hold_undecided(input)
+        } else {
+            self.opening(input)
         }
     }
 
@@ -403,7 +389,7 @@ impl Connection {
     /// The mask bit (RFC 6455 §5.1) and the length of a control frame (§5.5).
     fn check_second(&self) -> Result<(), ProtocolError> {
         let [first, second, ..] = self.incoming.header;
-        match (self.role, second & 0x80 != 0) {
+        match (self.role(), second & 0x80 != 0) {
             (Role::Server, false) => return Err(ProtocolError::UnmaskedFrame),
             (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
             _ => {}
@@ -544,28 +530,25 @@ impl Connection {
     /// ```
     pub fn hold(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
-        if !input.is_empty() && !self.discards() && self.phase != Phase::Refused {
+        if !input.is_empty() && !self.life.discards() {
             self.clock.heard();
-            self.rare().keep(input, usize::MAX);
-            self.settle();
+            self.settled(|ws| ws.rare().held.keep(input, usize::MAX));
         }
     }
 
     /// Reads on in what was kept.
     fn step_held(&mut self) -> Option<Event<'static>> {
-        while self.phase != Phase::Deciding {
+        while !self.is_deciding() {
             let rare = self.rare.as_mut()?;
             if rare.held.is_empty() {
                 return None;
             }
-            let (mut held, at) = (mem::take(&mut rare.held), mem::take(&mut rare.held_at));
+            let (mut held, at) = rare.held.take();
             let mut input = held.get_mut(at..).unwrap_or_default();
             let event = self.step(&mut input).map(Event::into_owned);
             let left = input.len();
-            if left > 0 && !self.discards() {
-                let rare = self.rare();
-                rare.held_at = held.len() - left;
-                rare.held = held;
+            if left > 0 && !self.life.discards() {
+                self.rare().held.put_back(held, left);
             }
             if event.is_some() || self.due_is_set() {
                 return event;
@@ -575,7 +558,7 @@ impl Connection {
     }
 
     fn due_is_set(&self) -> bool {
-        self.facts.opened || self.facts.failure_due
+        self.life.event_is_due()
     }
 
     // ── other ways to read
@@ -633,15 +616,19 @@ impl Connection {
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
             let before = rest.len();
-            let event = self.prepare_step(&mut rest);
+            let found = self.settled(|ws| {
+                let event = ws.prepare_step(&mut rest);
+                let found = event.is_some();
+                if found {
+                    ws.rare().found = event;
+                }
+                found
+            });
             let used = before - rest.len();
             take_front(input, used);
-            if let Some(event) = event {
-                self.rare().found = Some(event);
-                self.settle();
+            if found {
                 return true;
             }
-            self.settle();
             if last {
                 return self.event_is_due();
             }
@@ -660,7 +647,7 @@ impl Connection {
             self.clock.heard();
         }
         // One frame at most, so that the next one can be lent.
-        if self.phase == Phase::Established && !self.discards() {
+        if self.life.is_established() && !self.life.discards() {
             return self.noting_split_frames(input, Self::one_frame);
         }
         self.step(input).map(Event::into_owned)
@@ -728,7 +715,7 @@ impl Connection {
     pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
         use bytes::Buf;
 
-        if self.whole_below > 0 && input.first() == Some(&0x82) {
+        if self.fast().whole_below() > 0 && input.first() == Some(&0x82) {
             if let Some(whole) = self.next_whole(input, 0) {
                 self.clock.heard();
                 if mem::take(&mut self.incoming.waiting) != 0 {
@@ -736,7 +723,7 @@ impl Connection {
                     self.time_message();
                 }
                 let mut frame = input.split_to(whole.end);
-                whole.payload(&mut frame, self.role == Role::Server);
+                whole.payload(&mut frame, self.role() == Role::Server);
                 frame.advance(whole.start);
                 let payload = if frame.len() < SHARED_MIN {
                     bytes::Bytes::copy_from_slice(&frame)
@@ -752,12 +739,12 @@ impl Connection {
                     self.clock.frame_goes_on();
                     self.time_message();
                 }
-                return self.closed_event();
+                return self.settled(Self::closed_event);
             }
         }
         let mut rest = &mut input[..];
         let before = rest.len();
-        let event = self.receive_any(&mut rest).map(Event::into_owned);
+        let event = self.settled(|ws| ws.receive_any(&mut rest).map(Event::into_owned));
         let used = before - rest.len();
         input.advance(used);
         event
@@ -769,7 +756,7 @@ impl Connection {
         let Some(second) = input.get(1) else {
             return true;
         };
-        if (second & 0x80 != 0) != (self.role == Role::Server) {
+        if (second & 0x80 != 0) != (self.role() == Role::Server) {
             return false;
         }
         // Without the mask bit: the length is judged before the key is there (D-21).
@@ -778,47 +765,9 @@ impl Connection {
         header[..len].copy_from_slice(&input[..len]);
         header[1] &= 0x7f;
         match FrameHeader::decode(&header[..len]) {
-            Ok(Some((header, _))) => header.payload_len < self.whole_below.into(),
+            Ok(Some((header, _))) => header.payload_len < self.fast().whole_below().into(),
             Ok(None) => true,
             Err(_) => false,
         }
-    }
-}
-
-impl Rare {
-    /// Puts input behind what is held already. What was read of that is dropped once it is half of
-    /// it, so that fewer bytes are moved than were read, however often a caller holds.
-    pub(super) fn keep(&mut self, input: &[u8], limit: usize) {
-        if self.held_at >= self.held_len() {
-            self.held.drain(..self.held_at);
-            self.held_at = 0;
-        }
-        extend_within(&mut self.held, input, limit);
-    }
-
-    /// Bytes held and not read.
-    pub(super) fn held_len(&self) -> usize {
-        self.held.len() - self.held_at
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Rare;
-
-    #[test]
-    fn holding_again_and_again_moves_no_more_than_was_read() {
-        let mut rare = Rare::default();
-        rare.keep(&[0; 1000], usize::MAX);
-        let mut moved = 0;
-        for _ in 0..900 {
-            rare.held_at += 1;
-            let at = rare.held_at;
-            rare.keep(&[1], usize::MAX);
-            moved += if rare.held_at < at { 999 } else { 0 };
-            assert_eq!(rare.held_len(), 1000);
-        }
-        assert!(moved <= 1900, "{moved} bytes moved");
-        assert!(rare.held.len() <= 2001);
     }
 }

@@ -60,7 +60,7 @@ impl Connection {
 
     #[inline]
     pub(super) fn check_writable(&self) -> Result<(), Misuse> {
-        if self.writable {
+        if self.life.may_send() {
             Ok(())
         } else {
             Err(self.not_writable())
@@ -90,7 +90,7 @@ impl Connection {
     /// A fresh key for each frame of a client (RFC 6455 §5.3), none for a server's.
     #[inline]
     pub(super) fn masking_key(&mut self) -> Result<Option<MaskingKey>, Misuse> {
-        if self.role == Role::Server {
+        if self.role() == Role::Server {
             return Ok(None);
         }
         self.entropy
@@ -113,11 +113,11 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), Misuse> {
-        if payload.len() as u64 >= self.plain_below.into() || self.check_room().is_err() {
+        if payload.len() as u64 >= self.fast().plain_below().into() || self.check_room().is_err() {
             return self.send_otherwise(kind, payload, compress);
         }
         let first = first_byte(true, 0, kind.opcode());
-        if self.role == Role::Client {
+        if self.role() == Role::Client {
             return self.send_masked(first, payload);
         }
         self.use_spare();
@@ -196,7 +196,7 @@ impl Connection {
         compress: Compress,
     ) -> Result<(), Misuse> {
         let len = prepared.payload().len();
-        if self.role == Role::Client || self.splits(len) {
+        if self.role() == Role::Client || self.splits(len) {
             return self.send_borrowed(prepared.kind(), prepared.payload(), compress);
         }
         self.can_send()?;
@@ -247,8 +247,7 @@ impl Connection {
             if i > 0 {
                 // A source that ran dry in the middle: without a fresh key nothing may go out.
                 let Ok(fresh) = self.masking_key() else {
-                    self.facts.given_up = true;
-                    return self.settle();
+                    return self.settled(|ws| ws.life.gave_up());
                 };
                 key = fresh;
             }
@@ -267,7 +266,7 @@ impl Connection {
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Misuse> {
         self.control_frame(Opcode::Ping, payload)?;
         let now = self.clock.now();
-        self.rare().ping = Some((payload.to_vec(), now));
+        self.rare().pings.last = Some((payload.to_vec(), now));
         Ok(())
     }
 

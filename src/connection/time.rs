@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Connection, Phase, Transport};
+use super::{Connection, Transport};
 use crate::config::Timeouts;
 use crate::error::Timeout;
 use crate::event::Pong;
@@ -114,7 +114,7 @@ impl Connection {
             if due > self.clock.now {
                 break;
             }
-            self.deadline_passed(deadline);
+            self.settled(|ws| ws.deadline_passed(deadline));
         }
     }
 
@@ -134,7 +134,7 @@ impl Connection {
         let one = |deadline, due| (due != NEVER).then_some((deadline, due));
         let timeouts = &self.settings().timeouts;
         // The peer's bytes are only waited for while it may send any.
-        let alive = self.writable.then(|| {
+        let alive = self.life.may_send().then(|| {
             let since = |start: Nanos, after: Option<Duration>| {
                 after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
             };
@@ -175,23 +175,18 @@ impl Connection {
             Deadline::Pong if self.ping_is_behind() && self.output().is_empty() => {
                 self.clock.wait_anew();
             }
-            Deadline::Pong => self.fail_later(Timeout::Pong),
-            Deadline::Idle => self.fail_later(Timeout::Idle),
-            Deadline::Message => self.fail_later(Timeout::Message),
+            Deadline::Pong => self.fail_later(Timeout::Pong.into()),
+            Deadline::Idle => self.fail_later(Timeout::Idle.into()),
+            Deadline::Message => self.fail_later(Timeout::Message.into()),
             Deadline::Main => {
                 self.clock.due = NEVER;
-                match self.phase {
-                    Phase::Opening | Phase::Deciding if !self.facts.eof => self.opening_timed_out(),
-                    _ => self.give_up_waiting(),
+                if self.life.is_opening() && !self.life.has_eof() {
+                    self.opening_timed_out();
+                } else {
+                    self.give_up_waiting();
                 }
             }
         }
-    }
-
-    fn fail_later(&mut self, timeout: Timeout) {
-        self.fail(timeout.into());
-        self.facts.failure_due = true;
-        self.settle();
     }
 
     /// Queues a keepalive ping. Its payload is a number of our own, so that a Pong that nobody
@@ -211,7 +206,7 @@ impl Connection {
         let Ok(key) = self.masking_key() else { return };
         let before = (self.output.len() as u64).saturating_add(self.output.frame_left());
         if before > 0 {
-            self.rare().before_ping = before;
+            self.rare().pings.before = before;
         }
         let clock = &mut self.clock;
         clock.ping_number = clock.ping_number.wrapping_add(1);
@@ -222,14 +217,14 @@ impl Connection {
 
     /// The keepalive ping waits behind other output.
     fn ping_is_behind(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.before_ping > 0)
+        self.rare.as_ref().is_some_and(|rare| rare.pings.before > 0)
     }
 
     /// So much output has left. A peer that still reads what was queued before the ping cannot
     /// answer it: the wait begins with the latest of that.
     pub(super) fn output_before_ping_left(&mut self, n: usize) {
         if n > 0 && self.ping_is_behind() {
-            let before = &mut self.rare().before_ping;
+            let before = &mut self.rare().pings.before;
             *before = before.saturating_sub(n as u64);
             self.clock.wait_anew();
         }
@@ -247,7 +242,7 @@ impl Connection {
             )
         } else {
             let rare = self.rare.as_deref_mut();
-            rare.and_then(|rare| rare.ping.take_if(|(ping, _)| ping == payload))
+            rare.and_then(|rare| rare.pings.last.take_if(|(ping, _)| ping == payload))
                 .and_then(|(_, sent)| sent)
         };
         sent.map_or(Pong::NO_ROUND_TRIP, |sent| {
@@ -282,13 +277,13 @@ impl Connection {
 
     /// A Close frame, a failure, a refusal or the end of the stream: the rest has to come in time.
     pub(super) fn start_close_timer(&mut self) {
-        if self.clock.running && !self.facts.given_up {
+        if self.clock.running && !self.life.is_given_up() {
             let due = self
                 .clock
                 .now
                 .saturating_add(nanos(self.settings().timeouts.close));
             // A further reason does not prolong the wait, once it runs for closing.
-            let closing = self.phase == Phase::Established && self.clock.due != NEVER;
+            let closing = self.life.is_established() && self.clock.due != NEVER;
             if !closing {
                 self.clock.due = due;
             }
@@ -298,12 +293,10 @@ impl Connection {
     /// The clock starts in the middle of something.
     fn start_first_timer(&mut self) {
         let Timeouts { handshake, .. } = self.settings().timeouts;
-        match self.phase {
-            Phase::Opening | Phase::Deciding if !self.facts.eof => {
-                self.clock.due = self.clock.now.saturating_add(nanos(handshake));
-            }
-            Phase::Established if self.writable => {}
-            _ => self.start_close_timer(),
+        if self.life.is_opening() && !self.life.has_eof() {
+            self.clock.due = self.clock.now.saturating_add(nanos(handshake));
+        } else if !self.life.may_send() {
+            self.start_close_timer();
         }
     }
 }

@@ -1,0 +1,75 @@
+//! What the fast paths ask before they take a message in one frame or send one: two numbers,
+//! worked out from the rest of the connection here alone.
+
+use super::Connection;
+use crate::config::Delivery;
+
+/// The bounds of the fast paths. A payload that is not below goes the general way, which looks at
+/// everything; so do all payloads from 4 GiB on.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fast {
+    whole_below: u32,
+    plain_below: u32,
+}
+
+impl Fast {
+    /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless frames
+    /// are read, none is in progress, nothing else is due before them and messages are delivered whole.
+    #[inline(always)]
+    pub(super) const fn whole_below(self) -> u32 {
+        self.whole_below
+    }
+
+    /// Shorter payloads go out as they are, in one frame, if there is room; 0 unless messages may
+    /// be sent, none is being sent in parts and none are compressed.
+    #[inline(always)]
+    pub(super) const fn plain_below(self) -> u32 {
+        self.plain_below
+    }
+
+    fn of(ws: &Connection) -> Self {
+        let settings = ws.settings();
+        let rare = ws.rare.as_deref();
+        let whole = ws.reads_frames()
+            && ws.incoming.is_idle()
+            && matches!(settings.delivery, Delivery::Whole);
+        let plain = ws.life.may_send()
+            && rare.is_none_or(|rare| rare.in_parts.is_none())
+            && ws.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
+        let longest = settings.limits.frame.min(settings.limits.message);
+        let up_to = |longest: u64| u32::try_from(longest).map_or(u32::MAX, |n| n.saturating_add(1));
+        Self {
+            whole_below: if whole { up_to(longest) } else { 0 },
+            plain_below: match settings.fragment {
+                _ if !plain => 0,
+                0 => u32::MAX,
+                fragment => up_to(fragment.into()),
+            },
+        }
+    }
+}
+
+impl Connection {
+    /// Makes a change, and works out anew what the fast paths ask and whether a message is in
+    /// progress. Every public method that may change what they depend on does so in here;
+    /// [`Connection::fast`] tells those that do not.
+    #[inline]
+    pub(super) fn settled<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+        let result = change(self);
+        self.fast = Fast::of(self);
+        self.time_message();
+        result
+    }
+
+    /// The bounds of the fast paths.
+    #[inline(always)]
+    pub(super) fn fast(&self) -> Fast {
+        debug_assert_eq!(self.fast, Fast::of(self), "a change was not settled");
+        self.fast
+    }
+
+    /// Input is read as frames at once: nothing was held or found before.
+    pub(super) fn reads_frames(&self) -> bool {
+        self.life.reads_frames() && self.rare.as_deref().is_none_or(|rare| !rare.comes_first())
+    }
+}
