@@ -103,7 +103,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .subprotocol("chat")?
         .subprotocol("superchat")?;
     let client =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))?;
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
     let server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
     let (mut client, mut server) = (End::new("client", client), End::new("server", server));
 

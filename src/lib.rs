@@ -10,7 +10,7 @@ extern crate std;
 pub mod client;
 pub mod config;
 mod connection;
-mod entropy;
+pub mod entropy;
 pub mod error;
 mod event;
 pub mod extension;

@@ -1,12 +1,13 @@
 //! What a 401 or 407 asks for: the challenges of `WWW-Authenticate` and `Proxy-Authenticate`
 //! (RFC 9110 §11.3, §11.6.1, §11.7.1).
 
-use crate::handshake::Refusal;
-use crate::token::is_token_byte;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use crate::handshake::Refusal;
+use crate::token::is_token_byte;
 
 /// One way to authenticate that a server or a proxy offers.
 ///
@@ -25,8 +26,8 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// The challenges of a refusal, in the order of the peer's preference: of `Proxy-Authenticate`
-    /// where the status is 407, else of `WWW-Authenticate`.
+    /// The challenges of a refusal, in the peer's order: from `Proxy-Authenticate` if the status is 407,
+    /// from `WWW-Authenticate` otherwise.
     #[must_use]
     pub fn of(refusal: &Refusal) -> Vec<Self> {
         let wanted = match refusal.status {
@@ -40,13 +41,12 @@ impl Challenge {
             .collect()
     }
 
-    /// The challenges in one field value, up to the first that does not follow the grammar
-    /// (RFC 9110 §11.3).
+    /// The challenges in one field value, up to the first that is malformed (RFC 9110 §11.3).
     #[must_use]
     pub fn parse(value: &[u8]) -> Vec<Self> {
         let mut found = Vec::new();
-        let mut cursor = Cursor(value);
-        while let Some(challenge) = cursor.challenge() {
+        let mut unread = Unread(value);
+        while let Some(challenge) = unread.challenge() {
             found.push(challenge);
         }
         found
@@ -58,19 +58,19 @@ impl Challenge {
         &self.scheme
     }
 
-    /// Whether this is the scheme, which has no case (RFC 9110 §11.1).
+    /// Whether this is the scheme, without regard to case (RFC 9110 §11.1).
     #[must_use]
     pub fn is(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The data of schemes that have no parameters, such as `Negotiate` (RFC 9110 §11.2).
+    /// The data of a scheme without parameters, such as `Negotiate` (RFC 9110 §11.2).
     #[must_use]
     pub fn token68(&self) -> Option<&str> {
         self.token68.as_deref()
     }
 
-    /// The parameter of this name, which has no case; quotes and backslashes are undone.
+    /// The value of this parameter, without quotes and backslashes. Names have no case.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
         let mut parameters = self.parameters();
@@ -98,13 +98,13 @@ impl fmt::Debug for Challenge {
     }
 }
 
-/// What is left of the value. Each step takes what it reads, so all of them together are linear.
+/// The rest of the value. Each step takes what it reads, so all steps together are linear.
 #[derive(Clone, Copy)]
-struct Cursor<'v>(&'v [u8]);
+struct Unread<'v>(&'v [u8]);
 
-impl<'v> Cursor<'v> {
-    /// `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` and the commas around it. `None` at the end,
-    /// and where the grammar is left.
+impl<'v> Unread<'v> {
+    /// `auth-scheme [ 1*SP ( token68 / #auth-param ) ]` and the commas around it. `None` at the end, and
+    /// at the first violation of the grammar.
     fn challenge(&mut self) -> Option<Challenge> {
         self.commas();
         let scheme = self.token()?;
@@ -117,7 +117,7 @@ impl<'v> Cursor<'v> {
             challenge.token68 = self.token68();
             while challenge.token68.is_none() {
                 challenge.parameters.push(self.parameter()?);
-                // Behind a comma comes another parameter, or the next challenge.
+                // After a comma comes another parameter, or the next challenge.
                 let mut ahead = *self;
                 ahead.commas();
                 if ahead.parameter().is_none() {
@@ -146,7 +146,7 @@ impl<'v> Cursor<'v> {
         self.at_comma_or_end().then_some((name, value))
     }
 
-    /// RFC 9110 §5.6.4, behind the opening quote.
+    /// The rest of a quoted string, after the opening quote (RFC 9110 §5.6.4).
     fn quoted(&mut self) -> Option<Vec<u8>> {
         let mut value = Vec::new();
         loop {
@@ -164,7 +164,7 @@ impl<'v> Cursor<'v> {
         }
     }
 
-    /// RFC 9110 §11.2. It is one only if nothing stands behind it: `a=b` is a parameter.
+    /// RFC 9110 §11.2. Nothing may follow it: `a=b` is a parameter.
     fn token68(&mut self) -> Option<String> {
         let is_68 = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
         let mut ahead = *self;
@@ -207,14 +207,16 @@ impl<'v> Cursor<'v> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::Challenge;
-    use crate::handshake::Refusal;
     use alloc::format;
     use alloc::string::String;
     use alloc::vec::Vec;
+
     use proptest::prelude::*;
+
+    use super::Challenge;
+    use crate::handshake::Refusal;
 
     /// `Scheme token68; name=value …`, one text for each challenge.
     fn read(value: &str) -> Vec<String> {

@@ -1,18 +1,17 @@
-//! What a redirection means (RFC 9110 §15.4): where to, and what may go along.
+//! Where a redirection leads, and what may go along (RFC 9110 §15.4).
 //!
-//! RFC 6455 §4.1 lets a client follow a 3xx answer to its handshake, the WHATWG API forbids it. A
-//! [`Redirects`] only advises: it resolves the `Location`, says whether the way leaves the origin or
-//! the protection of TLS, and bounds the number of hops. To follow is the caller's decision, with a
-//! new connection and a new request.
+//! RFC 6455 §4.1 lets a client follow a 3xx answer to its handshake; the WHATWG API forbids it.
+//! [`Redirects`] resolves the `Location`, says whether it leaves the origin or TLS, and bounds the number
+//! of hops. The caller decides, and makes a new connection with a new request.
 //!
 //! ```
 //! use sansocket::client::redirect::Redirects;
 //! use sansocket::{Uri, handshake::Refusal};
-//! # use sansocket::client::proxy::{Connect, Options, Outcome};
+//! # use sansocket::client::proxy::{Connect, Options, ConnectOutcome};
 //! # fn answer(location: &str) -> Box<Refusal> { // a refusal out of thin air
 //! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &Options::new());
 //! #     let mut head = format!("HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
-//! #     let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
+//! #     let Some(ConnectOutcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
 //! #     refusal
 //! # }
 //! let mut redirects = Redirects::new(Uri::parse("wss://example.com/chat/old?room=1")?);
@@ -35,14 +34,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::handshake::{ClientRequest, Refusal, Uri, UriError};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
+
 use iri_string::format::ToDedicatedString;
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 
-/// Follows one attempt from URI to URI, and knows when to stop.
+use crate::handshake::{ClientRequest, Refusal, Uri, UriError};
+
+/// The URIs that one attempt was redirected to, and how many more it may be.
 ///
 /// ```
 /// use sansocket::{Uri, client::redirect::Redirects};
@@ -52,11 +53,11 @@ use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Redirects {
-    /// Where we were before, in order.
+    /// The URIs before, in order.
     trail: Vec<Uri>,
     here: Uri,
     limit: u8,
-    /// Every hop so far stayed on the first origin.
+    /// Whether every hop stayed on the first origin.
     same_origin: bool,
 }
 
@@ -64,10 +65,10 @@ pub struct Redirects {
 ///
 /// ```
 /// # use sansocket::Uri;
-/// # use sansocket::client::{proxy::{Connect, Options, Outcome}, redirect::Redirects};
+/// # use sansocket::client::{proxy::{Connect, Options, ConnectOutcome}, redirect::Redirects};
 /// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &Options::new());
 /// # let mut head = *b"HTTP/1.1 308 x\r\nLocation: //b.example/x\r\nContent-Length: 0\r\n\r\n";
-/// # let Some(Outcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
+/// # let Some(ConnectOutcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
 /// let mut redirects = Redirects::new(Uri::parse("wss://a.example/")?);
 /// let redirect = redirects.next(&refusal)?;
 /// assert_eq!(redirect.uri.host(), "b.example");
@@ -81,12 +82,12 @@ pub struct Redirects {
 pub struct Redirect {
     /// The new URI: ws or wss, without a fragment.
     pub uri: Uri,
-    /// Scheme, host and port are those that the attempt began with, and no hop before went
-    /// elsewhere: once away, credentials are not handed out again on the way back.
+    /// Every hop so far has had the scheme, host and port that the attempt began with: credentials
+    /// that were once left out are not sent again on the way back.
     pub same_origin: bool,
-    /// From wss to ws: everything that follows can be read and changed on the way. Better refused.
+    /// From wss to ws: what follows can be read and changed on the way. Better refused.
     pub downgrade: bool,
-    /// The server says that the old URI is gone for good (301, 308).
+    /// The old URI is not to be used again (301, 308).
     pub permanent: bool,
 }
 
@@ -94,16 +95,16 @@ impl Redirect {
     /// Whether a header field that the application gave for the first request may go along
     /// (RFC 9110 §15.4). The handshake's own fields are made anew in any case.
     ///
-    /// On the same origin all may, but what was for a proxy. Elsewhere only fields that are known to
-    /// hold no secret: `Authorization`, `Cookie` and `Origin` are not alone in holding one, many
-    /// services put theirs into fields of their own. Subprotocols are not asked about here; where
-    /// one of them carries a token, leave it out too.
+    /// To the same origin, all but those for a proxy. Elsewhere, only fields that are known to hold no
+    /// secret, as many services put theirs into fields of their own. Subprotocols always go along:
+    /// leave one out that carries a token.
     #[must_use]
     pub fn carries(&self, name: &str) -> bool {
-        let among = |names: &[&str]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
-        match self.same_origin {
-            true => !among(&PROXY_FIELDS),
-            false => among(&HARMLESS_FIELDS),
+        let among = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if self.same_origin {
+            !among(&PROXY_FIELDS)
+        } else {
+            among(&HARMLESS_FIELDS)
         }
     }
 
@@ -253,16 +254,18 @@ impl fmt::Display for NoRedirect {
 impl core::error::Error for NoRedirect {}
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::{NoRedirect, Redirect, Redirects};
-    use crate::handshake::{ClientRequest, Refusal, Uri, UriPart};
     use alloc::format;
     use alloc::string::String;
     use alloc::string::ToString;
     use alloc::vec;
     use alloc::vec::Vec;
+
     use proptest::prelude::*;
+
+    use super::{NoRedirect, Redirect, Redirects};
+    use crate::handshake::{ClientRequest, Refusal, Uri, UriPart};
 
     fn answer(status: u16, locations: &[&[u8]]) -> Refusal {
         let fields = locations

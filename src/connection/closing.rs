@@ -59,17 +59,6 @@ impl Connection {
         self.life.state(self.progress())
     }
 
-    /// The state as the WHATWG API numbers it: 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED.
-    #[must_use]
-    pub fn ready_state(&self) -> u8 {
-        match self.state() {
-            State::Initial | State::Connecting => 0,
-            State::Open => 1,
-            State::Closing => 2,
-            State::Closed => 3,
-        }
-    }
-
     /// What to do with the transport, once [`output`](Self::output) has been written.
     #[must_use]
     pub fn transport(&self) -> Transport {

@@ -35,7 +35,7 @@ use core::fmt;
 
 use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
 use crate::entropy::{Entropy, Source};
-use crate::error::Misuse;
+use crate::error::NoEntropy;
 use crate::event::Event;
 use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
@@ -158,14 +158,14 @@ impl Connection {
     /// A server's connection, waiting for the request of the opening handshake (RFC 6455 §4.2).
     #[must_use]
     pub fn server(config: &ServerConfig) -> Self {
-        Self::new(Role::Server, config.0.clone(), Source::System(None))
+        Self::new(Role::Server, config.0.clone(), Source::SYSTEM)
     }
 
     /// A client's connection, with the request of the opening handshake queued (RFC 6455 §4.1).
     /// Randomness comes from the operating system (feature `getrandom`).
     ///
     /// # Errors
-    /// [`Misuse::NoEntropy`] if the operating system gives none, or without the feature.
+    /// [`NoEntropy`] if the operating system gives none, or without the feature.
     ///
     /// ```
     /// # if cfg!(not(feature = "getrandom")) { return }
@@ -175,20 +175,22 @@ impl Connection {
     /// assert!(ws.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
     /// assert_eq!(ws.state(), State::Initial);
     /// ```
-    pub fn client(config: &ClientConfig, request: ClientRequest) -> Result<Self, Misuse> {
-        Self::client_from(config, request, Source::System(None))
+    pub fn client(config: &ClientConfig, request: ClientRequest) -> Result<Self, NoEntropy> {
+        let mut source = Source::SYSTEM;
+        let nonce = source.draw()?;
+        Ok(Self::client_from(config, request, source, nonce))
     }
 
     /// The same with a source of randomness of the caller's.
-    ///
-    /// # Errors
-    /// None at present.
+    #[must_use]
     pub fn client_with_entropy(
         config: &ClientConfig,
         request: ClientRequest,
-        entropy: Box<dyn Entropy + Send + Sync>,
-    ) -> Result<Self, Misuse> {
-        Self::client_from(config, request, Source::Custom(entropy))
+        mut entropy: Box<dyn Entropy + Send + Sync>,
+    ) -> Self {
+        let mut nonce = [0; 16];
+        entropy.fill(&mut nonce);
+        Self::client_from(config, request, Source::custom(entropy), nonce)
     }
 
     /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over
@@ -203,13 +205,13 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn upgraded_server(config: &ServerConfig, negotiated: Negotiated) -> Self {
-        Self::new(Role::Server, config.0.clone(), Source::System(None)).upgraded(negotiated)
+        Self::new(Role::Server, config.0.clone(), Source::SYSTEM).upgraded(negotiated)
     }
 
     /// A client's end of a stream that was upgraded elsewhere.
     #[must_use]
     pub fn upgraded_client(config: &ClientConfig, negotiated: Negotiated) -> Self {
-        Self::upgraded_client_from(config, negotiated, Source::System(None))
+        Self::upgraded_client_from(config, negotiated, Source::SYSTEM)
     }
 
     /// The same with a source of randomness of the caller's.
@@ -219,7 +221,7 @@ impl Connection {
         negotiated: Negotiated,
         entropy: Box<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self::upgraded_client_from(config, negotiated, Source::Custom(entropy))
+        Self::upgraded_client_from(config, negotiated, Source::custom(entropy))
     }
 
     fn upgraded_client_from(

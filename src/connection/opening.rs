@@ -83,16 +83,16 @@ impl Connection {
     pub(super) fn client_from(
         config: &ClientConfig,
         request: ClientRequest,
-        mut entropy: Source,
-    ) -> Result<Self, Misuse> {
-        let nonce = entropy.draw().ok_or(Misuse::NoEntropy)?;
+        entropy: Source,
+        nonce: [u8; 16],
+    ) -> Self {
         let mut connection = Self::new(Role::Client, config.0.clone(), entropy);
         let offer = agreement::offer(config.settings());
         let expectation = connection
             .output
             .head(|out| request.write(&nonce, offer.as_deref(), out));
         connection.rare().opening = Some(Opening::client(expectation));
-        Ok(connection)
+        connection
     }
 
     // ── heads
@@ -441,8 +441,7 @@ mod tests {
     fn refused(head: &str, cut: fn(&mut Connection)) -> Option<(Vec<u8>, bool)> {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let mut ws =
-            Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Zeros))
-                .unwrap();
+            Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Zeros));
         ws.advance_time(Duration::ZERO);
         ws.consume_output(usize::MAX);
         let mut bytes = head.as_bytes().to_vec();

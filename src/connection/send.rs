@@ -1,8 +1,8 @@
 //! Messages out (RFC 6455 §6.1), and control frames of the application's.
 
-use super::Connection;
 use super::compression::Compress;
 use super::outgoing::{Outgoing, Prepared};
+use super::{Connection, State};
 use crate::error::{Misuse, Unsent};
 use crate::event::Kind;
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, first_byte};
@@ -69,7 +69,7 @@ impl Connection {
 
     #[cold]
     pub(super) fn not_writable(&self) -> Misuse {
-        if self.ready_state() == 0 {
+        if matches!(self.state(), State::Initial | State::Connecting) {
             Misuse::NotOpen
         } else {
             Misuse::Closing
@@ -93,10 +93,7 @@ impl Connection {
         if self.role() == Role::Server {
             return Ok(None);
         }
-        self.entropy
-            .masking_key()
-            .map(Some)
-            .ok_or(Misuse::NoEntropy)
+        Ok(Some(self.entropy.masking_key()?))
     }
 
     #[inline]
@@ -127,9 +124,7 @@ impl Connection {
 
     #[inline(never)]
     fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), Misuse> {
-        let Some(key) = self.entropy.masking_key() else {
-            return Err(Misuse::NoEntropy);
-        };
+        let key = self.entropy.masking_key()?;
         self.use_spare();
         self.output.frame(first, Some(key), payload);
         Ok(())

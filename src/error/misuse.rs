@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::NoEntropy;
+
 /// The caller asked for something that is not allowed now or ever. Nothing was queued and nothing
 /// changed; a message that had been handed over comes back in [`Unsent`].
 ///
@@ -76,6 +78,12 @@ impl fmt::Display for Misuse {
 }
 
 impl core::error::Error for Misuse {}
+
+impl From<NoEntropy> for Misuse {
+    fn from(_: NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}
 
 /// A message that was refused, with what was handed over: `()` for borrowed data, the value itself
 /// for a `Vec<u8>`, `String` or `Bytes`.

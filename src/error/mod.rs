@@ -6,10 +6,12 @@
 
 mod handshake;
 mod misuse;
+mod no_entropy;
 mod protocol;
 
 pub use handshake::{Field, HandshakeError};
 pub use misuse::{Misuse, Unsent};
+pub use no_entropy::NoEntropy;
 pub use protocol::{Limit, ProtocolError};
 
 use core::fmt;

@@ -1,35 +1,37 @@
-//! The WebSocket API of browsers (WHATWG WebSockets) over a [`Connection`]: for JavaScript engines
-//! and emulators, which bind it one to one.
+//! The WebSocket API of browsers (WHATWG WebSockets) over a [`Connection`], for script engines, which
+//! bind it one to one. Feature `webapi`.
 //!
-//! A [`WebSocket`] is a client's connection with the rules that scripts know: states as numbers,
-//! four events, `send` and `close` with their exceptions. It is driven like a connection.
+//! A [`WebSocket`] is a client's connection with the rules that scripts know: states as numbers, four
+//! events, `send` and `close` with their exceptions. Drive it like a connection.
 //!
 //! ```
 //! # if cfg!(not(feature = "getrandom")) { return Ok(()) }
-//! use sansocket::webapi::{Event, ReadyState, WebSocket};
+//! use sansocket::webapi::{DomEvent, ReadyState, WebSocket};
 //! use sansocket::{ClientConfig, Message};
 //! let mut ws = WebSocket::new(&ClientConfig::new(), "https://example.com/chat", &["v1.chat"])?;
 //! assert_eq!((ws.ready_state() as u16, &*ws.url().to_string()), (0, "wss://example.com/chat"));
 //! assert_eq!(ws.send("too early").unwrap_err().name(), "InvalidStateError");
 //! assert_eq!(ws.close(Some(1001), None).unwrap_err().name(), "InvalidAccessError");
 //!
-//! // The driver's loop, as for a connection; each event is one task of the engine's:
+//! // The loop of every driver; each event is one task of the engine:
 //! # let mut read = [];
 //! let mut input = &mut read[..];
 //! # ws.transport_lost();
 //! while let Some(event) = ws.receive(&mut input) {
 //!     match event {
-//!         Event::Open => {}
-//!         Event::Message(Message::Text(text)) => println!("{}", &*text),
-//!         Event::Message(Message::Binary(bytes)) => println!("{} {}", ws.binary_type().as_str(), bytes.len()),
-//!         Event::Error => {}
-//!         Event::Close(close) => assert_eq!((close.was_clean, close.code), (false, 1006)),
+//!         DomEvent::Open => {}
+//!         DomEvent::Message(Message::Text(text)) => println!("{}", &*text),
+//!         DomEvent::Message(Message::Binary(bytes)) => println!("{} {}", ws.binary_type().as_str(), bytes.len()),
+//!         DomEvent::Error => {}
+//!         DomEvent::Close(close) => assert_eq!((close.was_clean, close.code), (false, 1006)),
 //!     }
 //! }
 //! assert_eq!(ws.ready_state(), ReadyState::Closed);
 //! # Ok::<(), sansocket::webapi::Exception>(())
 //! ```
 
+mod attributes;
+mod event;
 #[cfg(test)]
 mod tests;
 
@@ -44,184 +46,17 @@ use crate::config::{ClientConfig, Delivery};
 use crate::connection::{Connection, Outgoing, Transport};
 use crate::entropy::Entropy;
 use crate::error::Misuse;
-use crate::event::{self, CloseReport, Message};
+use crate::event::{CloseReport, Event};
 use crate::handshake::{ClientRequest, Refusal, Uri};
 
-/// What a script's call throws: a `DOMException` of this [`name`](Self::name).
+pub use attributes::{BinaryType, Exception, ReadyState};
+pub use event::{CloseEvent, DomEvent};
+
+/// Makes a request of a script's arguments, for the engine to add the page's origin and cookies and to
+/// hand to [`WebSocket::from_request`].
 ///
-/// ```
-/// use sansocket::webapi::Exception;
-/// assert_eq!(Exception::Syntax.name(), "SyntaxError");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Exception {
-    /// `SyntaxError`: a URL or a list of protocols that no connection can be made with, or a reason
-    /// that is too long.
-    Syntax,
-    /// `InvalidAccessError`: a close code that is not a script's.
-    InvalidAccess,
-    /// `InvalidStateError`: not while it is connecting.
-    InvalidState,
-    /// `OperationError`: there is no source of randomness.
-    Operation,
-}
-
-impl Exception {
-    /// The name of the `DOMException`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Syntax => "SyntaxError",
-            Self::InvalidAccess => "InvalidAccessError",
-            Self::InvalidState => "InvalidStateError",
-            Self::Operation => "OperationError",
-        }
-    }
-}
-
-impl fmt::Display for Exception {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Syntax => "a URL, a subprotocol or a close reason that is not allowed",
-            Self::InvalidAccess => "a close code has to be 1000 or from 3000 to 4999",
-            Self::InvalidState => "the connection is not established yet",
-            Self::Operation => "there is no source of randomness",
-        })
-    }
-}
-
-impl core::error::Error for Exception {}
-
-/// `readyState`; `as u16` gives its number.
-///
-/// ```
-/// use sansocket::webapi::ReadyState;
-/// assert_eq!(ReadyState::Closing as u16, 2);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u16)]
-pub enum ReadyState {
-    /// Not established yet.
-    Connecting = 0,
-    /// Established.
-    Open = 1,
-    /// The closing handshake has begun, or `close` was called.
-    Closing = 2,
-    /// Closed, or could not be opened.
-    Closed = 3,
-}
-
-/// `binaryType`: as what a script wants binary messages. They are bytes here in any case, and the
-/// engine asks when it fires the event.
-///
-/// ```
-/// use sansocket::webapi::BinaryType;
-/// assert_eq!(BinaryType::new("arraybuffer"), Some(BinaryType::ArrayBuffer));
-/// assert_eq!(BinaryType::default().as_str(), "blob");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum BinaryType {
-    /// `blob`
-    #[default]
-    Blob,
-    /// `arraybuffer`
-    ArrayBuffer,
-}
-
-impl BinaryType {
-    /// The type of this name; other values a script assigns are to be ignored (Web IDL enumerations).
-    #[must_use]
-    pub fn new(name: &str) -> Option<Self> {
-        [Self::Blob, Self::ArrayBuffer]
-            .into_iter()
-            .find(|own| own.as_str() == name)
-    }
-
-    /// The name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Blob => "blob",
-            Self::ArrayBuffer => "arraybuffer",
-        }
-    }
-}
-
-/// What is fired at the object, in order.
-///
-/// ```
-/// # if cfg!(not(feature = "getrandom")) { return }
-/// use sansocket::{ClientConfig, webapi::{Event, WebSocket}};
-/// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com", &[]).unwrap();
-/// ws.transport_lost();
-/// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Error)));
-/// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Close(_))));
-/// assert!(ws.receive(&mut &mut [][..]).is_none());
-/// ```
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// `open`
-    Open,
-    /// `message`; its `origin` is [`WebSocket::origin`].
-    Message(Message<'a>),
-    /// `error`, which says nothing but comes before `close` where something was wrong.
-    Error,
-    /// `close`, once and last.
-    Close(CloseEvent),
-}
-
-/// A `CloseEvent`. Failures look the same whatever they were: 1006 and no reason, so that a script
-/// cannot probe networks that it should not see.
-///
-/// ```
-/// # if cfg!(not(feature = "getrandom")) { return }
-/// use sansocket::{ClientConfig, webapi::{CloseEvent, Event, WebSocket}};
-/// let mut ws = WebSocket::new(&ClientConfig::new(), "wss://example.com", &[]).unwrap();
-/// ws.tls_failed();
-/// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Error)));
-/// let Some(Event::Close(event)) = ws.receive(&mut &mut [][..]) else { panic!() };
-/// assert_eq!(event, CloseEvent { was_clean: false, code: 1006, reason: String::new() });
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct CloseEvent {
-    /// `wasClean`: the closing handshake was complete.
-    pub was_clean: bool,
-    /// `code`: what the server sent, 1005 if its Close frame had none, 1006 if none came.
-    pub code: u16,
-    /// `reason`: what the server sent.
-    pub reason: String,
-}
-
-impl CloseEvent {
-    fn new(report: &CloseReport) -> Self {
-        let reason = report.received.as_ref().map_or("", |frame| frame.reason());
-        Self {
-            was_clean: report.clean,
-            code: match report.code {
-                CloseCode::TLS_HANDSHAKE => CloseCode::ABNORMAL_CLOSURE,
-                code => code,
-            },
-            reason: reason.into(),
-        }
-    }
-}
-
-/// The reason's length only (RFC 6455 §5.5.1).
-impl fmt::Debug for CloseEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloseEvent")
-            .field("was_clean", &self.was_clean)
-            .field("code", &self.code)
-            .field("reason", &self.reason.len())
-            .finish()
-    }
-}
-
-/// The request that the constructor makes of a script's arguments: the URL in the form that a URL
-/// parser gives it (base URL, IDNA and percent-encoding are the engine's), ws, wss, http or https
-/// without a fragment, and subprotocols that are tokens and differ. The engine adds the page's
-/// origin, its cookies and the extensions it wants, and hands it to [`WebSocket::from_request`].
+/// The URL comes from a URL parser (base URL, IDNA and percent-encoding are the engine's): ws, wss, http
+/// or https, without a fragment. Subprotocols are tokens that differ.
 ///
 /// # Errors
 /// [`Exception::Syntax`]; user information in the URL counts as such.
@@ -261,9 +96,9 @@ pub struct WebSocket {
     uri: Uri,
     ready_state: ReadyState,
     binary_type: BinaryType,
-    /// Bytes that `send` counted although they were not queued.
+    /// Bytes that `send` took and did not queue.
     unsent: u64,
-    /// The event behind `error`.
+    /// The event after `error`.
     close: Option<CloseEvent>,
     report: Option<Box<CloseReport>>,
     refusal: Option<Box<Refusal>>,
@@ -282,40 +117,36 @@ impl WebSocket {
 
     /// Starts a connection with a request of the engine's.
     ///
-    /// Whatever the configuration says, messages come whole, pings are answered, and a server that
-    /// chooses none of the subprotocols is failed. `Limits::output` bounds what a script can queue:
-    /// a message over it closes the connection, and scripts are used to bounds far above the
-    /// default.
+    /// Whatever the configuration says, messages come whole, pings are answered, and a server has to
+    /// choose one of the subprotocols. A message beyond `Limits::output` closes the connection: scripts
+    /// expect a far higher limit than the default.
     ///
     /// # Errors
     /// [`Exception::Operation`] if there is no source of randomness.
     pub fn from_request(config: &ClientConfig, request: ClientRequest) -> Result<Self, Exception> {
-        Self::start(config, request, Connection::client)
+        let uri = request.uri().clone();
+        let connection = Connection::client(&for_scripts(config), request);
+        let connection = connection.map_err(|_| Exception::Operation)?;
+        Ok(Self::over(connection, uri))
     }
 
     /// The same with a source of randomness of the caller's.
-    ///
-    /// # Errors
-    /// None at present.
+    #[must_use]
     pub fn from_request_with_entropy(
         config: &ClientConfig,
         request: ClientRequest,
         entropy: Box<dyn Entropy + Send + Sync>,
-    ) -> Result<Self, Exception> {
-        Self::start(config, request, |config, request| {
-            Connection::client_with_entropy(config, request, entropy)
-        })
+    ) -> Self {
+        let uri = request.uri().clone();
+        let config = for_scripts(config);
+        Self::over(
+            Connection::client_with_entropy(&config, request, entropy),
+            uri,
+        )
     }
 
-    fn start(
-        config: &ClientConfig,
-        request: ClientRequest,
-        connect: impl FnOnce(&ClientConfig, ClientRequest) -> Result<Connection, Misuse>,
-    ) -> Result<Self, Exception> {
-        let uri = request.uri().clone();
-        let connection =
-            connect(&for_scripts(config), request).map_err(|_| Exception::Operation)?;
-        Ok(Self {
+    fn over(connection: Connection, uri: Uri) -> Self {
+        Self {
             connection,
             uri,
             ready_state: ReadyState::Connecting,
@@ -324,12 +155,12 @@ impl WebSocket {
             close: None,
             report: None,
             refusal: None,
-        })
+        }
     }
 
     // ── attributes
 
-    /// `url`, once printed.
+    /// `url`, when printed.
     #[must_use]
     pub fn url(&self) -> &Uri {
         &self.uri
@@ -342,15 +173,15 @@ impl WebSocket {
         format!("{scheme}://{}", self.uri.authority())
     }
 
-    /// `readyState`. It changes with the event that tells of it, and with [`close`](Self::close).
+    /// `readyState`. It changes with its event, and with [`close`](Self::close).
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.ready_state
     }
 
-    /// `bufferedAmount`: bytes that [`send`](Self::send) took and that were not written, without
-    /// framing. A closed connection does not reset it. (A script must not see it fall while a task
-    /// of its own runs: do not write in between, or ask before.)
+    /// `bufferedAmount`: bytes of payload that [`send`](Self::send) took and that were not written.
+    /// Closing does not reset it. A script must not see it fall within a task: do not write meanwhile,
+    /// or ask before.
     #[must_use]
     pub fn buffered_amount(&self) -> u64 {
         self.connection
@@ -383,9 +214,9 @@ impl WebSocket {
 
     // ── methods
 
-    /// `send(data)`: text from a `&str` or `String`, binary from bytes. Once the connection is
-    /// closing it sends nothing and counts into [`buffered_amount`](Self::buffered_amount) all the
-    /// same. What does not fit into the queue closes the connection at once.
+    /// `send(data)`: text from a `&str` or `String`, binary from bytes. A message that does not fit into
+    /// the queue closes the connection at once. When closing, nothing is sent, and the message still
+    /// counts in [`buffered_amount`](Self::buffered_amount).
     ///
     /// # Errors
     /// [`Exception::InvalidState`] while connecting.
@@ -400,16 +231,16 @@ impl WebSocket {
         };
         let Some(why) = refused else { return Ok(()) };
         self.unsent = self.unsent.saturating_add(len);
-        // "Flagged as full". `Closing`: the event that says so has only not been asked for yet.
+        // The standard flags a full connection. `Closing`: its event has not been asked for yet.
         if why != Misuse::Closing {
             self.connection.transport_lost();
         }
         Ok(())
     }
 
-    /// `close(code, reason)`. What was sent before goes out first. Before the connection is open it
-    /// is dropped; when it is closing or closed nothing happens. A reason without a code goes out
-    /// with 1000 (D-31).
+    /// `close(code, reason)`. Messages sent before go out first. Before the connection is open it is
+    /// dropped; when it is closing or closed nothing happens. A reason without a code goes out with 1000,
+    /// as it cannot be encoded alone.
     ///
     /// # Errors
     /// [`Exception::InvalidAccess`] for a code that is neither 1000 nor from 3000 to 4999,
@@ -429,12 +260,13 @@ impl WebSocket {
         Ok(())
     }
 
-    /// The page goes away ("make disappear"): closes with 1001, or drops what is not open yet.
+    /// Closes with 1001 because the page goes away ("make disappear"); drops a connection that is not
+    /// open yet.
     pub fn go_away(&mut self) {
         self.start_closing(Some(CloseCode::GOING_AWAY), "");
     }
 
-    /// Nobody holds the object any more (garbage collection): closes without a code.
+    /// Closes without a code because nobody holds the object any more (garbage collection).
     pub fn abandon(&mut self) {
         self.start_closing(None, "");
     }
@@ -444,7 +276,7 @@ impl WebSocket {
             return;
         }
         self.ready_state = ReadyState::Closing;
-        // Without a masking key no Close frame can go out.
+        // Without a masking key there is no Close frame.
         if self.connection.close(code, reason).is_err() {
             self.connection.transport_lost();
         }
@@ -452,7 +284,7 @@ impl WebSocket {
 
     // ── for the engine's console, never for scripts
 
-    /// How the connection ended in truth, once it has. A script must not learn it.
+    /// How the connection really ended, once it has. A script must not learn it.
     #[must_use]
     pub fn report(&self) -> Option<&CloseReport> {
         self.report.as_deref()
@@ -467,41 +299,40 @@ impl WebSocket {
     // ── for the driver, as on a connection
 
     /// As [`Connection::receive`]: takes bytes, returns the next event.
-    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+    pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<DomEvent<'a>> {
         if let Some(close) = self.close.take() {
-            return Some(Event::Close(close));
+            return Some(DomEvent::Close(close));
         }
         while let Some(event) = self.connection.receive(input) {
             let open = self.ready_state == ReadyState::Open;
             match event {
-                event::Event::Open => {
+                Event::Open => {
                     self.ready_state = ReadyState::Open;
-                    return Some(Event::Open);
+                    return Some(DomEvent::Open);
                 }
-                event::Event::Message(message) if open => return Some(Event::Message(message)),
-                event::Event::Close(_) | event::Event::Failed(_) => {
+                Event::Message(message) if open => return Some(DomEvent::Message(message)),
+                Event::Close(_) | Event::Failed(_) => {
                     self.ready_state = ReadyState::Closing;
                 }
-                event::Event::Refused(refusal) => self.refusal = Some(refusal),
-                event::Event::Closed(report) => return Some(self.closed(report)),
+                Event::Refused(refusal) => self.refusal = Some(refusal),
+                Event::Closed(report) => return Some(self.closed(report)),
                 _ => {}
             }
         }
         None
     }
 
-    /// RFC 6455 §7.2.1: whatever ended otherwise than by a closing handshake was failed. That goes
-    /// for a queue that was full too.
-    fn closed(&mut self, report: Box<CloseReport>) -> Event<'static> {
+    /// Whatever ended without a closing handshake was failed (RFC 6455 §7.2.1), also by a full queue.
+    fn closed(&mut self, report: Box<CloseReport>) -> DomEvent<'static> {
         self.ready_state = ReadyState::Closed;
         let close = CloseEvent::new(&report);
         let clean = report.clean;
         self.report = Some(report);
         if clean {
-            return Event::Close(close);
+            return DomEvent::Close(close);
         }
         self.close = Some(close);
-        Event::Error
+        DomEvent::Error
     }
 
     /// As [`Connection::receive_eof`].
@@ -509,8 +340,7 @@ impl WebSocket {
         self.connection.receive_eof();
     }
 
-    /// As [`Connection::transport_lost`]; also for a name that has no address and a server that is
-    /// not there.
+    /// As [`Connection::transport_lost`]; also if the name has no address or no server is there.
     pub fn transport_lost(&mut self) {
         self.connection.transport_lost();
     }
@@ -553,7 +383,7 @@ impl WebSocket {
         self.connection.transport()
     }
 
-    /// The connection below, to look at: its queue, its memory, the answer's head with its cookies.
+    /// The connection below: its queue, its memory, the answer's head with its cookies.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection

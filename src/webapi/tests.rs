@@ -1,13 +1,21 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
-#![cfg_attr(not(feature = "getrandom"), allow(unused_imports))] // what needs keys is left out
-use super::*;
-use crate::State;
-use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
-use crate::handshake::Accept;
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![cfg_attr(
+    not(feature = "getrandom"),
+    allow(unused_imports, reason = "what needs keys is left out")
+)]
+
+mod closing;
+
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+
 use proptest::prelude::*;
+
+use super::*;
+use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
+use crate::handshake::Accept;
+use crate::{Message, State};
 
 /// Masking keys of zero, so that payloads can be read in the output.
 struct Zeros;
@@ -26,26 +34,26 @@ fn limited(limit: u32) -> ClientConfig {
 
 fn connecting(config: &ClientConfig, protocols: &[&str]) -> WebSocket {
     let request = request("ws://example.com/chat", protocols).unwrap();
-    WebSocket::from_request_with_entropy(config, request, Box::new(Zeros)).unwrap()
+    WebSocket::from_request_with_entropy(config, request, Box::new(Zeros))
 }
 
-fn event<'a>(ws: &mut WebSocket, mut input: &'a mut [u8]) -> Option<Event<'a>> {
+fn event<'a>(ws: &mut WebSocket, mut input: &'a mut [u8]) -> Option<DomEvent<'a>> {
     let event = ws.receive(&mut input);
     assert!(input.is_empty() || event.is_some());
     event
 }
 
 /// All events of these bytes, owned.
-fn events(ws: &mut WebSocket, bytes: &[u8]) -> Vec<Event<'static>> {
+fn events(ws: &mut WebSocket, bytes: &[u8]) -> Vec<DomEvent<'static>> {
     let mut bytes = bytes.to_vec();
     let mut input = &mut bytes[..];
     let mut found = vec![];
     while let Some(event) = ws.receive(&mut input) {
         found.push(match event {
-            Event::Message(message) => Event::Message(message.into_owned()),
-            Event::Open => Event::Open,
-            Event::Error => Event::Error,
-            Event::Close(close) => Event::Close(close),
+            DomEvent::Message(message) => DomEvent::Message(message.into_owned()),
+            DomEvent::Open => DomEvent::Open,
+            DomEvent::Error => DomEvent::Error,
+            DomEvent::Close(close) => DomEvent::Close(close),
         });
     }
     found
@@ -59,7 +67,7 @@ fn open_with(config: &ClientConfig) -> WebSocket {
     ws.advance_time(Duration::ZERO);
     ws.consume_output(usize::MAX);
     let answer = ANSWER.to_string() + "\r\n";
-    assert_eq!(events(&mut ws, answer.as_bytes()), [Event::Open]);
+    assert_eq!(events(&mut ws, answer.as_bytes()), [DomEvent::Open]);
     ws
 }
 
@@ -67,23 +75,23 @@ fn open() -> WebSocket {
     open_with(&ClientConfig::new())
 }
 
-fn close_event(was_clean: bool, code: u16, reason: &str) -> Event<'static> {
-    Event::Close(CloseEvent {
+fn close_event(was_clean: bool, code: u16, reason: &str) -> DomEvent<'static> {
+    DomEvent::Close(CloseEvent {
         was_clean,
         code,
         reason: reason.into(),
     })
 }
 
-fn failed() -> [Event<'static>; 2] {
-    [Event::Error, close_event(false, 1006, "")]
+fn failed() -> [DomEvent<'static>; 2] {
+    [DomEvent::Error, close_event(false, 1006, "")]
 }
 
-fn text(text: &str) -> Event<'static> {
-    Event::Message(Message::Text(text.to_string().into()))
+fn text(text: &str) -> DomEvent<'static> {
+    DomEvent::Message(Message::Text(text.to_string().into()))
 }
 
-/// W-1: each transition gives its number, never back; it changes with its event.
+/// Each transition gives its number, never back; it changes with its event.
 #[test]
 fn ready_states() {
     assert_eq!(
@@ -121,7 +129,7 @@ fn ready_states() {
     let mut ws = open();
     ws.transport_lost();
     assert_eq!(ws.ready_state(), ReadyState::Open);
-    assert_eq!(event(&mut ws, &mut []), Some(Event::Error));
+    assert_eq!(event(&mut ws, &mut []), Some(DomEvent::Error));
     assert_eq!(ws.ready_state(), ReadyState::Closed);
 
     // A failure with a Close frame begins a closing handshake.
@@ -130,7 +138,7 @@ fn ready_states() {
     assert_eq!(ws.ready_state(), ReadyState::Closing);
 }
 
-/// W-2: http stands for ws, fragments and other schemes are syntax errors.
+/// Http stands for ws, fragments and other schemes are syntax errors.
 #[test]
 #[cfg(feature = "getrandom")]
 fn urls() {
@@ -160,7 +168,7 @@ fn urls() {
     }
 }
 
-/// W-3.
+/// Subprotocols are tokens that differ.
 #[test]
 fn protocols() {
     for bad in [
@@ -177,7 +185,7 @@ fn protocols() {
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "Chat"]);
 }
 
-/// W-5, W-13: whatever fails before it is open looks the same to a script.
+/// Whatever fails before it is open looks the same to a script.
 #[test]
 fn failures_before_open_look_alike() {
     let answers = [
@@ -227,7 +235,7 @@ fn the_truth_is_for_the_console() {
     assert_eq!(ws.report().unwrap().code, 1015);
 }
 
-/// W-6, W-14: the server has to choose one of the protocols; what it chose is known once open.
+/// The server has to choose one of the protocols; what it chose is known once open.
 #[test]
 fn the_protocol_that_was_chosen() {
     let try_with = |line: &str| {
@@ -238,7 +246,7 @@ fn the_protocol_that_was_chosen() {
         (events, ws)
     };
     let (events, ws) = try_with("Sec-WebSocket-Protocol: superchat\r\n");
-    assert_eq!(events, [Event::Open]);
+    assert_eq!(events, [DomEvent::Open]);
     assert_eq!((ws.protocol(), ws.extensions()), ("superchat", ""));
     for line in [
         "",
@@ -252,101 +260,7 @@ fn the_protocol_that_was_chosen() {
     }
 }
 
-/// W-7: codes and reasons, whatever the state.
-#[test]
-fn codes_and_reasons() {
-    let euro = |count| "\u{20ac}".repeat(count);
-    for code in (0..=5001).chain([u16::MAX]) {
-        let mut ws = open();
-        let legal = code == 1000 || (3000..=4999).contains(&code);
-        let wanted = if legal {
-            Ok(())
-        } else {
-            Err(Exception::InvalidAccess)
-        };
-        assert_eq!(ws.close(Some(code), None), wanted, "{code}");
-        assert_eq!(ws.output().is_empty(), !legal);
-        assert_eq!(ws.ready_state() == ReadyState::Open, !legal);
-    }
-    for (reason, ok) in [
-        ("x".repeat(123), true),
-        ("x".repeat(124), false),
-        (euro(41), true),
-        (euro(42), false),
-    ] {
-        for code in [None, Some(1000)] {
-            let mut ws = open();
-            let wanted = if ok { Ok(()) } else { Err(Exception::Syntax) };
-            assert_eq!(ws.close(code, Some(&reason)), wanted);
-        }
-    }
-    // The code is looked at first, and both in every state.
-    let mut ws = open();
-    ws.close(None, None).unwrap();
-    let long = "x".repeat(124);
-    assert_eq!(
-        ws.close(Some(1), Some(&long)),
-        Err(Exception::InvalidAccess)
-    );
-    assert_eq!(ws.close(Some(1000), Some(&long)), Err(Exception::Syntax));
-    assert_eq!(Exception::InvalidAccess.name(), "InvalidAccessError");
-}
-
-/// W-7, W-8, D-31: what goes out.
-#[test]
-fn close_frames() {
-    for (code, reason, frame) in [
-        (None, None, &b"\x88\x80\0\0\0\0"[..]),
-        (None, Some(""), b"\x88\x80\0\0\0\0"),
-        (Some(1000), None, b"\x88\x82\0\0\0\0\x03\xe8"),
-        (Some(3000), Some("bye"), b"\x88\x85\0\0\0\0\x0b\xb8bye"),
-        (None, Some("bye"), b"\x88\x85\0\0\0\0\x03\xe8bye"),
-    ] {
-        let mut ws = open();
-        ws.close(code, reason).unwrap();
-        assert_eq!(ws.output(), frame);
-        // Again: nothing.
-        ws.close(Some(4000), None).unwrap();
-        assert_eq!(ws.output(), frame);
-        ws.consume_output(usize::MAX);
-        assert!(events(&mut ws, &[0x88, 3 + 2, 3, 0xe8, b'b', b'y', b'e']).is_empty());
-        ws.receive_eof();
-        assert_eq!(events(&mut ws, b""), [close_event(true, 1000, "bye")]);
-        // Closed: nothing.
-        ws.close(Some(4000), None).unwrap();
-        assert!(ws.output().is_empty() && events(&mut ws, b"").is_empty());
-    }
-}
-
-/// W-8: before it is open nothing is sent, and an answer that comes later changes nothing.
-#[test]
-fn close_before_open() {
-    let mut ws = connecting(&ClientConfig::new(), &[]);
-    ws.consume_output(usize::MAX);
-    ws.close(Some(3000), Some("x")).unwrap();
-    assert_eq!(ws.ready_state(), ReadyState::Closing);
-    assert_eq!((ws.output(), ws.transport()), (&[][..], Transport::Close));
-    let answer = ANSWER.to_string() + "\r\n";
-    assert_eq!(events(&mut ws, answer.as_bytes()), failed());
-    assert_eq!(ws.ready_state(), ReadyState::Closed);
-}
-
-/// W-9.
-#[test]
-fn what_was_sent_before_close_goes_first() {
-    let mut ws = open();
-    ws.send("a").unwrap();
-    ws.send(&b"b"[..]).unwrap();
-    ws.close(None, None).unwrap();
-    ws.send("c").unwrap();
-    let sent = b"\x81\x81\0\0\0\0a\x82\x81\0\0\0\0b\x88\x80\0\0\0\0";
-    assert_eq!(ws.output(), sent);
-    let mut slices = [&[][..]; 4];
-    let filled = ws.output_slices(&mut slices);
-    assert_eq!(slices[..filled].concat(), sent);
-}
-
-/// W-10, W-11: `send` and what it counts, in every state.
+/// `send` and what it counts, in every state.
 #[test]
 fn send_and_buffered_amount() {
     let mut ws = connecting(&ClientConfig::new(), &[]);
@@ -394,7 +308,7 @@ fn send_and_buffered_amount() {
     assert_eq!(ws.buffered_amount(), 6);
 }
 
-/// W-11: the data, not what compression makes of it.
+/// The data, not what compression makes of it.
 #[cfg(feature = "deflate")]
 #[test]
 fn buffered_amount_of_compressed_messages() {
@@ -402,7 +316,7 @@ fn buffered_amount_of_compressed_messages() {
     let mut ws = connecting(&config, &[]);
     ws.consume_output(usize::MAX);
     let answer = ANSWER.to_string() + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    assert_eq!(events(&mut ws, answer.as_bytes()), [Event::Open]);
+    assert_eq!(events(&mut ws, answer.as_bytes()), [DomEvent::Open]);
     assert_eq!(ws.extensions(), "permessage-deflate");
     ws.send("x".repeat(1000)).unwrap();
     assert!(ws.output().len() < 100);
@@ -411,7 +325,7 @@ fn buffered_amount_of_compressed_messages() {
     assert_eq!(ws.buffered_amount(), 0);
 }
 
-/// W-10: a full buffer closes the connection, with an error event.
+/// A full buffer closes the connection, with an error event.
 #[test]
 fn a_full_buffer_closes() {
     let mut ws = open_with(&limited(10));
@@ -423,19 +337,19 @@ fn a_full_buffer_closes() {
     assert_eq!(ws.ready_state(), ReadyState::Closed);
 }
 
-/// W-12: messages only while open, text as text and bytes as bytes.
+/// Messages only while open, text as text and bytes as bytes.
 #[test]
 fn messages_only_while_open() {
     let mut ws = open();
     let wire = b"\x81\x02hi\x82\x01\xff\x01\x01a\x89\x00\x80\x01b";
-    let binary = Event::Message(Message::Binary(vec![0xff].into()));
+    let binary = DomEvent::Message(Message::Binary(vec![0xff].into()));
     assert_eq!(events(&mut ws, wire), [text("hi"), binary, text("ab")]);
     assert_eq!(ws.binary_type(), BinaryType::Blob);
     ws.set_binary_type(BinaryType::ArrayBuffer);
     assert_eq!(ws.binary_type().as_str(), "arraybuffer");
     assert_eq!(BinaryType::new("Blob"), None);
 
-    // D-15: what comes after our close is not reported here.
+    // What comes after our close is not reported here.
     ws.close(None, None).unwrap();
     assert!(events(&mut ws, b"\x81\x02hi\x01\x01a\x80\x01b").is_empty());
     ws.consume_output(usize::MAX);
@@ -443,14 +357,14 @@ fn messages_only_while_open() {
     ws.receive_eof();
     assert_eq!(events(&mut ws, b""), [close_event(true, 1005, "")]);
 
-    // Behind the answer, in the same read.
+    // After the answer, in the same read.
     let mut ws = connecting(&ClientConfig::new(), &[]);
     ws.consume_output(usize::MAX);
     let bytes = [ANSWER.as_bytes(), b"\r\n\x81\x02hi"].concat();
-    assert_eq!(events(&mut ws, &bytes), [Event::Open, text("hi")]);
+    assert_eq!(events(&mut ws, &bytes), [DomEvent::Open, text("hi")]);
 }
 
-/// W-12: the caller's ways to receive are not a script's.
+/// The caller's ways to receive are not a script's.
 #[test]
 fn the_configuration_cannot_change_the_api() {
     for delivery in [Delivery::Chunks, Delivery::Ask] {
@@ -461,7 +375,7 @@ fn the_configuration_cannot_change_the_api() {
     }
 }
 
-/// W-13: an error event if the connection was failed, and only then.
+/// An error event if the connection was failed, and only then.
 #[test]
 fn error_and_close() {
     // A reason, cleanly.
@@ -498,11 +412,11 @@ fn error_and_close() {
     let mut ws = open();
     assert!(events(&mut ws, b"\x88\x04\x0f\xa0ab").is_empty());
     ws.transport_lost();
-    let wanted = [Event::Error, close_event(false, 4000, "ab")];
+    let wanted = [DomEvent::Error, close_event(false, 4000, "ab")];
     assert_eq!(events(&mut ws, b""), wanted);
 }
 
-/// W-15: pings and pongs are not visible, keepalive is the configuration's.
+/// Pings and pongs are not visible, keepalive is the configuration's.
 #[test]
 fn pings_are_invisible() {
     let timeouts = Timeouts {
@@ -522,7 +436,7 @@ fn pings_are_invisible() {
     assert_eq!(events(&mut ws, b""), failed());
 }
 
-/// W-16.
+/// A page that goes away, and an object that nobody holds.
 #[test]
 fn going_away_and_garbage() {
     let mut ws = open();
@@ -563,10 +477,10 @@ fn against_a_server() {
         let mut input = &mut up[..];
         while let Some(event) = server.receive(&mut input) {
             match event {
-                event::Event::Request(_) => {
+                Event::Request(_) => {
                     server.accept(Accept::new().subprotocol("a")).unwrap();
                 }
-                event::Event::Message(message) => server.send(&message).unwrap(),
+                Event::Message(message) => server.send(&message).unwrap(),
                 _ => {}
             }
         }
@@ -574,8 +488,8 @@ fn against_a_server() {
         server.consume_output(down.len());
         for event in events(&mut ws, &down) {
             match &event {
-                Event::Open => ws.send("ping").unwrap(),
-                Event::Message(_) => ws.close(Some(3001), Some("done")).unwrap(),
+                DomEvent::Open => ws.send("ping").unwrap(),
+                DomEvent::Message(_) => ws.close(Some(3001), Some("done")).unwrap(),
                 _ => {}
             }
             heard.push(event);
@@ -586,13 +500,13 @@ fn against_a_server() {
     }
     assert_eq!(
         heard,
-        [Event::Open, text("ping"), close_event(true, 3001, "")]
+        [DomEvent::Open, text("ping"), close_event(true, 3001, "")]
     );
     assert_eq!((ws.protocol(), ws.ready_state() as u16), ("a", 3));
 }
 
 proptest! {
-    /// W-1, W-11, W-13: whatever a server sends and a script does, states only go on, a message comes
+    /// Whatever a server sends and a script does, states only go on, a message comes
     /// only while open, close comes once and last, an error right before it and nowhere else, and
     /// only unclean ends have one.
     #[test]
@@ -614,7 +528,7 @@ proptest! {
                     let before = ws.ready_state();
                     let frame = match step { 7 => bytes, _ => [&[0x82, bytes.len() as u8][..], &bytes].concat() };
                     let found = events(&mut ws, &frame);
-                    let messages = found.iter().any(|event| matches!(event, Event::Message(_)));
+                    let messages = found.iter().any(|event| matches!(event, DomEvent::Message(_)));
                     prop_assert!(!messages || before == ReadyState::Open);
                     fired.extend(found);
                 }
@@ -626,13 +540,13 @@ proptest! {
         ws.transport_lost();
         fired.extend(events(&mut ws, b""));
         prop_assert_eq!(ws.ready_state(), ReadyState::Closed);
-        let Some((Event::Close(close), before)) = fired.split_last() else { panic!("no close event") };
+        let Some((DomEvent::Close(close), before)) = fired.split_last() else { panic!("no close event") };
         let (error, before) = match before.split_last() {
-            Some((Event::Error, before)) => (true, before),
+            Some((DomEvent::Error, before)) => (true, before),
             _ => (false, before),
         };
         prop_assert_eq!(error, !close.was_clean);
-        prop_assert!(before.iter().all(|event| !matches!(event, Event::Error | Event::Close(_))));
+        prop_assert!(before.iter().all(|event| !matches!(event, DomEvent::Error | DomEvent::Close(_))));
         prop_assert!(close.code != 1015);
     }
 }

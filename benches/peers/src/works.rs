@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sansocket::entropy::ChaCha;
 use sansocket::frame::FrameHeader;
 use sansocket::mask::apply_mask;
 use sansocket::{ClientConfig, ClientRequest, Connection, Event, Role, Uri};
@@ -625,7 +626,10 @@ fn accept() -> Work {
 fn connect() -> Work {
     const COUNT: usize = 2000;
     let request = ClientRequest::new(Uri::parse("ws://server.example.com/chat").unwrap());
-    let client = move || Connection::client(&ClientConfig::new(), request.clone()).unwrap();
+    let client = move || {
+        let keys = Box::new(ChaCha::new().unwrap());
+        Connection::client_with_entropy(&ClientConfig::new(), request.clone(), keys)
+    };
     // A server's answers to our own requests.
     let clients = move || -> Vec<(Connection, Vec<u8>)> {
         (0..COUNT)

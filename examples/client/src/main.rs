@@ -85,7 +85,7 @@ fn run(args: Args) -> Status {
                 thread::sleep(delay);
             }
             // What it was has been said.
-            Advice::Authorise(_) | Advice::GiveUp(Reason::Ended(_)) => return status,
+            Advice::Authorize(_) | Advice::GiveUp(Reason::Ended(_)) => return status,
             Advice::GiveUp(reason) => {
                 out.note(&format!("giving up: {reason}"));
                 return status;

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use sansocket::Uri;
 use sansocket::client::gate::Place;
-use sansocket::client::proxy::{Connect, Outcome};
+use sansocket::client::proxy::{Connect, ConnectOutcome};
 
 use crate::args::{Args, Proxy};
 use crate::gate::{Pass, SharedGate};
@@ -191,9 +191,9 @@ fn tunnel(socket: &mut TcpStream, uri: &Uri, proxy: &Proxy) -> Result<Vec<u8>, E
     loop {
         connect.advance_time(born.elapsed());
         match connect.receive(&mut input) {
-            Some(Outcome::Open) => return Ok(input.to_vec()),
-            Some(Outcome::Refused(refusal)) => return Err(End::ProxyRefused(refusal)),
-            Some(Outcome::Failed(error)) => return Err(End::Proxy(error)),
+            Some(ConnectOutcome::Open) => return Ok(input.to_vec()),
+            Some(ConnectOutcome::Refused(refusal)) => return Err(End::ProxyRefused(refusal)),
+            Some(ConnectOutcome::Failed(error)) => return Err(End::Proxy(error)),
             None => {}
         }
         if !connect.output().is_empty() {

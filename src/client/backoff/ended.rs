@@ -1,18 +1,18 @@
-//! How a connection or an attempt ended, and what helps.
+//! How a connection or an attempt ended, and what would help.
+
+use core::fmt;
+use core::time::Duration;
 
 use crate::client::proxy::ConnectError;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, Timeout};
 use crate::event::{CloseReport, Side};
 use crate::handshake::Refusal;
-use core::fmt;
-use core::time::Duration;
 
 /// How a connection or an attempt to get one ended: what a [`Backoff`](super::Backoff) decides by.
 ///
-/// An application that knows better what its server means (by a private close code, say) passes
-/// another one than it was given: [`Unreachable`](Self::Unreachable) is always tried again,
-/// [`ByUs`](Self::ByUs) never.
+/// An application may translate what it was given, such as a private close code:
+/// [`Unreachable`](Self::Unreachable) is always tried again, [`ByUs`](Self::ByUs) never.
 ///
 /// ```
 /// use sansocket::client::backoff::Ended;
@@ -25,31 +25,31 @@ use core::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// We closed it ourselves, and nothing was wrong. Not tried again.
+    /// The application closed it, and nothing was wrong. Not tried again.
     ByUs,
-    /// It was closed, with this code in the report: the peer's, or 1005, 1006 or 1015 for none.
+    /// It was closed with this code in the report: the peer's, or 1005, 1006 or 1015.
     ///
     /// Tried again: 1001, 1006, 1011, 1012, 1013, 1014 and 3008 (timeout). With credentials: 3000
-    /// (unauthorized). The others say that nothing is left to do (1000, 1005), that something was
-    /// wrong with what one side sends or demands, or are the application's (3000–4999).
+    /// (unauthorized). Not tried again: the others, which say that all is done (1000, 1005), that a
+    /// new attempt would fail the same way, or belong to the application (3000–4999).
     Closed(u16),
-    /// We failed it (RFC 6455 §7.1.7): tried again after a timeout; a peer that breaks a rule would
-    /// do so again.
+    /// We failed it (RFC 6455 §7.1.7). Tried again after a timeout; not after a broken rule, which the
+    /// peer would break again.
     Failed(Failure),
-    /// The server, or a proxy, answered with this status instead of letting us in.
+    /// The server or a proxy refused with this status.
     ///
-    /// With credentials: 401, 407, 511. At once, over a new connection: 421, 425. Tried again later:
-    /// 408, 429, every 5xx but 501, 505, 506 and 510, and whatever 4xx has a `Retry-After`.
+    /// Tried again with credentials: 401, 407, 511. At once, over a new connection: 421, 425. Later: 408,
+    /// 429, each 5xx but 501, 505, 506 and 510, and each 4xx with a `Retry-After`.
     Refused {
         /// The status.
         status: u16,
         /// The pause that the server asks for, see [`retry_after`](super::retry_after()).
         retry_after: Option<Duration>,
     },
-    /// There was no connection, or it was lost: no address for the name, nobody there, a reset, a
-    /// timeout. Tried again.
+    /// There was no connection, or it was lost: no address, nobody there, a reset, a timeout. Tried
+    /// again.
     Unreachable,
-    /// The TLS handshake failed: a certificate does not get valid by asking again.
+    /// The TLS handshake failed. Not tried again: that does not make a certificate valid.
     Tls,
 }
 
@@ -60,12 +60,12 @@ pub(super) enum Remedy {
     /// After this pause at least.
     Later(Duration),
     /// With credentials for this challenge.
-    Authorise(u16),
+    Authorize(u16),
 }
 
 impl Ended {
-    /// The answer of a server or a proxy. `wall`, the time since 1970-01-01 00:00 UTC, is needed to
-    /// honour a `Retry-After` with a date (see [`retry_after`](super::retry_after())).
+    /// From the answer of a server or a proxy. A `Retry-After` with a date needs `wall`, the time since
+    /// 1970-01-01 00:00 UTC (see [`retry_after`](super::retry_after())).
     #[must_use]
     pub fn refused(refusal: &Refusal, wall: Option<Duration>) -> Self {
         Self::Refused {
@@ -76,7 +76,7 @@ impl Ended {
         }
     }
 
-    /// `None`: nothing helps.
+    /// What would help, `None` for nothing.
     pub(super) fn remedy(self) -> Option<Remedy> {
         match self {
             Self::ByUs | Self::Tls => None,
@@ -92,20 +92,21 @@ impl Ended {
     }
 }
 
-/// RFC 6455 §7.4.1 and the IANA registry: which codes speak of a passing trouble.
+/// Which close codes a new attempt can help with (RFC 6455 §7.4.1 and the IANA registry).
 const fn closed(code: u16) -> Option<Remedy> {
     match code {
-        3000 => Some(Remedy::Authorise(code)),
+        3000 => Some(Remedy::Authorize(code)),
         1001 | 1006 | 1011..=1014 | 3008 => Some(Remedy::Later(Duration::ZERO)),
         _ => None,
     }
 }
 
-/// RFC 9110 §15.5, §15.6, §10.2.3 (and RFC 6585 for 429 and 511, RFC 8470 for 425).
+/// Which statuses a new attempt can help with: RFC 9110 §15.5, §15.6, §10.2.3, RFC 6585 for 429 and 511,
+/// RFC 8470 for 425.
 fn refused(status: u16, retry_after: Option<Duration>) -> Option<Remedy> {
     let later = Some(Remedy::Later(retry_after.unwrap_or_default()));
     match status {
-        401 | 407 | 511 => Some(Remedy::Authorise(status)),
+        401 | 407 | 511 => Some(Remedy::Authorize(status)),
         421 | 425 if retry_after.is_none() => Some(Remedy::Now),
         408 | 421 | 425 | 429 => later,
         501 | 505 | 506 | 510 => None,
@@ -159,7 +160,7 @@ const fn meaning(code: u16) -> Option<&'static str> {
 impl From<&CloseReport> for Ended {
     /// From the report in `Event::Closed`. After `Event::Refused` the refusal says more: pass that.
     fn from(report: &CloseReport) -> Self {
-        // A Close frame of ours that no failure sent was the application's wish, whatever came after it.
+        // Our Close frame was the application's wish unless a failure sent it.
         let sent = report.sent.as_ref().and_then(|frame| frame.code);
         let failing = report.failure.and_then(Failure::close_code);
         let wished = failing.is_none() || sent.map(CloseCode::get) != failing;
@@ -167,7 +168,7 @@ impl From<&CloseReport> for Ended {
             return Self::ByUs;
         }
         match (report.failure, report.code) {
-            // The peer had said why it leaves, and was only slow to do so.
+            // A peer that was only slow to close has said why it leaves.
             (Some(failure), _) if failure != Failure::Timeout(Timeout::Close) => {
                 Self::Failed(failure)
             }
@@ -178,7 +179,7 @@ impl From<&CloseReport> for Ended {
 }
 
 impl From<&Refusal> for Ended {
-    /// From the answer of a server or a proxy. A date in `Retry-After` is not honoured: see
+    /// From the answer of a server or a proxy, without a date in `Retry-After`: see
     /// [`refused`](Self::refused).
     fn from(refusal: &Refusal) -> Self {
         Self::refused(refusal, None)

@@ -1,9 +1,8 @@
 //! When to try again after a connection was lost or refused (RFC 6455 §7.2.3).
 //!
-//! A [`Backoff`] is told how each connection or attempt [`Ended`] and gives an [`Advice`]: retry
-//! now, retry after a delay, get credentials first, or give up, each with a [`Reason`] that a log
-//! can print. It reads no clock and draws no randomness: both are arguments, so the same calls give
-//! the same schedule.
+//! Tell a [`Backoff`] how each connection or attempt [`Ended`], and it gives an [`Advice`]: retry now,
+//! retry after a delay, get credentials first, or give up, each with a [`Reason`] for the log. Time and
+//! randomness are arguments, so the same calls give the same schedule.
 //!
 //! ```
 //! use core::time::Duration;
@@ -26,12 +25,13 @@ mod retry_after;
 #[cfg(test)]
 mod tests;
 
-pub use ended::Ended;
-pub use retry_after::retry_after;
-
 use core::fmt;
 use core::time::Duration;
-use ended::Remedy;
+
+use self::ended::Remedy;
+
+pub use ended::Ended;
+pub use retry_after::retry_after;
 
 /// The parameters of a [`Backoff`].
 ///
@@ -49,11 +49,11 @@ pub struct Policy {
     pub first: Duration,
     /// The bound doubles no further than this. 2 min.
     pub cap: Duration,
-    /// How many new attempts are made in a row before giving up. No bound unless set.
+    /// New attempts in a row before giving up. No bound unless set.
     pub attempts: Option<u32>,
-    /// A connection that was open for this long was a success: the schedule starts anew. 60 s.
+    /// A connection that was open for this long was a success, and the schedule starts anew. 60 s.
     pub healthy: Duration,
-    /// A server that asks for a longer pause in `Retry-After` than this is given up. 1 h.
+    /// A server that asks for a longer pause than this in `Retry-After` is given up. 1 h.
     pub patience: Duration,
 }
 
@@ -69,7 +69,7 @@ impl Default for Policy {
     }
 }
 
-/// Why an [`Advice`] is what it is, for a log: `Display` says it in a few words.
+/// The reason for an [`Advice`], printed in a few words.
 ///
 /// ```
 /// use sansocket::client::backoff::{Ended, Reason};
@@ -79,13 +79,13 @@ impl Default for Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// How the connection or attempt ended says it all.
+    /// How the connection or the attempt ended.
     Ended(Ended),
-    /// It could be tried again, but so many new attempts in a row have failed (see [`Policy::attempts`]).
+    /// So many new attempts in a row have failed: [`Policy::attempts`].
     Attempts(u32, Ended),
-    /// The credentials that were brought for this refusal were not taken either.
+    /// The new credentials were refused, too.
     Credentials(Ended),
-    /// The pause that the server asks for is longer than [`Policy::patience`].
+    /// The server asks for a longer pause than [`Policy::patience`].
     Patience(Duration, Ended),
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What to do next. The decision stays with the caller.
+/// What to do next. The caller decides.
 ///
 /// ```
 /// use core::time::Duration;
@@ -114,13 +114,13 @@ impl fmt::Display for Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Advice {
-    /// A new connection, at once.
+    /// Make a new connection at once.
     RetryNow(Reason),
-    /// A new connection, this long from now.
+    /// Make a new connection after this delay.
     RetryAfter(Duration, Reason),
-    /// A new connection with (other) credentials; without them it would be refused again.
-    Authorise(Reason),
-    /// Nothing that a new attempt would change.
+    /// Make a new connection with credentials, or with other ones.
+    Authorize(Reason),
+    /// A new attempt would not help.
     GiveUp(Reason),
 }
 
@@ -129,17 +129,17 @@ impl fmt::Display for Advice {
         match self {
             Self::RetryNow(reason) => write!(f, "retry now: {reason}"),
             Self::RetryAfter(delay, reason) => write!(f, "retry in {delay:?}: {reason}"),
-            Self::Authorise(reason) => write!(f, "authorise first: {reason}"),
+            Self::Authorize(reason) => write!(f, "authorize first: {reason}"),
             Self::GiveUp(reason) => write!(f, "give up: {reason}"),
         }
     }
 }
 
-/// The schedule of new attempts to one server: truncated binary exponential back-off with full
-/// jitter, so that clients which lost the same server do not come back together (RFC 6455 §7.2.3).
+/// The schedule of new attempts to one server: exponential back-off with full jitter, so that clients
+/// that lost the same server do not come back together (RFC 6455 §7.2.3).
 ///
-/// The n-th delay is drawn evenly from zero to `first`·2ⁿ⁻¹, at most `cap`; a pause that the server
-/// asked for comes on top.
+/// The n-th delay is a random time from zero to `first`·2ⁿ⁻¹, at most `cap`, plus the pause that the
+/// server asked for.
 ///
 /// ```
 /// use core::time::Duration;
@@ -154,12 +154,12 @@ impl fmt::Display for Advice {
 #[derive(Debug, Clone)]
 pub struct Backoff {
     policy: Policy,
-    /// When the connection was established that has not ended yet.
+    /// When the present connection was established.
     opened: Option<Duration>,
     /// New attempts advised since the last success, and how many of them after a delay.
     attempts: u32,
     delays: u32,
-    /// What the last advice was, where it must not be given twice in a row.
+    /// The last advice, if it must not be given twice in a row.
     last: Last,
 }
 
@@ -168,7 +168,7 @@ enum Last {
     Other,
     Now,
     /// For this challenge.
-    Authorise(u16),
+    Authorize(u16),
 }
 
 impl Backoff {
@@ -200,11 +200,10 @@ impl Backoff {
         self.attempts
     }
 
-    /// A connection or an attempt is over: what now?
+    /// Says what to do now that a connection or an attempt has ended.
     ///
-    /// `now` is the time since an origin that the caller picks; `random` is a number drawn evenly
-    /// from all of `u64`, new for each call. It decides only the delay and need not be secret, but
-    /// must differ from client to client.
+    /// `now` is the time since an origin that the caller picks. `random` is a new random number for
+    /// each call, from all of `u64`. It need not be secret, but must differ from client to client.
     pub fn next(&mut self, ended: impl Into<Ended>, now: Duration, random: u64) -> Advice {
         let ended = ended.into();
         if let Some(opened) = self.opened.take()
@@ -215,12 +214,12 @@ impl Backoff {
         let last = core::mem::replace(&mut self.last, Last::Other);
         let remedy = match ended.remedy() {
             None => return Advice::GiveUp(Reason::Ended(ended)),
-            // Once in a row: what was to be cured by a new connection was not.
+            // A new connection was tried at once and did not help.
             Some(Remedy::Now) if last == Last::Now => Remedy::Later(Duration::ZERO),
             Some(remedy) => remedy,
         };
         match remedy {
-            Remedy::Authorise(challenge) if last == Last::Authorise(challenge) => {
+            Remedy::Authorize(challenge) if last == Last::Authorize(challenge) => {
                 return Advice::GiveUp(Reason::Credentials(ended));
             }
             Remedy::Later(pause) if pause > self.policy.patience => {
@@ -238,9 +237,9 @@ impl Backoff {
                 self.last = Last::Now;
                 Advice::RetryNow(reason)
             }
-            Remedy::Authorise(challenge) => {
-                self.last = Last::Authorise(challenge);
-                Advice::Authorise(reason)
+            Remedy::Authorize(challenge) => {
+                self.last = Last::Authorize(challenge);
+                Advice::Authorize(reason)
             }
             Remedy::Later(pause) => {
                 let delay = part(self.bound(), random).saturating_add(pause);
@@ -250,7 +249,7 @@ impl Backoff {
         }
     }
 
-    /// RFC 6455 §7.2.3: increasingly longer, truncated.
+    /// The longest next delay (RFC 6455 §7.2.3).
     fn bound(&self) -> Duration {
         2u32.checked_pow(self.delays)
             .and_then(|factor| self.policy.first.checked_mul(factor))
@@ -258,7 +257,7 @@ impl Backoff {
     }
 }
 
-/// The share `random` / 2⁶⁴ of a duration, whole nanoseconds (those beyond 584 years aside).
+/// The share `random` / 2⁶⁴ of a duration of at most 584 years, in whole nanoseconds.
 fn part(whole: Duration, random: u64) -> Duration {
     let nanos = u64::try_from(whole.as_nanos()).unwrap_or(u64::MAX);
     let product = u128::from(nanos) * u128::from(random);

@@ -1,13 +1,12 @@
-//! The field `Retry-After` (RFC 9110 §10.2.3) and the dates that may stand in it (§5.6.7).
+//! The field `Retry-After` (RFC 9110 §10.2.3) and the dates in it (§5.6.7).
 
 use core::time::Duration;
 
-/// The pause that a `Retry-After` field asks for: a number of seconds, or a date in any of the three
-/// forms that HTTP has (RFC 9110 §10.2.3, §5.6.7).
+/// Reads the pause that a `Retry-After` field asks for: seconds, or a date in one of the three forms
+/// of HTTP (RFC 9110 §10.2.3, §5.6.7).
 ///
-/// A date needs the time of day, which this crate does not read: `wall` is the time since
-/// 1970-01-01 00:00 UTC. Without it a date gives `None`, as does a value outside the grammar; a date
-/// in the past gives zero.
+/// `wall` is the time since 1970-01-01 00:00 UTC, which a date needs. `None`: a value outside the
+/// grammar, or a date without `wall`. A date in the past gives zero.
 ///
 /// ```
 /// use core::time::Duration;
@@ -29,57 +28,55 @@ pub fn retry_after(value: &[u8], wall: Option<Duration>) -> Option<Duration> {
     Some(date.saturating_sub(wall))
 }
 
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
-const DAY: u64 = 86_400;
-
-/// Seconds since 1970 of an HTTP-date, zero if it lies before, `None` if it is none. `wall` is the same of
-/// today, for the century of a year with two digits.
+/// Seconds from 1970 to an HTTP-date, zero if it lies before, `None` if it is none. `wall` is the present
+/// time, which decides the century of a year with two digits.
 fn http_date(value: &str, wall: u64) -> Option<u64> {
-    if let Some((day_name, rest)) = value.split_once(", ") {
-        let rest = rest.strip_suffix(" GMT")?;
-        let (date, time) = rest.rsplit_once(' ')?;
-        let time = clock(time)?;
-        if is_day(day_name, 3) {
-            // IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT
-            let mut parts = date.split(' ');
-            let day = digits(parts.next()?, 2)?;
-            let month = month(parts.next()?)?;
-            let year = digits(parts.next()?, 4)?;
-            let none = parts.next().is_none();
-            return none.then(|| seconds(year, month, day, time)).flatten();
-        }
-        // rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT
-        let mut parts = date.split('-');
-        let day = digits(parts.next()?, 2)?;
-        let month = month(parts.next()?)?;
-        let mut year = 1900 + digits(parts.next()?, 2)?;
-        if parts.next().is_some() || !is_day(day_name, usize::MAX) {
-            return None;
-        }
-        // RFC 9110 §5.6.7: what seems to be more than 50 years ahead is the past year with the
-        // same two digits; so it is the latest one that is not further ahead.
-        let horizon = wall.saturating_add(50 * 365 * DAY + 12 * DAY);
-        while year < 9900
-            && seconds(year + 100, month, day, time).is_some_and(|date| date <= horizon)
-        {
-            year += 100;
-        }
-        return seconds(year, month, day, time);
+    let Some((day_name, rest)) = value.split_once(", ") else {
+        return asctime_date(value);
+    };
+    let (date, time) = rest.strip_suffix(" GMT")?.rsplit_once(' ')?;
+    let time = clock(time)?;
+    if is_day(day_name, 3) {
+        imf_fixdate(date, time)
+    } else if is_day(day_name, usize::MAX) {
+        rfc850_date(date, time, wall)
+    } else {
+        None
     }
-    // asctime-date: Sun Nov  6 08:49:37 1994
+}
+
+/// `06 Nov 1994`
+fn imf_fixdate(date: &str, time: u64) -> Option<u64> {
+    let mut parts = date.split(' ');
+    let day = digits(parts.next()?, 2)?;
+    let month = month(parts.next()?)?;
+    let year = digits(parts.next()?, 4)?;
+    if parts.next().is_some() {
+        return None;
+    }
+    seconds(year, month, day, time)
+}
+
+/// `06-Nov-94`
+fn rfc850_date(date: &str, time: u64, wall: u64) -> Option<u64> {
+    let mut parts = date.split('-');
+    let day = digits(parts.next()?, 2)?;
+    let month = month(parts.next()?)?;
+    let mut year = 1900 + digits(parts.next()?, 2)?;
+    if parts.next().is_some() {
+        return None;
+    }
+    // RFC 9110 §5.6.7: a year that seems to be more than 50 years ahead is a past one. So it is the
+    // latest year with these digits that is not.
+    let horizon = wall.saturating_add(50 * 365 * DAY + 12 * DAY);
+    while year < 9900 && seconds(year + 100, month, day, time).is_some_and(|date| date <= horizon) {
+        year += 100;
+    }
+    seconds(year, month, day, time)
+}
+
+/// `Sun Nov  6 08:49:37 1994`
+fn asctime_date(value: &str) -> Option<u64> {
     let (day_name, rest) = value.split_at_checked(3)?;
     let (month_name, rest) = rest.strip_prefix(' ')?.split_at_checked(3)?;
     let (day, rest) = rest.strip_prefix(' ')?.split_at_checked(2)?;
@@ -120,6 +117,7 @@ fn clock(time: &str) -> Option<u64> {
         .then_some((hour * 60 + minute) * 60 + second)
 }
 
+/// Seconds from 1970 to a time of a day, zero if it lies before; `None` if there is no such day.
 fn seconds(year: u64, month: usize, day: u64, time: u64) -> Option<u64> {
     let leap = |year: u64| {
         year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
@@ -164,11 +162,29 @@ fn number(text: &str) -> Option<u64> {
     Some(text.parse().unwrap_or(u64::MAX))
 }
 
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+const DAY: u64 = 86_400;
+
 #[cfg(test)]
 mod tests {
-    use super::retry_after;
     use core::time::Duration;
+
     use proptest::prelude::*;
+
+    use super::retry_after;
 
     /// 2000-01-01 00:00 UTC.
     const WALL: Duration = Duration::from_secs(946_684_800);

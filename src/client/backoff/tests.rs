@@ -1,16 +1,18 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Advice, Backoff, Ended, Policy, Reason};
-use crate::client::proxy::{Connect, ConnectError, Options, Outcome};
-use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
-use crate::handshake::Uri;
-use crate::{ClientConfig, CloseCode, Connection, Entropy, Event, Negotiated};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
+
 use proptest::prelude::*;
+
+use super::{Advice, Backoff, Ended, Policy, Reason};
+use crate::client::proxy::{Connect, ConnectError, ConnectOutcome, Options};
+use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
+use crate::handshake::Uri;
+use crate::{ClientConfig, CloseCode, Connection, Entropy, Event, Negotiated};
 
 const LOST: Ended = Ended::Closed(1006);
 
@@ -37,7 +39,7 @@ fn delay(advice: Advice) -> Duration {
     }
 }
 
-/// RFC 6455 §7.2.3: the first delay after an abnormal closure is random, 0 to 5 s.
+/// RFC 6455 §7.2.3: the first delay after an abnormal closure is random, 0 to 5 s.
 #[test]
 fn the_first_delay_is_random_from_0_to_5_s() {
     let one = |random| {
@@ -51,7 +53,7 @@ fn the_first_delay_is_random_from_0_to_5_s() {
     assert_ne!(one(1 << 60), one(1 << 61));
 }
 
-/// R-3, RFC 6455 §7.2.3: the bound doubles up to the cap, and never overflows.
+/// RFC 6455 §7.2.3: the bound doubles up to the cap, and never overflows.
 #[test]
 fn later_delays_grow_up_to_the_cap() {
     let mut backoff = Backoff::new(Policy::default());
@@ -73,7 +75,7 @@ fn later_delays_grow_up_to_the_cap() {
     }
 }
 
-/// a success, which is a connection that was open for a while, starts the schedule anew; one
+/// A success, which is a connection that was open for a while, starts the schedule anew; one
 /// that is lost at once does not.
 #[test]
 fn a_healthy_connection_resets() {
@@ -105,7 +107,7 @@ fn close_codes() {
         let advice = first(Ended::Closed(code));
         let expected = match code {
             1001 | 1006 | 1011 | 1012 | 1013 | 1014 | 3008 => "retry in",
-            3000 => "authorise",
+            3000 => "authorize",
             _ => "give up",
         };
         assert!(advice.to_string().starts_with(expected), "{code}: {advice}");
@@ -147,7 +149,7 @@ fn statuses() {
     for status in 100..=599 {
         let advice = first(refused(status));
         let expected = match status {
-            401 | 407 | 511 => "authorise",
+            401 | 407 | 511 => "authorize",
             421 | 425 => "retry now",
             501 | 505 | 506 | 510 => "give up",
             408 | 429 | 500.. => "retry in",
@@ -209,7 +211,7 @@ fn retry_after_is_honoured() {
     // It makes no way around a challenge or a redirection.
     assert_eq!(
         first(busy(401, 7)),
-        Advice::Authorise(Reason::Ended(busy(401, 7)))
+        Advice::Authorize(Reason::Ended(busy(401, 7)))
     );
     assert_eq!(
         first(busy(302, 7)),
@@ -222,9 +224,9 @@ fn answer(head: &str) -> Ended {
     let mut connect = Connect::new(&uri, &Options::new());
     let mut head = head.as_bytes().to_vec();
     match connect.receive(&mut &mut head[..]).unwrap() {
-        Outcome::Refused(refusal) => Ended::from(&*refusal),
-        Outcome::Failed(error) => error.into(),
-        Outcome::Open => panic!("open"),
+        ConnectOutcome::Refused(refusal) => Ended::from(&*refusal),
+        ConnectOutcome::Failed(error) => error.into(),
+        ConnectOutcome::Open => panic!("open"),
     }
 }
 
@@ -360,11 +362,11 @@ fn authorise_once_in_a_row() {
     let mut next = |ended| backoff.next(ended, seconds(0), 0);
     assert_eq!(
         next(refused(407)),
-        Advice::Authorise(Reason::Ended(refused(407)))
+        Advice::Authorize(Reason::Ended(refused(407)))
     );
     assert_eq!(
         next(refused(401)),
-        Advice::Authorise(Reason::Ended(refused(401)))
+        Advice::Authorize(Reason::Ended(refused(401)))
     );
     let advice = next(refused(401));
     assert_eq!(advice, Advice::GiveUp(Reason::Credentials(refused(401))));
@@ -374,12 +376,12 @@ fn authorise_once_in_a_row() {
     );
     assert_eq!(
         next(refused(401)),
-        Advice::Authorise(Reason::Ended(refused(401)))
+        Advice::Authorize(Reason::Ended(refused(401)))
     );
     assert_eq!(delay(next(LOST)), seconds(0));
     assert_eq!(
         next(refused(401)),
-        Advice::Authorise(Reason::Ended(refused(401)))
+        Advice::Authorize(Reason::Ended(refused(401)))
     );
 }
 
@@ -458,7 +460,7 @@ fn run(policy: Policy, steps: &[Step]) -> Vec<Advice> {
 }
 
 proptest! {
-    /// for any entropy, policy and history the delay keeps its bounds: at most `first`
+    /// For any entropy, policy and history the delay keeps its bounds: at most `first`
     /// doubled for each delay before it, at most `cap`, on top of what the server asked for; no more
     /// attempts in a row than allowed.
     #[test]

@@ -1,9 +1,9 @@
 //! At most one connection in CONNECTING for an address and port (RFC 6455 §4.1, erratum 3473).
 //!
-//! A [`Gate`] is a book of who is under way to where. An attempt asks for a [`Ticket`], begins when
-//! [`Gate::may_start`] says so, and gives the ticket back when the connection is established or has
-//! failed (`Open`, `Refused`, `Closed`), or when it no longer wants to wait. Established connections
-//! hold no place: §4.1 does not limit their number.
+//! A [`Gate`] tracks which attempts to connect are in progress. An attempt asks for a [`Ticket`], begins
+//! when [`Gate::may_start`] says so, and gives the ticket back when the connection is established or
+//! has failed (`Open`, `Refused`, `Closed`), or when it no longer wants to wait. Established
+//! connections hold no place: §4.1 does not limit their number.
 //!
 //! ```
 //! use sansocket::client::gate::{Gate, Place};
@@ -28,12 +28,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 
-/// Where an attempt goes: an address and port, or a host name and port where somebody else (a
-/// proxy) resolves the name.
+/// Where an attempt goes: an address and port, or a host name and port if a proxy resolves the name.
 ///
 /// ```
 /// use sansocket::client::gate::Place;
-/// // An address is an address, however it is written (RFC 6455 §4.1: "even if known by another name").
+/// // However it is written, an address is one place (RFC 6455 §4.1: "even if known by another name").
 /// let address = Place::address("[2001:db8::1]:80".parse()?);
 /// assert_eq!(Place::name("[2001:db8:0::1]", 80), address);
 /// assert_eq!(Place::name("Example.com", 80), Place::name("example.com", 80));
@@ -68,8 +67,8 @@ impl Place {
         })
     }
 
-    /// A host whose address is not known, compared without regard to ASCII case: each name counts
-    /// as a host of its own (RFC 6455 §4.1). An IP literal, in brackets or not, is a known address.
+    /// A host whose address is not known. Each name counts as a host of its own (RFC 6455 §4.1), without
+    /// regard to ASCII case. An IP address, in brackets or not, is a known one.
     #[must_use]
     pub fn name(host: &str, port: u16) -> Self {
         let bare = host
@@ -93,17 +92,17 @@ impl From<SocketAddr> for Place {
     }
 }
 
-/// One attempt's place in the line of a [`Gate`]. A number that the gate never gives out again, so
-/// that releasing twice does no harm; it means nothing to another gate.
+/// One attempt's place in the line of a [`Gate`]. The gate never gives the same ticket twice, so
+/// releasing one twice does no harm. It means nothing to another gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
 /// Lets attempts to connect begin one at a time for each [`Place`], in the order in which they asked.
 ///
-/// For places that are names a bound on all that are under way comes on top (RFC 6455 §4.1: a
-/// "reasonably low number"); there the hosts take turns, so that none keeps the others waiting.
-/// Every call takes logarithmic time, whatever the number of hosts, and a gate with nobody under way
-/// or waiting holds no heap. How many may wait is not bounded here: see [`waiting_at`](Self::waiting_at).
+/// For names there is a bound on all attempts in progress, too (RFC 6455 §4.1: a "reasonably low
+/// number"); hosts take turns, so that none keeps the others waiting. Every call takes logarithmic
+/// time, and an empty gate holds no heap. How many may wait is not bounded: see
+/// [`waiting_at`](Self::waiting_at).
 ///
 /// ```
 /// use sansocket::client::gate::{Gate, Place};
@@ -116,42 +115,42 @@ pub struct Ticket(u64);
 /// ```
 #[derive(Debug)]
 pub struct Gate {
-    /// How many names may be under way at once.
+    /// How many names may be in progress at once.
     limit: usize,
-    names_under_way: usize,
+    names_in_progress: usize,
     issued: u64,
     places: BTreeMap<Ticket, Place>,
     lines: BTreeMap<Place, Line>,
-    /// Names with somebody waiting and nobody under way, in the order of their turns. Not empty
-    /// only while `names_under_way == limit`.
+    /// Names with attempts that wait and none in progress, in the order of their turns. Empty unless
+    /// `names_in_progress == limit`.
     ready: BTreeMap<u64, Place>,
     turns: u64,
 }
 
-/// Who is at one place. Never empty.
+/// The attempts for one place. Never empty.
 #[derive(Debug, Default)]
 struct Line {
-    under_way: Option<Ticket>,
+    in_progress: Option<Ticket>,
     waiting: BTreeSet<Ticket>,
     /// The place's number in `ready`.
     turn: Option<u64>,
 }
 
 impl Default for Gate {
-    /// At most 8 names under way at once.
+    /// At most 8 names in progress at once.
     fn default() -> Self {
         Self::new(8)
     }
 }
 
 impl Gate {
-    /// A gate that lets at most `names` attempts (at least one) be under way to hosts whose address
-    /// is not known. Known addresses are not counted.
+    /// Lets at most `names` attempts (at least one) be in progress to hosts whose address is not known.
+    /// Known addresses are not counted.
     #[must_use]
     pub const fn new(names: usize) -> Self {
         Self {
             limit: if names == 0 { 1 } else { names },
-            names_under_way: 0,
+            names_in_progress: 0,
             issued: 0,
             places: BTreeMap::new(),
             lines: BTreeMap::new(),
@@ -168,7 +167,7 @@ impl Gate {
         self.issued += 1;
         self.places.insert(ticket, place.clone());
         let line = self.lines.entry(place.clone()).or_default();
-        let first = line.under_way.is_none() && line.waiting.is_empty();
+        let first = line.in_progress.is_none() && line.waiting.is_empty();
         line.waiting.insert(ticket);
         if first {
             self.admit(place);
@@ -176,11 +175,11 @@ impl Gate {
         ticket
     }
 
-    /// Whether the attempt may begin, or is under way.
+    /// Whether the attempt may begin, or is in progress.
     #[must_use]
     pub fn may_start(&self, ticket: Ticket) -> bool {
         self.line(ticket)
-            .is_some_and(|line| line.under_way == Some(ticket))
+            .is_some_and(|line| line.in_progress == Some(ticket))
     }
 
     /// Gives a ticket back: the connection is established or has failed, or the attempt no longer
@@ -189,45 +188,45 @@ impl Gate {
     pub fn release(&mut self, ticket: Ticket) -> Option<Ticket> {
         let place = self.places.remove(&ticket)?;
         let line = self.lines.get_mut(&place)?;
-        let was_under_way = line.under_way == Some(ticket);
-        if was_under_way {
-            line.under_way = None;
+        let was_in_progress = line.in_progress == Some(ticket);
+        if was_in_progress {
+            line.in_progress = None;
         } else {
             line.waiting.remove(&ticket);
         }
         let waiting = !line.waiting.is_empty();
-        if !waiting && line.under_way.is_none() {
+        if !waiting && line.in_progress.is_none() {
             if let Some(turn) = line.turn {
                 self.ready.remove(&turn);
             }
             self.lines.remove(&place);
         }
-        if !was_under_way {
+        if !was_in_progress {
             return None;
         }
         if place.is_name() {
-            self.names_under_way -= 1;
+            self.names_in_progress -= 1;
         }
-        match waiting {
-            true => self.admit(place),
-            false => self.next_name(),
+        if waiting {
+            self.admit(place)
+        } else {
+            self.next_name()
         }
     }
 
-    /// How many attempts wait for this place, so that a caller who takes orders from strangers can
-    /// bound them.
+    /// How many attempts wait for this place: a caller that connects for strangers can bound them.
     #[must_use]
     pub fn waiting_at(&self, place: &Place) -> usize {
         self.lines.get(place).map_or(0, |line| line.waiting.len())
     }
 
-    /// How many tickets are out: attempts under way and waiting.
+    /// How many tickets are out: attempts in progress and waiting.
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether nobody is under way or waiting.
+    /// Whether no ticket is out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
@@ -237,7 +236,7 @@ impl Gate {
         self.lines.get(self.places.get(&ticket)?)
     }
 
-    /// A place has somebody waiting and nobody under way: an address starts, a name takes its turn.
+    /// Starts the next attempt for an address, or gives a name its turn. Attempts wait and none is in progress.
     fn admit(&mut self, place: Place) -> Option<Ticket> {
         if !place.is_name() {
             return self.start(&place);
@@ -249,20 +248,20 @@ impl Gate {
         self.next_name()
     }
 
-    /// RFC 6455 §4.1: where addresses are not known, the total under way is limited instead.
+    /// Starts the name whose turn it is, if the bound allows (RFC 6455 §4.1).
     fn next_name(&mut self) -> Option<Ticket> {
-        if self.names_under_way >= self.limit {
+        if self.names_in_progress >= self.limit {
             return None;
         }
         let (_, place) = self.ready.pop_first()?;
-        self.names_under_way += 1;
+        self.names_in_progress += 1;
         self.start(&place)
     }
 
     fn start(&mut self, place: &Place) -> Option<Ticket> {
         let line = self.lines.get_mut(place)?;
         line.turn = None;
-        line.under_way = line.waiting.pop_first();
-        line.under_way
+        line.in_progress = line.waiting.pop_first();
+        line.in_progress
     }
 }

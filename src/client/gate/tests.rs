@@ -1,18 +1,20 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::{Gate, Place, Ticket};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+
 use proptest::prelude::*;
+
+use super::{Gate, Place, Ticket};
 
 fn address(text: &str) -> Place {
     let address: SocketAddr = text.parse().unwrap();
     address.into()
 }
 
-/// P-1, RFC 6455 §4.1 and erratum 3473: one under way for an address and port, whether it ends
+/// RFC 6455 §4.1 and erratum 3473: one in progress for an address and port, whether it ends
 /// established or failed; the rest in order.
 #[test]
 fn one_at_a_time_in_order() {
@@ -30,7 +32,7 @@ fn one_at_a_time_in_order() {
     assert!(gate.is_empty());
 }
 
-/// P-2, RFC 6455 §4.1, erratum 3473: the address and the port make the place, not the name.
+/// RFC 6455 §4.1, erratum 3473: the address and the port make the place, not the name.
 #[test]
 fn another_port_or_address_starts_at_once() {
     let mut gate = Gate::new(1);
@@ -47,7 +49,7 @@ fn another_port_or_address_starts_at_once() {
     assert_eq!(may, [true, false, false, true, true, true, false]);
 }
 
-/// P-3, RFC 6455 §4.1: without addresses each name is a host of its own, and the total is bounded.
+/// RFC 6455 §4.1: without addresses each name is a host of its own, and the total is bounded.
 #[test]
 fn names_are_bounded_in_all_and_take_turns() {
     let mut gate = Gate::new(2);
@@ -64,7 +66,7 @@ fn names_are_bounded_in_all_and_take_turns() {
     assert_eq!(gate.release(b1), Some(a2));
     assert_eq!(gate.release(c1), None);
     assert_eq!(gate.release(a2), None);
-    assert_eq!(gate.names_under_way, 0);
+    assert_eq!(gate.names_in_progress, 0);
 }
 
 /// A host with a thousand requests does not keep another one waiting (RFC 6455 §4.1: the limit is
@@ -80,7 +82,7 @@ fn a_greedy_host_does_not_starve_others() {
     assert_eq!(gate.release(modest), greedy.front().copied());
 }
 
-/// P-4, RFC 6455 §4.1 (note): established connections hold no place, and no memory either.
+/// RFC 6455 §4.1 (note): established connections hold no place, and no memory either.
 #[test]
 fn established_connections_are_not_counted() {
     let mut gate = Gate::default();
@@ -127,7 +129,7 @@ fn many_hosts() {
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Request(u8),
-    /// Releases the ticket at this index of those out, under way or waiting.
+    /// Releases the ticket at this index of those out, in progress or waiting.
     Release(usize),
 }
 
@@ -172,11 +174,11 @@ impl Watch {
                 let Some(&(number, ticket)) = all.get(index % all.len().max(1)) else {
                     return;
                 };
-                let before: Vec<_> = self.under_way();
+                let before: Vec<_> = self.in_progress();
                 let next = self.gate.release(ticket);
                 let line = self.out.get_mut(&number).unwrap();
                 line.retain(|&other| other != ticket);
-                let started: Vec<_> = self.under_way();
+                let started: Vec<_> = self.in_progress();
                 let new: Vec<_> = started.iter().filter(|t| !before.contains(t)).collect();
                 assert_eq!(new, next.iter().collect::<Vec<_>>());
             }
@@ -184,7 +186,7 @@ impl Watch {
         self.check();
     }
 
-    fn under_way(&self) -> Vec<Ticket> {
+    fn in_progress(&self) -> Vec<Ticket> {
         let all = self.all().into_iter();
         all.map(|(_, ticket)| ticket)
             .filter(|&ticket| self.gate.may_start(ticket))
@@ -196,9 +198,9 @@ impl Watch {
         let mut idle_names = 0;
         for (&number, line) in &self.out {
             // Never two for one key, and only the one that asked first.
-            let under_way: Vec<_> = line.iter().map(|&t| self.gate.may_start(t)).collect();
-            let started = under_way.first() == Some(&true);
-            assert!(under_way.iter().skip(1).all(|&started| !started));
+            let in_progress: Vec<_> = line.iter().map(|&t| self.gate.may_start(t)).collect();
+            let started = in_progress.first() == Some(&true);
+            assert!(in_progress.iter().skip(1).all(|&started| !started));
             assert_eq!(
                 self.gate.waiting_at(&place(number)),
                 line.len() - usize::from(started)
@@ -217,7 +219,7 @@ impl Watch {
 }
 
 proptest! {
-    /// Over random schedules: never two under way for one place, never more names than the limit,
+    /// Over random schedules: never two in progress for one place, never more names than the limit,
     /// in order, no free slot while somebody waits; and when all has been asked, all get their turn.
     #[test]
     fn fair_over_random_schedules(
@@ -229,25 +231,25 @@ proptest! {
         for step in steps {
             watch.step(step);
         }
-        // From here only attempts under way end, in any order; each end lets the next begin.
+        // From here only attempts in progress end, in any order; each end lets the next begin.
         let mut left = watch.all().len();
         for pick in drain.iter().cycle() {
-            let under_way = watch.under_way();
-            prop_assert_eq!(under_way.is_empty(), left == 0);
+            let in_progress = watch.in_progress();
+            prop_assert_eq!(in_progress.is_empty(), left == 0);
             if left == 0 {
                 break;
             }
-            let ticket = under_way[pick % under_way.len()];
+            let ticket = in_progress[pick % in_progress.len()];
             let index = watch.all().iter().position(|&(_, t)| t == ticket).unwrap();
             watch.step(Step::Release(index));
             left -= 1;
         }
         let gate = watch.gate;
         prop_assert!(gate.is_empty() && gate.lines.is_empty() && gate.ready.is_empty());
-        prop_assert_eq!(gate.names_under_way, 0);
+        prop_assert_eq!(gate.names_in_progress, 0);
     }
 
-    /// Nobody waits for ever, however many keep asking: in each round all attempts under way end and
+    /// Nobody waits for ever, however many keep asking: in each round all attempts in progress end and
     /// every place is asked for again. A ticket with `ahead` before it at its own place starts within
     /// as many turns of all the names.
     #[test]
@@ -266,7 +268,7 @@ proptest! {
         while !watch.gate.may_start(ticket) {
             rounds += 1;
             prop_assert!(rounds <= (ahead + 1) * 5);
-            for ended in watch.under_way() {
+            for ended in watch.in_progress() {
                 let index = watch.all().iter().position(|&(_, other)| other == ended);
                 watch.step(Step::Release(index.unwrap()));
             }

@@ -1,12 +1,12 @@
 //! A tunnel through an HTTP proxy: CONNECT (RFC 6455 §4.1 (3), RFC 9110 §9.3.6).
 //!
-//! A [`Connect`] is driven like a connection, before one: write its [`output`](Connect::output) to
-//! the proxy, give it what the proxy answers, and it comes to one [`Outcome`]. When the tunnel is
-//! open, what follows in the input is from the server; TLS (for wss) and the opening handshake begin
-//! there. The proxy learns the host and the port, and nothing of the WebSocket request.
+//! Drive a [`Connect`] like a connection, before one: write its [`output`](Connect::output) to the proxy
+//! and give it what the proxy answers, until it has a [`ConnectOutcome`]. Once the tunnel is open, what
+//! follows in the input is from the server; TLS (for wss) and the opening handshake begin there. The
+//! proxy learns the host and the port, and nothing of the WebSocket request.
 //!
 //! ```
-//! use sansocket::{Uri, client::proxy::{Connect, Options, Outcome}};
+//! use sansocket::{Uri, client::proxy::{Connect, Options, ConnectOutcome}};
 //! let uri = Uri::parse("wss://example.com/chat?token=secret")?;
 //! let options = Options::new().basic("ednamode", "nocapes!")?;
 //! let mut connect = Connect::new(&uri, &options);
@@ -20,7 +20,7 @@
 //!
 //! let mut read = *b"HTTP/1.1 200 Connection established\r\n\r\nfrom the server"; // read from it
 //! let mut input = &mut read[..];
-//! assert!(matches!(connect.receive(&mut input), Some(Outcome::Open)));
+//! assert!(matches!(connect.receive(&mut input), Some(ConnectOutcome::Open)));
 //! assert_eq!(input, b"from the server");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -28,22 +28,24 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::config::{Limits, Timeouts};
 use crate::error::{HandshakeError, Misuse};
 use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{Scan, Scanner, pairs, parse_response, slots, unfold};
 use crate::handshake::{Refusal, RefusalReader, Uri};
 use crate::payload::extend_within;
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use core::fmt;
-use core::time::Duration;
 
-/// What a client says to its proxy, and how long it listens: made once, used for any number of tunnels.
+/// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///
 /// ```
 /// use sansocket::{Misuse, client::proxy::Options};
@@ -82,7 +84,7 @@ impl Options {
     /// [`Misuse::BadHeader`]: the name is no token, or the value could end its line.
     /// [`Misuse::ReservedHeader`]: a field that belongs to CONNECT itself or to the opening
     /// handshake, or that carries credentials for the server (`Authorization`, `Cookie`): none of
-    /// these is for a proxy.
+    /// them is for a proxy.
     pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         if is("Authorization") || is("Cookie") {
@@ -96,8 +98,8 @@ impl Options {
         Ok(self)
     }
 
-    /// Authorizes with a name and a password (RFC 9110 §11.7.2; Basic, RFC 7617), in place of other
-    /// credentials. Who can read the connection to the proxy can read them.
+    /// Sends a name and a password (RFC 9110 §11.7.2; Basic, RFC 7617) in place of other credentials.
+    /// Whoever can read the connection to the proxy can read them.
     ///
     /// # Errors
     /// [`Misuse::BadHeader`]: a control character, or a colon in the name (RFC 7617 §2).
@@ -118,14 +120,14 @@ impl Options {
         self.header(PROXY_AUTHORIZATION, &value)
     }
 
-    /// Bounds on the proxy's answer: `head`, `fields` and `body` count here.
+    /// Sets the limits on the proxy's answer: `head`, `fields` and `body` count here.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long the proxy may take, from the first [`Connect::advance_time`] on.
+    /// Sets how long the proxy may take, from the first [`Connect::advance_time`] on.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -136,16 +138,16 @@ impl Options {
 const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
 const BASIC: &[u8] = b"Basic ";
 
-/// How it went.
+/// How a [`Connect`] ended.
 ///
 /// ```
 /// use sansocket::Uri;
-/// use sansocket::client::{challenge::Challenge, proxy::{Connect, Options, Outcome}};
+/// use sansocket::client::{challenge::Challenge, proxy::{Connect, Options, ConnectOutcome}};
 /// let mut connect = Connect::new(&Uri::parse("ws://example.com/")?, &Options::new());
 /// let mut read = *b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\n\r\n";
 /// match connect.receive(&mut &mut read[..]) {
-///     Some(Outcome::Refused(refusal)) if refusal.status == 407 => {
-///         // With these credentials, and over a new connection, it may go better.
+///     Some(ConnectOutcome::Refused(refusal)) if refusal.status == 407 => {
+///         // With credentials, over a new connection, it may be accepted.
 ///         assert!(Challenge::of(&refusal).iter().any(|challenge| challenge.is("Basic")));
 ///     }
 ///     outcome => unreachable!("{outcome:?}"),
@@ -153,16 +155,16 @@ const BASIC: &[u8] = b"Basic ";
 /// # Ok::<(), sansocket::handshake::UriError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub enum Outcome {
-    /// The tunnel is open: what is left of the input, and everything after it, is from the server.
+pub enum ConnectOutcome {
+    /// The tunnel is open. The rest of the input, and everything after it, is from the server.
     Open,
-    /// The proxy said no. Fail the connection (RFC 6455 §4.1 (4)); the transport is to be closed.
+    /// The proxy refused. Close the transport (RFC 6455 §4.1 (4)).
     Refused(Box<Refusal>),
-    /// There was no answer to be read. The transport is to be closed.
+    /// There was no valid answer. Close the transport.
     Failed(ConnectError),
 }
 
-/// Why there is no answer.
+/// Why there is no valid answer.
 ///
 /// ```
 /// use sansocket::client::proxy::ConnectError;
@@ -171,7 +173,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The answer is not HTTP/1, or passes a limit.
+    /// The answer is not HTTP/1 or exceeds a limit.
     Answer(HandshakeError),
     /// The connection to the proxy ended before the answer was complete.
     Closed,
@@ -191,10 +193,10 @@ impl fmt::Display for ConnectError {
 
 impl core::error::Error for ConnectError {}
 
-/// One CONNECT request and its answer, up to the one [`Outcome`].
+/// One CONNECT request and its answer, up to the [`ConnectOutcome`].
 ///
 /// ```
-/// # use sansocket::{Uri, client::proxy::{Connect, ConnectError, Options, Outcome}};
+/// # use sansocket::{Uri, client::proxy::{Connect, ConnectError, Options, ConnectOutcome}};
 /// # use core::time::Duration;
 /// let mut connect = Connect::new(&Uri::parse("ws://[::1]/")?, &Options::new());
 /// assert!(connect.output().starts_with(b"CONNECT [::1]:80 HTTP/1.1\r\n"));
@@ -202,7 +204,7 @@ impl core::error::Error for ConnectError {}
 /// assert_eq!(connect.next_deadline(), Some(Duration::from_secs(17)));
 /// connect.advance_time(Duration::from_secs(17));
 /// let outcome = connect.receive(&mut &mut [][..]);
-/// assert!(matches!(outcome, Some(Outcome::Failed(ConnectError::Timeout))));
+/// assert!(matches!(outcome, Some(ConnectOutcome::Failed(ConnectError::Timeout))));
 /// # Ok::<(), sansocket::handshake::UriError>(())
 /// ```
 pub struct Connect {
@@ -212,12 +214,12 @@ pub struct Connect {
     limits: Limits,
     timeout: Duration,
     started: Option<Duration>,
-    phase: Phase,
-    /// The answer will not go on.
+    progress: Progress,
+    /// Why no more of the answer will come.
     end: Option<End>,
 }
 
-enum Phase {
+enum Progress {
     /// The head so far.
     Head(Scanner, Vec<u8>),
     /// A refusal whose body is not complete.
@@ -225,20 +227,20 @@ enum Phase {
     Done,
 }
 
-/// The request may hold credentials: lengths.
+/// Lengths only, as the request may hold credentials.
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("output", &self.output().len())
-            .field("phase", &self.phase)
+            .field("progress", &self.progress)
             .field("end", &self.end)
             .field("deadline", &self.next_deadline())
             .finish_non_exhaustive()
     }
 }
 
-/// Never what is in the answer.
-impl fmt::Debug for Phase {
+/// Nothing of the answer.
+impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(_, head) => write!(f, "Head({} bytes)", head.len()),
@@ -271,18 +273,18 @@ impl Connect {
             limits: options.limits,
             timeout: options.timeout,
             started: None,
-            phase: Phase::Head(Scanner::response(), Vec::new()),
+            progress: Progress::Head(Scanner::response(), Vec::new()),
             end: None,
         }
     }
 
-    /// What is to be written to the proxy.
+    /// The bytes to write to the proxy.
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.output.get(self.written..).unwrap_or_default()
     }
 
-    /// So many bytes of [`output`](Self::output) were written.
+    /// Tells that `n` bytes of [`output`](Self::output) were written.
     pub fn consume_output(&mut self, n: usize) {
         self.written = self.written.saturating_add(n).min(self.output.len());
         if self.written == self.output.len() {
@@ -292,13 +294,12 @@ impl Connect {
         }
     }
 
-    /// Takes what was read from the proxy, and returns the outcome once it is known; once, and
-    /// nothing after that. It takes all of `input`, up to the end of the answer: what is left when
-    /// the tunnel is [`Open`](Outcome::Open) is from the server. Call it with an empty input after
-    /// [`receive_eof`](Self::receive_eof) and [`advance_time`](Self::advance_time).
-    pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<Outcome> {
+    /// Takes what was read from the proxy and returns the outcome, once. What is left of `input` when
+    /// the tunnel is [`Open`](ConnectOutcome::Open) is from the server. Call it with an empty input
+    /// after [`receive_eof`](Self::receive_eof) and [`advance_time`](Self::advance_time).
+    pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         let outcome = self.step(input)?;
-        self.phase = Phase::Done;
+        self.progress = Progress::Done;
         self.output = Vec::new();
         self.written = 0;
         Some(outcome)
@@ -314,8 +315,8 @@ impl Connect {
         self.end.get_or_insert(End::Lost);
     }
 
-    /// Tells the time, since an origin that the caller picks. The first call starts the deadline; a
-    /// caller that never calls it has none.
+    /// Tells the time since an origin that the caller picks. The first call starts the deadline;
+    /// without a call there is none.
     pub fn advance_time(&mut self, now: Duration) {
         let started = *self.started.get_or_insert(now);
         if now >= started.saturating_add(self.timeout) {
@@ -323,21 +324,21 @@ impl Connect {
         }
     }
 
-    /// When [`advance_time`](Self::advance_time) is to be called at the latest.
+    /// The time by which [`advance_time`](Self::advance_time) has to be called.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        match self.phase {
-            Phase::Done => None,
+        match self.progress {
+            Progress::Done => None,
             _ => Some(self.started?.saturating_add(self.timeout)),
         }
     }
 
-    fn step(&mut self, input: &mut &mut [u8]) -> Option<Outcome> {
+    fn step(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         loop {
-            match &mut self.phase {
-                Phase::Head(scanner, head) => {
+            match &mut self.progress {
+                Progress::Head(scanner, head) => {
                     let before = head.len();
-                    // One byte more than allowed is enough for the scanner to say so.
+                    // One byte beyond the limit lets the scanner report it.
                     let room = (self.limits.head as usize).saturating_add(1) - before;
                     let more = &input[..room.min(input.len())];
                     extend_within(head, more, (self.limits.head as usize).saturating_add(1));
@@ -352,17 +353,19 @@ impl Connect {
                     advance(input, len - before);
                     head.truncate(len);
                     match read_head(head, &self.limits) {
-                        Ok(Answer::Interim) => {
+                        Ok(Verdict::Interim) => {
                             scanner.next_head(len);
                             head.clear();
                         }
-                        Ok(Answer::Open) => return Some(Outcome::Open),
-                        Ok(Answer::Refused(reader)) => self.phase = Phase::Body(Box::new(reader)),
+                        Ok(Verdict::Open) => return Some(ConnectOutcome::Open),
+                        Ok(Verdict::Refused(reader)) => {
+                            self.progress = Progress::Body(Box::new(reader))
+                        }
                         Err(error) => return Some(failed(error)),
                     }
                 }
-                Phase::Body(reader) => {
-                    // What stands behind a refusal is nobody's: the transport is closed.
+                Progress::Body(reader) => {
+                    // Nothing after a refusal is used, as the transport is closed.
                     let bytes: &mut [u8] = core::mem::take(input);
                     reader.feed(bytes);
                     match self.end {
@@ -373,53 +376,54 @@ impl Connect {
                     if !reader.is_done() {
                         return None;
                     }
-                    let Phase::Body(reader) = core::mem::replace(&mut self.phase, Phase::Done)
+                    let Progress::Body(reader) =
+                        core::mem::replace(&mut self.progress, Progress::Done)
                     else {
                         return None;
                     };
-                    return Some(Outcome::Refused(Box::new(reader.into_refusal())));
+                    return Some(ConnectOutcome::Refused(Box::new(reader.into_refusal())));
                 }
-                Phase::Done => return None,
+                Progress::Done => return None,
             }
         }
     }
 }
 
 impl End {
-    const fn without_answer(self) -> Outcome {
-        Outcome::Failed(match self {
+    const fn without_answer(self) -> ConnectOutcome {
+        ConnectOutcome::Failed(match self {
             Self::Eof | Self::Lost => ConnectError::Closed,
             Self::Timeout => ConnectError::Timeout,
         })
     }
 }
 
-const fn failed(error: HandshakeError) -> Outcome {
-    Outcome::Failed(ConnectError::Answer(error))
+const fn failed(error: HandshakeError) -> ConnectOutcome {
+    ConnectOutcome::Failed(ConnectError::Answer(error))
 }
 
 fn advance(input: &mut &mut [u8], n: usize) {
     *input = core::mem::take(input).get_mut(n..).unwrap_or_default();
 }
 
-enum Answer {
+enum Verdict {
     Interim,
     Open,
     Refused(RefusalReader),
 }
 
-/// RFC 9110 §9.3.6, §15.2: 1xx is skipped, any 2xx opens whatever its fields say, the rest refuses.
-/// HTTP/1.0 will do: many proxies say no more.
-fn read_head(head: &mut [u8], limits: &Limits) -> Result<Answer, HandshakeError> {
+/// Judges a head: 1xx is skipped, any 2xx opens whatever its fields say, the rest refuses (RFC 9110
+/// §9.3.6, §15.2). HTTP/1.0 is accepted, as many proxies answer with it.
+fn read_head(head: &mut [u8], limits: &Limits) -> Result<Verdict, HandshakeError> {
     unfold(head);
     let mut slots = slots();
     let (line, fields) = parse_response(head, &mut slots)?;
     match line.status {
         // RFC 9110 §15.2.2: nobody asked for another protocol.
         101 => Err(HandshakeError::Status),
-        100..=199 => Ok(Answer::Interim),
-        200..=299 => Ok(Answer::Open),
-        300..=599 => RefusalReader::new(line.status, pairs(fields), limits).map(Answer::Refused),
+        100..=199 => Ok(Verdict::Interim),
+        200..=299 => Ok(Verdict::Open),
+        300..=599 => RefusalReader::new(line.status, pairs(fields), limits).map(Verdict::Refused),
         // RFC 9110 §15: not a status.
         _ => Err(HandshakeError::Status),
     }

@@ -1,16 +1,18 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::{Connect, ConnectError, Options, Outcome};
-use crate::config::Limits;
-use crate::error::{HandshakeError, Misuse};
-use crate::handshake::{Refusal, Uri};
-use crate::{ClientConfig, ClientRequest, Connection, Entropy, Event};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
+
 use proptest::prelude::*;
+
+use super::{Connect, ConnectError, ConnectOutcome, Options};
+use crate::config::Limits;
+use crate::error::{HandshakeError, Misuse};
+use crate::handshake::{Refusal, Uri};
+use crate::{ClientConfig, ClientRequest, Connection, Entropy, Event};
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
@@ -28,7 +30,7 @@ fn request(uri: &str, options: &Options) -> String {
 }
 
 /// One read: the outcome and what was left of it.
-fn feed(connect: &mut Connect, bytes: &[u8]) -> (Option<Outcome>, Vec<u8>) {
+fn feed(connect: &mut Connect, bytes: &[u8]) -> (Option<ConnectOutcome>, Vec<u8>) {
     let mut bytes = bytes.to_vec();
     let mut input = &mut bytes[..];
     let outcome = connect.receive(&mut input);
@@ -36,11 +38,11 @@ fn feed(connect: &mut Connect, bytes: &[u8]) -> (Option<Outcome>, Vec<u8>) {
 }
 
 /// What an outcome says, comparable.
-fn show(outcome: &Outcome) -> String {
+fn show(outcome: &ConnectOutcome) -> String {
     match outcome {
-        Outcome::Open => "open".into(),
-        Outcome::Failed(error) => error.to_string(),
-        Outcome::Refused(refusal) => format!(
+        ConnectOutcome::Open => "open".into(),
+        ConnectOutcome::Failed(error) => error.to_string(),
+        ConnectOutcome::Refused(refusal) => format!(
             "{} {:?} {:?} {}",
             refusal.status,
             refusal.fields,
@@ -76,13 +78,13 @@ fn run(mut connect: Connect, pieces: &[&[u8]]) -> (String, Vec<u8>) {
     assert!(feed(&mut connect, b"more").0.is_none());
     assert_eq!(connect.next_deadline(), None);
     // What stands behind a refusal is dropped, if it came in the same read.
-    if !matches!(outcome, Outcome::Open) {
+    if !matches!(outcome, ConnectOutcome::Open) {
         left.clear();
     }
     (show(&outcome), left)
 }
 
-/// The same for every cut (P-7: the answer may come a byte at a time).
+/// The same for every cut (the answer may come a byte at a time).
 fn whole(connect: impl Fn() -> Connect, bytes: &[u8]) -> (String, Vec<u8>) {
     let expected = run(connect(), &[bytes]);
     for at in 0..=bytes.len() {
@@ -100,12 +102,12 @@ fn outcome(answer: &str) -> String {
 
 fn refusal(answer: &str) -> Box<Refusal> {
     match feed(&mut connect(), answer.as_bytes()).0 {
-        Some(Outcome::Refused(refusal)) => refusal,
+        Some(ConnectOutcome::Refused(refusal)) => refusal,
         other => panic!("not refused: {other:?}"),
     }
 }
 
-/// P-5, RFC 6455 §4.1 (3), RFC 9110 §9.3.6, RFC 9112 §3.2.3: host and port, the port always written,
+/// RFC 6455 §4.1 (3), RFC 9110 §9.3.6, RFC 9112 §3.2.3: host and port, the port always written,
 /// one Host field, and nothing of the WebSocket request.
 #[test]
 fn the_request_is_host_and_port() {
@@ -123,7 +125,7 @@ fn the_request_is_host_and_port() {
     }
 }
 
-/// P-6, RFC 6455 §4.1, RFC 9110 §11.7.2, RFC 7617 §2: the example of the RFC; one field, the last.
+/// RFC 6455 §4.1, RFC 9110 §11.7.2, RFC 7617 §2: the example of the RFC; one field, the last.
 #[test]
 fn credentials_go_in_proxy_authorization() {
     let options = Options::new().basic("ednamode", "nocapes!").unwrap();
@@ -166,7 +168,7 @@ fn credentials_go_in_proxy_authorization() {
     }
 }
 
-/// P-6, P-7: through the tunnel comes the opening handshake, without what was for the proxy, and what
+/// Through the tunnel comes the opening handshake, without what was for the proxy, and what
 /// was left of the proxy's read is the server's first.
 #[test]
 fn the_handshake_goes_through_the_tunnel() {
@@ -177,11 +179,11 @@ fn the_handshake_goes_through_the_tunnel() {
         format!("{ESTABLISHED}HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n").into_bytes();
     let mut input = &mut read[..];
     let outcome = connect.receive(&mut input);
-    assert!(matches!(outcome, Some(Outcome::Open)));
+    assert!(matches!(outcome, Some(ConnectOutcome::Open)));
 
     let request = ClientRequest::new(uri);
     let entropy = Box::new(Zero);
-    let mut ws = Connection::client_with_entropy(&ClientConfig::new(), request, entropy).unwrap();
+    let mut ws = Connection::client_with_entropy(&ClientConfig::new(), request, entropy);
     let sent = String::from_utf8(ws.output().to_vec()).unwrap();
     assert!(sent.starts_with("GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
     assert!(!sent.to_ascii_lowercase().contains("proxy-"));
@@ -199,7 +201,7 @@ impl Entropy for Zero {
     }
 }
 
-/// HC-12 for a proxy: no line can be injected, nothing doubled; and what is for the server stays away.
+/// No line can be injected, nothing doubled; and what is for the server stays away.
 #[test]
 fn fields_of_the_caller() {
     let options = Options::new().header("User-Agent", b"x/1").unwrap();
@@ -249,7 +251,7 @@ fn fields_of_the_caller() {
     }
 }
 
-/// P-7, RFC 9110 §9.3.6, RFC 9112 §6.3: any 2xx; its lengths are ignored; the rest is the server's.
+/// RFC 9110 §9.3.6, RFC 9112 §6.3: any 2xx; its lengths are ignored; the rest is the server's.
 #[test]
 fn any_2xx_opens_the_tunnel() {
     for answer in [
@@ -258,7 +260,7 @@ fn any_2xx_opens_the_tunnel() {
         "HTTP/1.0 200 Connection established\r\nProxy-agent: x\r\n\r\n",
         "HTTP/1.1 204 \r\n\r\n",
         "HTTP/1.1 299\r\n\r\n",
-        // P-8: 1xx before it are skipped.
+        // 1xx answers before it are skipped.
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ok\r\n\r\n",
         "HTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 199 x\r\n\r\nHTTP/1.1 200 ok\r\n\r\n",
     ] {
@@ -276,7 +278,7 @@ fn any_2xx_opens_the_tunnel() {
     }
 }
 
-/// P-8, RFC 6455 §4.1 (4), RFC 9110 §11.7.1: any other final status refuses, with fields and body.
+/// RFC 6455 §4.1 (4), RFC 9110 §11.7.1: any other final status refuses, with fields and body.
 #[test]
 fn any_other_status_refuses() {
     let answer = "HTTP/1.1 407 Proxy Authentication Required\r\n\
@@ -315,7 +317,7 @@ fn any_other_status_refuses() {
     assert!(outcome(chunked).ends_with("\"no!\" false"));
 }
 
-/// P-8: a broken answer and a proxy that goes away.
+/// A broken answer and a proxy that goes away.
 #[test]
 fn what_is_no_answer_fails() {
     for (answer, error) in [
@@ -366,12 +368,12 @@ fn what_is_no_answer_fails() {
     let (outcome, _) = feed(&mut connect, b"");
     assert!(matches!(
         outcome,
-        Some(Outcome::Failed(ConnectError::Closed))
+        Some(ConnectOutcome::Failed(ConnectError::Closed))
     ));
     assert!(connect.output().is_empty());
 }
 
-/// RFC 6455 §10.4: head, fields and body are bounded, 1xx answers count (D-30).
+/// RFC 6455 §10.4: head, fields and body are bounded, 1xx answers count.
 #[test]
 fn limits() {
     let mut limits = Limits::client();
@@ -414,7 +416,7 @@ fn deadline() {
     assert!(feed(&mut late, b"HTTP/1.1 2").0.is_none());
     late.advance_time(at(103));
     let (outcome, _) = feed(&mut late, b"");
-    let Some(Outcome::Failed(error)) = outcome else {
+    let Some(ConnectOutcome::Failed(error)) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!(error, ConnectError::Timeout);
@@ -424,7 +426,7 @@ fn deadline() {
     in_time.advance_time(at(103));
     assert!(matches!(
         feed(&mut in_time, ESTABLISHED.as_bytes()).0,
-        Some(Outcome::Open)
+        Some(ConnectOutcome::Open)
     ));
 
     // A refusal whose body does not end is told without the rest.

@@ -180,7 +180,6 @@ impl Setup {
                         .and_then(|request| request.extension("x-test; a; b=2", 0))
                         .expect("a request");
                     Connection::client_with_entropy(&config, request, Scripted::boxed())
-                        .expect("the nonce")
                 } else {
                     let negotiated = self.negotiated();
                     Connection::upgraded_client_with_entropy(&config, negotiated, Scripted::boxed())

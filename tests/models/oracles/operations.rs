@@ -51,7 +51,7 @@ struct Snapshot {
     output_len: usize,
     buffered: u64,
     memory: usize,
-    state: (State, u8, Transport),
+    state: (State, Transport),
     can_send: Result<(), Misuse>,
     deadline: Option<Duration>,
 }
@@ -82,7 +82,7 @@ impl Bench {
             output_len: ws.output_len(),
             buffered: ws.buffered_amount(),
             memory: ws.memory_held(),
-            state: (ws.state(), ws.ready_state(), ws.transport()),
+            state: (ws.state(), ws.transport()),
             can_send: ws.can_send(),
             deadline: ws.next_deadline(),
         }

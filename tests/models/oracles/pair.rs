@@ -312,7 +312,7 @@ pub fn pair(data: &[u8]) {
     let client = Connection::client_with_entropy(&client, request, Scripted::boxed());
     let mut bench = Bench {
         ends: [
-            End::new(client.expect("the nonce"), compresses),
+            End::new(client, compresses),
             End::new(Connection::server(&server), compresses),
         ],
         now: Duration::from_secs(1),

@@ -121,8 +121,7 @@ impl World {
         let new_client = || {
             let uri = Uri::parse("ws://example.com/").expect("a URI");
             let entropy = Box::new(Random(key));
-            let ws = Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy);
-            ws.expect("a request")
+            Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy)
         };
         let new_server = || Connection::server(&server);
         let extra = if compresses { 600 << 10 } else { 0 };

@@ -203,7 +203,7 @@ fn uri() -> Uri {
 }
 
 pub(super) fn connecting(config: &ClientConfig, request: ClientRequest) -> Connection {
-    Connection::client_with_entropy(config, request, Box::new(SampleKey)).unwrap()
+    Connection::client_with_entropy(config, request, Box::new(SampleKey))
 }
 
 /// A server's 101 to the client's request, with this value of the field for extensions.

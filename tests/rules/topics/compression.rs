@@ -57,8 +57,7 @@ fn agreed_in_the_opening_handshake() {
     let server_config = server_config().deflate(PermessageDeflate::server());
     let client_config = ClientConfig::new().deflate(PermessageDeflate::client());
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let mut client =
-        Connection::client_with_entropy(&client_config, request, Box::new(SampleKey)).unwrap();
+    let mut client = Connection::client_with_entropy(&client_config, request, Box::new(SampleKey));
     let mut server = Connection::server(&server_config);
     let head = take_output(&mut client);
     let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate";
@@ -99,7 +98,7 @@ fn not_agreed_on() {
         }
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let mut client =
-            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey)).unwrap();
+            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey));
         let mut server = Connection::server(&server_config);
         receive(&mut server, &take_output(&mut client));
         server.accept(Accept::new()).unwrap();
@@ -128,8 +127,7 @@ fn required_and_not_agreed_on() {
         .deflate(PermessageDeflate::client())
         .require_deflate();
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let mut client =
-        Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
+    let mut client = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
     let mut server = Connection::server(&server_config());
     receive(&mut server, &take_output(&mut client));
     server.accept(Accept::new()).unwrap();

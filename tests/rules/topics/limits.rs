@@ -279,7 +279,7 @@ fn the_limit_of_fields() {
 fn client_of(limits: &Limits) -> Connection {
     let request = ClientRequest::new("ws://a/".parse().unwrap());
     let config = ClientConfig::new().limits(*limits);
-    Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap()
+    Connection::client_with_entropy(&config, request, Box::new(SampleKey))
 }
 
 /// The presets, as documented.

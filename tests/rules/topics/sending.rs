@@ -252,11 +252,12 @@ fn a_large_payload_handed_over_is_not_copied() {
 #[cfg(not(feature = "getrandom"))]
 #[test]
 fn without_a_source_of_randomness_a_client_sends_nothing() {
+    use sansocket::error::NoEntropy;
     use sansocket::{ClientRequest, Negotiated, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     assert_eq!(
         Connection::client(&ClientConfig::new(), request).map(|_| ()),
-        Err(Misuse::NoEntropy)
+        Err(NoEntropy)
     );
     let open = || {
         let mut ws = Connection::upgraded_client(&ClientConfig::new(), Negotiated::default());
@@ -465,9 +466,8 @@ fn pieces_stop_at_the_mark_too() {
 fn nothing_is_sent_before_the_connection_is_open() {
     use sansocket::{ClientRequest, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let client =
+    let mut connecting =
         Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
-    let mut connecting = client.unwrap();
     let request = take_output(&mut connecting);
     assert!(request.ends_with(b"\r\n\r\n"));
     assert_eq!(connecting.state(), State::Connecting);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sansocket::entropy::ChaCha;
 use sansocket::frame::FrameHeader;
 use sansocket::{
     Accept, ClientConfig, Connection, Entropy, Event, Negotiated, OriginPolicy, Prepared, Role,
@@ -19,7 +20,11 @@ use crate::peer::{Memory, Messages, Peer, READ, Written};
 pub fn connection(role: Role) -> Connection {
     opened(match role {
         Role::Server => Connection::upgraded_server(&server_config(), Negotiated::default()),
-        Role::Client => Connection::upgraded_client(&ClientConfig::new(), Negotiated::default()),
+        Role::Client => Connection::upgraded_client_with_entropy(
+            &ClientConfig::new(),
+            Negotiated::default(),
+            Box::new(ChaCha::new().unwrap()),
+        ),
     })
 }
 
@@ -39,9 +44,9 @@ fn opened(mut ws: Connection) -> Connection {
     ws
 }
 
-struct ChaCha(ChaCha8Rng);
+struct ChaCha8(ChaCha8Rng);
 
-impl Entropy for ChaCha {
+impl Entropy for ChaCha8 {
     #[inline]
     fn fill(&mut self, out: &mut [u8]) {
         // Word by word is its fastest way.
@@ -212,12 +217,12 @@ pub struct OursChaCha;
 
 impl Peer for OursChaCha {
     fn send(messages: &Messages, written: &mut Written) -> bool {
-        let keys = ChaCha(ChaCha8Rng::seed_from_u64(1));
+        let keys = ChaCha8(ChaCha8Rng::seed_from_u64(1));
         send_with_keys(messages, written, keys)
     }
 }
 
-/// The same with masking keys from the operating system, as it draws them without its feature `chacha`.
+/// The same with masking keys from the operating system, as a client draws them that is given no source.
 pub struct OursSystem;
 
 struct System {

@@ -48,10 +48,8 @@ pub fn server() -> Connection {
 }
 
 /// A client's: without the feature `getrandom`, the caller has the randomness.
-///
-/// # Errors
-/// As [`Connection::client_with_entropy`].
-pub fn client(uri: Uri, random: Box<dyn Entropy + Send + Sync>) -> Result<Connection, Misuse> {
+#[must_use]
+pub fn client(uri: Uri, random: Box<dyn Entropy + Send + Sync>) -> Connection {
     Connection::client_with_entropy(&ClientConfig::new(), ClientRequest::new(uri), random)
 }
 
