@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::Connection;
-use crate::error::{Limit, ProtocolError};
+use crate::error::ProtocolError;
 use crate::event::{Chunk, Event, Kind, Message};
-use crate::frame::{FrameHeader, Opcode};
+use crate::frame::{HeaderReader, Opcode, RSV1};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
@@ -29,9 +29,8 @@ pub(super) struct Incoming {
     pub(super) key: MaskingKey,
     /// Frames of the message so far.
     pub(super) fragments: u32,
-    /// The header as far as it has come; its first byte stays while the payload comes.
-    pub(super) header: [u8; FrameHeader::MAX_LEN],
-    pub(super) header_len: u8,
+    /// The header as far as it has come; it stays while the payload comes.
+    pub(super) header: HeaderReader,
     /// The header is whole: payload comes next.
     pub(super) in_payload: bool,
     /// A read ended inside the frame.
@@ -55,7 +54,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// Between two messages, and not inside a header.
     pub(super) const fn is_idle(&self) -> bool {
-        self.header_len == 0 && self.kind.is_none()
+        self.header.is_empty() && self.kind.is_none()
     }
 
     /// Nothing of a message or a frame has come that lacks its end.
@@ -68,35 +67,26 @@ impl Incoming {
 
     /// A part of a frame has come, and its last byte has not.
     pub(super) const fn lacks_bytes(&self) -> bool {
-        self.header_len > 0 && !(self.in_payload && self.left == 0)
+        !self.header.is_empty() && (!self.in_payload || self.left > 0)
     }
 
     pub(super) const fn fin(&self) -> bool {
-        self.header[0] & 0x80 != 0
+        self.header.raw().fin()
     }
 
     pub(super) fn opcode(&self) -> Option<Opcode> {
-        Opcode::new(self.header[0] & 15)
+        self.header.raw().opcode()
     }
 
     /// The payload length in the header, which is there.
     pub(super) fn payload_len(&self) -> u64 {
-        let [_, second, extended @ ..] = &self.header;
-        match (
-            second & 0x7f,
-            extended.first_chunk(),
-            extended.first_chunk(),
-        ) {
-            (126, Some(len), _) => u64::from(u16::from_be_bytes(*len)),
-            (127, _, Some(len)) => u64::from_be_bytes(*len),
-            (len, _, _) => u64::from(len),
-        }
+        self.header.raw().payload_len()
     }
 
     /// The reserved bits of the frame, but for that of compression.
     pub(super) const fn reserved_bits(&self) -> u8 {
-        let compression = if self.compressed { 4 } else { 0 };
-        self.header[0] >> 4 & 7 & !compression
+        let compression = if self.compressed { RSV1 } else { 0 };
+        self.header.raw().reserved_bits() & !compression
     }
 
     /// The first frame of a message.
@@ -108,7 +98,7 @@ impl Incoming {
 
     /// The frame is complete.
     pub(super) const fn end_frame(&mut self) {
-        self.header_len = 0;
+        self.header.restart();
         self.in_payload = false;
         self.split = false;
     }
@@ -484,29 +474,4 @@ pub(super) fn take_front<'a>(input: &mut &'a mut [u8], n: usize) -> &'a mut [u8]
     let (front, rest) = mem::take(input).split_at_mut(n);
     *input = rest;
     front
-}
-
-impl Connection {
-    /// RFC 6455 §10.4: judged at the header, before a byte of payload is stored.
-    pub(super) fn check_limits(&self, payload_len: u64) -> Result<(), ProtocolError> {
-        let limits = &self.settings().limits;
-        if payload_len > limits.frame {
-            return Err(ProtocolError::Limit {
-                limit: Limit::Frame,
-                value: payload_len,
-                max: limits.frame,
-            });
-        }
-        // What a compressed message comes to is seen while it is inflated.
-        let compressed = self.incoming.compressed || self.begins_compressed();
-        let value = self.incoming.len.saturating_add(payload_len);
-        if value > limits.message && !compressed {
-            return Err(ProtocolError::Limit {
-                limit: Limit::Message,
-                value,
-                max: limits.message,
-            });
-        }
-        Ok(())
-    }
 }

@@ -158,12 +158,11 @@ mod on {
                 inflater.end();
                 return Some(Event::Message(message));
             }
-            self.incoming.header[0] = first_byte(true, RSV1, kind.opcode());
             self.incoming.begin_message(kind, true);
-            match self.inflate_part(kind, payload, true) {
-                Ok(()) => self.message_ends().then(|| self.gathered()),
-                Err(error) => Some(self.fail(error.into())),
-            }
+            Some(match self.inflate_part(kind, payload, true) {
+                Ok(()) => self.gathered(),
+                Err(error) => self.fail(error.into()),
+            })
         }
 
         fn inflate_whole<'a>(

@@ -5,6 +5,7 @@
 //! | `life` | who closes, when, and what is still read and sent until then (§7) |
 //! | `fast` | what the fast paths ask, worked out in one place |
 //! | `rare` | what few connections need, and none while idle |
+//! | `rules` | what is asked of the next frame (§5, §10.4) |
 //! | `receive` | bytes in, events out: frames, held input, the ways to read |
 //! | `assembly` | payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1) |
 //! | `opening` | the opening handshake (§4) |
@@ -25,6 +26,7 @@ mod outgoing;
 mod parts;
 mod rare;
 mod receive;
+mod rules;
 mod send;
 mod time;
 

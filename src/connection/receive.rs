@@ -4,50 +4,15 @@ use core::mem;
 
 use super::Connection;
 use super::assembly::{Came, take_front};
+use super::rules::Rules;
 use crate::config::Delivery;
-use crate::error::{Limit, ProtocolError};
+use crate::error::ProtocolError;
 use crate::event::{Event, Kind, Message, MessageHead};
-use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, length_is_minimal};
+#[cfg(feature = "bytes")]
+use crate::frame::HeaderReader;
+use crate::frame::{Opcode, WholeMessage};
 use crate::mask::apply_mask;
 use crate::role::Role;
-
-/// A message in one frame in the input.
-struct Whole {
-    kind: Kind,
-    /// Where its payload starts.
-    start: usize,
-    end: usize,
-}
-
-impl Whole {
-    /// The payload of this frame, unmasked.
-    #[inline(always)]
-    fn payload<'a>(&self, frame: &'a mut [u8], masked: bool) -> &'a mut [u8] {
-        let (header, payload) = frame.split_at_mut(self.start);
-        if masked && let Some(key) = header.last_chunk() {
-            apply_mask(payload, *key, 0);
-        }
-        payload
-    }
-}
-
-/// Where the length and where the key of a header end, by its second byte.
-const fn header_ends(second: u8) -> (usize, usize) {
-    let length_end = match second & 0x7f {
-        126 => 4,
-        127 => 10,
-        _ => 2,
-    };
-    let key = if second & 0x80 == 0 { 0 } else { 4 };
-    (length_end, length_end + key)
-}
-
-/// The reserved bits as [`ProtocolError::ReservedBits`] has them.
-const RSV: u8 = 7;
-
-/// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
-#[cfg(feature = "bytes")]
-const SHARED_MIN: usize = 4096;
 
 impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
@@ -86,53 +51,20 @@ impl Connection {
         };
         self.clock.heard();
         let payload = whole.payload(take_front(input, whole.end), MASKED);
-        match whole.kind {
-            Kind::Binary => Some(Event::Message(Message::Binary(payload.into()))),
-            Kind::Text => Some(self.whole_text(payload)),
+        match whole.opcode {
+            Opcode::Text => Some(self.whole_text(payload)),
+            _ => Some(Event::Message(Message::Binary(payload.into()))),
         }
     }
 
-    /// The message in one frame that the input begins with, if all of it is there, nothing is
-    /// wrong with it and nothing else comes first. These are its reserved bits.
-    ///
-    /// It only looks: frames that follow each other do not wait for what was written here, and
-    /// the input is split once, where it is taken.
+    /// A whole message at the front of the input that is handed out at once.
     #[inline(always)]
-    fn whole_message<const MASKED: bool>(&self, input: &[u8], bits: u8) -> Option<Whole> {
-        let &[first, second, ..] = input else {
-            return None;
-        };
-        let kind = match first ^ bits << 4 {
-            0x81 => Kind::Text,
-            0x82 => Kind::Binary,
-            _ => return None,
-        };
-        let (mask, key): (u8, usize) = if MASKED { (0x80, 4) } else { (0, 0) };
-        let (start, len) = match second ^ mask {
-            len @ 0..=125 => (2 + key, usize::from(len)),
-            126 => {
-                let len = u16::from_be_bytes([*input.get(2)?, *input.get(3)?]);
-                (4 + key, usize::from(len))
-            }
-            127 => {
-                let len = u64::from_be_bytes(*input.get(2..)?.first_chunk()?);
-                (10 + key, usize::try_from(len).ok()?)
-            }
-            _ => return None, // the mask bit is wrong
-        };
-        // RFC 6455 §5.2: the shortest form.
-        let minimal = match start - key {
-            2 => true,
-            4 => len >= 126,
-            _ => len > 0xffff,
-        };
-        let end = start.checked_add(len)?;
-        let legal = minimal && (len as u64) < self.fast().whole_below().into();
-        (legal && end <= input.len()).then_some(Whole { kind, start, end })
+    fn whole_message<const MASKED: bool>(&self, input: &[u8], bits: u8) -> Option<WholeMessage> {
+        WholeMessage::find::<MASKED>(input, bits, self.fast().whole_below())
     }
 
     #[inline(always)]
-    fn next_whole(&self, input: &[u8], bits: u8) -> Option<Whole> {
+    fn next_whole(&self, input: &[u8], bits: u8) -> Option<WholeMessage> {
         match self.role() {
             Role::Server => self.whole_message::<true>(input, bits),
             Role::Client => self.whole_message::<false>(input, bits),
@@ -147,7 +79,12 @@ impl Connection {
         {
             self.clock.heard();
             let payload = whole.payload(take_front(input, whole.end), self.role() == Role::Server);
-            return self.inflate_frame(whole.kind, payload);
+            let kind = if whole.opcode == Opcode::Text {
+                Kind::Text
+            } else {
+                Kind::Binary
+            };
+            return self.inflate_frame(kind, payload);
         }
         if self.reads_frames() {
             if input.is_empty() && !self.frame_is_due() {
@@ -276,154 +213,31 @@ impl Connection {
         }
     }
 
-    /// Gathers the header; each byte is judged when it is there (D-21), so that every cut fails at the same one.
+    /// The header as far as it comes; each byte is judged when it is there. An event if the
+    /// application is asked what to do with the message.
     fn header<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
-        if self.incoming.header_len == 0
-            && let Some(header) = input.first_chunk()
-        {
-            return self.whole_header(*header, input);
+        let rules = self.rules();
+        let header = &mut self.incoming.header;
+        // `move`: by reference the rules would lie in memory, for the call that reads few bytes.
+        let (taken, whole) = header.take(input, move |part, header| rules.check(part, header))?;
+        take_front(input, taken);
+        if !whole {
+            return Ok(None);
         }
-        loop {
-            let have = usize::from(self.incoming.header_len);
-            let (length_end, key_end) = header_ends(self.incoming.header[1]);
-            let need = match have {
-                0 => 1,
-                1 => 2,
-                have if have < length_end => length_end,
-                _ => key_end,
-            };
-            if have < need {
-                if input.is_empty() {
-                    return Ok(None);
-                }
-                let bytes = take_front(input, input.len().min(need - have));
-                self.incoming.header[have..have + bytes.len()].copy_from_slice(bytes);
-                self.incoming.header_len += bytes.len() as u8; // at most 14
-                let have = have + bytes.len();
-                match have {
-                    1 => self.check_first()?,
-                    2 => self.check_second()?,
-                    _ => {}
-                }
-                // The length may be complete with this byte.
-                if have >= 2 && have == header_ends(self.incoming.header[1]).0 {
-                    self.check_length()?;
-                }
-                continue;
-            }
-            return Ok(self.begin_payload(length_end, key_end));
-        }
-    }
-
-    /// The header where as much has come as the longest takes: judged in the same order.
-    fn whole_header<'a>(
-        &mut self,
-        header: [u8; FrameHeader::MAX_LEN],
-        input: &mut &'a mut [u8],
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let (length_end, key_end) = header_ends(header[1]);
-        self.incoming.header = header;
-        self.check_first()?;
-        self.check_second()?;
-        self.check_length()?;
-        self.incoming.header_len = key_end as u8; // at most 14
-        take_front(input, key_end);
-        Ok(self.begin_payload(length_end, key_end))
-    }
-
-    /// The reserved bits that a frame of this opcode may have: that of compression on the first
-    /// frame of a message (RFC 7692 §6), those of the application's extensions on any data frame.
-    fn defined_bits(&self, opcode: u8) -> u8 {
-        match opcode {
-            0 => self.own_bits(),
-            1 | 2 => self.own_bits() | self.compression_bit(),
-            _ => 0,
-        }
-    }
-
-    /// The reserved bits that extensions of the application's use.
-    pub(super) fn own_bits(&self) -> u8 {
-        let in_use = self.in_use.as_ref();
-        in_use.map_or(0, |in_use| in_use.negotiated.reserved_bits & RSV)
-    }
-
-    /// The header is that of a compressed message's first frame, if it is that of a first frame.
-    pub(super) fn begins_compressed(&self) -> bool {
-        self.incoming.header[0] >> 4 & self.compression_bit() != 0
-    }
-
-    /// FIN, the reserved bits, the opcode, and what may follow the frames before.
-    fn check_first(&self) -> Result<(), ProtocolError> {
-        let first = self.incoming.header[0];
-        let (fin, bits, opcode) = (first & 0x80 != 0, first >> 4 & RSV, first & 15);
-        // RFC 6455 §5.2: only what an extension in use defines.
-        let bits = bits & !self.defined_bits(opcode);
-        if bits != 0 {
-            return Err(ProtocolError::ReservedBits { bits });
-        }
-        let Some(opcode) = Opcode::new(opcode) else {
-            return Err(ProtocolError::ReservedOpcode { opcode });
-        };
-        match (opcode, self.incoming.kind) {
-            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) if !fin => {
-                Err(ProtocolError::ControlFragmented)
-            }
-            (Opcode::Continuation, None) => Err(ProtocolError::UnexpectedContinuation),
-            (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::MessageInterrupted),
-            (Opcode::Continuation, Some(_)) => {
-                let max = self.settings().limits.fragments;
-                let value = u64::from(self.incoming.fragments) + 1;
-                if value > u64::from(max) {
-                    return Err(ProtocolError::Limit {
-                        limit: Limit::Fragments,
-                        value,
-                        max: max.into(),
-                    });
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The mask bit (RFC 6455 §5.1) and the length of a control frame (§5.5).
-    fn check_second(&self) -> Result<(), ProtocolError> {
-        let [first, second, ..] = self.incoming.header;
-        match (self.role(), second & 0x80 != 0) {
-            (Role::Server, false) => return Err(ProtocolError::UnmaskedFrame),
-            (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
-            _ => {}
-        }
-        if first & 8 != 0 && usize::from(second & 0x7f) > MAX_CONTROL_PAYLOAD {
-            return Err(ProtocolError::ControlTooLong);
-        }
-        Ok(())
-    }
-
-    /// The shortest form (RFC 6455 §5.2) and the limits (§10.4).
-    fn check_length(&self) -> Result<(), ProtocolError> {
-        let payload_len = self.incoming.payload_len();
-        length_is_minimal(self.incoming.header[1] & 0x7f, payload_len)?;
-        if self.incoming.header[0] & 8 == 0 {
-            self.check_limits(payload_len)
-        } else {
-            Ok(())
-        }
+        Ok(self.begin_payload(rules))
     }
 
     /// The header is whole. An event if the application is asked what to do with the message.
-    fn begin_payload<'a>(&mut self, key_at: usize, end: usize) -> Option<Event<'a>> {
+    #[inline]
+    fn begin_payload<'a>(&mut self, rules: Rules) -> Option<Event<'a>> {
         let delivery = self.settings().delivery;
         let incoming = &mut self.incoming;
-        incoming.left = incoming.payload_len();
-        incoming.key = incoming.header[key_at..end]
-            .first_chunk()
-            .copied()
-            .unwrap_or_default();
+        let header = incoming.header.raw();
+        let compressed = rules.begins_compressed(header);
+        let opcode = header.opcode();
+        incoming.left = header.payload_len();
+        incoming.key = header.masking_key().unwrap_or_default();
         incoming.in_payload = true;
-        let opcode = incoming.opcode();
-        let compressed = self.begins_compressed();
-        let incoming = &mut self.incoming;
         match opcode {
             Some(Opcode::Continuation) => incoming.fragments += 1,
             Some(Opcode::Text) => incoming.begin_message(Kind::Text, compressed),
@@ -753,21 +567,14 @@ impl Connection {
     /// The input begins with a binary message in one frame that is legal as far as it has come.
     #[cfg(feature = "bytes")]
     fn may_become_whole(&self, input: &[u8]) -> bool {
-        let Some(second) = input.get(1) else {
-            return true;
-        };
-        if (second & 0x80 != 0) != (self.role() == Role::Server) {
-            return false;
-        }
-        // Without the mask bit: the length is judged before the key is there (D-21).
-        let mut header = [0; FrameHeader::MAX_LEN];
-        let len = input.len().min(header.len());
-        header[..len].copy_from_slice(&input[..len]);
-        header[1] &= 0x7f;
-        match FrameHeader::decode(&header[..len]) {
-            Ok(Some((header, _))) => header.payload_len < self.fast().whole_below().into(),
-            Ok(None) => true,
-            Err(_) => false,
-        }
+        let mut reader = HeaderReader::default();
+        let rules = self.rules();
+        let legal = reader.take(input, |part, header| rules.check(part, header));
+        let len = reader.payload_len();
+        legal.is_ok() && len.is_none_or(|len| len < self.fast().whole_below().into())
     }
 }
+
+/// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
+#[cfg(feature = "bytes")]
+const SHARED_MIN: usize = 4096;

@@ -1,6 +1,6 @@
 //! The frame header (RFC 6455 §5.2): decoding and encoding.
 
-use super::{MAX_CONTROL_PAYLOAD, Opcode};
+use super::{HeaderReader, Opcode, RawHeader};
 use crate::error::ProtocolError;
 use crate::mask::MaskingKey;
 
@@ -52,57 +52,21 @@ impl FrameHeader {
     /// than 125 bytes (RFC 6455 §5.5), a length that is not in its shortest form or has its top
     /// bit set (§5.2). Reserved bits and the mask are reported, not judged.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
-        let Some(&first) = bytes.first() else {
-            return Ok(None);
-        };
-        let (fin, rsv) = (first & 0x80 != 0, first >> 4 & 7);
-        let opcode =
-            Opcode::new(first & 15).ok_or(ProtocolError::ReservedOpcode { opcode: first & 15 })?;
-        if opcode.is_control() && !fin {
-            return Err(ProtocolError::ControlFragmented);
-        }
-        let Some(&second) = bytes.get(1) else {
-            return Ok(None);
-        };
-        let (masked, len) = (second & 0x80 != 0, second & 0x7f);
-        if opcode.is_control() && usize::from(len) > MAX_CONTROL_PAYLOAD {
-            return Err(ProtocolError::ControlTooLong);
-        }
-        let (payload_len, mut at) = match len {
-            126 => {
-                let Some(extended) = bytes[2..].first_chunk() else {
-                    return Ok(None);
-                };
-                (u64::from(u16::from_be_bytes(*extended)), 4)
-            }
-            127 => {
-                let Some(extended) = bytes[2..].first_chunk() else {
-                    return Ok(None);
-                };
-                (u64::from_be_bytes(*extended), 10)
-            }
-            len => (u64::from(len), 2),
-        };
-        length_is_minimal(len, payload_len)?;
-        let masking_key = if masked {
-            let Some(key) = bytes[at..].first_chunk() else {
-                return Ok(None);
-            };
-            at += 4;
-            Some(*key)
-        } else {
-            None
-        };
-        Ok(Some((
-            Self {
-                fin,
-                rsv,
-                opcode,
-                masking_key,
-                payload_len,
-            },
-            at,
-        )))
+        let mut reader = HeaderReader::default();
+        let (len, whole) = reader.take(bytes, |part, raw| raw.check(part))?;
+        let header = Self::from_raw(reader.raw()).filter(|_| whole);
+        Ok(header.map(|header| (header, len)))
+    }
+
+    /// `None` for a reserved opcode.
+    pub(super) fn from_raw(raw: &RawHeader) -> Option<Self> {
+        Some(Self {
+            fin: raw.fin(),
+            rsv: raw.reserved_bits(),
+            opcode: raw.opcode()?,
+            masking_key: raw.masking_key(),
+            payload_len: raw.payload_len(),
+        })
     }
 
     /// Writes the header with its length in the shortest form (RFC 6455 §5.2) and returns how many
@@ -116,17 +80,6 @@ impl FrameHeader {
             len += 4;
         }
         len
-    }
-}
-
-/// RFC 6455 §5.2: the minimal number of bytes is used for a length, and its top bit is 0.
-#[inline]
-pub(crate) const fn length_is_minimal(len7: u8, payload_len: u64) -> Result<(), ProtocolError> {
-    match len7 {
-        126 if payload_len < 126 => Err(ProtocolError::LengthNotMinimal),
-        127 if payload_len <= 0xffff => Err(ProtocolError::LengthNotMinimal),
-        127 if payload_len >> 63 != 0 => Err(ProtocolError::LengthTopBit),
-        _ => Ok(()),
     }
 }
 

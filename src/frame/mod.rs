@@ -3,7 +3,7 @@
 //! Needs neither `alloc` nor `std`, keeps no state and answers nothing: for relays, recorders and
 //! test tools that want the frames as they are. What a *connection* asks of a frame beyond its
 //! format (who masks, which reserved bits are in use, which frame may follow which) is judged by
-//! [`Connection`](crate::Connection).
+//! [`Connection`](crate::Connection), with the rules that stand here.
 //!
 //! ```text
 //!  0               1               2               3
@@ -21,14 +21,22 @@ mod close;
 mod encode;
 mod header;
 mod opcode;
+mod raw;
+mod reader;
 mod reserved;
+mod rules;
+mod whole;
 
 pub use close::{decode_close, encode_close};
 pub(crate) use encode::{encode_frame, encode_header, first_byte};
 pub use header::FrameHeader;
-pub(crate) use header::{length_is_minimal, with_header, write_header};
+pub(crate) use header::{with_header, write_header};
 pub use opcode::Opcode;
+pub(crate) use raw::RawHeader;
+pub use reader::HeaderReader;
 pub(crate) use reserved::{RESERVED_BITS, RSV1};
+pub(crate) use rules::{Part, Place};
+pub(crate) use whole::WholeMessage;
 
 /// The most bytes that the payload of a control frame has (RFC 6455 §5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;

@@ -1,0 +1,98 @@
+//! What a connection asks of the next frame: the rules of the protocol for the place where it
+//! stands, and its own limits (RFC 6455 §10.4), before a byte of payload is stored.
+
+use super::Connection;
+use crate::error::{Limit, ProtocolError};
+use crate::frame::{Opcode, Part, Place, RESERVED_BITS, RawHeader};
+
+/// What the next frame has to keep to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rules {
+    place: Place,
+    max_frame: u64,
+    max_message: u64,
+    max_fragments: u32,
+    /// Frames of the message so far.
+    fragments: u32,
+    /// Payload bytes of the message so far.
+    len: u64,
+    /// The message is compressed.
+    compressed: bool,
+}
+
+impl Rules {
+    /// Judges a part of the header: the rules first, then the limits on what it says.
+    #[inline(always)]
+    pub(super) fn check(&self, part: Part, header: &RawHeader) -> Result<(), ProtocolError> {
+        self.place.check(part, header)?;
+        match part {
+            Part::First if header.opcode() == Some(Opcode::Continuation) => self.check_fragments(),
+            Part::Length { payload_len } if !header.is_control() => {
+                self.check_limits(header, payload_len)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the header is that of a compressed message's first frame, if it is that of a first frame.
+    pub(super) const fn begins_compressed(&self, header: &RawHeader) -> bool {
+        header.reserved_bits() & self.place.first_bits != 0
+    }
+
+    #[inline]
+    fn check_fragments(&self) -> Result<(), ProtocolError> {
+        let value = u64::from(self.fragments) + 1;
+        check_limit(Limit::Fragments, value, self.max_fragments.into())
+    }
+
+    #[inline]
+    fn check_limits(&self, header: &RawHeader, len: u64) -> Result<(), ProtocolError> {
+        check_limit(Limit::Frame, len, self.max_frame)?;
+        // What a compressed message comes to is seen while it is inflated.
+        if self.compressed || self.begins_compressed(header) {
+            return Ok(());
+        }
+        check_limit(
+            Limit::Message,
+            self.len.saturating_add(len),
+            self.max_message,
+        )
+    }
+}
+
+#[inline]
+const fn check_limit(limit: Limit, value: u64, max: u64) -> Result<(), ProtocolError> {
+    if value > max {
+        return Err(ProtocolError::Limit { limit, value, max });
+    }
+    Ok(())
+}
+
+impl Connection {
+    /// What the next frame has to keep to.
+    #[inline]
+    pub(super) fn rules(&self) -> Rules {
+        let limits = &self.settings().limits;
+        let incoming = &self.incoming;
+        Rules {
+            place: Place {
+                reader: self.role(),
+                bits: self.own_bits(),
+                first_bits: self.compression_bit(),
+                in_message: incoming.kind.is_some(),
+            },
+            max_frame: limits.frame,
+            max_message: limits.message,
+            max_fragments: limits.fragments,
+            fragments: incoming.fragments,
+            len: incoming.len,
+            compressed: incoming.compressed,
+        }
+    }
+
+    /// The reserved bits that extensions of the application's use.
+    pub(super) fn own_bits(&self) -> u8 {
+        let in_use = self.in_use.as_ref();
+        in_use.map_or(0, |in_use| in_use.negotiated.reserved_bits & RESERVED_BITS)
+    }
+}
