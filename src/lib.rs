@@ -1,4 +1,11 @@
+// Here the links of the README lead to this documentation, elsewhere to the one on docs.rs.
+//! [architecture]: manual::architecture
+//! [compression]: manual::compression
+//! [decisions]: manual::decisions
+//! [drivers]: manual::drivers
+//!
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Longer texts: how to drive a connection, and how the crate is built. Documentation only.
+//! Longer texts: how to drive a connection, what compression costs, how the crate is built, and what was
+//! decided where the texts leave something open.
 
 #[doc = include_str!("drivers.md")]
 pub mod drivers {}
@@ -8,3 +9,6 @@ pub mod compression {}
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
+
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}

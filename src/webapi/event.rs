@@ -21,7 +21,7 @@ use crate::event::{CloseReport, Message};
 pub enum DomEvent<'a> {
     /// `open`
     Open,
-    /// `message`; its `origin` is [`WebSocket::origin`].
+    /// `message`; its `origin` is [`WebSocket::origin`](super::WebSocket::origin).
     Message(Message<'a>),
     /// `error`, which says nothing and comes before `close` if something was wrong.
     Error,

@@ -46,19 +46,8 @@ const POOL: usize = 16;
 ///
 /// # Memory
 ///
-/// Bytes per connection that zlib-rs holds, from the first compressed message in that direction on.
-/// A direction without context takeover holds nothing between messages.
-///
-/// | direction | setting | bytes |
-/// |---|---|---|
-/// | either | no context takeover, between messages | 0 |
-/// | receiving | takeover, window 15 | 97,920 at most |
-/// | receiving | takeover, window 12 | 69,248 at most |
-/// | receiving | takeover, window 9 | 65,664 at most |
-/// | sending | takeover, window 15, `mem_level` 8 | 382,232 at most |
-/// | sending | takeover, window 15, `mem_level` 5 | 281,880 at most |
-/// | sending | takeover, window 12, `mem_level` 5 | 167,192 at most |
-/// | sending | takeover, window 9, `mem_level` 1 | 139,416 at most |
+/// A direction without context takeover holds nothing between messages. What the others hold is a table in
+/// the [manual](crate::manual::compression).
 #[derive(Clone)]
 pub struct PermessageDeflate {
     pub(super) level: u8,

@@ -241,7 +241,7 @@ fn ten_thousand_idle_connections() {
     assert!(idle / CONNECTIONS <= each, "{idle}");
 }
 
-/// The table in the README and in [`PermessageDeflate`].
+/// The table in `manual::compression`.
 #[test]
 fn the_table_is_true() {
     for (window, mem_level, bytes) in [
