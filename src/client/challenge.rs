@@ -75,7 +75,7 @@ impl Challenge {
     pub fn parameter(&self, name: &str) -> Option<&[u8]> {
         let mut parameters = self.parameters();
         parameters
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 

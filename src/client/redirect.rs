@@ -110,15 +110,16 @@ impl Redirect {
 
     /// The request to make next: the one that was redirected, with the new URI and without the
     /// fields that may not go along (see [`carries`](Self::carries)). An origin becomes `null`
-    /// behind a hop to another one, as browsers have it (RFC 6454 §7.3).
+    /// after a hop to another one, as browsers do (RFC 6454 §7.3).
     #[must_use]
     pub fn request(&self, request: ClientRequest) -> ClientRequest {
         let request = request
             .with_uri(self.uri.clone())
             .retain_headers(|name| self.carries(name));
-        match self.carries("Origin") {
-            true => request,
-            false => request.with_opaque_origin(),
+        if self.carries("Origin") {
+            request
+        } else {
+            request.with_opaque_origin()
         }
     }
 }

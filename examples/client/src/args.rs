@@ -16,7 +16,7 @@ A WebSocket client for the command line.
 Usage: client [OPTION...] URI
 
 Lines of standard input are sent as messages, messages are printed as lines, and a line on standard
-error says how it ended. Behind the end of the input the connection is closed with 1000, once
+error says how it ended. After the end of the input the connection is closed with 1000, once
 nothing has come for a moment.
 
   -H, --header 'NAME: VALUE'   sends a header field with the handshake
@@ -57,7 +57,7 @@ pub struct Args {
     pub compress: bool,
     pub binary: bool,
     pub json: bool,
-    /// How long nothing may come behind the end of the input; `None`: until the server closes.
+    /// How long nothing may come after the end of the input; `None`: until the server closes.
     pub linger: Option<Duration>,
     /// Certificates to trust in place of the system's.
     pub ca: Option<Vec<u8>>,
@@ -162,12 +162,12 @@ fn parse_proxy(text: &str) -> Result<Proxy, Box<dyn Error>> {
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
         bytes.push(match byte {
             b'%' => {
-                let (digits, behind) = rest.split_at_checked(2)?;
-                rest = behind;
+                let (digits, after) = rest.split_at_checked(2)?;
+                rest = after;
                 let digit = |at: usize| char::from(digits[at]).to_digit(16);
                 u8::try_from(digit(0)? * 16 + digit(1)?).ok()?
             }

@@ -89,11 +89,11 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let mut state = self.gate.state();
-        let own = state.wakers.remove(&self.ticket);
+        let waker_here = state.wakers.remove(&self.ticket);
         let next = state.gate.release(self.ticket);
         let waker = next.and_then(|next| state.wakers.remove(&next));
         drop(state);
-        drop(own);
+        drop(waker_here);
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -105,7 +105,7 @@ impl Output {
         let mut out = io::stdout().lock();
         let printed = parts.iter().try_for_each(|part| out.write_all(part));
         if printed.and_then(|()| out.flush()).is_err() {
-            // Nobody reads any more, as behind `| head`.
+            // Nobody reads any more, as after `| head`.
             std::process::exit(0);
         }
     }

@@ -29,7 +29,7 @@ const WRITE: Duration = Duration::from_millis(10);
 pub struct Transport {
     socket: TcpStream,
     tls: Option<ClientConnection>,
-    /// What was read behind the proxy's answer.
+    /// What was read after the proxy's answer.
     early: Vec<u8>,
     /// Held until the connection is established or has failed (RFC 6455 §4.1).
     pass: Option<Pass>,
@@ -39,7 +39,7 @@ pub struct Transport {
 #[derive(Default)]
 pub struct Fed {
     pub bytes: Vec<u8>,
-    /// The stream ends behind them.
+    /// The stream ends after them.
     pub end: bool,
 }
 
@@ -182,7 +182,7 @@ fn connect<P>(uri: &Uri, turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStrea
     Err(last)
 }
 
-/// Asks the proxy for a tunnel; what it sent behind its answer is from the server already.
+/// Asks the proxy for a tunnel; what it sent after its answer is from the server already.
 fn tunnel(socket: &mut TcpStream, uri: &Uri, proxy: &Proxy) -> Result<Vec<u8>, End> {
     let born = Instant::now();
     let mut connect = Connect::new(uri, &proxy.options);

@@ -179,7 +179,7 @@ fn failures_and_transport() {
 
 /// RFC 9110 §10.2.3: the pause comes first, the jitter on top, and a pause without measure is told.
 #[test]
-fn retry_after_is_honoured() {
+fn retry_after_is_honored() {
     let busy = |status, pause| Ended::Refused {
         status,
         retry_after: Some(seconds(pause)),
@@ -355,9 +355,9 @@ fn attempts_are_bounded() {
 }
 
 /// RFC 9110 §11.7: credentials that were not taken are not asked for a second time in a row; the
-/// server's challenge behind the proxy's is another one.
+/// server's challenge after the proxy's is another one.
 #[test]
-fn authorise_once_in_a_row() {
+fn authorize_once_in_a_row() {
     let mut backoff = Backoff::new(Policy::default());
     let mut next = |ended| backoff.next(ended, seconds(0), 0);
     assert_eq!(

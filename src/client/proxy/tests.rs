@@ -52,7 +52,7 @@ fn show(outcome: &ConnectOutcome) -> String {
     }
 }
 
-/// Fed in these pieces, then the end: the outcome, and everything behind it.
+/// Fed in these pieces, then the end: the outcome, and everything after it.
 fn run(mut connect: Connect, pieces: &[&[u8]]) -> (String, Vec<u8>) {
     let mut outcome = None;
     let mut left = Vec::new();
@@ -77,7 +77,7 @@ fn run(mut connect: Connect, pieces: &[&[u8]]) -> (String, Vec<u8>) {
     // Once, and nothing after it.
     assert!(feed(&mut connect, b"more").0.is_none());
     assert_eq!(connect.next_deadline(), None);
-    // What stands behind a refusal is dropped, if it came in the same read.
+    // What follows a refusal is dropped, if it came in the same read.
     if !matches!(outcome, ConnectOutcome::Open) {
         left.clear();
     }
