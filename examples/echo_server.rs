@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use sansocket::config::{Limits, Timeouts};
+use sansocket::error::AcceptError;
 use sansocket::{
     Accept, Connection, Event, Message, Misuse, OriginPolicy, Response, ServerConfig, Transport,
 };
@@ -114,15 +115,15 @@ fn serve(mut stream: TcpStream, config: &ServerConfig) -> io::Result<()> {
     }
 }
 
-fn handle(ws: &mut Connection, event: Event<'_>) -> Result<(), Misuse> {
+fn handle(ws: &mut Connection, event: Event<'_>) -> Result<(), AcceptError> {
     match event {
         Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new()),
         Event::Http(request) if request.path() == "/" && request.method() == "GET" => {
             let page = Response::new(200).header("Content-Type", b"text/html; charset=utf-8")?;
-            ws.reject(page.body(PAGE))
+            ws.respond(page.body(PAGE))
         }
         Event::Request(_) | Event::Http(_) => {
-            ws.reject(Response::new(404).body("there is nothing here\n"))
+            ws.respond(Response::new(404).body("there is nothing here\n"))
         }
         // An error means that the connection closes: the echo is not wanted any more.
         Event::Message(Message::Text(text)) => ws.send(&*text).or(Ok(())),

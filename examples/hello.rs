@@ -7,7 +7,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Entropy, Event, Message, Misuse,
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Entropy, Event, Message,
     OriginPolicy, ServerConfig, State, Transport, Uri,
 };
 
@@ -61,7 +61,7 @@ impl End {
     }
 
     /// Delivers bytes and answers the events.
-    fn deliver(&mut self, mut bytes: Vec<u8>) -> Result<(), Misuse> {
+    fn deliver(&mut self, mut bytes: Vec<u8>) -> Result<(), Box<dyn Error>> {
         let mut input = &mut bytes[..];
         while let Some(event) = self.ws.receive(&mut input) {
             println!("{}   event: {event:?}", self.name);

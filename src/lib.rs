@@ -31,6 +31,7 @@ pub mod utf8;
 pub mod webapi;
 
 mod close_code;
+mod decimal;
 mod payload;
 mod role;
 mod token;
@@ -42,7 +43,7 @@ pub use entropy::Entropy;
 pub use error::{Failure, Misuse, Unsent};
 pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};
 pub use handshake::{
-    Accept, ClientRequest, Headers, Negotiated, Refusal, Request, Response, ResponseHead, Uri,
+    Accept, AcceptedHead, ClientRequest, Headers, Negotiated, Refusal, Request, Response, Uri,
 };
 pub use payload::{Payload, Text};
 pub use role::Role;

@@ -47,7 +47,7 @@ mod on {
     use crate::event::{Event, Kind, Message};
     use crate::extension::permessage_deflate::{Codec, Deflater, InflateError, Inflater};
     use crate::frame::{Opcode, RSV1, first_byte};
-    use crate::handshake::{Negotiated, agreement};
+    use crate::handshake::{Negotiated, extensions};
     use crate::mask::{self, MaskingKey, apply_mask};
     use crate::payload::{growth, make_room};
     use crate::role::Role;
@@ -82,7 +82,7 @@ mod on {
             if negotiated.reserved_bits & RSV1 != 0 {
                 return None;
             }
-            let agreed = agreement::agreed(&negotiated.extensions)?;
+            let agreed = extensions::agreed(&negotiated.extensions)?;
             Some(agreed.codec(self.role(), self.settings().deflate.as_ref()?))
         }
 

@@ -67,14 +67,14 @@ pub use outgoing::{Outgoing, Prepared};
 /// # }
 /// # let mut socket = Socket(b"GET / HTTP/1.1\r\n\r\n");
 /// # let mut buf = [0; 4096];
-/// # fn run(socket: &mut Socket, buf: &mut [u8]) -> Result<(), sansocket::Misuse> {
+/// # fn run(socket: &mut Socket, buf: &mut [u8]) -> Result<(), sansocket::error::AcceptError> {
 /// let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
 /// let mut input: &mut [u8] = &mut [];
 /// loop {
 ///     while let Some(event) = ws.receive(&mut input) {
 ///         match event {
 ///             Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new())?,
-///             Event::Request(_) | Event::Http(_) => ws.reject(Response::new(404))?,
+///             Event::Request(_) | Event::Http(_) => ws.respond(Response::new(404))?,
 ///             Event::Message(message) => { let _ = ws.send(&message); } // a real server stops reading when it is full
 ///             Event::Closed(report) => println!("{report}"),
 ///             _ => {} // pongs and Close replies are queued already
@@ -111,7 +111,7 @@ pub use outgoing::{Outgoing, Prepared};
 /// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
 /// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
-/// | `accept`, `reject` | S with a request: Open, or an HTTP answer; otherwise *NotOpen* | *NotOpen* | *NotOpen* | *NotOpen* |
+/// | `accept`, `respond` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
 /// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
 /// | `ping`, `pong` | *NotOpen* | queued | *Closing* | *Closing* |
@@ -180,7 +180,7 @@ impl Connection {
     pub fn client(config: &ClientConfig, request: ClientRequest) -> Result<Self, NoEntropy> {
         let mut source = Source::SYSTEM;
         let nonce = source.draw()?;
-        Ok(Self::client_from(config, request, source, nonce))
+        Ok(Self::client_from(config, &request, &nonce, source))
     }
 
     /// The same with a source of randomness of the caller's.
@@ -192,7 +192,7 @@ impl Connection {
     ) -> Self {
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
-        Self::client_from(config, request, Source::custom(entropy), nonce)
+        Self::client_from(config, &request, &nonce, Source::custom(entropy))
     }
 
     /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over

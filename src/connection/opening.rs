@@ -1,200 +1,203 @@
-//! The opening handshake (RFC 6455 §4): heads gathered and judged, requests decided on.
+//! The opening handshake (RFC 6455 §4): heads are read and judged, requests are answered.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::config::{ClientConfig, Settings};
+use crate::entropy::Source;
+use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
+use crate::event::Event;
+use crate::handshake::{
+    Accept, AcceptedHead, Answered, Asked, ClientRequest, Expectation, HeadReader, Negotiated,
+    Refusal, RefusalReader, Request, Response, extensions, judge,
+};
+use crate::role::Role;
+
 use super::assembly::take_front;
 use super::{Connection, InUse};
-use crate::config::ClientConfig;
-use crate::entropy::Source;
-use crate::error::{Failure, HandshakeError, Misuse, Timeout};
-use crate::event::Event;
-use crate::handshake::agreement;
-use crate::handshake::{
-    Accept, Answered, ClientRequest, Expectation, Judged, Negotiated, Offer, RefusalReader,
-    Request, Response, ResponseHead, Rules, Scan, Scanner, judge, refusal,
-};
-use crate::payload::{Payload, extend_within};
-use crate::role::Role;
 
 /// The opening handshake in progress.
 pub(super) struct Opening {
-    scanner: Scanner,
-    /// The head as far as it has come, where it came in several reads. A client's stays until the
-    /// application has seen `Event::Open`.
-    head: Vec<u8>,
+    head: HeadReader,
     stage: Stage,
 }
 
-enum Stage {
-    /// Server: waits for the request.
+/// How far the opening handshake is.
+pub(super) enum Stage {
+    /// Server: the head of the request is read.
     Request,
-    /// Server: the application decides on an upgrade.
-    Upgrade(Offer),
-    /// Server: the application answers a plain request, to which HEAD or not.
-    Http { to_head: bool },
-    /// Client: waits for the answer.
-    Answer(Box<Expectation>),
-    /// Client: reads the body of a refusal.
+    /// Server: the application answers a request.
+    Deciding(Asked),
+    /// Client: the head of the response is read.
+    Response(Box<Expectation>),
+    /// Client: the body of a refusal is read.
     Body(Box<RefusalReader>),
-    /// Client: established.
-    Answered,
+    /// Client: the connection is established, and the head of the response is kept until the application
+    /// has seen `Event::Open`.
+    Established(Vec<u8>),
+}
+
+/// What reading comes to.
+enum Found<'a> {
+    /// A request, which the application answers.
+    Request(Request<'a>),
+    /// A request for no upgrade, which the application answers if it serves pages.
+    Plain(Request<'a>, HandshakeError),
+    /// A response that establishes the connection.
+    Open(Negotiated),
+    /// A refusal, as complete as it will be.
+    Refusal(Box<Refusal>),
 }
 
 impl Opening {
     const fn server() -> Self {
         Self {
-            scanner: Scanner::request(),
-            head: Vec::new(),
+            head: HeadReader::request(),
             stage: Stage::Request,
         }
     }
 
     fn client(expectation: Expectation) -> Self {
         Self {
-            scanner: Scanner::response(),
-            head: Vec::new(),
-            stage: Stage::Answer(Box::new(expectation)),
+            head: HeadReader::response(),
+            stage: Stage::Response(Box::new(expectation)),
         }
     }
 
-    /// The application decides on a request.
+    /// Reads on. `None`: more bytes are needed, or no more are read.
+    fn read<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        settings: &Settings,
+    ) -> Result<Option<Found<'a>>, HandshakeError> {
+        match &mut self.stage {
+            Stage::Request => {
+                let Some(head) = self.head.read(input, &settings.limits)? else {
+                    return Ok(None);
+                };
+                let (target, asked) = judge(&head, &settings.origin)?;
+                let request = Request::new(head, target);
+                let found = match asked {
+                    Asked::Upgrade(_) => Found::Request(request),
+                    Asked::Plain { refusal, .. } => Found::Plain(request, refusal),
+                };
+                self.stage = Stage::Deciding(asked);
+                Ok(Some(found))
+            }
+            Stage::Response(expectation) => {
+                let Some(head) = self.head.read(input, &settings.limits)? else {
+                    return Ok(None);
+                };
+                let mut head = head.into_vec();
+                match expectation.judge(&mut head, settings)? {
+                    // RFC 9110 §15.2: read and skipped.
+                    Answered::Informational => {
+                        self.head.next(head.len());
+                        Ok(None)
+                    }
+                    Answered::Open(negotiated) => {
+                        self.stage = Stage::Established(head);
+                        Ok(Some(Found::Open(negotiated)))
+                    }
+                    Answered::Refused(mut body) => {
+                        let found = body.take_done().map(Found::Refusal);
+                        self.stage = Stage::Body(Box::new(body));
+                        Ok(found)
+                    }
+                }
+            }
+            Stage::Body(body) => {
+                let used = body.feed(input);
+                take_front(input, used);
+                Ok(body.take_done().map(Found::Refusal))
+            }
+            Stage::Deciding(_) | Stage::Established(_) => Ok(None),
+        }
+    }
+
+    pub(super) const fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The application answers a request.
     pub(super) const fn is_deciding(&self) -> bool {
-        matches!(self.stage, Stage::Upgrade(_) | Stage::Http { .. })
+        matches!(self.stage, Stage::Deciding(_))
+    }
+
+    /// The body that is being read.
+    fn body(&mut self) -> Option<&mut RefusalReader> {
+        match &mut self.stage {
+            Stage::Body(body) => Some(body),
+            _ => None,
+        }
     }
 
     pub(super) fn memory_held(&self) -> usize {
-        self.head.capacity()
+        self.head.memory_held()
             + match &self.stage {
-                Stage::Upgrade(offer) => offer.memory_held(),
-                Stage::Answer(_) => size_of::<Expectation>(),
+                Stage::Deciding(Asked::Upgrade(offer)) => offer.memory_held(),
+                Stage::Response(_) => size_of::<Expectation>(),
                 Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
-                Stage::Request | Stage::Http { .. } | Stage::Answered => 0,
+                Stage::Established(head) => head.capacity(),
+                Stage::Request | Stage::Deciding(Asked::Plain { .. }) => 0,
             }
     }
 }
 
 impl Connection {
-    pub(super) fn is_deciding(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.is_deciding())
-    }
-
+    /// A client's connection with its request queued.
     pub(super) fn client_from(
         config: &ClientConfig,
-        request: ClientRequest,
+        request: &ClientRequest,
+        nonce: &[u8; 16],
         entropy: Source,
-        nonce: [u8; 16],
     ) -> Self {
         let mut connection = Self::new(Role::Client, config.0.clone(), entropy);
-        let offer = agreement::offer(config.settings());
+        let offer = extensions::offer(config.settings());
         let expectation = connection
             .output
-            .head(|out| request.write(&nonce, offer.as_deref(), out));
+            .head(|out| request.write(nonce, offer.as_deref(), out));
         connection.rare().opening = Some(Opening::client(expectation));
         connection
     }
 
-    // ── heads
+    /// The application answers a request.
+    pub(super) fn is_deciding(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.is_deciding())
+    }
 
-    /// Bytes of the opening handshake.
+    // ── reading
+
+    /// Reads bytes of the opening handshake.
     pub(super) fn opening<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let limits = self.settings().limits;
-        let opening = self.rare().opening.get_or_insert_with(Opening::server);
-        if let Stage::Body(body) = &mut opening.stage {
-            let used = body.feed(input);
-            let done = body.is_done();
-            take_front(input, used);
-            return if done { self.refused() } else { None };
-        }
-        let gathered = opening.head.len();
-        let scan = if gathered == 0 {
-            opening.scanner.scan(input, &limits)
-        } else {
-            // One byte over the limit is enough to see that it is passed.
-            let room = (limits.head as usize)
-                .saturating_sub(gathered)
-                .saturating_add(1);
-            let more = &input[..room.min(input.len())];
-            let limit = (limits.head as usize).saturating_add(1);
-            extend_within(&mut opening.head, more, limit);
-            opening.scanner.scan(&opening.head, &limits)
-        };
-        match scan {
-            Scan::More => {
-                let rest = mem::take(input);
-                if gathered == 0 {
-                    opening.head.extend_from_slice(rest);
-                }
+        let opening = self.rare().opening.take();
+        let mut opening = opening.unwrap_or_else(Opening::server);
+        let found = opening.read(input, self.settings());
+        self.rare().opening = Some(opening);
+        match found {
+            Ok(None) => None,
+            Ok(Some(Found::Request(request))) => Some(Event::Request(request)),
+            Ok(Some(Found::Plain(request, _))) if self.settings().serve_http => {
+                Some(Event::Http(request))
+            }
+            Ok(Some(Found::Open(negotiated))) => {
+                self.establish(negotiated);
                 None
             }
-            Scan::Bad(error) => {
-                *input = &mut [];
-                Some(self.fail_opening(error.into()))
-            }
-            Scan::Head(len) => {
-                let last = take_front(input, len - gathered);
-                let head = if gathered == 0 {
-                    Payload::from(last)
-                } else {
-                    let mut head = mem::take(&mut opening.head);
-                    head.truncate(len);
-                    Payload::from(head)
-                };
-                match self.role() {
-                    Role::Server => Some(self.judge_request(head)),
-                    Role::Client => self.judge_answer(head),
-                }
-            }
+            Ok(Some(Found::Refusal(refusal))) => Some(self.refused(refusal)),
+            Ok(Some(Found::Plain(_, error))) | Err(error) => Some(self.fail_opening(error.into())),
         }
     }
 
-    fn judge_request<'a>(&mut self, head: Payload<'a>) -> Event<'a> {
-        let settings = self.settings();
-        let serve_http = settings.serve_http;
-        match judge(
-            &head,
-            &Rules {
-                origin: &settings.origin,
-                keep_extensions: true,
-            },
-        ) {
-            Judged::Upgrade { target, offer } => {
-                self.decide(Stage::Upgrade(offer));
-                Event::Request(Request::new(head, target))
-            }
-            Judged::Plain { target, .. } if serve_http => {
-                let request = Request::new(head, target);
-                self.decide(Stage::Http {
-                    to_head: request.method() == "HEAD",
-                });
-                Event::Http(request)
-            }
-            Judged::Plain { answer: error, .. } | Judged::Refused(error) => {
-                self.fail_opening(error.into())
-            }
-        }
-    }
-
-    fn decide(&mut self, stage: Stage) {
-        if let Some(opening) = &mut self.rare().opening {
-            opening.stage = stage;
-        }
-    }
-
-    /// Bytes behind a request that the application has not decided on (D-8).
+    /// Holds the bytes after a request that waits for its answer: they are frames if it is accepted.
     pub(super) fn hold_undecided<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         let input = mem::take(input);
         let max = self.settings().limits.held as usize;
         let rare = self.rare();
-        // Behind a plain request nothing is read any more.
-        if matches!(
-            rare.opening,
-            Some(Opening {
-                stage: Stage::Http { .. },
-                ..
-            })
-        ) {
+        let stage = rare.opening.as_ref().map(Opening::stage);
+        // Nothing is read after a request that cannot be accepted.
+        if matches!(stage, Some(Stage::Deciding(Asked::Plain { .. }))) {
             return None;
         }
         if rare.held.len().saturating_add(input.len()) > max {
@@ -204,58 +207,7 @@ impl Connection {
         None
     }
 
-    fn judge_answer<'a>(&mut self, mut head: Payload<'a>) -> Option<Event<'a>> {
-        let mut opening = self.rare().opening.take()?;
-        let Stage::Answer(expectation) = &opening.stage else {
-            return None;
-        };
-        let settings = self.settings();
-        let answered = expectation.judge(
-            head.as_mut_slice()?,
-            settings.require_subprotocol,
-            &settings.limits,
-        );
-        match answered {
-            // RFC 9110 §15.2: read and skipped.
-            Answered::Informational => {
-                opening.scanner.next_head(head.len());
-                self.rare().opening = Some(opening);
-                None
-            }
-            Answered::Open(answer) => {
-                let extensions = answer.extensions.as_deref().unwrap_or_default();
-                let bits = match agreement::check(settings, &expectation.own, extensions) {
-                    Ok(bits) => bits,
-                    Err(error) => return Some(self.fail_opening(error.into())),
-                };
-                opening.head = head.into_vec();
-                opening.stage = Stage::Answered;
-                self.rare().opening = Some(opening);
-                self.establish(Negotiated::from(answer).reserved_bits(bits));
-                None
-            }
-            Answered::Refused(body) => {
-                let done = body.is_done();
-                opening.stage = Stage::Body(Box::new(body));
-                self.rare().opening = Some(opening);
-                if done { self.refused() } else { None }
-            }
-            Answered::Bad(error) => Some(self.fail_opening(error.into())),
-        }
-    }
-
-    /// The refusal is there as far as it will come.
-    fn refused(&mut self) -> Option<Event<'static>> {
-        let opening = self.rare().opening.take()?;
-        let Stage::Body(body) = opening.stage else {
-            return None;
-        };
-        self.life.refused();
-        self.give_up();
-        Some(Event::Refused(Box::new(body.into_refusal())))
-    }
-
-    /// The end of the stream may be the end of a refusal's body; a loss cuts it.
+    /// The end of the stream can end the body of a refusal; a loss cuts it.
     pub(super) fn opening_at_end(&mut self) -> Option<Event<'static>> {
         let life = &self.life;
         let lost = life.is_lost();
@@ -263,21 +215,31 @@ impl Connection {
         if !life.has_eof() || !life.is_opening() || gone {
             return None;
         }
-        match &mut self.rare.as_mut()?.opening {
-            Some(Opening {
-                stage: Stage::Body(body),
-                ..
-            }) => {
-                if lost {
-                    body.stop();
-                } else {
-                    body.end();
-                }
-                self.refused()
-            }
-            _ => None,
+        let body = self.rare.as_mut()?.opening.as_mut()?.body()?;
+        if lost {
+            body.stop();
+        } else {
+            body.end();
         }
+        let refusal = body.take_done()?;
+        Some(self.refused(refusal))
     }
+
+    /// The handshake deadline has passed. A refusal is handed out with the body that has come.
+    pub(super) fn opening_timed_out(&mut self) {
+        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
+        let refusal = opening.and_then(Opening::body).and_then(|body| {
+            body.stop();
+            body.take_done()
+        });
+        let event = match refusal {
+            Some(refusal) => self.refused(refusal),
+            None => self.fail_opening(Timeout::Handshake.into()),
+        };
+        self.rare().found = Some(event);
+    }
+
+    // ── outcomes
 
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
         self.life.established();
@@ -292,7 +254,12 @@ impl Connection {
         self.require_compression();
     }
 
-    // ── failures
+    fn refused(&mut self, refusal: Box<Refusal>) -> Event<'static> {
+        self.rare().opening = None;
+        self.life.refused();
+        self.give_up();
+        Event::Refused(refusal)
+    }
 
     /// RFC 6455 §7.1.7, before the connection is established: a server answers over HTTP, a client
     /// drops the transport.
@@ -303,61 +270,43 @@ impl Connection {
         let rare = self.rare();
         rare.opening = None;
         rare.ending.failure = Some(failure);
-        match (self.role(), failure) {
-            (Role::Server, Failure::Handshake(error)) => {
-                self.output.head(|out| refusal(error, out))
+        match self.role() {
+            Role::Server => {
+                let response = match failure {
+                    Failure::Handshake(error) => Response::refusal(error),
+                    // RFC 9110 §15.6.4, §15.5.9: the application was slow, or the client.
+                    _ if deciding => Response::new(503),
+                    _ => Response::new(408),
+                };
+                self.output.head(|out| response.write(out));
             }
-            // RFC 9110 §15.5.9, §15.6.4: the client was slow, or our application.
-            (Role::Server, _) => {
-                let late = Response::new(if deciding { 503 } else { 408 });
-                let written = self.output.head(|out| late.write(false, out));
-                debug_assert!(written.is_ok());
-            }
-            (Role::Client, _) => self.give_up(),
+            Role::Client => self.give_up(),
         }
         self.start_close_timer();
         Event::Failed(failure)
     }
 
-    /// The handshake deadline has passed. A refusal's body that is late is cut there.
-    pub(super) fn opening_timed_out(&mut self) {
-        let opening = self.rare.as_mut().and_then(|rare| rare.opening.as_mut());
-        let event = match opening {
-            Some(Opening {
-                stage: Stage::Body(body),
-                ..
-            }) => {
-                body.stop();
-                self.refused()
-            }
-            _ => Some(self.fail_opening(Timeout::Handshake.into())),
-        };
-        self.rare().found = event;
-    }
+    // ── answers
 
-    // ── decisions
-
-    /// Accepts the upgrade that [`Event::Request`] brought (RFC 6455 §4.2.2): queues the answer.
+    /// Accepts the upgrade that [`Event::Request`] asks for (RFC 6455 §4.2.2): queues the response.
     /// Messages may be sent at once; [`Event::Open`] comes from the next [`receive`](Self::receive).
     ///
     /// # Errors
-    /// [`Misuse::NotOpen`] if there is no such request, [`Misuse::NotOffered`] for a subprotocol or
-    /// an extension that the client did not offer, [`Misuse::BadExtension`] for extensions that cannot
-    /// be used together. Nothing changed then, and another answer can be given.
-    pub fn accept(&mut self, accept: Accept) -> Result<(), Misuse> {
+    /// [`AcceptError::NoRequest`] if no such request waits,
+    /// [`AcceptError::SubprotocolNotOffered`] and [`AcceptError::ExtensionNotOffered`] for what the
+    /// client does not offer, [`AcceptError::ExtensionConflict`] for extensions that cannot be used
+    /// together. Nothing changed then, and another answer can be given.
+    pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
         let gone = self.is_over();
         let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
-        let Some(Opening {
-            stage: Stage::Upgrade(offer),
-            ..
-        }) = opening.filter(|_| !gone)
-        else {
-            return Err(Misuse::NotOpen);
+        let stage = opening.filter(|_| !gone).map(Opening::stage);
+        let Some(Stage::Deciding(Asked::Upgrade(offer))) = stage else {
+            return Err(AcceptError::NoRequest);
         };
-        let agreed = agreement::choose(self.settings(), &offer.extensions);
-        let negotiated = offer.negotiate(&accept, agreed.as_deref())?;
+        let compression = extensions::choose(self.settings(), &offer.extensions);
+        let negotiated = offer.negotiate(&accept, compression.as_deref())?;
         self.output
-            .head(|out| offer.answer(&accept, &negotiated, out));
+            .head(|out| offer.write(&accept, &negotiated, out));
         self.settled(|ws| {
             ws.rare().opening = None;
             ws.establish(negotiated);
@@ -365,28 +314,37 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the request that [`Event::Request`] or [`Event::Http`] brought with any other
-    /// status, fields and body (RFC 6455 §4.2.2). The connection ends with it.
+    /// Answers the request of [`Event::Request`] or [`Event::Http`] with any other status, fields and
+    /// body (RFC 6455 §4.2.2): a refusal or a page. The connection ends with it.
+    ///
+    /// ```
+    /// use sansocket::{Connection, Event, OriginPolicy, Response, ServerConfig, Transport};
+    /// let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::SameHost).serve_http());
+    /// let mut request = *b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+    /// assert!(matches!(ws.receive(&mut &mut request[..]), Some(Event::Http(_))));
+    /// ws.respond(Response::new(200).body("Hello"))?;
+    /// assert!(ws.output().starts_with(b"HTTP/1.1 200 OK\r\n"));
+    /// # Ok::<(), sansocket::error::AcceptError>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Misuse::NotOpen`] if there is no request, [`Misuse::BadStatus`]. Nothing changed then.
-    pub fn reject(&mut self, response: Response) -> Result<(), Misuse> {
+    /// [`AcceptError::NoRequest`] if no request waits, [`AcceptError::BadStatus`]. Nothing changed then.
+    pub fn respond(&mut self, response: Response) -> Result<(), AcceptError> {
+        let gone = self.is_over();
         let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
-        let to_head = match opening {
-            Some(Opening {
-                stage: Stage::Upgrade(_),
-                ..
-            }) => false,
-            Some(Opening {
-                stage: Stage::Http { to_head },
-                ..
-            }) => *to_head,
-            _ => return Err(Misuse::NotOpen),
+        let to_head = match opening.filter(|_| !gone).map(Opening::stage) {
+            Some(Stage::Deciding(Asked::Plain { to_head, .. })) => *to_head,
+            Some(Stage::Deciding(Asked::Upgrade(_))) => false,
+            _ => return Err(AcceptError::NoRequest),
         };
-        if self.is_over() {
-            return Err(Misuse::NotOpen);
-        }
-        self.output.head(|out| response.write(to_head, out))?;
+        response.check()?;
+        self.output.head(|out| {
+            if to_head {
+                response.write_head(out);
+            } else {
+                response.write(out);
+            }
+        });
         self.settled(|ws| {
             ws.life.refused();
             ws.end_messages();
@@ -396,32 +354,31 @@ impl Connection {
         Ok(())
     }
 
-    /// The answer's head has been seen, or could have been.
+    // ── the head of the response
+
+    /// Client: the head of the response that opened the connection, with its cookies and other fields
+    /// (RFC 6455 §4.1). It is kept until the event after [`Event::Open`] is asked for.
+    #[must_use]
+    pub fn response(&self) -> Option<AcceptedHead<'_>> {
+        let opening = self.rare.as_ref()?.opening.as_ref()?;
+        match opening.stage() {
+            Stage::Established(head) => Some(AcceptedHead::new(head)),
+            _ => None,
+        }
+    }
+
+    /// The application has seen that head, or could have.
     pub(super) fn forget_answer(&mut self) {
         if let Some(rare) = &mut self.rare
-            && matches!(
-                rare.opening,
-                Some(Opening {
-                    stage: Stage::Answered,
-                    ..
-                })
-            )
+            && let Some(Stage::Established(_)) = rare.opening.as_ref().map(Opening::stage)
         {
             rare.opening = None;
         }
     }
-
-    /// Client: the head of the answer that opened the connection, with its cookies and other
-    /// fields (RFC 6455 §4.1). It is kept until the event behind [`Event::Open`] is asked for.
-    #[must_use]
-    pub fn response(&self) -> Option<ResponseHead<'_>> {
-        let opening = self.rare.as_ref()?.opening.as_ref()?;
-        matches!(opening.stage, Stage::Answered).then(|| ResponseHead::new(&opening.head))
-    }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
     use crate::config::ClientConfig;
     use crate::{ClientRequest, Connection, Entropy, Event, Negotiated, Transport, Uri};
@@ -450,7 +407,7 @@ mod tests {
         let mut found = None;
         let mut closed = 0;
         while let Some(event) = ws.receive(&mut &mut [][..]) {
-            assert_eq!(closed, 0, "nothing comes behind Closed");
+            assert_eq!(closed, 0, "nothing comes after Closed");
             match event {
                 Event::Refused(refusal) => found = Some((refusal.body, refusal.truncated)),
                 Event::Closed(report) => {

@@ -1,4 +1,4 @@
-//! One variant for each rule that a peer can break in the opening handshake.
+//! The rules that a peer can break in the opening handshake.
 
 use core::fmt;
 
@@ -58,7 +58,7 @@ impl Field {
     }
 
     /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). Length and first letter
-    /// leave one candidate, so most fields of a browser's request cost no comparison of names.
+    /// leave one candidate, so most fields of a browser's request are told without comparing names.
     #[inline(always)]
     pub(crate) fn of(name: &str) -> Option<Self> {
         let first = name.as_bytes().first()?.to_ascii_lowercase();
@@ -79,15 +79,15 @@ impl Field {
         }
     }
 
-    /// Most senders write the names as the RFCs do, and equal bytes are told fastest: where the
-    /// length is known, without a call.
+    /// Most senders write the names as the RFCs do, so equal bytes are compared first: with a known
+    /// length that takes no call.
     #[inline(always)]
     fn named(self, name: &str) -> Option<Self> {
         (self.name() == name || self.name().eq_ignore_ascii_case(name)).then_some(self)
     }
 }
 
-/// The peer's half of the opening handshake was wrong, or passed a limit (RFC 6455 §4.1, §4.2).
+/// The peer broke a rule of the opening handshake, or passed a limit (RFC 6455 §4.1, §4.2).
 ///
 /// A server has already queued the answer with [`status`](Self::status) when it reports one; a
 /// client drops the transport (RFC 6455 §7.1.7).
@@ -111,8 +111,8 @@ pub enum HandshakeError {
     HeadTooLong,
     /// More fields than [`Limits::fields`](crate::config::Limits::fields) (RFC 9110 §5.4). 431.
     TooManyFields,
-    /// More bytes behind an undecided request than [`Limits::held`](crate::config::Limits::held):
-    /// a client has to wait for the answer (RFC 6455 §4.1). 400.
+    /// More bytes after an undecided request than [`Limits::held`](crate::config::Limits::held):
+    /// a client has to wait for the response (RFC 6455 §4.1). 400.
     HeldTooLong,
     /// A major version of HTTP that is not 1 (RFC 9110 §15.6.6). 505.
     HttpVersion,
@@ -132,23 +132,28 @@ pub enum HandshakeError {
     Origin,
     /// Extended CONNECT for a `:protocol` that is not `websocket` (RFC 9220 §3). 501.
     UnknownProtocol,
+    /// HTTP/2 or HTTP/3: a pseudo-header field that is missing, repeated, unknown, or after other fields
+    /// (RFC 9113 §8.3). 400.
+    PseudoHeader,
+    /// HTTP/2 or HTTP/3: a field that belongs to a connection of HTTP/1 (RFC 9113 §8.2.2). 400.
+    ConnectionSpecific,
     /// A field is missing. 400, and 426 for `Sec-WebSocket-Version`.
     Missing(Field),
     /// A field that may come once came twice. 400.
     Repeated(Field),
     /// A field has a value that is not allowed. 400.
     Invalid(Field),
-    /// The answer's accept value belongs to another key (RFC 6455 §4.1).
+    /// The accept value belongs to another key (RFC 6455 §4.1).
     AcceptMismatch,
-    /// The answer names a subprotocol that was not offered (RFC 6455 §4.1).
+    /// The response names a subprotocol that was not offered (RFC 6455 §4.1).
     SubprotocolNotOffered,
-    /// The answer names no subprotocol, and one was required (WHATWG WebSockets, D-4).
+    /// The response names no subprotocol, and one was required, as by the WHATWG API.
     SubprotocolRequired,
-    /// The answer names an extension that was not offered (RFC 6455 §4.1).
+    /// The response names an extension that was not offered (RFC 6455 §4.1).
     ExtensionNotOffered,
-    /// The answer accepts an extension with parameters that do not fit the offer (RFC 6455 §9.1; RFC 7692 §5.1).
+    /// The response accepts an extension with parameters that do not fit the offer (RFC 6455 §9.1; RFC 7692 §5.1).
     ExtensionParameters,
-    /// The answer accepts extensions that use the same reserved bit, or permessage-deflate behind one
+    /// The response accepts extensions that use the same reserved bit, or permessage-deflate after one
     /// that uses any (RFC 7692 §5).
     ExtensionConflict,
     /// A status that this way of opening does not have, such as 101 in HTTP/2 (RFC 9113 §8.6).
@@ -156,8 +161,8 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// The HTTP status that a server answers with. For the errors that only a client can meet it is
-    /// 502, what a gateway tells its own client; a client itself answers nothing.
+    /// The HTTP status that a server answers with. For the errors that only a client meets it is 502,
+    /// with which a gateway answers its own client; a client itself answers nothing.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -166,7 +171,9 @@ impl HandshakeError {
             | Self::HeldTooLong
             | Self::Http10
             | Self::Target
-            | Self::Content => 400,
+            | Self::Content
+            | Self::PseudoHeader
+            | Self::ConnectionSpecific => 400,
             Self::Origin => 403,
             Self::Method => 405,
             Self::TargetTooLong => 414,
@@ -188,7 +195,7 @@ impl HandshakeError {
         }
     }
 
-    /// The section that the rule stands in, as `RFC 6455 §4.2.1`.
+    /// The section of the rule, as `RFC 6455 §4.2.1`.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -202,6 +209,8 @@ impl HandshakeError {
             Self::Version => "RFC 6455 §4.4",
             Self::Origin => "RFC 6455 §10.2",
             Self::UnknownProtocol => "RFC 9220 §3",
+            Self::PseudoHeader => "RFC 9113 §8.3",
+            Self::ConnectionSpecific => "RFC 9113 §8.2.2",
             Self::HeldTooLong
             | Self::AcceptMismatch
             | Self::SubprotocolNotOffered
@@ -245,6 +254,8 @@ impl fmt::Display for HandshakeError {
             Self::Version => "the only version of the protocol here is 13",
             Self::Origin => "the origin is not allowed",
             Self::UnknownProtocol => "the only protocol here is websocket",
+            Self::PseudoHeader => "a pseudo-header field is missing, repeated, unknown or late",
+            Self::ConnectionSpecific => "a field that only a connection of HTTP/1 has",
             Self::Missing(field) => {
                 f.write_str(field.name())?;
                 " is missing"
@@ -329,6 +340,8 @@ mod tests {
             (HandshakeError::NotAnUpgrade, 426),
             (HandshakeError::HeadTooLong, 431),
             (HandshakeError::TooManyFields, 431),
+            (HandshakeError::PseudoHeader, 400),
+            (HandshakeError::ConnectionSpecific, 400),
             (HandshakeError::UnknownProtocol, 501),
             (HandshakeError::AcceptMismatch, 502),
             (HandshakeError::HttpVersion, 505),

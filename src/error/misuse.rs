@@ -31,22 +31,8 @@ pub enum Misuse {
     NotUtf8,
     /// A close code that this role may not send (RFC 6455 §7.4.1), or a reason without a code.
     BadCloseCode,
-    /// The subprotocol or the extension was not offered by the client (RFC 6455 §4.2.2).
-    NotOffered,
-    /// A subprotocol that is empty, not a token, or given twice (RFC 6455 §4.1).
-    BadSubprotocol,
-    /// A header field with a name that is no token, or a value with CR, LF or NUL in it (RFC 9110 §5.5).
-    BadHeader,
-    /// A header field that the handshake itself sets (RFC 6455 §4.1, §4.2.2).
-    ReservedHeader,
-    /// A status that cannot refuse a request: below 200 or above 599.
-    BadStatus,
-    /// An extension outside the grammar (RFC 6455 §9.1), or one that cannot be used beside the others.
-    BadExtension,
     /// Reserved bits that no extension of the application's uses (RFC 6455 §5.2).
     ReservedBits,
-    /// HTTP/2 or HTTP/3: the peer has not said that it takes extended CONNECT (RFC 8441 §3).
-    NotEnabled,
     /// There is no source of randomness: the feature `getrandom` is off and the caller passed none.
     NoEntropy,
 }
@@ -62,14 +48,7 @@ impl fmt::Display for Misuse {
             Self::TooLong => "longer than the frame allows",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::BadCloseCode => "a close code that may not be sent",
-            Self::NotOffered => "a subprotocol or an extension that the client did not offer",
-            Self::BadSubprotocol => "a subprotocol has to be a token, given once",
-            Self::BadHeader => "a header field with a bad name or value",
-            Self::ReservedHeader => "a header field that the handshake sets itself",
-            Self::BadStatus => "a status that cannot refuse a request",
-            Self::BadExtension => "an extension outside the grammar, or in conflict with another",
             Self::ReservedBits => "reserved bits that no extension of the application's uses",
-            Self::NotEnabled => "the peer has not enabled extended CONNECT",
             Self::NoEntropy => {
                 "no source of randomness: pass one, or turn on the feature `getrandom`"
             }

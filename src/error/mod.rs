@@ -1,14 +1,20 @@
 //! What can go wrong, told apart by who is to blame.
 //!
 //! [`ProtocolError`]: the peer broke a rule or passed a limit. [`HandshakeError`]: the same before
-//! the connection was established. [`Misuse`]: our own caller asked for something that is not
+//! the connection was established. The others: our own caller asked for something that is not
 //! allowed; nothing was queued and nothing changed. No error holds bytes of the peer.
 
+mod accept;
+mod extended_connect;
+mod field;
 mod handshake;
 mod misuse;
 mod no_entropy;
 mod protocol;
 
+pub use accept::AcceptError;
+pub use extended_connect::ExtendedConnectError;
+pub use field::FieldError;
 pub use handshake::{Field, HandshakeError};
 pub use misuse::{Misuse, Unsent};
 pub use no_entropy::NoEntropy;

@@ -21,19 +21,19 @@ pub(crate) fn key_text(nonce: &[u8; 16]) -> KeyText {
 }
 
 /// base64 of 16 bytes: 22 characters of the alphabet and `==` (RFC 6455 §4.2.1). The four bits that
-/// pad the last character are not looked at (D-7): the RFC prints a key where they are set, and the
-/// text is hashed as it stands.
+/// pad the last character are not checked: the RFC prints a key where they are set, and the text is
+/// hashed as it stands.
 pub(crate) fn is_key(text: &[u8]) -> bool {
     let alphabet = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'+') | (byte == b'/');
     match <&KeyText>::try_from(text) {
-        // All of them, without branches.
+        // Without branches: all are looked at.
         Ok([digits @ .., b'=', b'=']) => digits.iter().fold(true, |all, &b| all & alphabet(b)),
         _ => false,
     }
 }
 
-/// The accept value for the text of a key (RFC 6455 §4.2.2): SHA-1 stands here for nothing but
-/// "the server read this very request" (§10.8).
+/// The accept value for the text of a key (RFC 6455 §4.2.2). It shows that the server read this
+/// request; nothing relies on SHA-1 being hard to break (§10.8).
 pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
     let mut sha1 = Sha1::new();
     sha1.update(key);
@@ -43,7 +43,7 @@ pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
     text
 }
 
-/// The arrays above have the length that base64 gives, so there is always room.
+/// `text` has the length that base64 gives, so there is always room.
 fn base64_into(bytes: &[u8], text: &mut [u8]) {
     let written = STANDARD.encode_slice(bytes, text);
     debug_assert!(written.is_ok());

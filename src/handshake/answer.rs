@@ -1,19 +1,22 @@
-//! The client's reading of the answer (RFC 6455 §4.1): over bytes, or over a list of fields.
+//! The client's reading of the response (RFC 6455 §4.1): of bytes, or of a list of fields.
 
-use crate::config::Limits;
-use crate::error::{Field, HandshakeError};
-use crate::extension::Extensions;
-use crate::handshake::accept_key::AcceptValue;
-use crate::handshake::agreement::Own;
-use crate::handshake::field::{Seen, elements, has_element, trim};
-use crate::handshake::head::{Headers, first_line, pairs, parse_response, slots, unfold};
-use crate::handshake::refusal::RefusalReader;
-use crate::handshake::rules::{join, values};
-use crate::token::is_token;
 use alloc::string::String;
 use core::fmt;
 
-/// What a request has to be answered with.
+use crate::config::Settings;
+use crate::decimal::decimal;
+use crate::error::{Field, HandshakeError};
+use crate::extension::Extensions;
+use crate::token::is_token;
+
+use super::accept_key::AcceptValue;
+use super::extensions::{self, ApplicationExtensions};
+use super::field::{Seen, elements, has_element, join, trim, values};
+use super::head::{Headers, HttpVersion, first_line, pairs, parse_response, slots, unfold};
+use super::negotiated::Negotiated;
+use super::refusal::RefusalReader;
+
+/// What the response to a request is checked against.
 #[derive(Clone)]
 pub(crate) struct Expectation {
     /// `None` over extended CONNECT, where there is no key.
@@ -23,69 +26,53 @@ pub(crate) struct Expectation {
     /// The extensions offered, joined by commas.
     pub(crate) extensions: String,
     /// Those of the application.
-    pub(crate) own: Own,
+    pub(crate) application: ApplicationExtensions,
 }
 
 /// What a whole response head is.
 pub(crate) enum Answered {
-    /// An interim answer: the next head follows (RFC 9110 §15.2).
+    /// An interim response: the next head follows (RFC 9110 §15.2).
     Informational,
     /// The connection is established.
-    Open(Answer),
-    /// The server said no; its body comes (RFC 6455 §4.1 (1)).
+    Open(Negotiated),
+    /// The server refuses; the body follows (RFC 6455 §4.1 (1)).
     Refused(RefusalReader),
-    /// Not a valid answer: the connection fails (RFC 6455 §7.1.7).
-    Bad(HandshakeError),
-}
-
-/// What was agreed on.
-#[derive(Clone, Default)]
-pub(crate) struct Answer {
-    pub(crate) subprotocol: Option<String>,
-    /// The accepted extensions: inside the grammar, and each name was offered. Whether the
-    /// parameters fit the offer is for the extension to say.
-    pub(crate) extensions: Option<String>,
 }
 
 impl Expectation {
-    /// Judges a whole head, as the scanner cut it off. Folded lines in it are made blanks (D-10), so
-    /// that whoever walks it later sees what was judged.
+    /// Judges a whole head, as the scanner cut it off. Line ends inside folded values become blanks, so
+    /// that whoever walks the head later sees what was judged.
+    ///
+    /// # Errors
+    /// The response is not valid: the connection fails (RFC 6455 §7.1.7).
     pub(crate) fn judge(
         &self,
         head: &mut [u8],
-        require_subprotocol: bool,
-        limits: &Limits,
-    ) -> Answered {
+        settings: &Settings,
+    ) -> Result<Answered, HandshakeError> {
         unfold(head);
         let mut slots = slots();
-        let (line, fields) = match parse_response(head, &mut slots) {
-            Ok(parsed) => parsed,
-            Err(error) => return Answered::Bad(error),
-        };
+        let (line, fields) = parse_response(head, &mut slots)?;
         let fields = pairs(fields);
-        match line.status {
-            // RFC 9110 §2.5: neither 101 nor other interim answers are part of HTTP/1.0.
-            100..200 if line.http10 => Answered::Bad(HandshakeError::HttpVersion),
-            101 => match self.check_upgrade(fields, require_subprotocol) {
-                Ok(answer) => Answered::Open(answer),
-                Err(error) => Answered::Bad(error),
-            },
+        Ok(match line.status {
+            // RFC 9110 §2.5: HTTP/1.0 has neither 101 nor other interim responses.
+            100..200 if line.version == HttpVersion::Http10 => {
+                return Err(HandshakeError::HttpVersion);
+            }
+            101 => Answered::Open(self.check_upgrade(fields, settings)?),
             100..200 => Answered::Informational,
-            // The status comes first: also HTTP/1.0 can say 503.
-            200.. => match RefusalReader::new(line.status, fields, limits) {
-                Ok(reader) => Answered::Refused(reader),
-                Err(error) => Answered::Bad(error),
-            },
-            _ => Answered::Bad(HandshakeError::Malformed),
-        }
+            // In HTTP/1.0 too, such as a 503.
+            200.. => Answered::Refused(RefusalReader::new(line.status, fields, &settings.limits)?),
+            _ => return Err(HandshakeError::Malformed),
+        })
     }
 
     /// The rules for a 101 (RFC 6455 §4.1, third list).
     fn check_upgrade<'h>(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-        require_subprotocol: bool,
-    ) -> Result<Answer, HandshakeError> {
+        settings: &Settings,
+    ) -> Result<Negotiated, HandshakeError> {
         let (mut upgrade, mut connection, mut accept) = (Seen::Never, false, Seen::Never);
         let mut has_connection = false;
         for (name, value) in fields.clone() {
@@ -99,7 +86,7 @@ impl Expectation {
                 _ => {}
             }
         }
-        // (2): the whole value, unlike in a request (D-3).
+        // (2): the whole value, unlike in a request, where it is one element of a list.
         let upgrade = upgrade.required(Field::Upgrade)?;
         if !upgrade.eq_ignore_ascii_case(b"websocket") {
             return Err(HandshakeError::Invalid(Field::Upgrade));
@@ -113,21 +100,25 @@ impl Expectation {
         }
         // (4), §11.3.3: once, and with regard to case.
         let accept = accept.required(Field::Accept)?;
-        if self.accept.as_ref().is_none_or(|own| accept != own) {
+        if self.accept.as_ref().is_none_or(|value| accept != value) {
             return Err(HandshakeError::AcceptMismatch);
         }
-        self.check_lists(fields, require_subprotocol)
+        self.check_lists(fields, settings)
     }
 
-    /// (5) and (6): what the server chose was offered. These hold in every version of HTTP.
+    /// (5) and (6): what the server chose was offered. These rules hold in every version of HTTP.
     pub(crate) fn check_lists<'h>(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-        require_subprotocol: bool,
-    ) -> Result<Answer, HandshakeError> {
-        Ok(Answer {
-            subprotocol: self.subprotocol(fields.clone(), require_subprotocol)?,
-            extensions: self.extensions(fields)?,
+        settings: &Settings,
+    ) -> Result<Negotiated, HandshakeError> {
+        let subprotocol = self.subprotocol(fields.clone(), settings.require_subprotocol)?;
+        let extensions = self.extensions(fields)?;
+        let reserved_bits = extensions::check(settings, &self.application, &extensions)?;
+        Ok(Negotiated {
+            subprotocol,
+            extensions,
+            reserved_bits,
         })
     }
 
@@ -140,31 +131,32 @@ impl Expectation {
         for value in values(fields, Field::Protocol) {
             seen.note(value);
         }
-        // RFC 6455 §11.3.4: once in an answer.
+        // RFC 6455 §11.3.4: once in a response.
         let Some(value) = seen.optional(Field::Protocol)? else {
-            // D-4: RFC 6455 §4.1 takes that answer, the WHATWG API does not.
-            return match required && !self.subprotocols.is_empty() {
-                true => Err(HandshakeError::SubprotocolRequired),
-                false => Ok(None),
-            };
-        };
-        match core::str::from_utf8(value) {
-            Ok(chosen) if is_token(value) => {
-                let mut offered = elements(self.subprotocols.as_bytes());
-                match offered.any(|offered| offered == value) {
-                    true => Ok(Some(chosen.into())),
-                    false => Err(HandshakeError::SubprotocolNotOffered),
-                }
+            // RFC 6455 §4.1 takes a response without one, the WHATWG API does not.
+            if required && !self.subprotocols.is_empty() {
+                return Err(HandshakeError::SubprotocolRequired);
             }
-            _ => Err(HandshakeError::Invalid(Field::Protocol)),
+            return Ok(None);
+        };
+        let malformed = HandshakeError::Invalid(Field::Protocol);
+        if !is_token(value) {
+            return Err(malformed);
         }
+        let chosen = core::str::from_utf8(value).map_err(|_| malformed)?;
+        let mut offered = elements(self.subprotocols.as_bytes());
+        if !offered.any(|offered| offered == value) {
+            return Err(HandshakeError::SubprotocolNotOffered);
+        }
+        Ok(Some(chosen.into()))
     }
 
+    /// The accepted extensions: inside the grammar, and each name was offered.
     fn extensions<'h>(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    ) -> Result<Option<String>, HandshakeError> {
-        // E3433: one list, over one field or several.
+    ) -> Result<String, HandshakeError> {
+        // RFC 6455 erratum 3433: one list, over one field or several.
         let values = values(fields, Field::Extensions);
         let malformed = HandshakeError::Invalid(Field::Extensions);
         let mut accepted = Extensions::parse(values.clone()).map_err(|_| malformed)?;
@@ -176,16 +168,15 @@ impl Expectation {
         if !accepted.all(|accepted| is_offered(accepted.name())) {
             return Err(HandshakeError::ExtensionNotOffered);
         }
-        let list = join(values).ok_or(malformed)?;
-        Ok(Some(list).filter(|list| !list.is_empty()))
+        join(values).ok_or(malformed)
     }
 }
 
-/// The head of the answer that opened a connection: `Set-Cookie` and whatever else the server said
-/// with it (RFC 6455 §4.1). A view that walks the head; nothing is copied.
+/// The head of the response that opened a connection, with `Set-Cookie` and the server's other fields
+/// (RFC 6455 §4.1). A view that walks the head; nothing is copied.
 ///
 /// ```no_run
-/// # fn cookies(head: sansocket::handshake::ResponseHead<'_>) {
+/// # fn cookies(head: sansocket::handshake::AcceptedHead<'_>) {
 /// for (name, value) in head.headers() {
 ///     if name.eq_ignore_ascii_case("set-cookie") {
 ///         // one cookie
@@ -195,11 +186,11 @@ impl Expectation {
 /// # }
 /// ```
 #[derive(Clone, Copy)]
-pub struct ResponseHead<'a> {
+pub struct AcceptedHead<'a> {
     head: &'a [u8],
 }
 
-impl<'a> ResponseHead<'a> {
+impl<'a> AcceptedHead<'a> {
     /// The head has passed [`Expectation::judge`].
     pub(crate) fn new(head: &'a [u8]) -> Self {
         Self { head }
@@ -209,11 +200,9 @@ impl<'a> ResponseHead<'a> {
     #[must_use]
     pub fn status(&self) -> u16 {
         let (_, line) = first_line(self.head);
-        let digits = line.split(|&byte| byte == b' ').nth(1);
-        let digits = core::str::from_utf8(digits.unwrap_or_default());
-        digits
-            .ok()
-            .and_then(|digits| digits.parse().ok())
+        let status = line.split(|&byte| byte == b' ').nth(1).and_then(decimal);
+        status
+            .and_then(|status| u16::try_from(status).ok())
             .unwrap_or_default()
     }
 
@@ -231,22 +220,23 @@ impl<'a> ResponseHead<'a> {
 }
 
 /// Lengths only.
-impl fmt::Debug for ResponseHead<'_> {
+impl fmt::Debug for AcceptedHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ResponseHead({} bytes)", self.head.len())
+        write!(f, "AcceptedHead({} bytes)", self.head.len())
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
-    use crate::handshake::client::ClientRequest;
-    use crate::handshake::head::{Scan, Scanner};
-    use crate::handshake::uri::Uri;
     use alloc::format;
     use alloc::vec;
     use alloc::vec::Vec;
+
+    use super::super::client::ClientRequest;
+    use super::super::scanner::{Scan, Scanner};
+    use super::super::uri::Uri;
+    use super::*;
 
     const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
         Upgrade: websocket\r\n\
@@ -268,27 +258,34 @@ mod tests {
         request.write(b"the sample nonce", None, &mut vec![])
     }
 
-    fn judged_by(expectation: &Expectation, head: &[u8], required: bool) -> Answered {
-        let limits = Limits::client();
-        match Scanner::response().scan(head, &limits) {
+    fn judged_by(
+        expectation: &Expectation,
+        head: &[u8],
+        required: bool,
+    ) -> Result<Answered, HandshakeError> {
+        let settings = Settings {
+            require_subprotocol: required,
+            ..Settings::CLIENT
+        };
+        match Scanner::response().scan(head, &settings.limits) {
             Scan::Head(len) => assert_eq!(len, head.len()),
-            Scan::Bad(error) => return Answered::Bad(error),
+            Scan::Bad(error) => return Err(error),
             Scan::More => panic!("no end"),
         }
-        expectation.judge(&mut head.to_vec(), required, &limits)
+        expectation.judge(&mut head.to_vec(), &settings)
     }
 
-    fn open(head: &str) -> Answer {
+    fn open(head: &str) -> Negotiated {
         match judged_by(&expectation(), head.as_bytes(), false) {
-            Answered::Open(answer) => answer,
-            Answered::Bad(error) => panic!("{error} in {head}"),
+            Ok(Answered::Open(negotiated)) => negotiated,
+            Err(error) => panic!("{error} in {head}"),
             _ => panic!("{head}"),
         }
     }
 
     fn bad(head: &str) -> HandshakeError {
         match judged_by(&expectation(), head.as_bytes(), false) {
-            Answered::Bad(error) => error,
+            Err(error) => error,
             _ => panic!("taken: {head}"),
         }
     }
@@ -302,7 +299,7 @@ mod tests {
     #[test]
     fn valid_answers() {
         assert_eq!(open(ANSWER).subprotocol.as_deref(), Some("chat"));
-        assert_eq!(open(ANSWER).extensions, None);
+        assert_eq!(open(ANSWER).extensions, "");
         assert_eq!(open(&with(PROTOCOL, "")).subprotocol, None);
         open(&with("Switching Protocols", ""));
         open(&with(" Switching Protocols", ""));
@@ -390,7 +387,7 @@ mod tests {
     fn extensions() {
         let answer = |lines: &str| with(PROTOCOL, lines);
         let two = answer("Sec-WebSocket-Extensions: bar; y=1\r\nsec-websocket-extensions: foo\r\n");
-        assert_eq!(open(&two).extensions.as_deref(), Some("bar; y=1, foo"));
+        assert_eq!(open(&two).extensions, "bar; y=1, foo");
         for value in ["baz", "foo, baz", "Foo", "x", "permessage-deflate"] {
             let head = answer(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
             assert_eq!(bad(&head), HandshakeError::ExtensionNotOffered, "{value}");
@@ -415,10 +412,7 @@ mod tests {
         };
         let head = answer("Sec-WebSocket-Extensions: foo\r\n");
         let judged = judged_by(&nothing_offered, head.as_bytes(), false);
-        assert!(matches!(
-            judged,
-            Answered::Bad(HandshakeError::ExtensionNotOffered)
-        ));
+        assert!(matches!(judged, Err(HandshakeError::ExtensionNotOffered)));
     }
 
     /// HR-8, HR-9, HR-10, D-4, W-6.
@@ -446,19 +440,13 @@ mod tests {
             ..expectation()
         };
         let judged = judged_by(&nothing_offered, ANSWER.as_bytes(), false);
-        assert!(matches!(
-            judged,
-            Answered::Bad(HandshakeError::SubprotocolNotOffered)
-        ));
+        assert!(matches!(judged, Err(HandshakeError::SubprotocolNotOffered)));
         let without = with(PROTOCOL, "");
         let judged = judged_by(&expectation(), without.as_bytes(), true);
-        assert!(matches!(
-            judged,
-            Answered::Bad(HandshakeError::SubprotocolRequired)
-        ));
+        assert!(matches!(judged, Err(HandshakeError::SubprotocolRequired)));
         // Nothing was offered, so nothing is required.
         let judged = judged_by(&nothing_offered, without.as_bytes(), true);
-        assert!(matches!(judged, Answered::Open(_)));
+        assert!(matches!(judged, Ok(Answered::Open(_))));
     }
 
     /// HR-11.
@@ -494,7 +482,7 @@ mod tests {
             "HTTP/1.1 199\r\n\r\n",
         ] {
             let judged = judged_by(&expectation(), head.as_bytes(), false);
-            assert!(matches!(judged, Answered::Informational), "{head}");
+            assert!(matches!(judged, Ok(Answered::Informational)), "{head}");
         }
         assert_eq!(bad("HTTP/1.0 100 x\r\n\r\n"), HandshakeError::HttpVersion);
     }
@@ -510,7 +498,10 @@ mod tests {
         ] {
             let head = format!("{line}\r\nA: b\r\n\r\n");
             match judged_by(&expectation(), head.as_bytes(), false) {
-                Answered::Refused(reader) => assert_eq!(reader.into_refusal().status, status),
+                Ok(Answered::Refused(mut reader)) => {
+                    reader.stop();
+                    assert_eq!(reader.take_done().unwrap().status, status)
+                }
                 _ => panic!("{line}"),
             }
         }
@@ -526,16 +517,16 @@ mod tests {
     fn the_head_of_the_answer() {
         let more = "Set-Cookie: a=1\r\nSet-Cookie: b=2;\r\n\tc\r\n";
         let mut head = Vec::from(with(PROTOCOL, more));
-        let judged = expectation().judge(&mut head, false, &Limits::client());
-        assert!(matches!(judged, Answered::Open(_)));
-        let view = ResponseHead::new(&head);
+        let judged = expectation().judge(&mut head, &Settings::CLIENT);
+        assert!(matches!(judged, Ok(Answered::Open(_))));
+        let view = AcceptedHead::new(&head);
         assert_eq!(view.status(), 101);
         let cookies: Vec<&[u8]> = view.headers().all("set-cookie").collect();
         assert_eq!(cookies, [&b"a=1"[..], b"b=2;  \tc"]);
         assert_eq!(view.header("UPGRADE"), Some(&b"websocket"[..]));
         assert_eq!(
             format!("{view:?}"),
-            format!("ResponseHead({} bytes)", head.len())
+            format!("AcceptedHead({} bytes)", head.len())
         );
     }
 
@@ -550,9 +541,8 @@ mod tests {
                 let mut head = ANSWER.as_bytes().to_vec();
                 let end = (at + cut).min(head.len());
                 head.splice(at..end, bytes);
-                let limits = Limits::client();
-                let Scan::Head(len) = Scanner::response().scan(&head, &limits) else { return Ok(()) };
-                if let Answered::Open(_) = expectation().judge(&mut head[..len], false, &limits) {
+                let Scan::Head(len) = Scanner::response().scan(&head, &Settings::CLIENT.limits) else { return Ok(()) };
+                if let Ok(Answered::Open(_)) = expectation().judge(&mut head[..len], &Settings::CLIENT) {
                     let text = String::from_utf8_lossy(&head[..len]).into_owned();
                     prop_assert!(text.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") && text.starts_with("HTTP/1.1 101"));
                 }

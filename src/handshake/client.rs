@@ -1,47 +1,49 @@
 //! The client's request (RFC 6455 §4.1).
 
-use crate::error::{Field, Misuse};
-use crate::handshake::accept_key::{accept_value, key_text};
-use crate::handshake::agreement::{Own, append};
-use crate::handshake::answer::Expectation;
-use crate::handshake::field::{self, Extra, elements};
-use crate::handshake::uri::Uri;
-use crate::token::is_token;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use crate::error::{Field, FieldError};
+use crate::token::is_token;
+
+use super::accept_key::{accept_value, key_text};
+use super::answer::Expectation;
+use super::extensions::{ApplicationExtensions, append};
+use super::field::{self, Extra, elements};
+use super::uri::Uri;
 
 /// What a client asks for: a URI, subprotocols, extensions, an origin, and fields of its own
 /// (RFC 6455 §4.1).
 ///
 /// ```
-/// use sansocket::{ClientRequest, Misuse, Uri};
+/// use sansocket::{ClientRequest, Uri, error::FieldError};
 /// let uri = Uri::parse("wss://example.com/chat").unwrap();
 /// let request = ClientRequest::new(uri)
 ///     .subprotocol("v2.chat")?
 ///     .subprotocol("chat")?
 ///     .header("Authorization", b"Bearer x")?;
-/// assert_eq!(request.header("Host", b"other").unwrap_err(), Misuse::ReservedHeader);
-/// # Ok::<(), Misuse>(())
+/// assert_eq!(request.header("Host", b"other").unwrap_err(), FieldError::Reserved);
+/// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientRequest {
     uri: Uri,
     origin: String,
     subprotocols: String,
-    extensions: Own,
+    extensions: ApplicationExtensions,
     fields: Extra,
 }
 
 impl ClientRequest {
-    /// Asks for a resource, and nothing else.
+    /// Asks for this resource, and nothing else.
     #[must_use]
     pub fn new(uri: Uri) -> Self {
         Self {
             uri,
             origin: String::new(),
             subprotocols: String::new(),
-            extensions: Own::default(),
+            extensions: ApplicationExtensions::default(),
             fields: Extra::default(),
         }
     }
@@ -49,13 +51,13 @@ impl ClientRequest {
     /// Adds a field, in the order and the spelling given: cookies, Authorization (RFC 6455 §4.1 (12)).
     ///
     /// # Errors
-    /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
-    /// [`Misuse::ReservedHeader`] for a field that the handshake sets itself, and for
-    /// `Proxy-Authorization`, which belongs to the proxy (feature `client`: `client::proxy::Options::basic`) and is
-    /// not for the server to see (RFC 6455 §4.1 (3)). `Origin` has a method of its own.
-    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+    /// [`FieldError::BadName`] and [`FieldError::BadValue`] for what is outside the grammar of fields,
+    /// [`FieldError::Reserved`] for a field that the handshake sets itself and for
+    /// `Proxy-Authorization`, which is for the proxy (feature `client`: `client::proxy::Options::basic`) and
+    /// not for the server to see (RFC 6455 §4.1 (3)). `Origin` has its own method.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
         if name.eq_ignore_ascii_case("Proxy-Authorization") {
-            return Err(Misuse::ReservedHeader);
+            return Err(FieldError::Reserved);
         }
         self.fields.add(name, value, |_| true)?;
         Ok(self)
@@ -64,16 +66,18 @@ impl ClientRequest {
     /// Offers a subprotocol, less wanted than those before it (RFC 6455 §4.1 (10)).
     ///
     /// # Errors
-    /// [`Misuse::BadSubprotocol`] if it is no token, or offered already (compared with regard to case).
-    pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, Misuse> {
-        if !is_token(subprotocol.as_bytes()) || self.subprotocols().any(|own| own == subprotocol) {
-            return Err(Misuse::BadSubprotocol);
+    /// [`FieldError::BadSubprotocol`] if it is not a token, or offered already (compared with regard to
+    /// case).
+    pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, FieldError> {
+        let is_offered = self.subprotocols().any(|offered| offered == subprotocol);
+        if !is_token(subprotocol.as_bytes()) || is_offered {
+            return Err(FieldError::BadSubprotocol);
         }
         append(&mut self.subprotocols, subprotocol);
         Ok(self)
     }
 
-    /// Offers one or several extensions of the application's own, less wanted than those before
+    /// Offers one or several extensions that the application does itself, less wanted than those before
     /// them, as `name; parameter=value` (RFC 6455 §4.1 (11), §9.1). `reserved_bits` are those that
     /// they use in data frames if they are accepted (§5.2): RSV1 is 4, RSV2 2, RSV3 1, and 0 none.
     ///
@@ -81,8 +85,8 @@ impl ClientRequest {
     /// with two extensions that use the same bit fails the connection (RFC 7692 §5).
     ///
     /// # Errors
-    /// [`Misuse::BadExtension`] if the offer is outside the grammar, or the bits do not exist.
-    pub fn extension(mut self, offer: &str, reserved_bits: u8) -> Result<Self, Misuse> {
+    /// [`FieldError::BadExtension`] if the offer is outside the grammar, or the bits do not exist.
+    pub fn extension(mut self, offer: &str, reserved_bits: u8) -> Result<Self, FieldError> {
         self.extensions.add(offer, reserved_bits)?;
         Ok(self)
     }
@@ -90,17 +94,17 @@ impl ClientRequest {
     /// Sets `Origin`, which browsers have to send and others may (RFC 6455 §4.1 (8)).
     ///
     /// # Errors
-    /// [`Misuse::BadHeader`] if it is empty or not visible ASCII.
-    pub fn origin(mut self, origin: &str) -> Result<Self, Misuse> {
+    /// [`FieldError::BadValue`] if it is empty or not visible ASCII.
+    pub fn origin(mut self, origin: &str) -> Result<Self, FieldError> {
         if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Misuse::BadHeader);
+            return Err(FieldError::BadValue);
         }
         self.origin = origin.into();
         Ok(self)
     }
 
-    /// The same request to another place. Take out what is for the first one only, such as
-    /// credentials, with [`retain_headers`](Self::retain_headers); after a redirect
+    /// The same request to another URI. Remove what is only for the first one, such as credentials, with
+    /// [`retain_headers`](Self::retain_headers); after a redirect
     /// `client::redirect::Redirect::request` (feature `client`) does both.
     #[must_use]
     pub fn with_uri(mut self, uri: Uri) -> Self {
@@ -111,10 +115,10 @@ impl ClientRequest {
     /// The request without the added fields of this name.
     #[must_use]
     pub fn without_header(self, name: &str) -> Self {
-        self.retain_headers(|own| !own.eq_ignore_ascii_case(name))
+        self.retain_headers(|added| !added.eq_ignore_ascii_case(name))
     }
 
-    /// The request with only those added fields whose names `keep` says yes to.
+    /// The request with only those added fields for whose names `keep` is true.
     ///
     /// ```
     /// use sansocket::{ClientRequest, Uri};
@@ -123,7 +127,7 @@ impl ClientRequest {
     ///     .header("User-Agent", b"client/1")?
     ///     .retain_headers(|name| name == "User-Agent");
     /// assert_eq!(request.headers().count(), 1);
-    /// # Ok::<(), sansocket::Misuse>(())
+    /// # Ok::<(), sansocket::error::FieldError>(())
     /// ```
     #[must_use]
     pub fn retain_headers(mut self, mut keep: impl FnMut(&str) -> bool) -> Self {
@@ -131,7 +135,7 @@ impl ClientRequest {
         self
     }
 
-    /// Where there is an origin, one that names nobody (RFC 6454 §7.3).
+    /// Replaces the origin, if there is one, by the one that names nobody (RFC 6454 §7.3).
     #[cfg(feature = "client")]
     pub(crate) fn with_opaque_origin(mut self) -> Self {
         if !self.origin.is_empty() {
@@ -157,8 +161,8 @@ impl ClientRequest {
         tokens.filter_map(|token| core::str::from_utf8(token).ok())
     }
 
-    /// Appends the request (RFC 6455 §4.1), with `more_extensions` offered behind the caller's, and
-    /// gives what the answer will be held against.
+    /// Appends the request (RFC 6455 §4.1), with `more_extensions` offered after the application's, and
+    /// gives what the response is checked against.
     pub(crate) fn write(
         &self,
         nonce: &[u8; 16],
@@ -183,7 +187,7 @@ impl ClientRequest {
         expectation
     }
 
-    /// What the answer is held against; without a nonce there is no key (RFC 8441 §5).
+    /// What the response is checked against. Without a nonce there is no key (RFC 8441 §5).
     pub(crate) fn expectation(
         &self,
         nonce: Option<&[u8; 16]>,
@@ -197,12 +201,12 @@ impl ClientRequest {
             accept: nonce.map(|nonce| accept_value(&key_text(nonce))),
             subprotocols: self.subprotocols.clone(),
             extensions,
-            own: self.extensions.clone(),
+            application: self.extensions.clone(),
         }
     }
 
     /// The fields that mean the same in every version of HTTP (RFC 8441 §5), in the order of the
-    /// sample of RFC 6455 §1.3.
+    /// example in RFC 6455 §1.3.
     pub(crate) fn negotiated_fields<'r>(
         &'r self,
         expectation: &'r Expectation,
@@ -218,7 +222,7 @@ impl ClientRequest {
     }
 }
 
-/// Names of fields, and lengths: fields carry credentials.
+/// Names of fields, and lengths: values can be credentials.
 impl fmt::Debug for ClientRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientRequest")
@@ -231,11 +235,12 @@ impl fmt::Debug for ClientRequest {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use alloc::format;
     use alloc::vec;
+
+    use super::*;
 
     fn request(uri: &str) -> ClientRequest {
         ClientRequest::new(Uri::parse(uri).unwrap())
@@ -312,7 +317,7 @@ mod tests {
         let text = written(&request("ws://h/").origin("null").unwrap());
         assert_eq!(text.matches("\r\nOrigin: null\r\n").count(), 1);
         for bad in ["", "a b", "a\r\nb", "\u{e9}"] {
-            assert_eq!(request("ws://h/").origin(bad), Err(Misuse::BadHeader));
+            assert_eq!(request("ws://h/").origin(bad), Err(FieldError::BadValue));
         }
     }
 
@@ -322,7 +327,7 @@ mod tests {
         let own = request("ws://h/").subprotocol("chat").unwrap();
         for bad in ["", "a b", "a,b", "a/b", "\u{e9}", "chat", "a\r\nb", " chat"] {
             let result = own.clone().subprotocol(bad);
-            assert_eq!(result, Err(Misuse::BadSubprotocol), "{bad:?}");
+            assert_eq!(result, Err(FieldError::BadSubprotocol), "{bad:?}");
         }
         let own = own.subprotocol("Chat").unwrap();
         assert!(written(&own).contains("\r\nSec-WebSocket-Protocol: chat, Chat\r\n"));
@@ -345,10 +350,14 @@ mod tests {
         assert_eq!(expectation.extensions, list);
         for bad in ["", ",", "a b", "a;", "a\r\nb", "\u{e9}"] {
             let result = request("ws://h/").extension(bad, 0);
-            assert_eq!(result, Err(Misuse::BadExtension), "{bad:?}");
+            assert_eq!(result, Err(FieldError::BadExtension), "{bad:?}");
         }
         let result = request("ws://h/").extension("a", 8);
-        assert_eq!(result, Err(Misuse::BadExtension), "there are three bits");
+        assert_eq!(
+            result,
+            Err(FieldError::BadExtension),
+            "there are three bits"
+        );
     }
 
     /// HC-11, HC-12, P-6, CVE-2026-1527.
@@ -381,15 +390,15 @@ mod tests {
             "proxy-authorization",
         ] {
             let result = own.clone().header(name, b"x");
-            assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");
+            assert_eq!(result, Err(FieldError::Reserved), "{name}");
         }
-        for (name, value) in [
-            ("X", &b"x\r\nY: z"[..]),
-            ("a b", b"x"),
-            ("X", b"\0"),
-            ("X\r\nY", b""),
+        for (name, value, error) in [
+            ("X", &b"x\r\nY: z"[..], FieldError::BadValue),
+            ("a b", b"x", FieldError::BadName),
+            ("X", b"\0", FieldError::BadValue),
+            ("X\r\nY", b"", FieldError::BadName),
         ] {
-            assert_eq!(own.clone().header(name, value), Err(Misuse::BadHeader));
+            assert_eq!(own.clone().header(name, value), Err(error));
         }
         let bare = own.without_header("Cookie");
         assert_eq!(

@@ -1,34 +1,51 @@
 //! The opening handshake in HTTP/2 and HTTP/3: extended CONNECT (RFC 8441, RFC 9220), as lists of
 //! fields in and out, pseudo-header fields among them.
 //!
-//! Afterwards the stream is what TCP is elsewhere (RFC 8441 §5): frames go in DATA and clients mask
-//! them; END_STREAM, or FIN in HTTP/3, is [`receive_eof`](crate::Connection::receive_eof), and a reset is
-//! [`transport_lost`](crate::Connection::transport_lost). Where the connection asks for its transport to be
-//! closed before the closing handshake is complete, the stream is reset with CANCEL or
+//! Afterwards the stream stands for the TCP connection (RFC 8441 §5): frames go in DATA, and clients
+//! mask them; END_STREAM, or FIN in HTTP/3, is [`receive_eof`](crate::Connection::receive_eof), and a
+//! reset is [`transport_lost`](crate::Connection::transport_lost). Where the connection asks for its
+//! transport to be closed before the closing handshake is complete, the stream is reset with CANCEL or
 //! H3_REQUEST_CANCELLED.
 //!
-//! A server that sent [`SETTINGS_ENABLE_CONNECT_PROTOCOL`] with 1 never sends it with 0 later, and ignores it
-//! when received (RFC 8441 §3). Through a forward proxy a plain CONNECT comes first, whatever version of
-//! HTTP the proxy speaks (§7).
+//! A server that sent [`SETTINGS_ENABLE_CONNECT_PROTOCOL`] with 1 never sends it with 0 later, and
+//! ignores it when received (RFC 8441 §3). Through a forward proxy a plain CONNECT comes first,
+//! whatever version of HTTP the proxy speaks (§7).
+//!
+//! The HTTP stack refuses what makes a single field malformed, such as upper case in its name
+//! (RFC 9113 §8.2.1). Which fields there are is checked here: pseudo-header fields (§8.3), `Host`
+//! beside `:authority` (§8.3.1), and fields that belong to a connection of HTTP/1 (§8.2.2).
 
-use crate::config::{ClientConfig, ServerConfig};
-use crate::error::{Field, HandshakeError, Misuse};
-use crate::handshake::agreement;
-use crate::handshake::client::ClientRequest;
-use crate::handshake::field::trim;
-use crate::handshake::foreign::{Negotiated, Reply, Upgrade, Way, lower_case, rules};
-use crate::handshake::refusal::Refusal;
-use crate::handshake::rules::{Gathered, Offer, is_resource_name};
-use crate::handshake::uri::Authority;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::config::{ClientConfig, ServerConfig};
+use crate::error::{ExtendedConnectError, Field, HandshakeError};
+
+use super::accept::Offer;
+use super::client::ClientRequest;
+use super::extensions;
+use super::field::{is_connection_specific, lower_case, trim};
+use super::foreign::{ForeignResponse, Upgrade, Way};
+use super::negotiated::Negotiated;
+use super::refusal::Refusal;
+use super::rules::{Gathered, is_resource_name};
+use super::uri::Authority;
 
 /// The setting by which a server says that it takes extended CONNECT, with the value 1 (RFC 8441 §3;
 /// the same number in HTTP/3: RFC 9220 §3).
 pub const SETTINGS_ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
-/// What a server's answer means to a client.
+/// Whether the server takes extended CONNECT (RFC 8441 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectProtocol {
+    /// A [`SETTINGS_ENABLE_CONNECT_PROTOCOL`] of 1 was received.
+    Enabled,
+    /// It was not, or not yet.
+    NotEnabled,
+}
+
+/// What a server's response means to a client.
 ///
 /// ```
 /// use sansocket::{ClientConfig, ClientRequest, Uri};
@@ -41,32 +58,32 @@ pub const SETTINGS_ENABLE_CONNECT_PROTOCOL: u16 = 8;
 pub enum Outcome {
     /// The connection is established: start it from this.
     Open(Negotiated),
-    /// The server said no. The body, if any, is what the stream still brings.
+    /// The server refuses. The stream may still bring a body.
     Refused(Box<Refusal>),
 }
 
-/// The fields of a client's request (RFC 8441 §4, §5). `peer_allows` says that the server's
-/// [`SETTINGS_ENABLE_CONNECT_PROTOCOL`] of 1 was received.
+/// The fields of a client's request (RFC 8441 §4, §5).
 ///
 /// ```
-/// use sansocket::{ClientConfig, ClientRequest, Uri, handshake::extended_connect};
-/// let request = ClientRequest::new(Uri::parse("ws://h:8080?x").unwrap());
-/// let fields = extended_connect::request(&ClientConfig::new(), &request, true)?;
+/// use sansocket::{ClientConfig, ClientRequest, Uri};
+/// use sansocket::handshake::extended_connect::{ConnectProtocol, request};
+/// let asked = ClientRequest::new(Uri::parse("ws://h:8080?x").unwrap());
+/// let fields = request(&ClientConfig::new(), &asked, ConnectProtocol::Enabled)?;
 /// assert_eq!(fields[0], (":method".into(), b"CONNECT".to_vec()));
 /// assert_eq!(fields[4], (":authority".into(), b"h:8080".to_vec()));
-/// # Ok::<(), sansocket::Misuse>(())
+/// # Ok::<(), sansocket::error::ExtendedConnectError>(())
 /// ```
 ///
 /// # Errors
-/// [`Misuse::NotEnabled`] without that setting; [`Misuse::ReservedHeader`] for an added field that exists
-/// only in HTTP/1 (RFC 9113 §8.2.2).
+/// [`ExtendedConnectError::NotEnabled`] unless the server takes extended CONNECT; [`ExtendedConnectError::Field`] for an
+/// added field that exists only in HTTP/1 (RFC 9113 §8.2.2).
 pub fn request(
     config: &ClientConfig,
     request: &ClientRequest,
-    peer_allows: bool,
-) -> Result<Vec<(String, Vec<u8>)>, Misuse> {
-    if !peer_allows {
-        return Err(Misuse::NotEnabled);
+    server: ConnectProtocol,
+) -> Result<Vec<(String, Vec<u8>)>, ExtendedConnectError> {
+    if server == ConnectProtocol::NotEnabled {
+        return Err(ExtendedConnectError::NotEnabled);
     }
     let uri = request.uri();
     let scheme = if uri.secure() { "https" } else { "http" };
@@ -80,25 +97,23 @@ pub fn request(
     ]
     .map(|(name, value)| (name.into(), value.into()))
     .into();
-    let offer = agreement::offer(config.settings());
+    let offer = extensions::offer(config.settings());
     let expectation = request.expectation(None, offer.as_deref());
     for (field, value) in request.negotiated_fields(&expectation) {
         fields.push((field.name().into(), value.into()));
     }
-    fields.extend(
-        request
-            .headers()
-            .map(|(name, value)| (name.into(), value.into())),
-    );
+    for (name, value) in request.headers() {
+        fields.push((name.into(), value.into()));
+    }
     lower_case(&mut fields)?;
     Ok(fields)
 }
 
-/// Reads the final answer to such a request: its status, and its fields without `:status`.
-/// Any 2xx opens (RFC 9113 §8.5; D-22).
+/// Reads the final response to such a request: its status, and its fields without `:status`.
+/// Any 2xx opens (RFC 9113 §8.5).
 ///
 /// # Errors
-/// The rule of RFC 6455 §4.1 that the answer breaks: the stream is to be reset.
+/// The rule that the response breaks (RFC 6455 §4.1): the stream is to be reset.
 pub fn open<'h, F>(
     config: &ClientConfig,
     request: &ClientRequest,
@@ -115,14 +130,14 @@ where
         // RFC 9113 §8.6: there is no 101.
         _ => return Err(HandshakeError::Status),
     }
-    Gathered::from(fields.clone()).check_no_http1()?;
+    if fields.clone().any(|(name, _)| name.starts_with(':')) {
+        return Err(HandshakeError::PseudoHeader);
+    }
+    check_not_http1(fields.clone())?;
     let settings = config.settings();
-    let offer = agreement::offer(settings);
+    let offer = extensions::offer(settings);
     let expectation = request.expectation(None, offer.as_deref());
-    let answer = expectation.check_lists(fields, settings.require_subprotocol)?;
-    let extensions = answer.extensions.as_deref().unwrap_or_default();
-    let bits = agreement::check(settings, &expectation.own, extensions)?;
-    Ok(Outcome::Open(Negotiated::from(answer).reserved_bits(bits)))
+    expectation.check_lists(fields, settings).map(Outcome::Open)
 }
 
 /// Checks a request that a server received: all its fields, pseudo-header fields included.
@@ -139,53 +154,52 @@ where
 /// ];
 /// let config = ServerConfig::new(OriginPolicy::SameHost);
 /// let upgrade = extended_connect::check(&config, fields).unwrap();
-/// let (reply, _) = upgrade.accept(Accept::new()).unwrap();
-/// assert_eq!(reply.status, 200);
+/// let (response, _) = upgrade.accept(Accept::new()).unwrap();
+/// assert_eq!(response.status, 200);
 /// ```
 ///
 /// # Errors
-/// The rule that is broken; [`refusal`] makes the answer to it.
-/// [`HandshakeError::NotAnUpgrade`]: no extended CONNECT, and so for another handler.
+/// The rule that is broken; [`refusal`] makes the response to it.
+/// [`HandshakeError::NotAnUpgrade`]: this is not an extended CONNECT, and so for another handler.
 pub fn check<'h, F>(config: &ServerConfig, fields: F) -> Result<Upgrade, HandshakeError>
 where
     F: IntoIterator<Item = (&'h str, &'h [u8]), IntoIter: Clone>,
 {
     let fields = fields.into_iter();
-    let pseudo = |name| pseudo(fields.clone(), name);
-    let (method, protocol) = (pseudo(":method")?, pseudo(":protocol")?);
-    let Some(protocol) = protocol else {
-        return Err(HandshakeError::NotAnUpgrade);
-    };
+    let pseudo = PseudoHeader::read(fields.clone())?;
+    let protocol = pseudo.protocol.ok_or(HandshakeError::NotAnUpgrade)?;
     // RFC 8441 §4: only CONNECT has a `:protocol`.
-    if method != Some(b"CONNECT") {
+    if pseudo.method != Some(b"CONNECT") {
         return Err(HandshakeError::Method);
     }
     if !protocol.eq_ignore_ascii_case(b"websocket") {
         return Err(HandshakeError::UnknownProtocol);
     }
-    if !matches!(pseudo(":scheme")?, Some(b"https" | b"http")) {
-        return Err(HandshakeError::Malformed);
+    let scheme = pseudo.scheme.unwrap_or_default();
+    if !matches!(scheme, b"https" | b"http") {
+        return Err(HandshakeError::PseudoHeader);
     }
-    let path = pseudo(":path")?.and_then(|path| core::str::from_utf8(path).ok());
+    let path = pseudo.path.and_then(|path| core::str::from_utf8(path).ok());
     if !path.is_some_and(is_resource_name) {
         return Err(HandshakeError::Target);
     }
-    let authority = pseudo(":authority")?.ok_or(HandshakeError::Missing(Field::Host))?;
-    let authority = core::str::from_utf8(authority).ok();
-    let authority = authority.and_then(|authority| Authority::of(authority).ok());
-    let authority = authority.ok_or(HandshakeError::Invalid(Field::Host))?;
+    let authority = pseudo
+        .authority
+        .ok_or(HandshakeError::Missing(Field::Host))?;
+    let authority = Authority::of_value(authority).ok_or(HandshakeError::Invalid(Field::Host))?;
 
+    check_not_http1(fields.clone())?;
     let gathered = Gathered::from(fields.clone());
-    gathered.check_no_http1()?;
+    gathered.check_host(&authority, scheme)?;
     if gathered.content {
         return Err(HandshakeError::Content);
     }
     gathered.check_version()?;
-    let rules = rules(config);
-    let (subprotocols, extensions) = gathered.lists(fields, rules.keep_extensions)?;
-    gathered.check_origin(&authority, rules.origin)?;
+    let settings = config.settings();
+    let (subprotocols, extensions) = gathered.lists(fields)?;
+    gathered.check_origin(&authority, &settings.origin)?;
     Ok(Upgrade {
-        agreed: agreement::choose(config.settings(), &extensions),
+        compression: extensions::choose(settings, &extensions),
         offer: Offer {
             subprotocols,
             extensions,
@@ -195,36 +209,73 @@ where
     })
 }
 
-/// The ready-made answer to a bad request (RFC 6455 §4.2.2; RFC 9220 §3: 501 for another protocol).
-/// There is nothing to upgrade here, so 400 stands in the place of 426.
+/// The ready-made response to a bad request (RFC 6455 §4.2.2; RFC 9220 §3: 501 for another protocol).
+/// Nothing is upgraded here, so it is 400 instead of 426.
 #[must_use]
-pub fn refusal(error: HandshakeError) -> Reply {
-    Reply::refusal_extended(error)
+pub fn refusal(error: HandshakeError) -> ForeignResponse {
+    ForeignResponse::refusal_extended(error)
 }
 
-/// A pseudo-header field, which comes once (RFC 9113 §8.3).
-fn pseudo<'h>(
-    fields: impl Iterator<Item = (&'h str, &'h [u8])>,
-    name: &str,
-) -> Result<Option<&'h [u8]>, HandshakeError> {
-    let mut values = fields
-        .filter(|&(own, _)| own == name)
-        .map(|(_, value)| trim(value));
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        _ => Err(HandshakeError::Malformed),
+/// The pseudo-header fields of a request (RFC 9113 §8.3.1; RFC 8441 §4).
+#[derive(Default)]
+struct PseudoHeader<'h> {
+    method: Option<&'h [u8]>,
+    protocol: Option<&'h [u8]>,
+    scheme: Option<&'h [u8]>,
+    path: Option<&'h [u8]>,
+    authority: Option<&'h [u8]>,
+}
+
+impl<'h> PseudoHeader<'h> {
+    /// Each comes once, before all other fields, and there are no others (RFC 9113 §8.3).
+    fn read(fields: impl Iterator<Item = (&'h str, &'h [u8])>) -> Result<Self, HandshakeError> {
+        let mut pseudo = Self::default();
+        let mut others_began = false;
+        for (name, value) in fields {
+            if !name.starts_with(':') {
+                others_began = true;
+                continue;
+            }
+            let place = match name {
+                ":method" => &mut pseudo.method,
+                ":protocol" => &mut pseudo.protocol,
+                ":scheme" => &mut pseudo.scheme,
+                ":path" => &mut pseudo.path,
+                ":authority" => &mut pseudo.authority,
+                _ => return Err(HandshakeError::PseudoHeader),
+            };
+            if others_began || place.replace(trim(value)).is_some() {
+                return Err(HandshakeError::PseudoHeader);
+            }
+        }
+        Ok(pseudo)
     }
 }
 
+/// RFC 8441 §5; RFC 9113 §8.2.2: a field of a connection of HTTP/1 makes the message malformed.
+fn check_not_http1<'h>(
+    mut fields: impl Iterator<Item = (&'h str, &'h [u8])>,
+) -> Result<(), HandshakeError> {
+    let Some((name, _)) = fields.find(|(name, value)| is_connection_specific(name, value)) else {
+        return Ok(());
+    };
+    Err(match Field::of(name) {
+        Some(field @ (Field::Connection | Field::Upgrade)) => HandshakeError::Invalid(field),
+        _ => HandshakeError::ConnectionSpecific,
+    })
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
+    use alloc::vec;
+
+    use super::super::accept::Accept;
+    use super::super::foreign::tests::any_origin;
+    use super::super::uri::Uri;
     use super::*;
     use crate::config::OriginPolicy;
-    use crate::handshake::foreign::tests::any_origin;
-    use crate::handshake::server::Accept;
-    use crate::handshake::uri::Uri;
-    use alloc::vec;
+    use crate::error::{AcceptError, FieldError};
 
     type Fields = Vec<(&'static str, &'static [u8])>;
 
@@ -251,8 +302,11 @@ mod tests {
     }
 
     fn with(name: &'static str, value: &'static [u8]) -> Fields {
-        let mut fields = without(name);
-        fields.push((name, value));
+        let mut fields = sample();
+        match fields.iter_mut().find(|(own, _)| *own == name) {
+            Some(field) => field.1 = value,
+            None => fields.push((name, value)),
+        }
         fields
     }
 
@@ -280,10 +334,10 @@ mod tests {
     fn the_request() {
         assert_eq!(SETTINGS_ENABLE_CONNECT_PROTOCOL, 8);
         assert_eq!(
-            request(&ClientConfig::new(), &client(), false),
-            Err(Misuse::NotEnabled)
+            request(&ClientConfig::new(), &client(), ConnectProtocol::NotEnabled),
+            Err(ExtendedConnectError::NotEnabled)
         );
-        let fields = request(&ClientConfig::new(), &client(), true).unwrap();
+        let fields = request(&ClientConfig::new(), &client(), ConnectProtocol::Enabled).unwrap();
         let mut own = names(&fields);
         let mut expected = sample();
         own[5..].sort_unstable();
@@ -296,7 +350,7 @@ mod tests {
     fn other_requests() {
         let plain = ClientRequest::new(Uri::parse("ws://h:8080?x").unwrap());
         let plain = plain.header("X-Up", b"Case").unwrap();
-        let fields = request(&ClientConfig::new(), &plain, true).unwrap();
+        let fields = request(&ClientConfig::new(), &plain, ConnectProtocol::Enabled).unwrap();
         let expected: Fields = vec![
             (":method", b"CONNECT"),
             (":protocol", b"websocket"),
@@ -310,8 +364,8 @@ mod tests {
         for name in ["Keep-Alive", "Proxy-Connection", "TE"] {
             let bad = plain.clone().header(name, b"x").unwrap();
             assert_eq!(
-                request(&ClientConfig::new(), &bad, true),
-                Err(Misuse::ReservedHeader)
+                request(&ClientConfig::new(), &bad, ConnectProtocol::Enabled),
+                Err(ExtendedConnectError::Field(FieldError::Reserved))
             );
         }
     }
@@ -327,15 +381,16 @@ mod tests {
             .subprotocol("chat")
             .header("X-Up", b"a")
             .unwrap();
-        let (reply, negotiated) = upgrade.accept(accept).unwrap();
-        assert_eq!(reply.status, 200);
+        let (response, negotiated) = upgrade.accept(accept).unwrap();
+        assert_eq!(response.status, 200);
         let expected: Fields = vec![("sec-websocket-protocol", b"chat"), ("x-up", b"a")];
-        assert_eq!(names(&reply.fields), expected);
+        assert_eq!(names(&response.fields), expected);
         assert_eq!(negotiated, Negotiated::new().subprotocol("chat"));
         let result = upgrade.accept(Accept::new().subprotocol("other"));
-        assert_eq!(result.unwrap_err(), Misuse::NotOffered);
+        assert_eq!(result.unwrap_err(), AcceptError::SubprotocolNotOffered);
         let keep = Accept::new().header("Keep-Alive", b"1").unwrap();
-        assert_eq!(upgrade.accept(keep).unwrap_err(), Misuse::ReservedHeader);
+        let reserved = AcceptError::Field(FieldError::Reserved);
+        assert_eq!(upgrade.accept(keep).unwrap_err(), reserved);
         // The authority stands for Host.
         let same = ServerConfig::new(OriginPolicy::SameHost);
         assert_eq!(check(&same, sample()).unwrap_err(), HandshakeError::Origin);
@@ -352,8 +407,8 @@ mod tests {
         );
         assert_eq!(error(with(":method", b"GET")), HandshakeError::Method);
         assert_eq!(error(without(":method")), HandshakeError::Method);
-        assert_eq!(error(without(":scheme")), HandshakeError::Malformed);
-        assert_eq!(error(with(":scheme", b"wss")), HandshakeError::Malformed);
+        assert_eq!(error(without(":scheme")), HandshakeError::PseudoHeader);
+        assert_eq!(error(with(":scheme", b"wss")), HandshakeError::PseudoHeader);
         assert_eq!(error(without(":path")), HandshakeError::Target);
         for path in [&b""[..], b"*", b"chat", b"/a b", b"/\xff", b"/#"] {
             assert_eq!(error(with(":path", path)), HandshakeError::Target);
@@ -379,9 +434,87 @@ mod tests {
             HandshakeError::Version
         );
         let twice: Fields = [sample(), vec![(":protocol", b"websocket")]].concat();
-        assert_eq!(error(twice), HandshakeError::Malformed);
+        assert_eq!(error(twice), HandshakeError::PseudoHeader);
         check(&any_origin(), with("sec-websocket-key", b"what")).unwrap();
         check(&any_origin(), with("sec-websocket-accept", b"ever")).unwrap();
+    }
+
+    /// RFC 9113 §8.3: pseudo-header fields are known, come once, and before all others.
+    #[test]
+    fn pseudo_headers() {
+        let first = |name, value| {
+            let mut fields = sample();
+            fields.insert(0, (name, value));
+            fields
+        };
+        for name in [":foo", ":status", ":Method", ":"] {
+            assert_eq!(error(first(name, b"x")), HandshakeError::PseudoHeader);
+        }
+        assert_eq!(
+            error(first(":scheme", b"https")),
+            HandshakeError::PseudoHeader
+        );
+        let mut late = without(":path");
+        late.push((":path", b"/chat"));
+        assert_eq!(error(late), HandshakeError::PseudoHeader);
+        // Also where this is no extended CONNECT.
+        let plain: Fields = vec![(":method", b"GET"), ("accept", b"*/*"), (":path", b"/")];
+        assert_eq!(error(plain), HandshakeError::PseudoHeader);
+        let result = open(&ClientConfig::new(), &client(), 200, [(":foo", &b"x"[..])]);
+        assert_eq!(result, Err(HandshakeError::PseudoHeader));
+    }
+
+    /// RFC 9113 §8.3.1: `Host` may repeat `:authority`, once, and name nothing else.
+    #[test]
+    fn host_beside_the_authority() {
+        for host in [&b"server.example.com"[..], b"SERVER.example.com:443"] {
+            check(&any_origin(), with("host", host)).unwrap();
+        }
+        let invalid = HandshakeError::Invalid(Field::Host);
+        for host in [
+            &b"other.example.com"[..],
+            b"server.example.com:80",
+            b"",
+            b"\xff",
+        ] {
+            assert_eq!(error(with("host", host)), invalid);
+        }
+        let mut twice = with("host", b"server.example.com");
+        twice.push(("Host", b"server.example.com"));
+        assert_eq!(error(twice), HandshakeError::Repeated(Field::Host));
+    }
+
+    /// RFC 9113 §8.2.2: one list, in what is received and in what is sent.
+    #[test]
+    fn fields_of_a_connection() {
+        let reserved = FieldError::Reserved;
+        for (name, value) in [
+            ("keep-alive", &b"timeout=5"[..]),
+            ("Proxy-Connection", b"close"),
+            ("te", b"gzip"),
+            ("te", b"trailers, gzip"),
+            ("TE", b""),
+            ("transfer-encoding", b"chunked"),
+        ] {
+            let specific = HandshakeError::ConnectionSpecific;
+            assert_eq!(error(with(name, value)), specific, "{name}");
+            let result = open(&ClientConfig::new(), &client(), 200, [(name, value)]);
+            assert_eq!(result, Err(specific), "{name}");
+            // The application cannot add this one at all.
+            if name == "transfer-encoding" {
+                continue;
+            }
+            let asked = client().header(name, value).unwrap();
+            let result = request(&ClientConfig::new(), &asked, ConnectProtocol::Enabled);
+            assert_eq!(result, Err(ExtendedConnectError::Field(reserved)), "{name}");
+            let accept = Accept::new().header(name, value).unwrap();
+            let result = check(&any_origin(), sample()).unwrap().accept(accept);
+            assert_eq!(result.unwrap_err(), AcceptError::Field(reserved), "{name}");
+        }
+        check(&any_origin(), with("te", b" Trailers")).unwrap();
+        let asked = client().header("TE", b"trailers").unwrap();
+        let fields = request(&ClientConfig::new(), &asked, ConnectProtocol::Enabled).unwrap();
+        assert_eq!(fields.last(), Some(&("te".into(), b"trailers".to_vec())));
     }
 
     /// E-6, E-7, E-10: statuses, and no field of HTTP/1.
@@ -394,13 +527,13 @@ mod tests {
             (HandshakeError::Origin, 403),
             (HandshakeError::Invalid(Field::Upgrade), 400),
         ] {
-            let reply = refusal(error);
-            assert_eq!(reply.status, status);
+            let response = refusal(error);
+            assert_eq!(response.status, status);
             let expected: Fields = vec![
                 ("sec-websocket-version", b"13"),
                 ("content-type", b"text/plain; charset=utf-8"),
             ];
-            assert_eq!(names(&reply.fields), expected);
+            assert_eq!(names(&response.fields), expected);
         }
     }
 

@@ -1,10 +1,11 @@
 //! Header fields: the lists in their values, and the fields that a caller adds (RFC 9110 §5).
 
-use crate::error::{Field, HandshakeError, Misuse};
-use crate::token::is_token;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use crate::error::{Field, FieldError, HandshakeError};
+use crate::token::is_token;
 
 /// A value without the blanks around it, which are not part of it (RFC 9110 §5.5).
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
@@ -21,21 +22,42 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     parts.filter(|element| !element.is_empty())
 }
 
-/// The list has this token, without regard to ASCII case.
+/// Whether the list has this token, without regard to ASCII case.
 pub(crate) fn has_element(value: &[u8], token: &[u8]) -> bool {
-    // Nearly always it is the only one, or the last.
+    // From the end: browsers send `keep-alive, Upgrade`, others the token alone.
     let mut parts = value.rsplit(|&byte| byte == b',');
     value == token || parts.any(|element| trim(element).eq_ignore_ascii_case(token))
 }
 
-/// Nothing in it can end the line or hide from another parser: visible bytes, blanks, and opaque
-/// bytes from 80 on (RFC 9110 §5.5).
+/// The values of one field, in order.
+pub(crate) fn values<'h>(
+    fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+    field: Field,
+) -> impl Iterator<Item = &'h [u8]> + Clone {
+    fields
+        .filter(move |&(name, _)| Field::of(name) == Some(field))
+        .map(|(_, value)| trim(value))
+}
+
+/// Joins several values into one list (RFC 9110 §5.3). `None` if one is not text.
+pub(crate) fn join<'h>(values: impl Iterator<Item = &'h [u8]>) -> Option<String> {
+    let mut texts = values.map(|value| core::str::from_utf8(value).ok());
+    let mut list = String::from(texts.next().unwrap_or(Some(""))?);
+    for text in texts {
+        list.push_str(", ");
+        list.push_str(text?);
+    }
+    Some(list)
+}
+
+/// Visible bytes, blanks, and opaque bytes from 0x80 on (RFC 9110 §5.5): nothing in the value can end
+/// its line or hide it from another parser.
 pub(crate) fn is_value(value: &[u8]) -> bool {
     let allowed = |&byte: &u8| byte >= b' ' && byte != 0x7f || byte == b'\t';
     value.iter().all(allowed)
 }
 
-/// A field that may come once: how often it came.
+/// A field that may come once, and whether it did.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum Seen<'h> {
     #[default]
@@ -61,7 +83,7 @@ impl<'h> Seen<'h> {
         }
     }
 
-    /// The value, which has to be there, once.
+    /// The value, which has to be there exactly once.
     pub(crate) fn required(self, field: Field) -> Result<&'h [u8], HandshakeError> {
         self.optional(field)?.ok_or(HandshakeError::Missing(field))
     }
@@ -75,20 +97,22 @@ pub(crate) type FieldList = Vec<(String, Vec<u8>)>;
 pub(crate) struct Extra(pub(crate) FieldList);
 
 impl Extra {
-    /// Takes a field unless it could break or double the handshake (RFC 9110 §5.1, §5.5): the name
-    /// has to be a token, the value must not end its line, and `reserved` says which fields of the
-    /// handshake are not the caller's.
+    /// Adds a field unless it could break the handshake or repeat a part of it (RFC 9110 §5.1, §5.5).
+    /// `reserved` says which fields of the handshake the caller may not set.
     pub(crate) fn add(
         &mut self,
         name: &str,
         value: &[u8],
         reserved: impl FnOnce(Field) -> bool,
-    ) -> Result<(), Misuse> {
-        if !is_token(name.as_bytes()) || !is_value(value) {
-            return Err(Misuse::BadHeader);
+    ) -> Result<(), FieldError> {
+        if !is_token(name.as_bytes()) {
+            return Err(FieldError::BadName);
+        }
+        if !is_value(value) {
+            return Err(FieldError::BadValue);
         }
         if Field::of(name).is_some_and(reserved) {
-            return Err(Misuse::ReservedHeader);
+            return Err(FieldError::Reserved);
         }
         self.0.push((name.into(), value.into()));
         Ok(())
@@ -113,7 +137,7 @@ impl fmt::Debug for Extra {
     }
 }
 
-/// Appends one field line; the value comes in pieces.
+/// Appends one field line, whose value comes in pieces.
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -123,12 +147,41 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, value: &[&[u8]]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A field of a connection of HTTP/1, which makes a message of HTTP/2 or HTTP/3 malformed
+/// (RFC 9113 §8.2.2; RFC 9114 §4.2).
+pub(crate) fn is_connection_specific(name: &str, value: &[u8]) -> bool {
+    const NAMES: [&str; 5] = [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    NAMES.into_iter().any(is) || is("te") && !trim(value).eq_ignore_ascii_case(b"trailers")
+}
+
+/// Makes the names lower case, as HTTP/2 and HTTP/3 have them (RFC 9113 §8.2).
+///
+/// # Errors
+/// [`FieldError::Reserved`] for a field of a connection of HTTP/1.
+pub(crate) fn lower_case(fields: &mut FieldList) -> Result<(), FieldError> {
+    for (name, value) in fields {
+        name.make_ascii_lowercase();
+        if is_connection_specific(name, value) {
+            return Err(FieldError::Reserved);
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use alloc::format;
     use alloc::vec;
+
+    use super::*;
 
     fn list(value: &str) -> Vec<&str> {
         let elements = elements(value.as_bytes());
@@ -187,19 +240,19 @@ mod tests {
             b"\x7f",
             b"\x1b[0m",
         ] {
-            assert_eq!(extra.add("X", value, never), Err(Misuse::BadHeader));
+            assert_eq!(extra.add("X", value, never), Err(FieldError::BadValue));
         }
         for name in [
             "", "a b", "a:", "X\r\nY", "\u{e9}", "a\0", ":path", "(a)", "a,b",
         ] {
-            assert_eq!(extra.add(name, b"x", never), Err(Misuse::BadHeader));
+            assert_eq!(extra.add(name, b"x", never), Err(FieldError::BadName));
         }
         assert_eq!(
             extra.add("host", b"x", |field| field == Field::Host),
-            Err(Misuse::ReservedHeader)
+            Err(FieldError::Reserved)
         );
         assert!(extra.0.is_empty());
-        // HT-6: bytes from 80 on are opaque.
+        // RFC 9110 §5.5: bytes from 0x80 on are opaque.
         extra.add("x-Name", b"caf\xe9\t!", never).unwrap();
         extra.add("Empty", b"", never).unwrap();
         let mut out = vec![];

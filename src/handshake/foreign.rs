@@ -1,117 +1,25 @@
-//! Opening handshakes whose bytes are somebody else's: an HTTP stack parsed the request and writes
-//! the answer. The rules are the same ones; only lists of fields go in and out.
+//! Opening handshakes of another HTTP stack, which parses the request and writes the response: the same
+//! rules, over lists of fields.
 
-use crate::config::ServerConfig;
-use crate::error::{Field, HandshakeError, Misuse};
-use crate::handshake::agreement;
-use crate::handshake::answer::Answer;
-use crate::handshake::head::RequestLine;
-use crate::handshake::response::Response;
-use crate::handshake::rules::{Asked, Offer, Rules, judge_fields};
-use crate::handshake::server::Accept;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What the two sides agreed on: what a connection over an already upgraded stream starts from.
-///
-/// ```
-/// use sansocket::handshake::Negotiated;
-/// let negotiated = Negotiated::new().subprotocol("chat");
-/// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
-/// ```
-#[derive(Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Negotiated {
-    /// The subprotocol in use (RFC 6455 §1.9).
-    pub subprotocol: Option<String>,
-    /// The extensions in use with their parameters, as the value of `Sec-WebSocket-Extensions` in the
-    /// answer (RFC 6455 §9.1). Empty: none.
-    pub extensions: String,
-    /// The reserved bits that extensions of the application's own use in data frames
-    /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1.
-    pub reserved_bits: u8,
-}
+use crate::config::ServerConfig;
+use crate::error::{AcceptError, Field, HandshakeError};
 
-impl Negotiated {
-    /// No subprotocol and no extensions.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the subprotocol in use.
-    #[must_use]
-    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
-        self.subprotocol = Some(subprotocol.into());
-        self
-    }
-
-    /// Sets the extensions in use, as the server's answer had them.
-    #[must_use]
-    pub fn extensions(mut self, extensions: impl Into<String>) -> Self {
-        self.extensions = extensions.into();
-        self
-    }
-
-    /// Sets the reserved bits that extensions of the application's own use, of those in use.
-    #[must_use]
-    pub fn reserved_bits(mut self, bits: u8) -> Self {
-        self.reserved_bits = bits;
-        self
-    }
-
-    /// The fields of the answer that say it.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
-        let extensions = Some(&self.extensions).filter(|list| !list.is_empty());
-        [
-            (Field::Protocol, self.subprotocol.as_ref()),
-            (Field::Extensions, extensions),
-        ]
-        .into_iter()
-        .filter_map(|(field, value)| Some((field, value?.as_str())))
-    }
-
-    /// Bytes of heap.
-    pub(crate) fn memory_held(&self) -> usize {
-        self.subprotocol.as_ref().map_or(0, String::capacity) + self.extensions.capacity()
-    }
-}
-
-impl From<Answer> for Negotiated {
-    fn from(answer: Answer) -> Self {
-        Self {
-            subprotocol: answer.subprotocol,
-            extensions: answer.extensions.unwrap_or_default(),
-            reserved_bits: 0,
-        }
-    }
-}
-
-/// Lengths only.
-impl fmt::Debug for Negotiated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Negotiated")
-            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
-            .field("extensions", &self.extensions.len())
-            .field("reserved_bits", &self.reserved_bits)
-            .finish()
-    }
-}
-
-/// Which HTTP carries the handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// `GET` with `Upgrade` and 101 (RFC 6455 §4).
-    Http1,
-    /// Extended CONNECT and 200, in HTTP/2 and HTTP/3 (RFC 8441, RFC 9220).
-    ExtendedConnect,
-}
+use super::accept::{Accept, Offer, negotiated_fields};
+use super::extensions;
+use super::field::{FieldList, lower_case};
+use super::head::{HttpVersion, RequestLine};
+use super::negotiated::Negotiated;
+use super::response::Response;
+use super::rules::{Asked, judge_fields};
 
 /// A request for WebSocket that another HTTP stack has parsed, checked by the rules of RFC 6455 §4.2.
 ///
 /// ```
-/// use sansocket::{Accept, OriginPolicy, ServerConfig, handshake::Upgrade};
+/// use sansocket::{Accept, OriginPolicy, ServerConfig, handshake::{HttpVersion, Upgrade}};
 /// let config = ServerConfig::new(OriginPolicy::SameHost);
 /// let fields = [
 ///     ("host", &b"example.com"[..]),
@@ -121,32 +29,31 @@ pub(crate) enum Way {
 ///     ("sec-websocket-version", b"13"),
 ///     ("sec-websocket-protocol", b"chat"),
 /// ];
-/// let upgrade = Upgrade::check(&config, "GET", "/ws", true, fields).unwrap();
-/// let (reply, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
-/// assert_eq!(reply.status, 101);
+/// let upgrade = Upgrade::check(&config, "GET", "/ws", HttpVersion::Http11, fields).unwrap();
+/// let (response, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+/// assert_eq!(response.status, 101);
 /// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
-/// // Send `reply`, take the upgraded stream and start a connection from `negotiated`.
+/// // Send `response`, take the upgraded stream and start a connection from `negotiated`.
 /// ```
 #[derive(Clone)]
 pub struct Upgrade {
     pub(crate) offer: Offer,
     pub(crate) way: Way,
-    /// What the configuration agrees to of the extensions offered.
-    pub(crate) agreed: Option<String>,
+    /// The configuration's answer to the compression that was offered.
+    pub(crate) compression: Option<String>,
 }
 
 impl Upgrade {
-    /// Checks a request of HTTP/1: its method, its target as it was sent, whether the version is 1.1
-    /// (or higher), and its fields.
+    /// Checks a request of HTTP/1: its method, its target as it was sent, its version, and its fields.
     ///
     /// # Errors
-    /// The rule that is broken; [`Reply::refusal`] makes the answer to it.
-    /// [`HandshakeError::NotAnUpgrade`] is a request that may well be for another handler.
+    /// The rule that is broken; [`ForeignResponse::refusal`] makes the response to it.
+    /// [`HandshakeError::NotAnUpgrade`]: the request may be for another handler.
     pub fn check<'h, F>(
         config: &ServerConfig,
         method: &'h str,
         target: &'h str,
-        http_11: bool,
+        version: HttpVersion,
         fields: F,
     ) -> Result<Self, HandshakeError>
     where
@@ -155,15 +62,16 @@ impl Upgrade {
         let line = RequestLine {
             method,
             target,
-            http10: !http_11,
+            version,
         };
-        match judge_fields(line, fields.into_iter(), &rules(config))? {
+        let settings = config.settings();
+        match judge_fields(line, fields.into_iter(), &settings.origin)? {
             Asked::Upgrade(offer) => Ok(Self {
-                agreed: agreement::choose(config.settings(), &offer.extensions),
+                compression: extensions::choose(settings, &offer.extensions),
                 offer,
                 way: Way::Http1,
             }),
-            Asked::Plain(error) => Err(error),
+            Asked::Plain { refusal, .. } => Err(refusal),
         }
     }
 
@@ -179,30 +87,33 @@ impl Upgrade {
         &self.offer.extensions
     }
 
-    /// The answer that opens the connection, and what it says.
+    /// The response that opens the connection, and what it agrees to.
     ///
     /// # Errors
-    /// [`Misuse::NotOffered`] if the subprotocol or an extension is none of the client's,
-    /// [`Misuse::BadExtension`] if the extensions cannot be used together; in HTTP/2 and HTTP/3
-    /// [`Misuse::ReservedHeader`] for a field of `accept` that exists only in HTTP/1.
-    pub fn accept(&self, accept: Accept) -> Result<(Reply, Negotiated), Misuse> {
-        let negotiated = self.offer.negotiate(&accept, self.agreed.as_deref())?;
-        let more = accept.into_fields();
-        let mut reply = Reply::new(200);
-        if self.way == Way::Http1 {
-            reply.status = 101;
-            reply.add(Field::Upgrade, b"websocket");
-            reply.add(Field::Connection, b"Upgrade");
-            reply.add(Field::Accept, &self.offer.accept);
+    /// [`AcceptError::SubprotocolNotOffered`] and [`AcceptError::ExtensionNotOffered`] for what the
+    /// client does not offer, [`AcceptError::ExtensionConflict`] if the extensions cannot be used
+    /// together; in HTTP/2 and HTTP/3 [`AcceptError::Field`] for a field of `accept` that exists only
+    /// in HTTP/1.
+    pub fn accept(&self, accept: Accept) -> Result<(ForeignResponse, Negotiated), AcceptError> {
+        let negotiated = self.offer.negotiate(&accept, self.compression.as_deref())?;
+        let mut response = match self.way {
+            Way::Http1 => {
+                let mut response = ForeignResponse::new(101);
+                response.add(Field::Upgrade, b"websocket");
+                response.add(Field::Connection, b"Upgrade");
+                response.add(Field::Accept, &self.offer.accept);
+                response
+            }
+            Way::ExtendedConnect => ForeignResponse::new(200),
+        };
+        for (field, value) in negotiated_fields(&negotiated) {
+            response.add(field, value.as_bytes());
         }
-        for (field, value) in negotiated.fields() {
-            reply.add(field, value.as_bytes());
-        }
-        reply.fields.extend(more);
+        response.fields.extend(accept.into_fields());
         if self.way == Way::ExtendedConnect {
-            lower_case(&mut reply.fields)?;
+            lower_case(&mut response.fields)?;
         }
-        Ok((reply, negotiated))
+        Ok((response, negotiated))
     }
 }
 
@@ -217,75 +128,86 @@ impl fmt::Debug for Upgrade {
     }
 }
 
-/// An answer for another HTTP stack to write, which frames the body itself.
+/// Which HTTP carries the handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// `GET` with `Upgrade` and 101 (RFC 6455 §4).
+    Http1,
+    /// Extended CONNECT and 200, in HTTP/2 and HTTP/3 (RFC 8441, RFC 9220).
+    ExtendedConnect,
+}
+
+/// A response for another HTTP stack to write, which frames the body itself.
 ///
 /// ```
-/// use sansocket::{error::HandshakeError, handshake::Reply};
-/// let reply = Reply::refusal(HandshakeError::Version);
-/// assert_eq!(reply.status, 426);
-/// assert!(reply.fields.contains(&("Sec-WebSocket-Version".into(), b"13".to_vec())));
+/// use sansocket::{error::HandshakeError, handshake::ForeignResponse};
+/// let response = ForeignResponse::refusal(HandshakeError::Version);
+/// assert_eq!(response.status, 426);
+/// assert!(response.fields.contains(&("Sec-WebSocket-Version".into(), b"13".to_vec())));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Reply {
+pub struct ForeignResponse {
     /// The status.
     pub status: u16,
     /// The fields, in order. No `Content-Length` among them.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// The body; empty in an answer that opens.
+    /// The body; empty in a response that opens.
     pub body: Vec<u8>,
 }
 
-impl Reply {
+impl ForeignResponse {
     fn new(status: u16) -> Self {
         Self {
             status,
-            fields: Vec::new(),
+            fields: FieldList::new(),
             body: Vec::new(),
         }
     }
 
-    fn add(&mut self, field: Field, value: &[u8]) {
-        self.fields.push((field.name().into(), value.into()));
-    }
-
-    /// The ready-made answer to a bad handshake in HTTP/1: the fitting status, the version that is
-    /// spoken here, and a line of text (RFC 6455 §4.2.2, §4.4).
+    /// The ready-made response to a bad handshake in HTTP/1: the fitting status, the version of the
+    /// protocol that is spoken here, and a line of text (RFC 6455 §4.2.2, §4.4).
     #[must_use]
     pub fn refusal(error: HandshakeError) -> Self {
         let (status, fields, body) = Response::refusal(error).into_parts();
-        let mut own = Self {
+        let mut response = Self {
             status,
             fields,
             body,
         };
         // RFC 9110 §7.8: an Upgrade field is named in Connection.
         if status == 426 {
-            own.add(Field::Connection, b"Upgrade");
+            response.add(Field::Connection, b"Upgrade");
         }
-        own
+        response
     }
 
-    /// The same for HTTP/2 and HTTP/3, where there is nothing to upgrade: 400 in the place of 426.
+    /// The same for HTTP/2 and HTTP/3, where nothing is upgraded: 400 instead of 426.
     pub(crate) fn refusal_extended(error: HandshakeError) -> Self {
-        let mut own = Self::refusal(error);
-        if own.status == 426 {
-            own.status = 400;
-        }
-        let http1 =
-            |name: &str| matches!(Field::of(name), Some(Field::Upgrade | Field::Connection));
-        own.fields.retain(|(name, _)| !http1(name));
-        for (name, _) in &mut own.fields {
+        let (status, fields, body) = Response::refusal(error).into_parts();
+        let mut response = Self {
+            status: if status == 426 { 400 } else { status },
+            fields,
+            body,
+        };
+        response
+            .fields
+            .retain(|(name, _)| Field::of(name) != Some(Field::Upgrade));
+        for (name, _) in &mut response.fields {
             name.make_ascii_lowercase();
         }
-        own
+        response
+    }
+
+    fn add(&mut self, field: Field, value: &[u8]) {
+        self.fields.push((field.name().into(), value.into()));
     }
 }
 
 /// The status, and lengths.
-impl fmt::Debug for Reply {
+impl fmt::Debug for ForeignResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
+        f.debug_struct("ForeignResponse")
             .field("status", &self.status)
             .field("fields", &self.fields.len())
             .field("body", &self.body.len())
@@ -293,40 +215,13 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Names as HTTP/2 and HTTP/3 want them (RFC 9113 §8.2), and none that belong to a connection of
-/// HTTP/1 (§8.2.2).
-pub(crate) fn lower_case(fields: &mut [(String, Vec<u8>)]) -> Result<(), Misuse> {
-    for (name, _) in fields {
-        name.make_ascii_lowercase();
-        if matches!(
-            name.as_str(),
-            "connection"
-                | "upgrade"
-                | "keep-alive"
-                | "proxy-connection"
-                | "transfer-encoding"
-                | "te"
-        ) {
-            return Err(Misuse::ReservedHeader);
-        }
-    }
-    Ok(())
-}
-
-/// The rules as this configuration has them.
-pub(crate) fn rules(config: &ServerConfig) -> Rules<'_> {
-    Rules {
-        origin: &config.settings().origin,
-        keep_extensions: true,
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 pub(crate) mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::config::OriginPolicy;
-    use alloc::format;
 
     pub(crate) fn any_origin() -> ServerConfig {
         ServerConfig::new(OriginPolicy::Any)
@@ -343,7 +238,13 @@ pub(crate) mod tests {
     ];
 
     fn check(fields: &[(&'static str, &'static [u8])]) -> Result<Upgrade, HandshakeError> {
-        Upgrade::check(&any_origin(), "GET", "/chat", true, fields.iter().copied())
+        Upgrade::check(
+            &any_origin(),
+            "GET",
+            "/chat",
+            HttpVersion::Http11,
+            fields.iter().copied(),
+        )
     }
 
     fn text(fields: &[(String, Vec<u8>)]) -> String {
@@ -362,10 +263,10 @@ pub(crate) mod tests {
         let accept = Accept::new()
             .subprotocol("chat")
             .header("Set-Cookie", b"a=1");
-        let (reply, negotiated) = upgrade.accept(accept.unwrap()).unwrap();
-        assert_eq!((reply.status, reply.body.len()), (101, 0));
+        let (response, negotiated) = upgrade.accept(accept.unwrap()).unwrap();
+        assert_eq!((response.status, response.body.len()), (101, 0));
         assert_eq!(
-            text(&reply.fields),
+            text(&response.fields),
             "Upgrade: websocket\nConnection: Upgrade\n\
              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n\
              Sec-WebSocket-Protocol: chat\nSet-Cookie: a=1\n"
@@ -378,15 +279,15 @@ pub(crate) mod tests {
     fn only_what_was_offered() {
         let upgrade = check(&SAMPLE).unwrap();
         let result = upgrade.accept(Accept::new().subprotocol("other"));
-        assert_eq!(result.unwrap_err(), Misuse::NotOffered);
+        assert_eq!(result.unwrap_err(), AcceptError::SubprotocolNotOffered);
         let mut fields = SAMPLE.to_vec();
         fields.push(("sec-websocket-extensions", b"foo; a=1"));
         fields.push(("Sec-WebSocket-Extensions", b"bar"));
         let upgrade = check(&fields).unwrap();
         assert_eq!(upgrade.extensions(), "foo; a=1, bar");
         let accept = Accept::new().extension("bar", 0).unwrap();
-        let (reply, negotiated) = upgrade.accept(accept).unwrap();
-        assert!(text(&reply.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
+        let (response, negotiated) = upgrade.accept(accept).unwrap();
+        assert!(text(&response.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
         assert_eq!(negotiated.extensions, "bar");
     }
 
@@ -394,21 +295,27 @@ pub(crate) mod tests {
     #[test]
     fn the_same_rules() {
         let config = ServerConfig::new(OriginPolicy::SameHost);
-        let run = |config: &ServerConfig, method, target, http_11| {
-            Upgrade::check(config, method, target, http_11, SAMPLE).err()
+        let run = |config: &ServerConfig, method, target, version| {
+            Upgrade::check(config, method, target, version, SAMPLE).err()
         };
-        assert_eq!(run(&config, "GET", "/", true), Some(HandshakeError::Origin));
-        let config = any_origin();
-        assert_eq!(run(&config, "GET", "/", true), None);
         assert_eq!(
-            run(&config, "POST", "/", true),
+            run(&config, "GET", "/", HttpVersion::Http11),
+            Some(HandshakeError::Origin)
+        );
+        let config = any_origin();
+        assert_eq!(run(&config, "GET", "/", HttpVersion::Http11), None);
+        assert_eq!(
+            run(&config, "POST", "/", HttpVersion::Http11),
             Some(HandshakeError::Method)
         );
         assert_eq!(
-            run(&config, "GET", "/", false),
+            run(&config, "GET", "/", HttpVersion::Http10),
             Some(HandshakeError::Http10)
         );
-        assert_eq!(run(&config, "GET", "*", true), Some(HandshakeError::Target));
+        assert_eq!(
+            run(&config, "GET", "*", HttpVersion::Http11),
+            Some(HandshakeError::Target)
+        );
         for (without, error) in [
             ("host", HandshakeError::Missing(Field::Host)),
             ("upgrade", HandshakeError::NotAnUpgrade),
@@ -430,23 +337,23 @@ pub(crate) mod tests {
     /// V-1, V-2, D-5.
     #[test]
     fn refusals() {
-        let reply = Reply::refusal(HandshakeError::Version);
-        assert_eq!(reply.status, 426);
+        let response = ForeignResponse::refusal(HandshakeError::Version);
+        assert_eq!(response.status, 426);
         assert_eq!(
-            text(&reply.fields),
+            text(&response.fields),
             "Upgrade: websocket\nSec-WebSocket-Version: 13\n\
              Content-Type: text/plain; charset=utf-8\nConnection: Upgrade\n"
         );
-        let reply = Reply::refusal(HandshakeError::Origin);
-        assert_eq!(reply.status, 403);
-        assert!(!text(&reply.fields).contains("Upgrade"));
+        let response = ForeignResponse::refusal(HandshakeError::Origin);
+        assert_eq!(response.status, 403);
+        assert!(!text(&response.fields).contains("Upgrade"));
     }
 
     #[test]
     fn debug_shows_lengths_only() {
         let upgrade = check(&SAMPLE).unwrap();
-        let (reply, _) = upgrade.accept(Accept::new()).unwrap();
-        let text = format!("{upgrade:?} {reply:?}");
+        let (response, _) = upgrade.accept(Accept::new()).unwrap();
+        let text = format!("{upgrade:?} {response:?}");
         assert!(!text.contains("chat") && !text.contains("s3p"), "{text}");
     }
 }

@@ -1,12 +1,16 @@
-//! The same with the types of the `http` crate.
+//! Opening handshakes of another HTTP stack, with the types of the `http` crate.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use crate::config::ServerConfig;
 use crate::error::HandshakeError;
-use crate::handshake::extended_connect;
-use crate::handshake::foreign::{Reply, Upgrade};
-use alloc::string::ToString;
-use alloc::vec::Vec;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+
+use super::extended_connect;
+use super::foreign::{ForeignResponse, Upgrade};
+use super::head::HttpVersion;
 
 impl Upgrade {
     /// Checks a request that hyper, or another stack with the types of the `http` crate, has parsed.
@@ -24,8 +28,8 @@ impl Upgrade {
     ///     .unwrap();
     /// let config = ServerConfig::new(OriginPolicy::SameHost);
     /// let upgrade = Upgrade::check_http(&config, &request).unwrap();
-    /// let (reply, negotiated) = upgrade.accept(Accept::new()).unwrap();
-    /// assert_eq!(reply.into_http().status(), 101);
+    /// let (response, negotiated) = upgrade.accept(Accept::new()).unwrap();
+    /// assert_eq!(response.into_http().status(), 101);
     /// # let _ = negotiated;
     /// ```
     ///
@@ -35,15 +39,15 @@ impl Upgrade {
         config: &ServerConfig,
         request: &Request<B>,
     ) -> Result<Self, HandshakeError> {
-        let http_11 = match request.version() {
-            Version::HTTP_11 => true,
-            Version::HTTP_09 | Version::HTTP_10 => false,
+        let version = match request.version() {
+            Version::HTTP_11 => HttpVersion::Http11,
+            Version::HTTP_09 | Version::HTTP_10 => HttpVersion::Http10,
             _ => return Err(HandshakeError::HttpVersion),
         };
         let target = request.uri().to_string();
         let fields = fields(request);
         let method = request.method().as_str();
-        Self::check(config, method, &target, http_11, fields.iter().copied())
+        Self::check(config, method, &target, version, fields.iter().copied())
     }
 
     /// Checks a request of HTTP/2 or HTTP/3, where the value of `:protocol` is told apart from the
@@ -77,12 +81,12 @@ impl Upgrade {
     }
 }
 
-impl Reply {
-    /// The answer in the types of the `http` crate. The body of one that opens is empty.
+impl ForeignResponse {
+    /// The response in the types of the `http` crate.
     #[must_use]
     pub fn into_http(self) -> Response<Vec<u8>> {
         let mut response = Response::new(self.body);
-        // Our own statuses, and names and values that were checked: none of them is out of range.
+        // Status, names and values were checked, so none of them is out of range.
         if let Ok(status) = StatusCode::from_u16(self.status) {
             *response.status_mut() = status;
         }
@@ -104,13 +108,14 @@ fn fields<B>(request: &Request<B>) -> Vec<(&str, &[u8])> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
+    use http::Uri;
+
+    use super::super::accept::Accept;
+    use super::super::foreign::tests::{SAMPLE, any_origin};
     use super::*;
     use crate::error::Field;
-    use crate::handshake::foreign::tests::{SAMPLE, any_origin};
-    use crate::handshake::server::Accept;
-    use http::Uri;
 
     fn request(version: Version, uri: &'static str) -> Request<()> {
         let mut request = Request::new(());
@@ -129,8 +134,8 @@ mod tests {
         for uri in ["/chat?a", "http://server.example.com/chat"] {
             let upgrade =
                 Upgrade::check_http(&any_origin(), &request(Version::HTTP_11, uri)).unwrap();
-            let (reply, _) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
-            let response = reply.into_http();
+            let (response, _) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+            let response = response.into_http();
             assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
             let fields = response.headers();
             assert_eq!(
@@ -149,7 +154,7 @@ mod tests {
             let result = Upgrade::check_http(&any_origin(), &request(version, "/"));
             assert_eq!(result.unwrap_err(), error);
         }
-        let response = Reply::refusal(HandshakeError::Version).into_http();
+        let response = ForeignResponse::refusal(HandshakeError::Version).into_http();
         assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(response.headers()["sec-websocket-version"], "13");
         assert!(!response.body().is_empty());
@@ -164,15 +169,12 @@ mod tests {
             Upgrade::check_http_extended(&any_origin(), request, protocol)
         };
         let result = check(&request, Some("websocket"));
-        assert_eq!(
-            result.unwrap_err(),
-            HandshakeError::Invalid(Field::Connection)
-        );
+        assert_eq!(result.unwrap_err(), HandshakeError::Invalid(Field::Upgrade));
         request.headers_mut().remove("connection");
         request.headers_mut().remove("upgrade");
         let upgrade = check(&request, Some("websocket")).unwrap();
-        let (reply, _) = upgrade.accept(Accept::new()).unwrap();
-        assert_eq!(reply.into_http().status(), StatusCode::OK);
+        let (response, _) = upgrade.accept(Accept::new()).unwrap();
+        assert_eq!(response.into_http().status(), StatusCode::OK);
         let result = check(&request, Some("foo"));
         assert_eq!(result.unwrap_err(), HandshakeError::UnknownProtocol);
         assert_eq!(

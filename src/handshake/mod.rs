@@ -1,39 +1,40 @@
 //! The opening handshake (RFC 6455 §4): pure functions over heads and lists of fields.
 
+mod accept;
 mod accept_key;
-pub(crate) mod agreement;
 mod answer;
 mod client;
 pub mod extended_connect;
+pub(crate) mod extensions;
 pub(crate) mod field;
 mod foreign;
 pub(crate) mod head;
 #[cfg(feature = "http")]
 mod http;
+mod negotiated;
 mod origin;
 mod refusal;
 mod request;
 mod response;
 mod rules;
-mod server;
+pub(crate) mod scanner;
 mod uri;
 
-pub use answer::ResponseHead;
+pub use accept::Accept;
+pub use answer::AcceptedHead;
 pub use client::ClientRequest;
-pub use foreign::{Negotiated, Reply, Upgrade};
-pub use head::Headers;
+pub use foreign::{ForeignResponse, Upgrade};
+pub use head::{Headers, HttpVersion};
+pub use negotiated::Negotiated;
 pub use refusal::Refusal;
 pub use request::Request;
 pub use response::Response;
-pub use server::Accept;
 pub use uri::{Uri, UriError, UriPart};
 
 // What the connection drives.
 pub(crate) use {
     answer::{Answered, Expectation},
-    head::{Scan, Scanner},
     refusal::RefusalReader,
-    response::refusal,
-    rules::{Offer, Rules},
-    server::{Judged, judge},
+    rules::{Asked, judge},
+    scanner::HeadReader,
 };

@@ -1,11 +1,12 @@
-//! Whether an origin is let in (RFC 6455 §4.2.2, §10.2).
+//! Whether the policy allows an origin (RFC 6455 §4.2.2, §10.2).
 
 use crate::config::OriginPolicy;
-use crate::handshake::uri::{Authority, Parts};
 
-/// What the policy says about the value of `Origin`, asked at this host and port.
+use super::uri::{AbsoluteUri, Authority};
+
+/// Whether the policy allows this value of `Origin` in a request to this host and port.
 ///
-/// Only a browser tells the truth here: this keeps foreign pages out, nobody else.
+/// Only browsers send a true one: the check keeps out the pages of other sites, not other clients.
 pub(crate) fn allowed(policy: &OriginPolicy, origin: &[u8], host: &Authority<'_>) -> bool {
     match policy {
         OriginPolicy::Any | OriginPolicy::Application => true,
@@ -15,20 +16,20 @@ pub(crate) fn allowed(policy: &OriginPolicy, origin: &[u8], host: &Authority<'_>
     }
 }
 
-/// A page of this very host and port. Nearly always the two are the same text, with the port left out
-/// or given in both.
+/// A page of the same host and port. The two texts are compared first: nearly always they are equal.
 fn same_host(origin: &[u8], host: &Authority<'_>) -> bool {
-    let text = origin.strip_prefix(b"https://");
-    let text = text.or_else(|| origin.strip_prefix(b"http://"));
-    text == Some(host.text.as_bytes())
-        || core::str::from_utf8(origin)
-            .ok()
-            .and_then(web_origin)
-            .is_some_and(|(https, authority)| authority.same(host, https))
+    let without_scheme = origin
+        .strip_prefix(b"https://")
+        .or_else(|| origin.strip_prefix(b"http://"));
+    if without_scheme == Some(host.text.as_bytes()) {
+        return true;
+    }
+    let origin = core::str::from_utf8(origin).ok().and_then(web_origin);
+    origin.is_some_and(|(https, authority)| authority.same(host, https))
 }
 
-/// Equal as origins: a default port may be there or not. Others, such as `null`, as texts in lower
-/// case (RFC 6455 §4.2.2).
+/// Equal as web origins, with the default port there or not. Anything else, such as `null`, is compared
+/// as text without regard to ASCII case (RFC 6455 §4.2.2).
 fn same(entry: &str, origin: &str) -> bool {
     match (web_origin(entry), web_origin(origin)) {
         (Some((https, entry)), Some((other, origin))) => {
@@ -38,19 +39,20 @@ fn same(entry: &str, origin: &str) -> bool {
     }
 }
 
-/// `scheme://host[:port]` of http or https, with nothing behind it (RFC 6454 §6.1).
+/// `scheme://host[:port]` of http or https, with nothing after it (RFC 6454 §6.1); whether it is https.
 fn web_origin(text: &str) -> Option<(bool, Authority<'_>)> {
-    let parts = Parts::of(text).ok()?;
-    let bare = parts.path.is_empty() && parts.query.is_none();
-    let https = parts.web().filter(|_| bare)?;
-    Some((https, parts.authority))
+    let uri = AbsoluteUri::of(text).ok()?;
+    let bare = uri.path.is_empty() && uri.query.is_none();
+    let https = uri.web().filter(|_| bare)?;
+    Some((https, uri.authority))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use alloc::vec;
+
+    use super::*;
 
     fn at(policy: &OriginPolicy, origin: &str, host: &str) -> bool {
         allowed(policy, origin.as_bytes(), &Authority::of(host).unwrap())

@@ -1,16 +1,19 @@
-//! A server's no: status, fields, and a body that is waited for but bounded (RFC 6455 §4.1 (1)).
+//! A refused handshake as the client sees it: status, fields and a bounded body (RFC 6455 §4.1 (1)).
 
-use crate::config::Limits;
-use crate::error::{Field, HandshakeError};
-use crate::handshake::field::{elements, has_element, trim};
-use crate::handshake::rules::values;
-use crate::payload::extend_within;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, iter, mem};
 
-/// The server answered with another status than the one that opens (RFC 6455 §4.1): an error, a redirect,
-/// or a demand to authenticate. The connection is not established; the caller may try again.
+use crate::config::Limits;
+use crate::decimal::decimal;
+use crate::error::{Field, HandshakeError};
+use crate::payload::extend_within;
+
+use super::field::{elements, has_element, trim, values};
+
+/// The server refused the handshake: it answered with a status that does not open the connection
+/// (RFC 6455 §4.1), such as an error, a redirect or a demand to authenticate. The caller may try again.
 ///
 /// ```no_run
 /// # fn again(refusal: &sansocket::handshake::Refusal) {
@@ -30,7 +33,7 @@ pub struct Refusal {
     pub fields: Vec<(String, Vec<u8>)>,
     /// The body, up to [`Limits::body`].
     pub body: Vec<u8>,
-    /// The body was cut: at the limit, by the end of the stream, or by a deadline.
+    /// The body is not complete: it was cut at the limit, by the end of the stream, or by a deadline.
     pub truncated: bool,
 }
 
@@ -55,15 +58,15 @@ impl Refusal {
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut fields = self.iter();
         fields
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
     /// The versions of the protocol that the server takes, if it says so (RFC 6455 §4.4). This client
-    /// speaks 13 only: there is no use in trying again if it is not among them.
+    /// speaks 13 only: trying again is of no use if 13 is not among them.
     pub fn versions(&self) -> impl Iterator<Item = u8> {
         let lists = values(self.iter(), Field::Version).flat_map(elements);
-        lists.filter_map(|version| core::str::from_utf8(version).ok()?.parse().ok())
+        lists.filter_map(|version| u8::try_from(decimal(version)?).ok())
     }
 }
 
@@ -79,14 +82,14 @@ impl fmt::Debug for Refusal {
     }
 }
 
-/// Takes the body of a refusal as it comes: by its length, in chunks, or up to the end of the stream
+/// Reads the body of a refusal: by its length, in chunks, or up to the end of the stream
 /// (RFC 9112 §6.3), and never more than the limit.
 #[derive(Clone)]
 pub(crate) struct RefusalReader {
     refusal: Refusal,
     framing: Framing,
     max_body: usize,
-    /// What the framing of chunks may cost: sizes, extensions and trailers carry nothing.
+    /// Bytes that the framing of chunks may still take: sizes, extensions and trailers.
     overhead: u32,
 }
 
@@ -94,31 +97,31 @@ pub(crate) struct RefusalReader {
 enum Framing {
     Length(u64),
     UntilEnd,
-    Chunked(Chunk),
+    Chunked(ChunkState),
     Done,
 }
 
-/// Where in the chunked coding the next byte stands (RFC 9112 §7.1).
+/// Where in the chunked coding the next byte is (RFC 9112 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chunk {
+enum ChunkState {
     /// In the digits of a size: its value so far, and whether there was a digit.
     Size { size: u64, digits: bool },
-    /// Behind the size: extensions are skipped.
+    /// After the size: extensions are skipped.
     Extension { size: u64 },
-    /// The LF behind a size.
+    /// At the LF after a size.
     SizeEnd { size: u64 },
-    /// Data; at 0 its CR.
+    /// In data of this length; at 0, the CR after it.
     Data(u64),
-    /// The LF behind data.
+    /// At the LF after data.
     DataEnd,
     /// In a line of the trailer section; whether it has a byte.
     Trailer { empty: bool },
-    /// The LF behind such a line; behind an empty one the body ends.
+    /// At the LF after such a line; the body ends after an empty one.
     TrailerEnd { empty: bool },
 }
 
 impl RefusalReader {
-    /// Begins behind the head of a final answer that is not 101.
+    /// Begins after the head of a final response that is not 101.
     pub(crate) fn new<'h>(
         status: u16,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
@@ -132,13 +135,13 @@ impl RefusalReader {
         })
     }
 
-    /// The body is complete, or as complete as it will be.
+    /// The body is complete, or was cut.
     pub(crate) fn is_done(&self) -> bool {
         self.framing == Framing::Done
     }
 
-    /// Takes what belongs to the body and says how much that was; what is left after the end is
-    /// nobody's.
+    /// Takes what belongs to the body and returns its length. Bytes after the end of the body are not
+    /// taken.
     pub(crate) fn feed(&mut self, input: &[u8]) -> usize {
         let mut rest = input;
         while !rest.is_empty() {
@@ -154,9 +157,9 @@ impl RefusalReader {
                         left => Framing::Length(left),
                     });
                 }
-                Framing::Chunked(Chunk::Data(left @ 1..)) => {
+                Framing::Chunked(ChunkState::Data(left @ 1..)) => {
                     let left = left - self.take(&mut rest, left);
-                    self.go_on(Framing::Chunked(Chunk::Data(left)));
+                    self.go_on(Framing::Chunked(ChunkState::Data(left)));
                 }
                 Framing::Chunked(chunk) => {
                     let byte = rest[0];
@@ -166,7 +169,7 @@ impl RefusalReader {
                             self.overhead = left;
                             self.framing = next;
                         }
-                        // Broken, or framing without end: what came so far is the body.
+                        // Broken, or framing without end: the body ends here.
                         _ => self.cut(),
                     }
                 }
@@ -175,7 +178,7 @@ impl RefusalReader {
         input.len() - rest.len()
     }
 
-    /// The stream ended: the end of a body that has no other (RFC 9112 §6.3 (8)).
+    /// The stream ended, which ends a body that has no other end (RFC 9112 §6.3 (8)).
     pub(crate) fn end(&mut self) {
         match self.framing {
             Framing::Done | Framing::UntilEnd => self.framing = Framing::Done,
@@ -183,7 +186,7 @@ impl RefusalReader {
         }
     }
 
-    /// Nothing more will come, whatever is missing: the transport was lost, or the caller stops waiting.
+    /// Nothing more will come: the transport was lost, or the caller stops waiting.
     pub(crate) fn stop(&mut self) {
         if !self.is_done() {
             self.cut();
@@ -195,8 +198,11 @@ impl RefusalReader {
         self.refusal.body.capacity()
     }
 
-    pub(crate) fn into_refusal(self) -> Refusal {
-        self.refusal
+    /// The refusal, once its body is complete or was cut.
+    pub(crate) fn take_done(&mut self) -> Option<Box<Refusal>> {
+        let nothing = Refusal::new(0, iter::empty());
+        self.is_done()
+            .then(|| Box::new(mem::replace(&mut self.refusal, nothing)))
     }
 
     fn cut(&mut self) {
@@ -204,20 +210,20 @@ impl RefusalReader {
         self.framing = Framing::Done;
     }
 
-    /// The next state, unless the limit ended the body.
+    /// Sets the next state, unless the limit ended the body.
     fn go_on(&mut self, framing: Framing) {
         if !self.is_done() {
             self.framing = framing;
         }
     }
 
-    /// Moves up to `max` bytes into the body; how many. Past the limit the body is cut.
+    /// Moves up to `max` bytes into the body and returns how many. At the limit the body is cut.
     fn take(&mut self, rest: &mut &[u8], max: u64) -> u64 {
         let available = usize::try_from(max).map_or(rest.len(), |max| rest.len().min(max));
         let room = self.max_body - self.refusal.body.len();
-        let (taken, behind) = rest.split_at(available.min(room));
+        let (taken, after) = rest.split_at(available.min(room));
         extend_within(&mut self.refusal.body, taken, self.max_body);
-        *rest = behind;
+        *rest = after;
         if available > room {
             self.cut();
         }
@@ -225,8 +231,8 @@ impl RefusalReader {
     }
 }
 
-impl Chunk {
-    /// `None`: not the chunked coding.
+impl ChunkState {
+    /// The state after this byte. `None`: this is not the chunked coding.
     fn step(self, byte: u8) -> Option<Framing> {
         Some(Framing::Chunked(match (self, byte) {
             (Self::Size { size, .. }, _) if byte.is_ascii_hexdigit() => {
@@ -261,23 +267,23 @@ fn framing<'h>(
     status: u16,
     fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
 ) -> Result<Framing, HandshakeError> {
-    // (1) no content, whatever the fields say.
+    // (1) No content, whatever the fields say.
     if matches!(status, 204 | 304) {
         return Ok(Framing::Done);
     }
-    // (3), (4) the transfer coding overrides the length; chunked is the last one, or the end of the
-    // stream is the end of the body.
+    // (3), (4) A transfer coding overrides the length. If the last one is not chunked, the end of the
+    // stream ends the body.
     let codings = values(fields.clone(), Field::TransferEncoding);
     if let Some(last) = codings.last() {
         return Ok(match elements(last).last() {
-            Some(coding) if has_element(coding, b"chunked") => Framing::Chunked(Chunk::Size {
+            Some(coding) if has_element(coding, b"chunked") => Framing::Chunked(ChunkState::Size {
                 size: 0,
                 digits: false,
             }),
             _ => Framing::UntilEnd,
         });
     }
-    // (5) a broken length is an error; the same one several times is one.
+    // (5) A broken length is an error; the same one several times counts as one.
     let mut length = None;
     for value in values(fields, Field::ContentLength) {
         for number in value.split(|&byte| byte == b',') {
@@ -296,23 +302,13 @@ fn framing<'h>(
     })
 }
 
-/// Digits only.
-fn decimal(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |number, &digit| {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    })
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use alloc::format;
     use alloc::vec;
+
+    use super::*;
 
     fn reader_with(max_body: u32, status: u16, fields: &[(&str, &str)]) -> RefusalReader {
         let mut limits = Limits::client();
@@ -339,7 +335,7 @@ mod tests {
             let done = reader.is_done();
             reader.end();
             assert!(reader.is_done());
-            let refusal = reader.into_refusal();
+            let refusal = reader.refusal;
             (refusal.body, refusal.truncated, at, done)
         };
         let whole = run(&mut |_| input.len());
@@ -484,11 +480,11 @@ mod tests {
             ("sec-websocket-version", "13"),
             ("Sec-WebSocket-Version", "8, ,7, x, 300"),
         ];
-        let refusal = reader(&fields).into_refusal();
+        let refusal = reader(&fields).refusal;
         assert_eq!(refusal.versions().collect::<Vec<_>>(), [13, 8, 7]);
         assert_eq!(refusal.header("SEC-WEBSOCKET-VERSION"), Some(&b"13"[..]));
         assert_eq!(refusal.header("Location"), None);
-        assert_eq!(reader(&[]).into_refusal().versions().count(), 0);
+        assert_eq!(reader(&[]).refusal.versions().count(), 0);
     }
 
     #[test]
@@ -496,7 +492,7 @@ mod tests {
         let mut reader = reader(&[("Set-Cookie", "secret")]);
         reader.feed(b"secret");
         let expected = "Refusal { status: 404, fields: 1, body: 6, truncated: false }";
-        assert_eq!(format!("{:?}", reader.into_refusal()), expected);
+        assert_eq!(format!("{:?}", reader.refusal), expected);
     }
 
     mod properties {

@@ -1,19 +1,21 @@
 //! The request as the server's application sees it (RFC 6455 §4.2.1).
 
-use crate::error::Field;
-use crate::extension::{Extension, Extensions};
-use crate::handshake::field::elements;
-use crate::handshake::head::{Headers, first_line};
-use crate::handshake::server::Span;
-use crate::payload::Payload;
 use alloc::borrow::Cow;
 use alloc::format;
 use core::fmt;
 
-/// A request head that was checked: a view that walks it, with nothing copied and no index.
+use crate::error::Field;
+use crate::extension::{Extension, Extensions};
+use crate::payload::Payload;
+
+use super::field::elements;
+use super::head::{Headers, first_line};
+use super::rules::Span;
+
+/// A request whose head was checked: a view that walks it, with nothing copied and no index.
 ///
-/// It borrows from the input it arrived in; [`into_owned`](Self::into_owned) makes it free for a
-/// decision that is made elsewhere.
+/// It borrows from the input it arrived in; [`into_owned`](Self::into_owned) copies it for a decision
+/// that is made elsewhere.
 ///
 /// ```no_run
 /// # fn decide(request: sansocket::Request<'_>) -> bool {
@@ -28,7 +30,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The head has passed [`judge`](super::server::judge), which found the target.
+    /// The head has passed [`judge`](super::rules::judge), which found the target.
     pub(crate) fn new(head: Payload<'a>, target: Span) -> Self {
         Self { head, target }
     }
@@ -52,7 +54,7 @@ impl<'a> Request<'a> {
         )
     }
 
-    /// The authority of an absolute target, and the path and query behind it.
+    /// The authority of an absolute target, and the path and query after it.
     fn split_target(&self) -> (Option<&str>, &str) {
         match self.target().split_once("://") {
             Some((scheme, rest)) if !scheme.starts_with('/') => {
@@ -63,7 +65,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The path of the resource name, without the query. As sent: percent-encoded, dots and all.
+    /// The path of the resource name, without the query, as sent: percent-encoded, dots included.
     #[must_use]
     pub fn path(&self) -> &str {
         let (_, rest) = self.split_target();
@@ -73,7 +75,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// What stands behind the first `?` of the target.
+    /// What follows the first `?` of the target.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.target().split_once('?').map(|(_, query)| query)
@@ -90,8 +92,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Host and port that the request is for: of an absolute target (RFC 9112 §3.2.2), else the value of
-    /// `Host`. Empty if there is none, which only HTTP/1.0 allows.
+    /// Host and port that the request is for: those of an absolute target (RFC 9112 §3.2.2), else the
+    /// value of `Host`. Empty if there is none, which only HTTP/1.0 allows.
     #[must_use]
     pub fn authority(&self) -> &str {
         let host = || text(self.header(Field::Host.name()).unwrap_or_default());
@@ -122,14 +124,14 @@ impl<'a> Request<'a> {
         Extensions::parse(values).ok().into_iter().flatten()
     }
 
-    /// The value of `Origin`, as sent. `None`: this is no browser (RFC 6455 §4.2.1). It can be
-    /// forged by any client that is none either (§10.2).
+    /// The value of `Origin`, as sent. `None` means that the client is not a browser (RFC 6455 §4.2.1).
+    /// Clients that are not browsers can send any value (§10.2).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.header(Field::Origin.name()).map(text)
     }
 
-    /// The same request, free of the input it borrowed from.
+    /// The same request, with a copy of what it borrowed.
     #[must_use]
     pub fn into_owned(self) -> Request<'static> {
         Request {
@@ -139,12 +141,12 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Empty for what is not UTF-8, which the rules let through only in fields they do not read.
+/// Empty for what is not UTF-8, which the rules allow only in fields that they do not read.
 fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Lengths only: targets and fields carry credentials.
+/// Lengths only: targets and fields can hold credentials.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -155,26 +157,20 @@ impl fmt::Debug for Request<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(clippy::panic, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
-    use crate::config::OriginPolicy;
-    use crate::handshake::head::tests::SAMPLE;
-    use crate::handshake::rules::Rules;
-    use crate::handshake::server::{Judged, judge};
     use alloc::string::String;
     use alloc::vec::Vec;
 
+    use super::super::head::tests::SAMPLE;
+    use super::super::rules::judge;
+    use super::*;
+    use crate::config::OriginPolicy;
+
     fn request(head: &mut [u8]) -> Request<'_> {
-        let rules = Rules {
-            origin: &OriginPolicy::Any,
-            keep_extensions: false,
-        };
-        match judge(head, &rules) {
-            Judged::Upgrade { target, .. } | Judged::Plain { target, .. } => {
-                Request::new(Payload::from(head), target)
-            }
-            Judged::Refused(error) => panic!("{error}"),
+        match judge(head, &OriginPolicy::Any) {
+            Ok((target, _)) => Request::new(Payload::from(head), target),
+            Err(error) => panic!("{error}"),
         }
     }
 
@@ -262,7 +258,7 @@ mod tests {
         let request = request(&mut head);
         assert_eq!((request.method(), request.path()), ("HEAD", "/health"));
         assert_eq!(request.authority(), "");
-        // HT-6: opaque bytes are reported as they are.
+        // RFC 9110 §5.5: opaque bytes are reported as they are.
         assert_eq!(request.header("x"), Some(&b"caf\xe9"[..]));
         assert_eq!(request.origin(), Some(""));
     }

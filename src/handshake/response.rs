@@ -1,25 +1,26 @@
-//! Answers of a server that do not open a connection, and the head of the one that does
-//! (RFC 6455 §4.2.2).
+//! A server's response that opens no connection (RFC 6455 §4.2.2).
 
-use crate::error::{Field, HandshakeError, Misuse};
-use crate::handshake::field::{self, Extra, FieldList};
 use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// An answer with any status from 200 to 599, for [`Connection::reject`](crate::Connection::reject)
-/// (RFC 6455 §4.2.2): authentication, a redirect, a page.
+use crate::error::{AcceptError, Field, FieldError, HandshakeError};
+
+use super::field::{self, Extra, FieldList};
+
+/// A response with any status from 200 to 599, for [`Connection::respond`](crate::Connection::respond)
+/// (RFC 6455 §4.2.2): a refusal, authentication, a redirect, a page.
 ///
-/// It goes out as it is, with `Content-Length` and `Connection: close` put to it.
+/// It goes out as it is, with `Content-Length` and `Connection: close` added.
 ///
 /// ```
-/// use sansocket::{Misuse, Response};
+/// use sansocket::{Response, error::FieldError};
 /// let response = Response::new(401)
 ///     .header("WWW-Authenticate", b"Basic realm=\"chat\"")?
 ///     .body("who are you?");
 /// assert_eq!(response.status(), 401);
-/// assert_eq!(response.header("Content-Length", b"7"), Err(Misuse::ReservedHeader));
-/// # Ok::<(), Misuse>(())
+/// assert_eq!(response.header("Content-Length", b"7"), Err(FieldError::Reserved));
+/// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
@@ -29,8 +30,8 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer with this status, no fields and no body. A status below 200 or above 599 is
-    /// refused when the answer is given.
+    /// A response with this status, no fields and no body. Responding with a status below 200 or above
+    /// 599 fails with [`AcceptError::BadStatus`].
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
@@ -43,16 +44,16 @@ impl Response {
     /// Adds a field, in the order and the spelling given.
     ///
     /// # Errors
-    /// [`Misuse::BadHeader`] for a name that is no token or a value that could end the line,
-    /// [`Misuse::ReservedHeader`] for fields that frame the answer or belong to an accepted handshake.
-    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
-        // RFC 9110 §7.8: Upgrade and the versions may stand in any answer, and have to in a 426.
+    /// [`FieldError::BadName`] and [`FieldError::BadValue`] for what is outside the grammar of fields,
+    /// [`FieldError::Reserved`] for fields that frame the response or belong to an accepted handshake.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
+        // RFC 9110 §7.8: Upgrade and the versions may stand in any response, and have to in a 426.
         let reserved = |field| !matches!(field, Field::Upgrade | Field::Version);
         self.fields.add(name, value, reserved)?;
         Ok(self)
     }
 
-    /// Sets the body. It is left out where HTTP has none: with 204 and 304, and in the answer to HEAD.
+    /// Sets the body. It is left out where HTTP has none: with 204 and 304, and in the response to HEAD.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -65,19 +66,27 @@ impl Response {
         self.status
     }
 
-    /// Appends the answer to a request, whose method was HEAD or not. The connection ends behind it.
-    ///
-    /// # Errors
-    /// [`Misuse::BadStatus`]; nothing is written then.
-    pub(crate) fn write(&self, to_head: bool, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        if !matches!(self.status, 200..=599) {
-            return Err(Misuse::BadStatus);
+    /// [`AcceptError::BadStatus`] if the status does not answer a request.
+    pub(crate) fn check(&self) -> Result<(), AcceptError> {
+        match self.status {
+            200..=599 => Ok(()),
+            status => Err(AcceptError::BadStatus { status }),
         }
+    }
+
+    /// Appends the response to a request. The connection ends after it.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.write_head(out);
+        if self.has_body() {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// Appends the response to HEAD, which has no body (RFC 9110 §9.3.2).
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>) {
         status_line(self.status, out);
         self.fields.write(out);
-        // RFC 9110 §8.6: no Content-Length with 204; with 304 it would be that of another answer.
-        let has_body = !matches!(self.status, 204 | 304);
-        if has_body {
+        if self.has_body() {
             field::write(
                 out,
                 "Content-Length",
@@ -92,22 +101,24 @@ impl Response {
         let connection: &[u8] = if upgrade { b"Upgrade, close" } else { b"close" };
         field::write(out, "Connection", &[connection]);
         out.extend_from_slice(b"\r\n");
-        if has_body && !to_head {
-            out.extend_from_slice(&self.body);
-        }
-        Ok(())
     }
 
-    /// Status, fields and body for a stack that frames them itself.
+    /// RFC 9110 §8.6: no Content-Length with 204; with 304 it would be that of another response.
+    fn has_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
+
+    /// Status, fields and body for another HTTP stack, which frames them itself.
     pub(crate) fn into_parts(self) -> (u16, FieldList, Vec<u8>) {
         (self.status, self.fields.0, self.body)
     }
 
-    /// The ready-made answer to a bad handshake (D-5). Each says which version is spoken here.
+    /// The ready-made response to a bad handshake. Each names the version that is spoken here.
     pub(crate) fn refusal(error: HandshakeError) -> Self {
-        let mut own = Self::new(error.status()).body(format!("{error}\n"));
-        let mut add = |name: &str, value: &[u8]| own.fields.0.push((name.into(), value.into()));
-        match own.status {
+        let mut response = Self::new(error.status()).body(format!("{error}\n"));
+        let mut add =
+            |name: &str, value: &[u8]| response.fields.0.push((name.into(), value.into()));
+        match response.status {
             // RFC 9110 §15.5.22.
             426 => add("Upgrade", b"websocket"),
             // RFC 9110 §15.5.6.
@@ -117,7 +128,7 @@ impl Response {
         // RFC 6455 §4.4.
         add(Field::Version.name(), b"13");
         add("Content-Type", b"text/plain; charset=utf-8");
-        own
+        response
     }
 }
 
@@ -132,19 +143,14 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Queues the answer to a bad handshake; the connection ends behind it (RFC 6455 §4.2.2).
-pub(crate) fn refusal(error: HandshakeError, out: &mut Vec<u8>) {
-    let written = Response::refusal(error).write(false, out);
-    debug_assert!(written.is_ok());
-}
-
-/// RFC 9112 §4. The reason phrase may be empty; its blank may not be left out.
+/// The status line (RFC 9112 §4). The reason phrase may be empty; the blank before it may not be left
+/// out.
 pub(crate) fn status_line(status: u16, out: &mut Vec<u8>) {
     let line = format!("HTTP/1.1 {status} {}\r\n", reason(status));
     out.extend_from_slice(line.as_bytes());
 }
 
-/// The usual phrases (RFC 9110 §15) of what answers an opening handshake.
+/// The reason phrases (RFC 9110 §15) of what answers an opening handshake.
 const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -181,15 +187,22 @@ const fn reason(status: u16) -> &'static str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use alloc::string::{String, ToString};
     use alloc::vec;
 
-    fn written(response: &Response, to_head: bool) -> String {
+    use super::*;
+
+    fn written(response: &Response) -> String {
         let mut out = vec![];
-        response.write(to_head, &mut out).unwrap();
+        response.write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn written_to_head(response: &Response) -> String {
+        let mut out = vec![];
+        response.write_head(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -225,14 +238,12 @@ mod tests {
             let response = Response::new(status);
             assert_eq!(response.status(), status);
             let line = alloc::format!("HTTP/1.1 {status} {phrase}\r\n");
-            assert!(written(&response, false).starts_with(&line), "{status}");
+            assert!(written(&response).starts_with(&line), "{status}");
         }
     }
 
     fn refused(error: HandshakeError) -> String {
-        let mut out = vec![];
-        refusal(error, &mut out);
-        String::from_utf8(out).unwrap()
+        written(&Response::refusal(error))
     }
 
     /// HS-13, HS-14, HS-19: exactly that answer, framed, and the end of the connection.
@@ -247,15 +258,15 @@ mod tests {
             .unwrap()
             .body("no");
         assert_eq!(
-            written(&response, false),
+            written(&response),
             "HTTP/1.1 302 Found\r\nlocation: /b\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\
              Content-Length: 2\r\nConnection: close\r\n\r\nno"
         );
         assert!(
-            written(&response, true).ends_with("Content-Length: 2\r\nConnection: close\r\n\r\n")
+            written_to_head(&response).ends_with("Content-Length: 2\r\nConnection: close\r\n\r\n")
         );
         assert_eq!(
-            written(&Response::new(499), false),
+            written(&Response::new(499)),
             "HTTP/1.1 499 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
     }
@@ -264,7 +275,7 @@ mod tests {
     #[test]
     fn statuses_without_a_body() {
         for status in [204, 304] {
-            let text = written(&Response::new(status).body("x"), false);
+            let text = written(&Response::new(status).body("x"));
             assert!(text.ends_with("\r\nConnection: close\r\n\r\n"), "{text}");
             assert!(!text.contains("Content-Length"));
         }
@@ -273,9 +284,8 @@ mod tests {
     #[test]
     fn a_status_that_refuses_nothing() {
         for status in [0, 99, 100, 101, 199, 600, 1000, u16::MAX] {
-            let mut out = vec![];
-            let result = Response::new(status).write(false, &mut out);
-            assert_eq!((result, out.len()), (Err(Misuse::BadStatus), 0));
+            let result = Response::new(status).check();
+            assert_eq!(result, Err(AcceptError::BadStatus { status }));
         }
     }
 
@@ -290,10 +300,10 @@ mod tests {
             "Sec-WebSocket-Extensions",
         ] {
             let result = Response::new(400).header(name, b"1");
-            assert_eq!(result, Err(Misuse::ReservedHeader), "{name}");
+            assert_eq!(result, Err(FieldError::Reserved), "{name}");
         }
         let result = Response::new(400).header("Location", b"/\r\nX: y");
-        assert_eq!(result, Err(Misuse::BadHeader));
+        assert_eq!(result, Err(FieldError::BadValue));
     }
 
     /// V-1, V-2, V-4, D-5.

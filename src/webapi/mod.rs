@@ -63,13 +63,13 @@ pub use event::{CloseEvent, DomEvent};
 ///
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
-/// use sansocket::{ClientConfig, Misuse, webapi};
+/// use sansocket::{ClientConfig, error::FieldError, webapi};
 /// let request = webapi::request("ws://example.com/", &["chat"]).unwrap()
 ///     .origin("https://example.com")?
 ///     .header("Cookie", b"id=1")?;
 /// let ws = webapi::WebSocket::from_request(&ClientConfig::new(), request).unwrap();
 /// assert_eq!(webapi::request("ws://example.com/#top", &[]).unwrap_err().name(), "SyntaxError");
-/// # Ok::<(), Misuse>(())
+/// # Ok::<(), FieldError>(())
 /// ```
 pub fn request(url: &str, protocols: &[&str]) -> Result<ClientRequest, Exception> {
     let uri = Uri::parse_allowing_http(url).map_err(|_| Exception::Syntax)?;

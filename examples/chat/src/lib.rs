@@ -8,6 +8,7 @@
 
 mod socket;
 
+use sansocket::error::AcceptError;
 use sansocket::{
     Accept, CloseCode, Connection, Event, Message, Misuse, Prepared, Response, ServerConfig,
 };
@@ -84,16 +85,16 @@ impl Room {
         }
     }
 
-    fn answer(&self, ws: &mut Connection, event: Event<'_>) -> Result<(), Misuse> {
+    fn answer(&self, ws: &mut Connection, event: Event<'_>) -> Result<(), AcceptError> {
         match event {
             Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new()),
             Event::Http(request) if request.path() == "/" && request.method() == "GET" => {
                 let page =
                     Response::new(200).header("Content-Type", b"text/html; charset=utf-8")?;
-                ws.reject(page.body(PAGE))
+                ws.respond(page.body(PAGE))
             }
             Event::Request(_) | Event::Http(_) => {
-                ws.reject(Response::new(404).body("there is nothing here\n"))
+                ws.respond(Response::new(404).body("there is nothing here\n"))
             }
             Event::Message(message) => {
                 // Encoded once, whoever is there to hear it: the one who said it at least.

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::decimal::{decimal, is_decimal};
+
 /// Reads the pause that a `Retry-After` field asks for: seconds, or a date in one of the three forms
 /// of HTTP (RFC 9110 §10.2.3, §5.6.7).
 ///
@@ -156,10 +158,8 @@ fn digits(text: &str, len: usize) -> Option<u64> {
 
 /// Digits only; more than fit count as the largest number.
 fn number(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(text.parse().unwrap_or(u64::MAX))
+    let text = text.as_bytes();
+    is_decimal(text).then(|| decimal(text).unwrap_or(u64::MAX))
 }
 
 const DAYS: [&str; 7] = [

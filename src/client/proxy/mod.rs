@@ -39,19 +39,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::config::{Limits, Timeouts};
-use crate::error::{HandshakeError, Misuse};
+use crate::error::{FieldError, HandshakeError};
 use crate::handshake::field::{self, Extra};
-use crate::handshake::head::{Scan, Scanner, pairs, parse_response, slots, unfold};
+use crate::handshake::head::{pairs, parse_response, slots, unfold};
+use crate::handshake::scanner::{Scan, Scanner};
 use crate::handshake::{Refusal, RefusalReader, Uri};
 use crate::payload::extend_within;
 
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///
 /// ```
-/// use sansocket::{Misuse, client::proxy::Options};
+/// use sansocket::{client::proxy::Options, error::FieldError};
 /// let options = Options::new().header("User-Agent", b"client/1")?;
-/// assert_eq!(options.header("X", b"a\r\nY: b").unwrap_err(), Misuse::BadHeader);
-/// # Ok::<(), Misuse>(())
+/// assert_eq!(options.header("X", b"a\r\nY: b").unwrap_err(), FieldError::BadValue);
+/// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -81,14 +82,14 @@ impl Options {
     /// other fields are added.
     ///
     /// # Errors
-    /// [`Misuse::BadHeader`]: the name is no token, or the value could end its line.
-    /// [`Misuse::ReservedHeader`]: a field that belongs to CONNECT itself or to the opening
+    /// [`FieldError::BadName`] and [`FieldError::BadValue`] for what is outside the grammar of fields.
+    /// [`FieldError::Reserved`]: a field that belongs to CONNECT itself or to the opening
     /// handshake, or that carries credentials for the server (`Authorization`, `Cookie`): none of
     /// them is for a proxy.
-    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, Misuse> {
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         if is("Authorization") || is("Cookie") {
-            return Err(Misuse::ReservedHeader);
+            return Err(FieldError::Reserved);
         }
         if is(PROXY_AUTHORIZATION) {
             let fields = &mut self.extra.0;
@@ -102,14 +103,14 @@ impl Options {
     /// Whoever can read the connection to the proxy can read them.
     ///
     /// # Errors
-    /// [`Misuse::BadHeader`]: a control character, or a colon in the name (RFC 7617 §2).
-    pub fn basic(self, user: &str, password: &str) -> Result<Self, Misuse> {
+    /// [`FieldError::BadValue`]: a control character, or a colon in the name (RFC 7617 §2).
+    pub fn basic(self, user: &str, password: &str) -> Result<Self, FieldError> {
         if user.contains(':')
             || [user, password]
                 .iter()
                 .any(|text| text.contains(char::is_control))
         {
-            return Err(Misuse::BadHeader);
+            return Err(FieldError::BadValue);
         }
         let pair = format!("{user}:{password}");
         let mut value = vec![0; BASIC.len() + pair.len().div_ceil(3) * 4];
@@ -373,15 +374,7 @@ impl Connect {
                         Some(End::Lost | End::Timeout) => reader.stop(),
                         None => {}
                     }
-                    if !reader.is_done() {
-                        return None;
-                    }
-                    let Progress::Body(reader) =
-                        core::mem::replace(&mut self.progress, Progress::Done)
-                    else {
-                        return None;
-                    };
-                    return Some(ConnectOutcome::Refused(Box::new(reader.into_refusal())));
+                    return reader.take_done().map(ConnectOutcome::Refused);
                 }
                 Progress::Done => return None,
             }

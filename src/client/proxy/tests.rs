@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::config::Limits;
-use crate::error::{HandshakeError, Misuse};
+use crate::error::{FieldError, HandshakeError};
 use crate::handshake::{Refusal, Uri};
 use crate::{ClientConfig, ClientRequest, Connection, Entropy, Event};
 
@@ -163,7 +163,7 @@ fn credentials_go_in_proxy_authorization() {
     ] {
         assert_eq!(
             options.clone().basic(user, password).unwrap_err(),
-            Misuse::BadHeader
+            FieldError::BadValue
         );
     }
 }
@@ -214,18 +214,15 @@ fn fields_of_the_caller() {
         request("ws://h/", &options),
         "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nUser-Agent: x/1\r\nX-Id: 7\r\nX-Id: 8\r\n\r\n"
     );
-    for (name, value) in [
-        ("X", &b"a\r\nY: z"[..]),
-        ("X", b"a\nb"),
-        ("X", b"\0"),
-        ("a b", b"c"),
-        ("", b"c"),
-        ("X:", b"c"),
+    for (name, value, error) in [
+        ("X", &b"a\r\nY: z"[..], FieldError::BadValue),
+        ("X", b"a\nb", FieldError::BadValue),
+        ("X", b"\0", FieldError::BadValue),
+        ("a b", b"c", FieldError::BadName),
+        ("", b"c", FieldError::BadName),
+        ("X:", b"c", FieldError::BadName),
     ] {
-        assert_eq!(
-            options.clone().header(name, value).unwrap_err(),
-            Misuse::BadHeader
-        );
+        assert_eq!(options.clone().header(name, value).unwrap_err(), error);
     }
     for name in [
         "Host",
@@ -245,7 +242,7 @@ fn fields_of_the_caller() {
     ] {
         assert_eq!(
             options.clone().header(name, b"x").unwrap_err(),
-            Misuse::ReservedHeader,
+            FieldError::Reserved,
             "{name}"
         );
     }

@@ -279,7 +279,7 @@ impl Bench<'_> {
                 };
                 ws.accept(accept).expect("it can be accepted");
             }
-            Event::Http(_) => ws.reject(Response::new(404)).expect("it can be answered"),
+            Event::Http(_) => ws.respond(Response::new(404)).expect("it can be answered"),
             Event::Start(head) if streams(head.frame_len, head.fin) => ws.stream_message(),
             Event::Message(message) if self.setup.echo => {
                 let _ = ws.send(message);

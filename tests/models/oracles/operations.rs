@@ -139,10 +139,10 @@ impl Bench {
     }
 
     /// A refusal changes nothing; what is taken counts. Whether it was taken.
-    fn attempt(
+    fn attempt<E: std::fmt::Debug>(
         &mut self,
         payload: usize,
-        operation: impl FnOnce(&mut Connection) -> Result<(), Misuse>,
+        operation: impl FnOnce(&mut Connection) -> Result<(), E>,
     ) -> bool {
         let before = self.snapshot();
         let result = operation(&mut self.ws);
@@ -434,7 +434,7 @@ impl Bench {
             27 => {
                 if t.once_in(4) {
                     let response = Response::new(t.pick(&[404, 401, 200, 199, 101, 600]));
-                    self.attempt(0, |ws| ws.reject(response.body("no")));
+                    self.attempt(0, |ws| ws.respond(response.body("no")));
                 }
             }
             28 => {
@@ -509,7 +509,7 @@ impl Bench {
 
     /// The end, in order: the output is written, the peer ends the stream.
     fn finish(&mut self) {
-        let _ = self.ws.reject(Response::new(503));
+        let _ = self.ws.respond(Response::new(503));
         self.drain();
         self.ws.receive_eof();
         self.events();

@@ -188,7 +188,7 @@ fn handshakes() {
         .unwrap()
         .body(MARKER);
     clean(&response);
-    ws.reject(response).unwrap();
+    ws.respond(response).unwrap();
     clean(&ws);
 
     let client = || {

@@ -14,7 +14,9 @@ use crate::support::{
 };
 use core::time::Duration;
 use sansocket::config::{ClientConfig, Limits, ServerConfig, Timeouts};
-use sansocket::error::{Field, HandshakeError, Limit, ProtocolError, Timeout};
+use sansocket::error::{
+    AcceptError, Field, FieldError, HandshakeError, Limit, ProtocolError, Timeout,
+};
 use sansocket::extension::Extensions;
 use sansocket::{
     Accept, ClientRequest, CloseCode, Connection, Failure, Kind, Misuse, OriginPolicy, Response,
@@ -833,11 +835,11 @@ fn cve_2026_1527() {
         let request = || ClientRequest::new(Uri::parse("ws://example.com/").unwrap());
         assert_eq!(
             request().header("X", value.as_bytes()).err(),
-            Some(Misuse::BadHeader)
+            Some(FieldError::BadValue)
         );
         assert_eq!(
             request().header(&value, b"x").err(),
-            Some(Misuse::BadHeader)
+            Some(FieldError::BadName)
         );
         assert!(request().subprotocol(&value).is_err());
         assert!(request().extension(&value, 0).is_err());
@@ -850,7 +852,7 @@ fn cve_2026_1527() {
         receive(&mut ws, self::request("").as_bytes());
         assert_eq!(
             ws.accept(Accept::new().subprotocol(value)),
-            Err(Misuse::NotOffered)
+            Err(AcceptError::SubprotocolNotOffered)
         );
         assert_eq!(ws.output_len(), 0);
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sansocket::{
-    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Misuse, Prepared, Response,
-    Role, State, Transport,
+    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Prepared, Response, Role,
+    State, Transport,
 };
 
 use crate::judge::Judge;
@@ -96,7 +96,10 @@ impl End {
     }
 
     /// Invariant 7: what is refused changes nothing.
-    fn attempt(&mut self, act: impl Fn(&mut Connection) -> Result<(), Misuse>) -> bool {
+    fn attempt<E: std::fmt::Debug + PartialEq>(
+        &mut self,
+        act: impl Fn(&mut Connection) -> Result<(), E>,
+    ) -> bool {
         let seen = |ws: &Connection| {
             (
                 ws.output_len(),
@@ -300,7 +303,7 @@ impl End {
     pub(crate) fn decide(&mut self, random: &mut Random) {
         if std::mem::take(&mut self.undecided) {
             if random.once_in(30) {
-                self.attempt(|ws| ws.reject(Response::new(403).body("no")));
+                self.attempt(|ws| ws.respond(Response::new(403).body("no")));
             } else {
                 self.attempt(|ws| ws.accept(Accept::new()));
             }
@@ -319,7 +322,7 @@ impl End {
             0..3 => {
                 let text = text(random);
                 self.largest = self.largest.max(text.len());
-                if self.attempt(|ws| ws.send(&*text).map_err(Into::into)) {
+                if self.attempt(|ws| ws.send(&*text)) {
                     self.sent.push_back((Kind::Text, text.into_bytes()));
                 }
             }

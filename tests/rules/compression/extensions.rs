@@ -2,9 +2,9 @@
 //! reserved bits (§5.2, §5.8), and beside permessage-deflate (PN-17).
 
 use sansocket::config::Delivery;
-use sansocket::error::HandshakeError;
+use sansocket::error::{AcceptError, FieldError, HandshakeError};
 use sansocket::extension::PermessageDeflate;
-use sansocket::handshake::Upgrade;
+use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{
     Accept, ClientConfig, ClientRequest, Compress, Connection, Event, Kind, Misuse, Negotiated,
     Role, Uri,
@@ -39,7 +39,7 @@ fn any_of_three_bits() {
 }
 
 /// The answer of a server to these offers.
-fn answered(deflate: bool, offers: &[&str], accept: Accept) -> Result<Option<String>, Misuse> {
+fn answered(deflate: bool, offers: &[&str], accept: Accept) -> Result<Option<String>, AcceptError> {
     let config = match deflate {
         true => server_config().deflate(PermessageDeflate::client()),
         false => server_config(),
@@ -63,16 +63,16 @@ fn answered(deflate: bool, offers: &[&str], accept: Accept) -> Result<Option<Str
         ("sec-websocket-version", b"13"),
         ("sec-websocket-extensions", list.as_bytes()),
     ];
-    let upgrade = Upgrade::check(&config, "GET", "/", true, fields).unwrap();
+    let upgrade = Upgrade::check(&config, "GET", "/", HttpVersion::Http11, fields).unwrap();
     match upgrade.accept(accept) {
-        Ok((reply, negotiated)) => {
+        Ok((response, negotiated)) => {
             let field = |(name, _): &&(String, Vec<u8>)| name == "Sec-WebSocket-Extensions";
-            let value = reply.fields.iter().find(field);
+            let value = response.fields.iter().find(field);
             let value = value.map(|(_, value)| String::from_utf8(value.clone()).unwrap());
             assert_eq!((refused, &value), (Ok(()), &written));
             assert_eq!(negotiated.extensions, written.clone().unwrap_or_default());
         }
-        Err(misuse) => assert_eq!(refused, Err(misuse)),
+        Err(error) => assert_eq!(refused, Err(error)),
     }
     refused.map(|()| written)
 }
@@ -87,10 +87,16 @@ fn a_server_accepts_in_order() {
     assert_eq!(written(foo_bar), Ok(Some("foo; x=1, bar".into())));
     let bar_foo = own(&[("bar; baz=2", RSV1 | RSV3), ("foo", RSV2)]);
     assert_eq!(written(bar_foo), Ok(Some("bar; baz=2, foo".into())));
-    assert_eq!(written(own(&[("none", 0)])), Err(Misuse::NotOffered));
-    assert_eq!(written(own(&[("Foo", 0)])), Err(Misuse::NotOffered));
+    assert_eq!(
+        written(own(&[("none", 0)])),
+        Err(AcceptError::ExtensionNotOffered)
+    );
+    assert_eq!(
+        written(own(&[("Foo", 0)])),
+        Err(AcceptError::ExtensionNotOffered)
+    );
     // Of one name, or on one bit.
-    let conflict = Err(Misuse::BadExtension);
+    let conflict = Err(AcceptError::ExtensionConflict);
     assert_eq!(written(own(&[("foo", 0), ("foo; x", 0)])), conflict);
     assert_eq!(
         written(own(&[("foo", RSV1), ("bar", RSV1 | RSV2)])),
@@ -99,12 +105,12 @@ fn a_server_accepts_in_order() {
     for bad in ["", ",", "foo;", "a b", "foo\r\nX: y"] {
         assert_eq!(
             Accept::new().extension(bad, 0).unwrap_err(),
-            Misuse::BadExtension
+            FieldError::BadExtension
         );
     }
     assert_eq!(
         Accept::new().extension("foo", 8).unwrap_err(),
-        Misuse::BadExtension
+        FieldError::BadExtension
     );
 }
 

@@ -2,7 +2,7 @@
 //! The rules for each field are tested beside the code that judges them.
 
 use sansocket::config::{ClientConfig, Limits, OriginPolicy, ServerConfig};
-use sansocket::error::{Field, HandshakeError};
+use sansocket::error::{AcceptError, ExtendedConnectError, Field, HandshakeError};
 use sansocket::{
     Accept, ClientRequest, Connection, Event, Failure, Misuse, Response, State, Transport, Uri,
 };
@@ -162,7 +162,7 @@ fn bytes_behind_the_request() {
 
             let mut driver = Driver::new(new_server(), *way);
             driver.read(&[REQUEST.as_bytes(), &hello].concat());
-            driver.ws.reject(Response::new(404)).unwrap();
+            driver.ws.respond(Response::new(404)).unwrap();
             driver.read(&hello);
             assert_eq!(driver.events, [request_seen()], "{way:?}");
             assert_eq!(status(&take_output(&mut driver.ws)), 404);
@@ -189,7 +189,7 @@ fn bytes_behind_the_request_are_bounded() {
     assert_eq!(handshake_failure(&events), HandshakeError::HeldTooLong);
     assert_eq!(status(&take_output(&mut ws)), 400);
     assert!(matches!(receive(&mut ws, b"")[..], [Seen::Closed(_)]));
-    assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+    assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
 }
 
 /// HS-13, HS-14, HS-19, K-15: any other answer, exactly as given, and the end.
@@ -201,9 +201,9 @@ fn a_rejection_is_the_applications_answer() {
         .header("WWW-Authenticate", b"Basic realm=\"chat\"")
         .unwrap()
         .body("no");
-    ws.reject(response).unwrap();
-    assert_eq!(ws.reject(Response::new(403)), Err(Misuse::NotOpen));
-    assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+    ws.respond(response).unwrap();
+    assert_eq!(ws.respond(Response::new(403)), Err(AcceptError::NoRequest));
+    assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
     assert_eq!(ws.send("a").unwrap_err().why, Misuse::Closing);
     let output = String::from_utf8(take_output(&mut ws)).unwrap();
     assert_eq!(
@@ -229,17 +229,20 @@ fn a_rejection_is_the_applications_answer() {
 #[test]
 fn the_subprotocol_is_one_of_those_offered() {
     let mut ws = new_server();
-    assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+    assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
     receive(&mut ws, REQUEST.as_bytes());
     for bad in ["other", "", "Chat", "chat, superchat"] {
         assert_eq!(
             ws.accept(Accept::new().subprotocol(bad)),
-            Err(Misuse::NotOffered),
+            Err(AcceptError::SubprotocolNotOffered),
             "{bad}"
         );
         assert_eq!((ws.output(), ws.state()), (&b""[..], State::Initial));
     }
-    assert_eq!(ws.reject(Response::new(101)), Err(Misuse::BadStatus));
+    assert_eq!(
+        ws.respond(Response::new(101)),
+        Err(AcceptError::BadStatus { status: 101 })
+    );
     assert_eq!((ws.output(), ws.state()), (&b""[..], State::Initial));
     assert_eq!(ws.subprotocol(), None, "W-14: not before it is open");
     ws.accept(Accept::new().subprotocol("superchat")).unwrap();
@@ -258,7 +261,7 @@ fn the_subprotocol_is_one_of_those_offered() {
     let request = REQUEST.replace("Sec-WebSocket-Protocol: chat, superchat\r\n", "");
     receive(&mut ws, request.as_bytes());
     let chosen = Accept::new().subprotocol("chat");
-    assert_eq!(ws.accept(chosen), Err(Misuse::NotOffered));
+    assert_eq!(ws.accept(chosen), Err(AcceptError::SubprotocolNotOffered));
 }
 
 /// Vectors 1.2, HS-7, HS-17.
@@ -320,7 +323,7 @@ fn a_bad_request_is_answered_with_http() {
                 driver.read(read);
             }
             driver.read(&Frame::new(TEXT, "x").masked(KEY).encode());
-            assert_eq!(driver.ws.accept(Accept::new()), Err(Misuse::NotOpen));
+            assert_eq!(driver.ws.accept(Accept::new()), Err(AcceptError::NoRequest));
             let output = take_output(&mut driver.ws);
             assert_eq!(status(&output), *expected, "{request}");
             driver.read(b"");
@@ -376,11 +379,11 @@ fn plain_requests() {
             target: "/health".into(),
         };
         assert_eq!(receive(&mut ws, request.as_bytes()), [expected]);
-        assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+        assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
         // Pipelined bytes are neither kept nor an error.
         assert_eq!(receive(&mut ws, &[0; 100_000]), []);
         assert!(ws.memory_held() < 10_000);
-        ws.reject(Response::new(200).body("page")).unwrap();
+        ws.respond(Response::new(200).body("page")).unwrap();
         let output = String::from_utf8(take_output(&mut ws)).unwrap();
         assert!(output.contains("\r\nContent-Length: 4\r\n"));
         assert!(output.ends_with(&format!("\r\n\r\n{body}")), "{output}");
@@ -765,8 +768,8 @@ fn closing_before_it_is_open() {
                 if !report.clean && report.code == 1006 && report.sent.is_none()),
             "{events:?}"
         );
-        assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
-        assert_eq!(ws.reject(Response::new(404)), Err(Misuse::NotOpen));
+        assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
+        assert_eq!(ws.respond(Response::new(404)), Err(AcceptError::NoRequest));
     }
 }
 
@@ -810,7 +813,7 @@ fn a_transport_lost_before_the_request() {
                 matches!(&events[..], [Seen::Closed(report)] if !report.clean && report.code == code),
                 "{events:?}"
             );
-            assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+            assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
             assert_eq!(ws.output_len(), 0);
         }
     }
@@ -865,17 +868,20 @@ fn client_and_server_open_each_other() {
 /// masked by the client.
 #[test]
 fn extended_connect() {
-    use sansocket::handshake::extended_connect::{self, Outcome};
+    use sansocket::handshake::extended_connect::{self, ConnectProtocol, Outcome};
     let request = ClientRequest::new(Uri::parse("wss://server.example.com/chat").unwrap())
         .origin("http://www.example.com")
         .and_then(|request| request.subprotocol("chat"))
         .and_then(|request| request.subprotocol("superchat"))
         .unwrap();
     assert_eq!(
-        extended_connect::request(&ClientConfig::new(), &request, false).map(|_| ()),
-        Err(Misuse::NotEnabled)
+        extended_connect::request(&ClientConfig::new(), &request, ConnectProtocol::NotEnabled)
+            .map(|_| ()),
+        Err(ExtendedConnectError::NotEnabled)
     );
-    let fields = extended_connect::request(&ClientConfig::new(), &request, true).unwrap();
+    let fields =
+        extended_connect::request(&ClientConfig::new(), &request, ConnectProtocol::Enabled)
+            .unwrap();
     let field = |name: &str| {
         let mut values = fields.iter().filter(|(own, _)| own == name);
         let value = values
@@ -901,13 +907,13 @@ fn extended_connect() {
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()));
     let upgrade = extended_connect::check(&server_config(), list).unwrap();
-    let (reply, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
-    assert_eq!(reply.status, 200);
-    let list = reply
+    let (response, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+    assert_eq!(response.status, 200);
+    let list = response
         .fields
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()));
-    let outcome = extended_connect::open(&ClientConfig::new(), &request, reply.status, list);
+    let outcome = extended_connect::open(&ClientConfig::new(), &request, response.status, list);
     let Ok(Outcome::Open(agreed)) = outcome else {
         panic!("not open")
     };

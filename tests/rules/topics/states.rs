@@ -52,7 +52,7 @@ fn connection(role: Role, situation: &str) -> Option<Connection> {
         "deciding" => assert_eq!(receive(&mut ws, REQUEST).len(), 1),
         "refused" => {
             receive(&mut ws, REQUEST);
-            ws.reject(Response::new(404)).unwrap();
+            ws.respond(Response::new(404)).unwrap();
         }
         "closing-ours" => ws.close(None, "").unwrap(),
         "closing-ours-sent" => {
@@ -100,6 +100,11 @@ fn answer() -> Vec<u8> {
         .into_bytes()
 }
 
+/// An error by its name.
+fn named<E: std::fmt::Debug>(result: Result<(), E>) -> Result<(), String> {
+    result.map_err(|error| format!("{error:?}"))
+}
+
 /// Does it, and says what came of it: the result, the events, the state, and what the output did.
 fn apply(ws: &mut Connection, input: &str) -> String {
     let role = ws.role();
@@ -107,7 +112,7 @@ fn apply(ws: &mut Connection, input: &str) -> String {
     let facts = |ws: &Connection| (ws.buffered_amount(), ws.memory_held(), ws.transport());
     let facts_before = facts(ws);
     let mut events = Vec::new();
-    let result: Result<(), Misuse> = match input {
+    let result: Result<(), String> = match input {
         "handshake" => {
             let bytes = if role == Role::Server {
                 REQUEST.to_vec()
@@ -146,15 +151,15 @@ fn apply(ws: &mut Connection, input: &str) -> String {
             ws.advance_time(Duration::from_secs(121));
             Ok(())
         }
-        "accept" => ws.accept(Accept::new()),
-        "reject" => ws.reject(Response::new(404)),
-        "send" => ws.send("a").map_err(Misuse::from),
-        "send_part" => ws.send_part(Kind::Text, b"a", false),
-        "begin_message" => ws.begin_message(Kind::Text, 2),
-        "write_message" => ws.write_message(b"a"),
-        "ping" => ws.ping(b""),
-        "pong" => ws.pong(b""),
-        "close" => ws.close(Some(CloseCode::NORMAL_CLOSURE), ""),
+        "accept" => named(ws.accept(Accept::new())),
+        "respond" => named(ws.respond(Response::new(404))),
+        "send" => named(ws.send("a").map_err(Misuse::from)),
+        "send_part" => named(ws.send_part(Kind::Text, b"a", false)),
+        "begin_message" => named(ws.begin_message(Kind::Text, 2)),
+        "write_message" => named(ws.write_message(b"a")),
+        "ping" => named(ws.ping(b"")),
+        "pong" => named(ws.pong(b"")),
+        "close" => named(ws.close(Some(CloseCode::NORMAL_CLOSURE), "")),
         "stream_message" => {
             ws.stream_message();
             Ok(())
@@ -197,7 +202,7 @@ fn apply(ws: &mut Connection, input: &str) -> String {
         .collect();
     let result = match result {
         Ok(()) => "ok".into(),
-        Err(why) => format!("{why:?}"),
+        Err(why) => why,
     };
     format!("{result} [{}] {:?} {output}", names.join(" "), ws.state())
 }
@@ -248,7 +253,7 @@ const INPUTS: [&str; 20] = [
     "lost",
     "late",
     "accept",
-    "reject",
+    "respond",
     "send",
     "send_part",
     "begin_message",

@@ -1,6 +1,9 @@
 //! What the errors say: each in its own words, and those about the peer with the section of the rule.
 
-use sansocket::error::{Field, HandshakeError, ProtocolError, Timeout};
+use sansocket::error::{
+    AcceptError, ExtendedConnectError, Field, FieldError, HandshakeError, NoEntropy, ProtocolError,
+    Timeout,
+};
 use sansocket::{CloseCode, Failure, Misuse, Role};
 use std::collections::HashSet;
 
@@ -27,17 +30,33 @@ fn mistakes_of_the_caller() {
         Misuse::TooLong,
         Misuse::NotUtf8,
         Misuse::BadCloseCode,
-        Misuse::NotOffered,
-        Misuse::BadSubprotocol,
-        Misuse::BadHeader,
-        Misuse::ReservedHeader,
-        Misuse::BadStatus,
-        Misuse::BadExtension,
         Misuse::ReservedBits,
-        Misuse::NotEnabled,
         Misuse::NoEntropy,
     ];
-    distinct(all.map(|misuse| misuse.to_string()));
+    let fields = [
+        FieldError::BadName,
+        FieldError::BadValue,
+        FieldError::Reserved,
+        FieldError::BadSubprotocol,
+        FieldError::BadExtension,
+    ];
+    let answers = [
+        AcceptError::NoRequest,
+        AcceptError::SubprotocolNotOffered,
+        AcceptError::ExtensionNotOffered,
+        AcceptError::ExtensionConflict,
+        AcceptError::BadStatus { status: 101 },
+    ];
+    let texts = all.iter().map(ToString::to_string);
+    let texts = texts.chain(fields.iter().map(ToString::to_string));
+    let texts = texts.chain(answers.iter().map(ToString::to_string));
+    distinct(texts.chain([ExtendedConnectError::NotEnabled.to_string()]));
+    assert_eq!(NoEntropy.to_string(), Misuse::NoEntropy.to_string());
+    let reserved = FieldError::Reserved;
+    let field = AcceptError::from(reserved).to_string();
+    assert_eq!(field, reserved.to_string());
+    let field = ExtendedConnectError::from(reserved).to_string();
+    assert_eq!(field, reserved.to_string());
 }
 
 /// A refusal to send says why and not what.
@@ -111,6 +130,8 @@ fn broken_rules_of_the_handshake() {
         (HandshakeError::Version, "RFC 6455 §4.4"),
         (HandshakeError::Origin, "RFC 6455 §10.2"),
         (HandshakeError::UnknownProtocol, "RFC 9220 §3"),
+        (HandshakeError::PseudoHeader, "RFC 9113 §8.3"),
+        (HandshakeError::ConnectionSpecific, "RFC 9113 §8.2.2"),
         (HandshakeError::AcceptMismatch, "RFC 6455 §4.1"),
         (HandshakeError::SubprotocolNotOffered, "RFC 6455 §4.1"),
         (HandshakeError::SubprotocolRequired, "WHATWG WebSockets"),

@@ -176,7 +176,7 @@ fn an_answer_that_is_not_taken_is_given_up() {
     ws.advance_time(secs(100));
     receive(&mut ws, REQUEST);
     ws.advance_time(secs(106));
-    ws.reject(Response::new(404)).unwrap();
+    ws.respond(Response::new(404)).unwrap();
     assert_eq!(ws.next_deadline(), Some(secs(109)));
     ws.advance_time(secs(109));
     assert_eq!(ws.transport(), Transport::Close);
@@ -695,7 +695,7 @@ fn the_wait_for_the_end_is_not_prolonged() {
     let mut ws = new_server();
     ws.advance_time(secs(100));
     receive(&mut ws, REQUEST);
-    ws.reject(Response::new(403)).unwrap();
+    ws.respond(Response::new(403)).unwrap();
     ws.advance_time(secs(102));
     ws.receive_eof();
     assert_eq!(ws.next_deadline(), Some(secs(103)));

@@ -2,8 +2,9 @@
 //! (P-11, E-11, E-12).
 
 use sansocket::config::ClientConfig;
-use sansocket::handshake::Upgrade;
-use sansocket::{Accept, Connection, Misuse, Negotiated, Role, State, Transport};
+use sansocket::error::AcceptError;
+use sansocket::handshake::{HttpVersion, Upgrade};
+use sansocket::{Accept, Connection, Negotiated, Role, State, Transport};
 
 use crate::support::*;
 
@@ -46,7 +47,7 @@ fn it_can_send_at_once() {
     for role in ROLES {
         let mut ws = upgraded(role, Negotiated::default());
         ws.send("first").unwrap();
-        assert_eq!(ws.accept(Accept::new()), Err(Misuse::NotOpen));
+        assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
         assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "first")]);
         assert_eq!(receive(&mut ws, b""), [Seen::Open]);
     }
@@ -112,7 +113,14 @@ fn from_another_http_stack() {
         ("Sec-WebSocket-Protocol", b"chat, superchat"),
         ("Sec-WebSocket-Version", b"13"),
     ];
-    let upgrade = Upgrade::check(&server_config(), "GET", "/chat", true, fields).unwrap();
+    let upgrade = Upgrade::check(
+        &server_config(),
+        "GET",
+        "/chat",
+        HttpVersion::Http11,
+        fields,
+    )
+    .unwrap();
     assert_eq!(
         upgrade.subprotocols().collect::<Vec<_>>(),
         ["chat", "superchat"]
@@ -122,13 +130,13 @@ fn from_another_http_stack() {
         (accept.chosen(), Accept::new().chosen()),
         (Some("superchat"), None)
     );
-    let (reply, negotiated) = upgrade.accept(accept).unwrap();
-    assert_eq!(reply.status, 101);
+    let (response, negotiated) = upgrade.accept(accept).unwrap();
+    assert_eq!(response.status, 101);
     let accept = (
         "Sec-WebSocket-Accept".to_string(),
         b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_vec(),
     );
-    assert!(reply.fields.contains(&accept));
+    assert!(response.fields.contains(&accept));
     let ws = upgraded(Role::Server, negotiated);
     assert_eq!(ws.subprotocol(), Some("superchat"));
 }

@@ -8,8 +8,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr;
 
+use sansocket::error::AcceptError;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Connection, Entropy, Event, Message, Misuse, OriginPolicy,
+    Accept, ClientConfig, ClientRequest, Connection, Entropy, Event, Message, OriginPolicy,
     ServerConfig, Transport, Uri,
 };
 
@@ -56,8 +57,8 @@ pub fn client(uri: Uri, random: Box<dyn Entropy + Send + Sync>) -> Connection {
 /// Echoes messages until the connection has ended.
 ///
 /// # Errors
-/// As [`Connection::accept`] and [`Connection::send`].
-pub fn echo(mut ws: Connection, stream: &mut dyn Stream) -> Result<(), Misuse> {
+/// As [`Connection::accept`].
+pub fn echo(mut ws: Connection, stream: &mut dyn Stream) -> Result<(), AcceptError> {
     let mut buffer = [0; 1024];
     loop {
         let n = stream.read(&mut buffer);
@@ -68,8 +69,8 @@ pub fn echo(mut ws: Connection, stream: &mut dyn Stream) -> Result<(), Misuse> {
         while let Some(event) = ws.receive(&mut input) {
             match event {
                 Event::Request(_) => ws.accept(Accept::new())?,
-                Event::Message(Message::Text(text)) => ws.send(&*text)?,
-                Event::Message(Message::Binary(bytes)) => ws.send(&*bytes)?,
+                Event::Message(Message::Text(text)) => _ = ws.send(&*text),
+                Event::Message(Message::Binary(bytes)) => _ = ws.send(&*bytes),
                 _ => {}
             }
         }

@@ -60,7 +60,7 @@ fn echo(stream: TcpStream, config: &ServerConfig) -> io::Result<()> {
                 let answer = Response::new(if found { 200 } else { 404 });
                 let html = answer.header("Content-Type", b"text/html; charset=utf-8");
                 let html = html.map_err(io::Error::other)?.body(PAGE);
-                ws.reject(html).map_err(io::Error::other)?;
+                ws.respond(html).map_err(io::Error::other)?;
             }
             Event::Start(head) => read.note(head.compressed),
             Event::Message(Message::Text(text)) if text.starts_with("result ") => {

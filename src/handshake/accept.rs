@@ -1,0 +1,178 @@
+//! The server's answer that opens a connection (RFC 6455 §4.2.2).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::error::{AcceptError, Field, FieldError};
+
+use super::accept_key::AcceptValue;
+use super::extensions::ApplicationExtensions;
+use super::field::{self, Extra, FieldList, elements};
+use super::negotiated::Negotiated;
+
+/// How a server accepts a request: with a subprotocol or none, extensions that the application does
+/// itself, and fields of its own (RFC 6455 §4.2.2).
+///
+/// ```
+/// use sansocket::{Accept, error::FieldError};
+/// let accept = Accept::new()
+///     .subprotocol("chat")
+///     .header("Set-Cookie", b"session=1")?;
+/// assert_eq!(accept.chosen(), Some("chat"));
+/// # Ok::<(), FieldError>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Accept {
+    subprotocol: Option<String>,
+    extensions: ApplicationExtensions,
+    fields: Extra,
+}
+
+impl Accept {
+    /// Accepts, without a subprotocol.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses one of the subprotocols that the client offers (RFC 6455 §1.9). With any other,
+    /// accepting fails with [`AcceptError::SubprotocolNotOffered`].
+    #[must_use]
+    pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
+        self.subprotocol = Some(subprotocol.into());
+        self
+    }
+
+    /// Accepts an extension that the application does itself, as `name; parameter=value` with what was
+    /// agreed on (RFC 6455 §9.1). `reserved_bits` are those that it uses in data frames (§5.2): RSV1
+    /// is 4, RSV2 2, RSV3 1, and 0 none. Add extensions in the order in which they work on what is sent.
+    ///
+    /// Accepting fails with [`AcceptError::ExtensionNotOffered`] for an extension that the client does
+    /// not offer, and with [`AcceptError::ExtensionConflict`] for two of one name or on one bit. The
+    /// configuration's compression goes after the extensions without bits and before those with bits;
+    /// if there is no such place, or an extension uses RSV1, the answer is without compression
+    /// (RFC 7692 §5).
+    ///
+    /// ```
+    /// use sansocket::Accept;
+    /// let accept = Accept::new().extension("x-priority; levels=2", 2)?;
+    /// # let _ = accept;
+    /// # Ok::<(), sansocket::error::FieldError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FieldError::BadExtension`] if it is outside the grammar, or the bits do not exist.
+    pub fn extension(mut self, element: &str, reserved_bits: u8) -> Result<Self, FieldError> {
+        self.extensions.add(element, reserved_bits)?;
+        Ok(self)
+    }
+
+    /// Adds a field to the answer, in the order and the spelling given.
+    ///
+    /// # Errors
+    /// [`FieldError::BadName`] and [`FieldError::BadValue`] for what is outside the grammar of fields,
+    /// [`FieldError::Reserved`] for a field that the handshake sets itself.
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
+        self.fields.add(name, value, |_| true)?;
+        Ok(self)
+    }
+
+    /// The subprotocol chosen.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    pub(crate) fn into_fields(self) -> FieldList {
+        self.fields.0
+    }
+}
+
+/// Names of the fields, lengths of the rest.
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol.as_ref().map(String::len))
+            .field("extensions", &self.extensions)
+            .field("fields", &self.fields)
+            .finish()
+    }
+}
+
+/// A valid request for WebSocket: what is needed to answer it when its head is gone.
+#[derive(Clone, Default)]
+pub(crate) struct Offer {
+    /// Unused over extended CONNECT, where there is no key (RFC 8441 §5).
+    pub(crate) accept: AcceptValue,
+    /// Tokens, joined by commas; no allocation if there are none.
+    pub(crate) subprotocols: String,
+    /// The values of the fields, joined by commas: inside the grammar.
+    pub(crate) extensions: String,
+    /// The client waits for 100 (RFC 9110 §10.1.1).
+    pub(crate) expect_continue: bool,
+}
+
+impl Offer {
+    /// What is agreed on (RFC 6455 §4.2.2), with `compression` as the configuration answers the offer.
+    ///
+    /// # Errors
+    /// [`AcceptError::SubprotocolNotOffered`] if the subprotocol, byte for byte, is none of the
+    /// client's, and what [`ApplicationExtensions::answer`] says of the extensions.
+    pub(crate) fn negotiate(
+        &self,
+        accept: &Accept,
+        compression: Option<&str>,
+    ) -> Result<Negotiated, AcceptError> {
+        let is_offered = |chosen: &str| self.subprotocols().any(|offered| offered == chosen);
+        if accept.chosen().is_some_and(|chosen| !is_offered(chosen)) {
+            return Err(AcceptError::SubprotocolNotOffered);
+        }
+        let negotiated = accept.extensions.answer(compression, &self.extensions)?;
+        Ok(Negotiated {
+            subprotocol: accept.subprotocol.clone(),
+            ..negotiated
+        })
+    }
+
+    /// Appends the 101 (RFC 6455 §4.2.2), with what was [`negotiate`](Self::negotiate)d.
+    pub(crate) fn write(&self, accept: &Accept, negotiated: &Negotiated, out: &mut Vec<u8>) {
+        out.reserve(256);
+        if self.expect_continue {
+            // RFC 9110 §10.1.1: 100 goes before 101.
+            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        out.extend_from_slice(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Accept: ",
+        );
+        out.extend_from_slice(&self.accept);
+        out.extend_from_slice(b"\r\n");
+        for (field, value) in negotiated_fields(negotiated) {
+            field::write(out, field.name(), &[value.as_bytes()]);
+        }
+        accept.fields.write(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The offered subprotocols, most wanted first.
+    pub(crate) fn subprotocols(&self) -> impl Iterator<Item = &str> + Clone {
+        let tokens = elements(self.subprotocols.as_bytes());
+        tokens.filter_map(|token| core::str::from_utf8(token).ok())
+    }
+
+    pub(crate) fn memory_held(&self) -> usize {
+        self.subprotocols.capacity() + self.extensions.capacity()
+    }
+}
+
+/// The fields of the answer that say what was agreed on, in every version of HTTP.
+pub(crate) fn negotiated_fields(negotiated: &Negotiated) -> impl Iterator<Item = (Field, &str)> {
+    let extensions = Some(&*negotiated.extensions).filter(|list| !list.is_empty());
+    [
+        (Field::Protocol, negotiated.subprotocol.as_deref()),
+        (Field::Extensions, extensions),
+    ]
+    .into_iter()
+    .filter_map(|(field, value)| Some((field, value?)))
+}

@@ -1,0 +1,213 @@
+//! The extensions that are offered, accepted and expected (RFC 6455 §9.1): the configuration's
+//! compression, and those of the application, which may use reserved bits (§5.2, §5.8).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::config::Settings;
+use crate::error::{AcceptError, FieldError, HandshakeError};
+use crate::extension::{Extension, Extensions, PERMESSAGE_DEFLATE};
+use crate::frame::{RESERVED_BITS, RSV1};
+
+use super::negotiated::Negotiated;
+
+/// Extensions that the application does itself: elements as they are written, in order, and the
+/// reserved bits that they use.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct ApplicationExtensions(Vec<(String, u8)>);
+
+impl ApplicationExtensions {
+    /// Adds one element or more.
+    ///
+    /// # Errors
+    /// [`FieldError::BadExtension`] outside the grammar, or for bits that do not exist.
+    pub(crate) fn add(&mut self, elements: &str, bits: u8) -> Result<(), FieldError> {
+        if bits > RESERVED_BITS || Extensions::parse([elements.as_bytes()]).is_err() {
+            return Err(FieldError::BadExtension);
+        }
+        // RFC 9110 §5.6.1: a sender writes no empty elements; blanks around the list say nothing.
+        let text = elements.trim_matches([' ', '\t', ',']);
+        self.0.push((text.into(), bits));
+        Ok(())
+    }
+
+    /// Server: what is agreed on of extensions, with `compression` as the element for
+    /// permessage-deflate if that can be used beside the others.
+    ///
+    /// # Errors
+    /// [`AcceptError::ExtensionNotOffered`]; [`AcceptError::ExtensionConflict`] for two of one name or
+    /// on one bit.
+    pub(crate) fn answer(
+        &self,
+        compression: Option<&str>,
+        offered: &str,
+    ) -> Result<Negotiated, AcceptError> {
+        // Most applications have no extensions of their own.
+        if self.0.is_empty() {
+            return Ok(Negotiated::new().extensions(compression.unwrap_or_default()));
+        }
+        let bits = self.check_offered(offered)?;
+        // Elements stand in the order of their work on what is sent (RFC 6455 §9.1): what changes
+        // messages, then compression, then what marks frames.
+        let first_mark = self.0.iter().position(|(_, bits)| *bits != 0);
+        let at = first_mark.unwrap_or(self.0.len());
+        let (before, after) = self.0.split_at(at);
+        // RFC 7692 §5: not beside another extension on RSV1, nor after one on any reserved bit.
+        let fits = bits & RSV1 == 0
+            && after.iter().all(|(_, bits)| *bits != 0)
+            && self
+                .elements()
+                .all(|(element, _)| element.name() != PERMESSAGE_DEFLATE);
+        let mut list = String::new();
+        for (text, _) in before {
+            append(&mut list, text);
+        }
+        if let Some(compression) = compression.filter(|_| fits) {
+            append(&mut list, compression);
+        }
+        for (text, _) in after {
+            append(&mut list, text);
+        }
+        Ok(Negotiated::new().extensions(list).reserved_bits(bits))
+    }
+
+    /// The value of the field.
+    pub(crate) fn list(&self) -> String {
+        let mut value = String::new();
+        self.0.iter().for_each(|(text, _)| append(&mut value, text));
+        value
+    }
+
+    /// Each was offered, and no two have one name or one bit; gives all their bits.
+    fn check_offered(&self, offered: &str) -> Result<u8, AcceptError> {
+        let mut taken = 0;
+        for (i, (element, bits)) in self.elements().enumerate() {
+            let same = |other: &str| other == element.name();
+            if !list(offered).any(|offered| same(offered.name())) {
+                return Err(AcceptError::ExtensionNotOffered);
+            }
+            if taken & bits != 0 || self.elements().take(i).any(|(other, _)| same(other.name())) {
+                return Err(AcceptError::ExtensionConflict);
+            }
+            taken |= bits;
+        }
+        Ok(taken)
+    }
+
+    /// Each element, with its bits.
+    fn elements(&self) -> impl Iterator<Item = (Extension<'_>, u8)> {
+        let texts = self.0.iter();
+        texts.flat_map(|(text, bits)| list(text).map(|element| (element, *bits)))
+    }
+
+    /// The bits that an extension uses.
+    fn bits(&self, name: &str) -> u8 {
+        let named = self
+            .elements()
+            .filter(|(element, _)| element.name() == name);
+        named.fold(0, |all, (_, bits)| all | bits)
+    }
+}
+
+/// How many there are.
+impl fmt::Debug for ApplicationExtensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.len())
+    }
+}
+
+/// Appends an element to a list.
+pub(crate) fn append(list: &mut String, element: &str) {
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    list.push_str(element);
+}
+
+/// The elements of a value that the handshake has checked; none if it is outside the grammar.
+fn list(values: &str) -> impl Iterator<Item = Extension<'_>> {
+    Extensions::parse((!values.is_empty()).then_some(values.as_bytes()))
+        .into_iter()
+        .flatten()
+}
+
+#[cfg(feature = "deflate")]
+mod deflate {
+    use super::{PERMESSAGE_DEFLATE, list};
+    use crate::extension::permessage_deflate::Agreed;
+
+    /// What the answer says of permessage-deflate: the value that the codec is built from.
+    pub(crate) fn agreed(answered: &str) -> Option<Agreed> {
+        let answer = list(answered).find(|answer| answer.name() == PERMESSAGE_DEFLATE)?;
+        Agreed::read(&answer)
+    }
+}
+
+#[cfg(feature = "deflate")]
+pub(crate) use deflate::agreed;
+
+/// Client: what is offered after the extensions of the application.
+pub(crate) fn offer(settings: &Settings) -> Option<String> {
+    #[cfg(feature = "deflate")]
+    return settings.deflate.as_ref().map(|deflate| deflate.offer());
+    #[cfg(not(feature = "deflate"))]
+    {
+        let _ = settings;
+        None
+    }
+}
+
+/// Server: the element that answers an offer of permessage-deflate, `None` to go on without.
+pub(crate) fn choose(settings: &Settings, offered: &str) -> Option<String> {
+    #[cfg(feature = "deflate")]
+    {
+        use alloc::string::ToString;
+        let agreed = settings.deflate.as_ref()?.choose(list(offered))?;
+        Some(agreed.to_string())
+    }
+    #[cfg(not(feature = "deflate"))]
+    {
+        let _ = (settings, offered);
+        None
+    }
+}
+
+/// Client: checks that the answer fits what was offered, and gives the reserved bits that extensions of
+/// the application use by it. The names have been checked.
+pub(crate) fn check(
+    settings: &Settings,
+    offered: &ApplicationExtensions,
+    answered: &str,
+) -> Result<u8, HandshakeError> {
+    #[cfg(feature = "deflate")]
+    let compression = match &settings.deflate {
+        Some(deflate) => deflate
+            .check(list(answered))
+            .map_err(|_| HandshakeError::ExtensionParameters)?
+            .is_some(),
+        None => false,
+    };
+    #[cfg(not(feature = "deflate"))]
+    let compression = {
+        let _ = settings;
+        false
+    };
+    // RFC 7692 §5, as a server follows it in [`ApplicationExtensions::answer`].
+    let (mut taken, mut bits) = (0, 0);
+    for element in list(answered) {
+        let used = offered.bits(element.name());
+        if compression && element.name() == PERMESSAGE_DEFLATE {
+            if taken != 0 {
+                return Err(HandshakeError::ExtensionConflict);
+            }
+            taken = RSV1;
+        } else if used & taken != 0 {
+            return Err(HandshakeError::ExtensionConflict);
+        } else {
+            taken |= used;
+            bits |= used;
+        }
+    }
+    Ok(bits)
+}
