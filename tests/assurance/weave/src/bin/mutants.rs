@@ -1,7 +1,7 @@
 //! Puts mutants into one program, each behind a switch, so that a thousand of them cost one build.
 //!
 //! ```text
-//! cargo mutants --list --json | weave TREE [EXCLUDED...]
+//! cargo mutants --list --json | mutants TREE [EXCLUDED...]
 //! ```
 //!
 //! Changes the files below TREE in place. A mutant is known by its place in the list, from 1 on;
@@ -25,6 +25,7 @@ use syn::{
     Arm, BinOp, Expr, ExprBinary, ExprStruct, ExprUnary, ImplItemConst, ImplItemFn, ItemConst,
     ItemFn, ItemStatic, ReturnType, TraitItemFn, Type,
 };
+use weave::{add_switch, switch};
 
 #[derive(Deserialize)]
 struct Mutant {
@@ -68,10 +69,6 @@ struct Weaver<'s> {
 
 fn at(span: Span) -> At {
     (span.start().line, span.start().column + 1)
-}
-
-fn switch(id: usize) -> String {
-    format!("crate::mutant({id})")
 }
 
 /// `if mutant(3) { replaced } else if … else { original }`
@@ -396,23 +393,6 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
     }
 }
 
-/// The switch itself. In constants every mutant is off.
-const SWITCH: &str = r#"
-mod switch {
-    extern crate std;
-    use std::sync::OnceLock;
-    static ACTIVE: OnceLock<u32> = OnceLock::new();
-    fn active(id: u32) -> bool {
-        *ACTIVE.get_or_init(|| std::env::var("MUTANT").map_or(0, |id| id.parse().unwrap())) == id
-    }
-    const fn inactive(_: u32) -> bool { false }
-    pub(crate) const fn mutant(id: u32) -> bool {
-        core::intrinsics::const_eval_select((id,), inactive, active)
-    }
-}
-pub(crate) use switch::mutant;
-"#;
-
 fn main() {
     let mut arguments = env::args().skip(1);
     let tree = arguments.next().expect("a directory");
@@ -456,8 +436,5 @@ fn main() {
         weaver.visit_file(&syn::parse_file(&source).expect("Rust"));
         fs::write(&path, weaver.apply()).expect("the woven source");
     }
-    let root = Path::new(&tree).join("src/lib.rs");
-    let source = fs::read_to_string(&root).expect("the root");
-    let features = "#![feature(core_intrinsics, const_eval_select)] #![allow(warnings)] ";
-    fs::write(&root, format!("{features}{source}{SWITCH}")).expect("the root");
+    add_switch(&tree);
 }
