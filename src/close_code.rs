@@ -4,9 +4,9 @@ use core::fmt;
 
 /// A status code that may stand in a Close frame (RFC 6455 §7.4).
 ///
-/// A value of this type is always one that may be sent and received: 1000–1003, 1007–1014 and
-/// 3000–4999. The codes 1005, 1006 and 1015, which §7.4.1 keeps off the wire, cannot be made;
-/// they only appear as the plain number in [`CloseReport::code`](crate::CloseReport::code).
+/// It is always one that may be on the wire: 1000–1003, 1007–1014 or 3000–4999. The codes 1005, 1006 and
+/// 1015, which §7.4.1 keeps off the wire, are only numbers in
+/// [`CloseReport::code`](crate::CloseReport::code).
 ///
 /// ```
 /// use sansocket::CloseCode;
@@ -40,14 +40,14 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got a bad answer from the server behind it.
+    /// 1014: a gateway got a bad answer from its server.
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// What an application is told when the peer's Close frame had no code (RFC 6455 §7.1.5). Never on the wire.
+    /// Told to the application if the peer's Close frame had no code (RFC 6455 §7.1.5). Never on the wire.
     pub const NO_STATUS_RECEIVED: u16 = 1005;
-    /// What an application is told when no Close frame came (RFC 6455 §7.1.5). Never on the wire.
+    /// Told to the application if no Close frame came (RFC 6455 §7.1.5). Never on the wire.
     pub const ABNORMAL_CLOSURE: u16 = 1006;
-    /// What an application is told when the TLS handshake failed (RFC 6455 §7.4.1). Never on the wire.
+    /// Told to the application if the TLS handshake failed (RFC 6455 §7.4.1). Never on the wire.
     pub const TLS_HANDSHAKE: u16 = 1015;
 
     /// The code with this number, or `None` if it may not be on the wire: RFC 6455 §7.4.1 and
@@ -89,7 +89,7 @@ impl From<CloseCode> for u16 {
 mod tests {
     use super::CloseCode;
 
-    /// RFC 6455 §7.4.1, §7.4.2, §11.7: S-2, S-5 … S-10 of the requirements, every number there is.
+    /// RFC 6455 §7.4.1, §7.4.2, §11.7: every number there is.
     #[test]
     fn exactly_the_registered_ranges_are_codes() {
         for code in 0..=u16::MAX {

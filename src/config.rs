@@ -8,10 +8,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// Bounds on everything that the peer controls, and on what may be queued for it (RFC 6455 §10.4).
+/// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///
-/// Each limit is checked before anything is stored, and the error names the limit, the value and
-/// the maximum. Start from a preset and change what you need:
+/// Each is checked before anything is stored, and the error names the limit, the value and the maximum.
+/// Start from a preset and change what you need:
 ///
 /// ```
 /// use sansocket::config::Limits;
@@ -23,23 +23,23 @@ use core::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one head of the opening handshake, 1xx answers before it included. Over it a server
-    /// answers 414 or 431. RFC 9112 §3 wants request lines of 8000 bytes to work.
+    /// Bytes of the head of the opening handshake, 1xx answers before it included. Beyond it a server
+    /// answers 414 or 431. RFC 9112 §3 recommends to support request lines of 8000 bytes.
     pub head: u32,
-    /// Header fields of one head. Over it a server answers 431, and a client drops the answer. There
-    /// is room for 128: more than that count as 128 (RFC 9110 §5.4).
+    /// Header fields of one head, 128 at most. Beyond it a server answers 431, and a client drops the
+    /// answer (RFC 9110 §5.4).
     pub fields: u16,
-    /// Bytes of payload of one data frame as announced by its header (1009).
+    /// Bytes of payload that the header of a data frame may announce. Beyond it: 1009.
     pub frame: u64,
-    /// Bytes of payload of one whole message, after decompression (1009). In streaming delivery
-    /// too: set it to `u64::MAX` for endless messages there.
+    /// Bytes of a message, after decompression. Beyond it: 1009. It holds for messages in chunks, too:
+    /// set it to `u64::MAX` for endless ones.
     pub message: u64,
-    /// Frames that make one message, empty ones included (1008).
+    /// Frames of one message, empty ones included. Beyond it: 1008.
     pub fragments: u32,
     /// Bytes of queued output, framing included, from which on `send` refuses with
     /// [`Misuse::Full`](crate::Misuse::Full). The bound is this mark plus one message.
     pub output: u32,
-    /// Bytes kept behind a request that the application has not decided on. Over it the server answers 400.
+    /// Bytes kept after a request that the application has not decided on. Beyond it: 400.
     pub held: u32,
     /// Bytes of the body of a refusal that a client keeps; the rest is dropped and the refusal says so.
     pub body: u32,
@@ -74,7 +74,7 @@ impl Limits {
         }
     }
 
-    /// For peers of one's own: 1 GiB a frame and a message, 16 million fragments, 64 MiB of output.
+    /// For trusted peers: 1 GiB a frame and a message, 16 million fragments, 64 MiB of output.
     #[must_use]
     pub const fn trusted() -> Self {
         Self {
@@ -104,19 +104,19 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// From our Close frame or failure until the transport is given up (RFC 6455 §7.1.1). 5 s.
     pub close: Duration,
-    /// A ping is sent when nothing was received and none was sent for this long. It is queued
-    /// beyond [`Limits::output`] too: one at most waits there. Off.
+    /// A ping is sent when nothing was received and none was sent for this long. At most one is queued,
+    /// also beyond [`Limits::output`]. Off.
     pub ping: Option<Duration>,
-    /// How long the answer to such a ping may take before the peer counts as dead (1011). The wait
-    /// begins anew while the peer takes output that was queued before the ping, and while bytes of
-    /// a long frame come: it cannot answer then. So a peer that reads slowly is alive, and one that
-    /// neither reads nor answers is found dead after `ping` and `pong` together. 20 s.
+    /// How long the answer to such a ping may take before the peer counts as dead (1011). The wait begins
+    /// anew while the peer takes output that was queued before the ping, and while bytes of a long frame
+    /// come, as it cannot answer then. So a peer that reads slowly is alive, and one that neither reads
+    /// nor answers is dead after `ping` and `pong` together. 20 s.
     pub pong: Option<Duration>,
-    /// How long nothing at all may be received before the connection is failed with 1001. Off.
+    /// How long nothing may be received before the connection is failed with 1001. Off.
     pub idle: Option<Duration>,
-    /// How long a message may take from its first byte to its last, control frames in between
-    /// included, before the connection is failed with 1008: a peer that sends a byte now and then
-    /// is never idle. Off. It runs while the application does not read as well.
+    /// How long a message may take from its first byte to its last before the connection is failed with
+    /// 1008, as a peer that sends a byte now and then is never idle. It also runs while the application
+    /// does not read. Off.
     pub message: Option<Duration>,
 }
 
@@ -144,7 +144,7 @@ pub enum Delivery {
     /// As [`Event::Message`](crate::Event::Message): whole, lent from the input when it arrived in one piece, gathered otherwise.
     #[default]
     Whole,
-    /// As [`Event::Chunk`](crate::Event::Chunk)s, as the bytes arrive, inside a frame too: constant memory (RFC 6455 §5.4).
+    /// As [`Event::Chunk`](crate::Event::Chunk)s as the bytes arrive, also within a frame, in constant memory (RFC 6455 §5.4).
     Chunks,
     /// [`Event::Start`](crate::Event::Start) first; then whole, unless
     /// [`stream_message`](crate::Connection::stream_message) is called before the next `receive`.
@@ -154,8 +154,8 @@ pub enum Delivery {
 /// Which origins a server takes connections from (RFC 6455 §4.2.2, §10.2). There is no default:
 /// leaving it open is how cross-site WebSocket hijacking happens.
 ///
-/// Only browsers send a true `Origin`; other clients send none or what they like. So a request
-/// without the field passes every policy, and none of them replaces authentication.
+/// Only browsers send a true `Origin`; other clients send none or any value. So a request without the
+/// field passes every policy, and no policy replaces authentication.
 ///
 /// ```
 /// use sansocket::{OriginPolicy, ServerConfig};
@@ -179,13 +179,13 @@ pub enum OriginPolicy {
     Application,
 }
 
-/// What a connection is made with; the defaults live in a constant.
+/// The settings of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) delivery: Delivery,
-    /// Pings are answered by the machine.
+    /// Whether pings are answered without the application.
     pub(crate) auto_pong: bool,
     /// Messages longer than this go out in frames of this size; 0: never split.
     pub(crate) fragment: u32,
@@ -193,12 +193,12 @@ pub(crate) struct Settings {
     pub(crate) serve_http: bool,
     /// Server.
     pub(crate) origin: OriginPolicy,
-    /// Client: fail if the server chose none of the offered subprotocols (D-4).
+    /// Client: fail if the server chose none of the offered subprotocols.
     pub(crate) require_subprotocol: bool,
     /// Offered by a client, chosen by a server (RFC 7692).
     #[cfg(feature = "deflate")]
     pub(crate) deflate: Option<crate::extension::PermessageDeflate>,
-    /// Client: close with 1010 without it (D-23).
+    /// Client: close with 1010 without it.
     #[cfg(feature = "deflate")]
     pub(crate) require_deflate: bool,
 }
@@ -228,29 +228,29 @@ impl Settings {
 pub(crate) static SERVER_DEFAULTS: Settings = Settings::SERVER;
 pub(crate) static CLIENT_DEFAULTS: Settings = Settings::CLIENT;
 
-/// The options that both roles have; written once.
+/// The options that both roles have.
 macro_rules! shared_options {
     ($defaults:expr) => {
-        /// Bounds on what the peer and the queue may take.
+        /// Sets the limits.
         #[must_use]
         pub fn limits(self, limits: Limits) -> Self {
             self.with(|settings| settings.limits = limits)
         }
 
-        /// Deadlines.
+        /// Sets the deadlines.
         #[must_use]
         pub fn timeouts(self, timeouts: Timeouts) -> Self {
             self.with(|settings| settings.timeouts = timeouts)
         }
 
-        /// How messages are handed out. Whole, unless set.
+        /// Sets how messages are handed out. Whole, unless set.
         #[must_use]
         pub fn delivery(self, delivery: Delivery) -> Self {
             self.with(|settings| settings.delivery = delivery)
         }
 
-        /// Leaves pings to the application, which answers them with
-        /// [`pong`](crate::Connection::pong) (RFC 6455 §5.5.2 asks for an answer as soon as is practical).
+        /// Leaves pings to the application, which has to answer with
+        /// [`pong`](crate::Connection::pong) as soon as is practical (RFC 6455 §5.5.2).
         #[must_use]
         pub fn manual_pong(self) -> Self {
             self.with(|settings| settings.auto_pong = false)
@@ -263,9 +263,9 @@ macro_rules! shared_options {
             self.with(|settings| settings.fragment = len)
         }
 
-        /// Compresses messages where the peer agrees (RFC 7692): a client offers it, a server
-        /// takes the first offer that fits. Off, unless set: compressing secrets beside what
-        /// others wrote can give them away (§8).
+        /// Compresses messages if the peer agrees (RFC 7692): a client offers it, a server takes the
+        /// first offer that fits. Off, unless set, as compressing secrets beside text of others can
+        /// give them away (§8).
         #[cfg(feature = "deflate")]
         #[must_use]
         pub fn deflate(self, deflate: crate::extension::PermessageDeflate) -> Self {
@@ -304,8 +304,8 @@ impl ServerConfig {
         }
     }
 
-    /// Hands out requests that ask for no upgrade as [`Event::Http`](crate::Event::Http), so that
-    /// pages can be served on the same port. Without it they are answered with 426.
+    /// Hands out requests that ask for no upgrade as [`Event::Http`](crate::Event::Http), to serve pages
+    /// on the same port. Otherwise they are answered with 426.
     #[must_use]
     pub fn serve_http(self) -> Self {
         self.with(|settings| settings.serve_http = true)
@@ -335,8 +335,8 @@ impl ClientConfig {
         Self(None)
     }
 
-    /// Fails the connection if the server chooses none of the offered subprotocols. RFC 6455 §4.1
-    /// takes that answer; the WHATWG API does not.
+    /// Fails the connection if the server chooses none of the offered subprotocols, as the WHATWG API
+    /// does. RFC 6455 §4.1 accepts that answer.
     #[must_use]
     pub fn require_subprotocol(self) -> Self {
         self.with(|settings| settings.require_subprotocol = true)

@@ -12,12 +12,11 @@ use crate::frame::Opcode;
 use crate::handshake::{Refusal, Request};
 use crate::payload::{Payload, Text};
 
-/// What happened. Events borrow from the input at most, never from the connection, so the
-/// application can answer while it holds one.
+/// What happened. An event may borrow from the input, never from the connection, so the application can
+/// answer while it holds one.
 ///
-/// No arm has to be handled for the protocol to work: pongs, Close replies and failures have
-/// been queued by the machine when the event appears. The one exception is a request, which waits
-/// for the application's decision.
+/// The protocol works whatever the application handles: pongs, Close replies and the Close frames of
+/// failures are queued already. Only a request waits for the application's decision.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -27,7 +26,7 @@ pub enum Event<'a> {
     /// Server, with [`serve_http`](crate::ServerConfig::serve_http): a request that asks for no
     /// upgrade waits for [`reject`](crate::Connection::reject), which answers it like any HTTP server.
     Http(Request<'a>),
-    /// Client: the server did not switch protocols, but answered with this (RFC 6455 §4.1).
+    /// Client: the server refused the handshake with this answer (RFC 6455 §4.1).
     Refused(Box<Refusal>),
     /// The connection is established (RFC 6455 §4.1, §4.2.2).
     Open,
@@ -35,22 +34,22 @@ pub enum Event<'a> {
     Start(MessageHead),
     /// A whole message (RFC 6455 §6.2).
     Message(Message<'a>),
-    /// A part of a message, in streaming delivery.
+    /// A part of a message, if messages come in chunks.
     Chunk(Chunk<'a>),
-    /// A Ping; the Pong is queued already, unless the configuration says otherwise (RFC 6455 §5.5.2).
+    /// A Ping. The Pong is queued already, unless it is left to the application (RFC 6455 §5.5.2).
     Ping(Payload<'a>),
     /// A Pong, asked for or not (RFC 6455 §5.5.3).
     Pong(Pong<'a>),
-    /// The peer's Close frame; the answer is queued already (RFC 6455 §5.5.1).
+    /// The peer's Close frame. The answer is queued already (RFC 6455 §5.5.1).
     Close(Box<CloseFrame>),
-    /// The connection was failed (RFC 6455 §7.1.7); a Close frame is queued where one fits. Once at most.
+    /// The connection was failed (RFC 6455 §7.1.7). A Close frame is queued if one may be sent. At most once.
     Failed(Failure),
     /// The connection is closed (RFC 6455 §7.1.4). Exactly once, and last.
     Closed(Box<CloseReport>),
 }
 
 impl Event<'_> {
-    /// The same event, free of the input it was lent from: what was lent is copied.
+    /// The same event without a borrow: what was lent is copied.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -70,7 +69,7 @@ impl Event<'_> {
     }
 }
 
-/// A whole message. There are two kinds, for ever (RFC 6455 §5.6).
+/// A whole message: text or binary (RFC 6455 §5.6).
 ///
 /// ```
 /// use sansocket::{Message, Text};
@@ -105,7 +104,7 @@ impl Message<'_> {
     }
 
     /// The buffer that the message was gathered in, to be lent again with
-    /// [`recycle`](crate::Connection::recycle); `None` if the message lay in the input as a whole.
+    /// [`recycle`](crate::Connection::recycle); `None` if the message was lent from the input.
     #[must_use]
     pub fn into_buffer(self) -> Option<Vec<u8>> {
         match self {
@@ -121,7 +120,7 @@ impl Message<'_> {
         }
     }
 
-    /// The same message, free of the input it was lent from.
+    /// The same message without a borrow.
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {
         match self {
@@ -150,18 +149,18 @@ impl Kind {
     }
 }
 
-/// A part of a message, in the order of the bytes. How a message is cut into chunks depends on the
-/// reads; joined they are the message.
+/// A part of a message. Chunks come in order and joined are the message; where they are cut depends on the
+/// reads.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chunk<'a> {
     /// The kind of the message.
     pub kind: Kind,
-    /// Bytes of the message; of text, validated so far (RFC 6455 §8.1), though a chunk may end
-    /// inside a character. Only a last chunk may be empty, or the only one.
+    /// Bytes of the message. Text is validated (RFC 6455 §8.1), but a chunk may end inside a character.
+    /// Only the last chunk may be empty.
     pub payload: Payload<'a>,
     /// The first chunk of its message.
     pub first: bool,
-    /// The last chunk of its message: only now it is known to be whole (RFC 6455 §5.4).
+    /// The last chunk of its message: the message is whole (RFC 6455 §5.4).
     pub last: bool,
     /// The reserved bits of the chunk's frame that an extension of the application's uses
     /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1.
@@ -169,7 +168,7 @@ pub struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// The same chunk, free of the input it was lent from.
+    /// The same chunk without a borrow.
     #[must_use]
     pub fn into_owned(self) -> Chunk<'static> {
         Chunk {
@@ -210,15 +209,15 @@ pub struct Pong<'a> {
 impl Pong<'_> {
     pub(crate) const NO_ROUND_TRIP: u32 = u32::MAX;
 
-    /// How long the answer to a ping took, if this is the answer to the last keepalive ping of
-    /// the machine or the last [`ping`](crate::Connection::ping) of the application and the time is known.
+    /// How long the answer took, if this answers the last keepalive ping or the last
+    /// [`ping`](crate::Connection::ping) of the application and the time is told.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         (self.round_trip_micros != Self::NO_ROUND_TRIP)
             .then(|| Duration::from_micros(self.round_trip_micros.into()))
     }
 
-    /// The same pong, free of the input it was lent from.
+    /// The same pong without a borrow.
     #[must_use]
     pub fn into_owned(self) -> Pong<'static> {
         Pong {

@@ -14,8 +14,8 @@ impl core::fmt::Display for NotUtf8 {
 
 impl core::error::Error for NotUtf8 {}
 
-/// Validates UTF-8 that arrives in pieces, cut anywhere. Up to three bytes of an unfinished
-/// character are carried from one piece to the next.
+/// Validates UTF-8 that arrives in pieces, cut anywhere, and carries up to three bytes of an unfinished
+/// character to the next piece.
 ///
 /// ```
 /// use sansocket::utf8::{NotUtf8, Validator};
@@ -50,8 +50,8 @@ impl Validator {
         self.len == 0
     }
 
-    /// Takes the next piece: the character that it finished, if one was unfinished, and the
-    /// validated text behind it. What is left of the piece starts a character and is carried.
+    /// Takes the next piece. Returns the character that it finished, if one was unfinished, and the
+    /// validated text after it. The rest of the piece begins a character and is carried.
     ///
     /// # Errors
     /// At the first byte that cannot be part of valid UTF-8 (RFC 3629 §3: no overlong forms, no
@@ -122,7 +122,7 @@ fn unfinished(piece: &[u8]) -> usize {
 /// Fails if no continuation can make these 1–3 bytes a character: the first two of a sequence
 /// decide it (RFC 3629 §4), as long as only continuation bytes follow.
 fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
-    let &[lead, ref behind @ ..] = bytes else {
+    let &[lead, ref after @ ..] = bytes else {
         return Err(NotUtf8);
     };
     let seconds = match lead {
@@ -133,7 +133,7 @@ fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
         0xf4 => 0x80..=0x8f,
         _ => return Err(NotUtf8),
     };
-    let valid = match behind {
+    let valid = match after {
         [] => true,
         [second, rest @ ..] => {
             seconds.contains(second) && rest.iter().all(|byte| matches!(byte, 0x80..=0xbf))
@@ -142,7 +142,7 @@ fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
     if valid { Ok(()) } else { Err(NotUtf8) }
 }
 
-/// Below this many bytes the standard library is the faster one.
+/// Below this many bytes the standard library is faster.
 #[cfg(feature = "simdutf8")]
 const SIMD_FROM: usize = 64;
 
@@ -167,12 +167,14 @@ pub(crate) fn validate_mut(bytes: &mut [u8]) -> Result<&mut str, NotUtf8> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::{NotUtf8, Validator};
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
+
     use proptest::prelude::*;
+
+    use super::{NotUtf8, Validator};
 
     /// Pushes the bytes in pieces; the text, or how many bytes were taken before the error showed.
     fn push_all(pieces: &[&[u8]]) -> Result<(String, bool), usize> {
@@ -197,7 +199,7 @@ mod tests {
         push_all(&bytes.iter().map(core::slice::from_ref).collect::<Vec<_>>())
     }
 
-    /// T-3: section 4 of the vectors, valid rows.
+    /// Section 4 of the vectors, valid rows.
     #[test]
     fn the_bounds_of_each_length_are_valid() {
         let valid: [&[u8]; 11] = [
@@ -220,7 +222,7 @@ mod tests {
         }
     }
 
-    /// T-2, T-4: section 4 of the vectors, invalid rows, each at the byte that decides it.
+    /// Section 4 of the vectors, invalid rows, each at the byte that decides it.
     #[test]
     fn invalid_sequences_fail_at_the_first_impossible_byte() {
         let invalid: [(&[u8], usize); 19] = [
