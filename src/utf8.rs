@@ -2,6 +2,12 @@
 //!
 //! Needs neither `alloc` nor `std`.
 
+#[cfg(not(feature = "simdutf8"))]
+use core::str as of_long;
+
+#[cfg(feature = "simdutf8")]
+use simdutf8::basic as of_long;
+
 /// Bytes that no continuation can make valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotUtf8;
@@ -142,29 +148,28 @@ fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
     if valid { Ok(()) } else { Err(NotUtf8) }
 }
 
-/// Below this many bytes the standard library is faster.
-#[cfg(feature = "simdutf8")]
-const SIMD_FROM: usize = 64;
-
 /// Validates a whole text.
 #[inline]
 pub(crate) fn validate(bytes: &[u8]) -> Result<&str, NotUtf8> {
-    #[cfg(feature = "simdutf8")]
-    if bytes.len() >= SIMD_FROM {
-        return simdutf8::basic::from_utf8(bytes).map_err(|_| NotUtf8);
+    if bytes.len() < LONG {
+        core::str::from_utf8(bytes).map_err(|_| NotUtf8)
+    } else {
+        of_long::from_utf8(bytes).map_err(|_| NotUtf8)
     }
-    core::str::from_utf8(bytes).map_err(|_| NotUtf8)
 }
 
 /// Validates a whole text that may be changed in place.
 #[inline]
 pub(crate) fn validate_mut(bytes: &mut [u8]) -> Result<&mut str, NotUtf8> {
-    #[cfg(feature = "simdutf8")]
-    if bytes.len() >= SIMD_FROM {
-        return simdutf8::basic::from_utf8_mut(bytes).map_err(|_| NotUtf8);
+    if bytes.len() < LONG {
+        core::str::from_utf8_mut(bytes).map_err(|_| NotUtf8)
+    } else {
+        of_long::from_utf8_mut(bytes).map_err(|_| NotUtf8)
     }
-    core::str::from_utf8_mut(bytes).map_err(|_| NotUtf8)
 }
+
+/// Below this many bytes the standard library is faster than `simdutf8`.
+const LONG: usize = 64;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]

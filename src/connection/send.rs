@@ -287,7 +287,6 @@ impl Connection {
 }
 
 #[cfg(test)]
-#[cfg(not(feature = "getrandom"))]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use crate::entropy::Source;

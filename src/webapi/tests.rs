@@ -1,8 +1,4 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-#![cfg_attr(
-    not(feature = "getrandom"),
-    allow(unused_imports, reason = "what needs keys is left out")
-)]
 
 mod closing;
 
@@ -33,7 +29,11 @@ fn limited(limit: u32) -> ClientConfig {
 }
 
 fn connecting(config: &ClientConfig, protocols: &[&str]) -> WebSocket {
-    let request = request("ws://example.com/chat", protocols).unwrap();
+    connecting_to("ws://example.com/chat", config, protocols)
+}
+
+fn connecting_to(url: &str, config: &ClientConfig, protocols: &[&str]) -> WebSocket {
+    let request = request(url, protocols).unwrap();
     WebSocket::from_request_with_entropy(config, request, Box::new(Zeros))
 }
 
@@ -140,7 +140,6 @@ fn ready_states() {
 
 /// Http stands for ws, fragments and other schemes are syntax errors.
 #[test]
-#[cfg(feature = "getrandom")]
 fn urls() {
     for (url, printed, origin) in [
         ("ws://h", "ws://h/", "ws://h"),
@@ -149,7 +148,7 @@ fn urls() {
         ("HTTPS://H:8443/x", "wss://h:8443/x", "wss://h:8443"),
         ("wss://[::1]:443/", "wss://[::1]/", "wss://[::1]"),
     ] {
-        let ws = WebSocket::new(&ClientConfig::new(), url, &[]).unwrap();
+        let ws = connecting_to(url, &ClientConfig::new(), &[]);
         assert_eq!(ws.url().to_string(), printed);
         assert_eq!(ws.origin(), origin);
     }
@@ -466,9 +465,8 @@ fn debug_shows_no_reason() {
 
 /// A whole life against a server of ours.
 #[test]
-#[cfg(feature = "getrandom")]
 fn against_a_server() {
-    let mut ws = WebSocket::new(&ClientConfig::new(), "http://h/", &["a"]).unwrap();
+    let mut ws = connecting_to("http://h/", &ClientConfig::new(), &["a"]);
     let mut server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
     let mut heard = vec![];
     for _ in 0..10 {
