@@ -8,6 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::extension::{Configured, MessageExtension};
+
 /// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///
 /// Each is checked before anything is stored, and the error names the limit, the value and the maximum.
@@ -195,34 +197,31 @@ pub(crate) struct Settings {
     pub(crate) origin: OriginPolicy,
     /// Client: fail if the server chose none of the offered subprotocols.
     pub(crate) require_subprotocol: bool,
-    /// Offered by a client, chosen by a server (RFC 7692).
-    #[cfg(feature = "deflate")]
-    pub(crate) deflate: Option<crate::extension::PermessageDeflate>,
-    /// Client: close with 1010 without it.
-    #[cfg(feature = "deflate")]
-    pub(crate) require_deflate: bool,
+    /// Offered by a client, chosen by a server.
+    pub(crate) extensions: Configured,
+    /// Client: close with 1010 without one of them.
+    pub(crate) require_extension: bool,
 }
 
 impl Settings {
-    pub(crate) const SERVER: Self = Self {
-        limits: Limits::server(),
-        timeouts: Timeouts::DEFAULT,
-        delivery: Delivery::Whole,
-        auto_pong: true,
-        fragment: 0,
-        serve_http: false,
-        origin: OriginPolicy::SameHost,
-        require_subprotocol: false,
-        #[cfg(feature = "deflate")]
-        deflate: None,
-        #[cfg(feature = "deflate")]
-        require_deflate: false,
-    };
+    pub(crate) const SERVER: Self = Self::new(Limits::server());
 
-    pub(crate) const CLIENT: Self = Self {
-        limits: Limits::client(),
-        ..Self::SERVER
-    };
+    pub(crate) const CLIENT: Self = Self::new(Limits::client());
+
+    const fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            timeouts: Timeouts::DEFAULT,
+            delivery: Delivery::Whole,
+            auto_pong: true,
+            fragment: 0,
+            serve_http: false,
+            origin: OriginPolicy::SameHost,
+            require_subprotocol: false,
+            extensions: Configured::NONE,
+            require_extension: false,
+        }
+    }
 }
 
 pub(crate) static SERVER_DEFAULTS: Settings = Settings::SERVER;
@@ -263,13 +262,20 @@ macro_rules! shared_options {
             self.with(|settings| settings.fragment = len)
         }
 
-        /// Compresses messages if the peer agrees (RFC 7692): a client offers it, a server takes the
-        /// first offer that fits. Off, unless set, as compressing secrets beside text of others can
-        /// give them away (§8).
+        /// Uses this extension for messages where the peer agrees to it: a client offers it, a
+        /// server takes the first offer that fits. With several, the one that was given first is
+        /// preferred; one of the same name is replaced.
+        #[must_use]
+        pub fn extension(self, extension: impl MessageExtension + 'static) -> Self {
+            self.with(|settings| settings.extensions.add(Arc::new(extension)))
+        }
+
+        /// Compresses messages with permessage-deflate where the peer agrees (RFC 7692). Off,
+        /// unless set: compressing secrets beside what others wrote can give them away (§8).
         #[cfg(feature = "deflate")]
         #[must_use]
         pub fn deflate(self, deflate: crate::extension::PermessageDeflate) -> Self {
-            self.with(|settings| settings.deflate = Some(deflate))
+            self.extension(deflate)
         }
 
         pub(crate) fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -342,11 +348,11 @@ impl ClientConfig {
         self.with(|settings| settings.require_subprotocol = true)
     }
 
-    /// Closes with 1010 at once if the server does not agree to compression (RFC 7692 §5.1).
-    #[cfg(feature = "deflate")]
+    /// Closes with 1010 at once if the server agrees to none of the extensions that were given
+    /// (RFC 6455 §7.4.1, RFC 7692 §5.1).
     #[must_use]
-    pub fn require_deflate(self) -> Self {
-        self.with(|settings| settings.require_deflate = true)
+    pub fn require_extension(self) -> Self {
+        self.with(|settings| settings.require_extension = true)
     }
 
     shared_options!(Settings::CLIENT);

@@ -7,7 +7,7 @@ use core::mem;
 use super::Connection;
 use crate::error::ProtocolError;
 use crate::event::{Chunk, Event, Kind, Message};
-use crate::frame::{HeaderReader, Opcode, RSV1};
+use crate::frame::{HeaderReader, Opcode};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
@@ -42,8 +42,8 @@ pub(super) struct Incoming {
     /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
     #[cfg(feature = "bytes")]
     pub(super) waiting: u32,
-    /// It is compressed (RFC 7692 §6).
-    pub(super) compressed: bool,
+    /// The reserved bit of the codec that encoded it, or 0.
+    codec_bit: u8,
     /// More may come out of what was taken already.
     pub(super) pulling: bool,
     /// Its first chunk was delivered.
@@ -83,17 +83,21 @@ impl Incoming {
         self.header.raw().payload_len()
     }
 
-    /// The reserved bits of the frame, but for that of compression.
+    /// The reserved bits of the frame, but for that of a codec.
     pub(super) const fn reserved_bits(&self) -> u8 {
-        let compression = if self.compressed { RSV1 } else { 0 };
-        self.header.raw().reserved_bits() & !compression
+        self.header.raw().reserved_bits() & !self.codec_bit
+    }
+
+    /// The message is encoded by the extension in use.
+    pub(super) const fn is_encoded(&self) -> bool {
+        self.codec_bit != 0
     }
 
     /// The first frame of a message.
-    pub(super) const fn begin_message(&mut self, kind: Kind, compressed: bool) {
+    pub(super) const fn begin_message(&mut self, kind: Kind, codec_bit: u8) {
         self.kind = Some(kind);
         self.fragments = 1;
-        self.compressed = compressed;
+        self.codec_bit = codec_bit;
     }
 
     /// The frame is complete.
@@ -255,8 +259,8 @@ impl Connection {
         let Some(kind) = incoming.kind else {
             return Came::Nothing;
         };
-        if incoming.compressed {
-            return self.inflate(kind, input).into();
+        if incoming.is_encoded() {
+            return self.decode(kind, input).into();
         }
         let payload = take_front(input, incoming.take_len(input));
         if incoming.stream {
@@ -433,7 +437,7 @@ impl Connection {
         let binary = incoming.in_payload
             && incoming.kind == Some(Kind::Binary)
             && !incoming.stream
-            && !incoming.compressed;
+            && !incoming.is_encoded();
         let data = incoming.opcode().is_some_and(|opcode| !opcode.is_control());
         let clear = self
             .rare

@@ -8,7 +8,7 @@ use super::Connection;
 use super::life::Progress;
 use super::rare::Rare;
 use crate::close_code::CloseCode;
-use crate::error::{Failure, Misuse, Timeout};
+use crate::error::{Failure, Misuse, ProtocolError, Timeout};
 use crate::event::{CloseFrame, CloseReport, Event};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
@@ -167,10 +167,13 @@ impl Connection {
         let fits = !self.life.close_is_queued() && self.output.frame_left() == 0;
         let code = failure.close_code().and_then(CloseCode::new);
         let reason = match failure {
-            Failure::Protocol(error) => error.close_reason(),
-            _ => "",
+            // RFC 6455 §7.4.1: 1010 lists what was expected.
+            Failure::Protocol(ProtocolError::ExtensionMissing) => {
+                self.settings().extensions.names()
+            }
+            _ => String::new(),
         };
-        if !fits || code.is_none() || !self.queue_close(code, reason) {
+        if !fits || code.is_none() || !self.queue_close(code, &reason) {
             self.life.gave_up();
         }
         self.start_close_timer();

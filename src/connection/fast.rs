@@ -21,7 +21,7 @@ impl Fast {
     }
 
     /// Shorter payloads go out as they are, in one frame, if there is room; 0 unless messages may
-    /// be sent, none is being sent in parts and none are compressed.
+    /// be sent, none is being sent in parts and no extension encodes them.
     #[inline(always)]
     pub(super) const fn plain_below(self) -> u32 {
         self.plain_below
@@ -35,7 +35,7 @@ impl Fast {
             && matches!(settings.delivery, Delivery::Whole);
         let plain = ws.life.may_send()
             && rare.is_none_or(|rare| rare.in_parts.is_none())
-            && ws.in_use.as_ref().is_none_or(|in_use| in_use.is_plain());
+            && ws.codec().is_none();
         let longest = settings.limits.frame.min(settings.limits.message);
         let up_to = |longest: u64| u32::try_from(longest).map_or(u32::MAX, |n| n.saturating_add(1));
         Self {

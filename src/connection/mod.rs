@@ -11,14 +11,15 @@
 //! | `opening` | the opening handshake (§4) |
 //! | `control` | Ping, Pong and Close received (§5.5) |
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
-//! | `compression` | permessage-deflate on both ways (RFC 7692 §6) |
+//! | `encoding`, `decoding` | messages that an extension encodes, out and in (§5.8) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `time` | deadlines |
 
 mod assembly;
 mod closing;
-mod compression;
 mod control;
+mod decoding;
+mod encoding;
 mod fast;
 mod life;
 mod opening;
@@ -39,6 +40,7 @@ use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig
 use crate::entropy::{Entropy, Source};
 use crate::error::NoEntropy;
 use crate::event::Event;
+use crate::extension::Codec;
 use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
 use crate::role::Role;
@@ -50,8 +52,7 @@ use rare::Rare;
 use time::Clock;
 
 pub use closing::{State, Transport};
-pub use compression::Compress;
-pub use outgoing::{Outgoing, Prepared};
+pub use outgoing::{Compress, Outgoing, Prepared};
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///
@@ -140,18 +141,8 @@ const _: () =
 /// What was agreed on in the opening handshake, where that was anything, and what does it.
 struct InUse {
     negotiated: Negotiated,
-    #[cfg(feature = "deflate")]
-    codec: Option<crate::extension::permessage_deflate::Codec>,
-}
-
-impl InUse {
-    /// No message is compressed.
-    const fn is_plain(&self) -> bool {
-        #[cfg(feature = "deflate")]
-        return self.codec.is_none();
-        #[cfg(not(feature = "deflate"))]
-        true
-    }
+    /// The codec of the extension that encodes messages.
+    codec: Option<Codec>,
 }
 
 impl Connection {
@@ -368,7 +359,7 @@ impl Connection {
         self.gather.memory_held()
             + self.output.memory_held()
             + self.entropy.memory_held()
-            + self.codec_memory_held()
+            + self.codec().map_or(0, Codec::memory_held)
             + rare
             + in_use
     }

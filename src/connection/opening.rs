@@ -244,14 +244,17 @@ impl Connection {
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
         self.life.established();
         if negotiated != Negotiated::default() {
-            self.in_use = Some(Box::new(InUse {
-                #[cfg(feature = "deflate")]
-                codec: self.codec_for(&negotiated),
-                negotiated,
-            }));
+            let codec = self.settings().extensions.codec(
+                self.role(),
+                &negotiated.extensions,
+                negotiated.reserved_bits,
+            );
+            self.output
+                .mark_encoded(codec.as_ref().map_or(0, |codec| codec.bit));
+            self.in_use = Some(Box::new(InUse { codec, negotiated }));
         }
         self.start_idle_timers();
-        self.require_compression();
+        self.require_extension();
     }
 
     fn refused(&mut self, refusal: Box<Refusal>) -> Event<'static> {
@@ -304,7 +307,7 @@ impl Connection {
             return Err(AcceptError::NoRequest);
         };
         let compression = extensions::choose(self.settings(), &offer.extensions);
-        let negotiated = offer.negotiate(&accept, compression.as_deref())?;
+        let negotiated = offer.negotiate(&accept, compression.as_ref())?;
         self.output
             .head(|out| offer.write(&accept, &negotiated, out));
         self.settled(|ws| {

@@ -1,10 +1,9 @@
 //! Messages out in parts: as fragments, or as one frame in pieces (RFC 6455 §5.4).
 
 use super::Connection;
-use super::compression::Compress;
+use super::outgoing::Compress;
 use crate::error::Misuse;
 use crate::event::Kind;
-use crate::frame::RSV1;
 use crate::frame::{Opcode, first_byte};
 use crate::mask::MaskingKey;
 use crate::utf8::Validator;
@@ -55,7 +54,7 @@ impl Connection {
         self.queue_part(kind, part, last, Compress::Auto, reserved_bits)
     }
 
-    /// As [`send_part`](Self::send_part), saying how the message is to be compressed. Only what is
+    /// As [`send_part`](Self::send_part), saying how the message is to be encoded. Only what is
     /// said with the first part counts.
     ///
     /// # Errors
@@ -82,15 +81,13 @@ impl Connection {
         if bits & !self.own_bits() != 0 {
             return Err(Misuse::ReservedBits);
         }
-        let (mut utf8, compressed, begun) = match self.in_parts() {
-            Some(parts) if parts.begun && parts.kind == kind => {
-                (parts.utf8, parts.compressed, true)
-            }
+        let (mut utf8, encoded, begun) = match self.in_parts() {
+            Some(parts) if parts.begun && parts.kind == kind => (parts.utf8, parts.encoded, true),
             Some(_) => return Err(Misuse::MessageInProgress),
             None => {
                 // A message of several parts is worth compressing, whatever the first one is.
                 let len = if last { part.len() } else { usize::MAX };
-                (Validator::new(), self.compresses(len, compress), false)
+                (Validator::new(), self.encodes(len, compress), false)
             }
         };
         self.check_room()?;
@@ -106,11 +103,13 @@ impl Connection {
         } else {
             kind.opcode()
         };
-        if compressed {
-            let alone = !begun && compress == Compress::Alone;
-            // RFC 7692 §6.1: RSV1 on the first frame.
-            let rsv = bits | if begun { 0 } else { RSV1 };
-            self.queue_compressed_part(first_byte(last, rsv, opcode), key, part, last, alone);
+        if encoded {
+            if !begun && compress == Compress::Alone {
+                self.isolate_message();
+            }
+            // RFC 7692 §6.1: the bit stands on the first frame.
+            let rsv = bits | if begun { 0 } else { self.codec_bit() };
+            self.queue_encoded_part(first_byte(last, rsv, opcode), key, part, last);
         } else {
             self.output.frame(first_byte(last, bits, opcode), key, part);
         }
@@ -120,7 +119,7 @@ impl Connection {
                 utf8,
                 key: None,
                 offset: 0,
-                compressed,
+                encoded,
                 begun: true,
             }));
         }
@@ -159,7 +158,7 @@ impl Connection {
                 utf8: Validator::new(),
                 key,
                 offset: 0,
-                compressed: false,
+                encoded: false,
                 begun: false,
             }));
         }
@@ -207,7 +206,7 @@ impl Connection {
             utf8,
             key,
             offset,
-            compressed: false,
+            encoded: false,
             begun: false,
         }));
         Ok(())
@@ -230,8 +229,8 @@ pub(super) struct InParts {
     /// For one frame in pieces: its key and how much of it was queued.
     key: Option<MaskingKey>,
     offset: u64,
-    /// Its frames are compressed.
-    compressed: bool,
+    /// An extension encodes it.
+    encoded: bool,
     /// A fragment was queued already.
     begun: bool,
 }

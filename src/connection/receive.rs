@@ -73,7 +73,7 @@ impl Connection {
 
     /// The general way.
     fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let bit = self.compression_bit();
+        let bit = self.codec_bit();
         if bit != 0
             && let Some(whole) = self.next_whole(input, bit)
         {
@@ -84,7 +84,7 @@ impl Connection {
             } else {
                 Kind::Binary
             };
-            return self.inflate_frame(kind, payload);
+            return self.decode_frame(kind, payload);
         }
         if self.reads_frames() {
             if input.is_empty() && !self.frame_is_due() {
@@ -233,19 +233,19 @@ impl Connection {
         let delivery = self.settings().delivery;
         let incoming = &mut self.incoming;
         let header = incoming.header.raw();
-        let compressed = rules.begins_compressed(header);
+        let codec_bit = rules.begins_encoded(header);
         let opcode = header.opcode();
         incoming.left = header.payload_len();
         incoming.key = header.masking_key().unwrap_or_default();
         incoming.in_payload = true;
         match opcode {
             Some(Opcode::Continuation) => incoming.fragments += 1,
-            Some(Opcode::Text) => incoming.begin_message(Kind::Text, compressed),
-            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary, compressed),
+            Some(Opcode::Text) => incoming.begin_message(Kind::Text, codec_bit),
+            Some(Opcode::Binary) => incoming.begin_message(Kind::Binary, codec_bit),
             _ => return None,
         }
-        if incoming.compressed {
-            self.compressed_frame();
+        if incoming.is_encoded() {
+            self.encoded_frame_begins();
         }
         let incoming = &mut self.incoming;
         if incoming.fragments > 1 {
@@ -257,7 +257,7 @@ impl Connection {
                 kind,
                 frame_len: incoming.left,
                 fin: incoming.fin(),
-                compressed: incoming.compressed,
+                compressed: incoming.is_encoded(),
                 reserved_bits: incoming.reserved_bits(),
             })),
             _ => None,
@@ -502,7 +502,7 @@ impl Connection {
                         .as_ref()
                         .is_none_or(|rare| rare.control.is_empty())
             }
-            _ if incoming.compressed => false,
+            _ if incoming.is_encoded() => false,
             // An empty fragment has nothing to lend, and may bring no event.
             _ if incoming.stream => incoming.left > 0 && !input.is_empty(),
             _ => whole && incoming.is_whole(incoming.take_len(input)),

@@ -16,8 +16,8 @@ pub(super) struct Rules {
     fragments: u32,
     /// Payload bytes of the message so far.
     len: u64,
-    /// The message is compressed.
-    compressed: bool,
+    /// An extension encoded the message.
+    encoded: bool,
 }
 
 impl Rules {
@@ -34,9 +34,10 @@ impl Rules {
         }
     }
 
-    /// Whether the header is that of a compressed message's first frame, if it is that of a first frame.
-    pub(super) const fn begins_compressed(&self, header: &RawHeader) -> bool {
-        header.reserved_bits() & self.place.first_bits != 0
+    /// The codec's bit if the header has it: that of an encoded message's first frame, if it is that
+    /// of a first frame.
+    pub(super) const fn begins_encoded(&self, header: &RawHeader) -> u8 {
+        header.reserved_bits() & self.place.first_bits
     }
 
     #[inline]
@@ -48,8 +49,8 @@ impl Rules {
     #[inline]
     fn check_limits(&self, header: &RawHeader, len: u64) -> Result<(), ProtocolError> {
         check_limit(Limit::Frame, len, self.max_frame)?;
-        // What a compressed message comes to is seen while it is inflated.
-        if self.compressed || self.begins_compressed(header) {
+        // How long an encoded message is shows while it is decoded.
+        if self.encoded || self.begins_encoded(header) != 0 {
             return Ok(());
         }
         check_limit(
@@ -78,7 +79,7 @@ impl Connection {
             place: Place {
                 reader: self.role(),
                 bits: self.own_bits(),
-                first_bits: self.compression_bit(),
+                first_bits: self.codec_bit(),
                 in_message: incoming.kind.is_some(),
             },
             max_frame: limits.frame,
@@ -86,7 +87,7 @@ impl Connection {
             max_fragments: limits.fragments,
             fragments: incoming.fragments,
             len: incoming.len,
-            compressed: incoming.compressed,
+            encoded: incoming.is_encoded(),
         }
     }
 

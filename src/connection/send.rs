@@ -1,7 +1,6 @@
 //! Messages out (RFC 6455 §6.1), and control frames of the application's.
 
-use super::compression::Compress;
-use super::outgoing::{Outgoing, Prepared};
+use super::outgoing::{Compress, Outgoing, Prepared};
 use super::{Connection, State};
 use crate::error::{Misuse, Unsent};
 use crate::event::Kind;
@@ -140,8 +139,8 @@ impl Connection {
     ) -> Result<(), Misuse> {
         let key = self.key_to_send()?;
         self.use_spare();
-        if self.compresses(payload.len(), compress) {
-            self.queue_compressed(kind, key, payload, compress);
+        if self.encodes(payload.len(), compress) {
+            self.queue_encoded(kind, key, payload, compress);
         } else if self.splits(payload.len()) {
             self.queue_split(kind, key, payload);
         } else {
@@ -175,8 +174,8 @@ impl Connection {
         compress: Compress,
     ) {
         let len = payload.len();
-        if self.compresses(len, compress) {
-            self.queue_compressed(kind, key, &payload, compress);
+        if self.encodes(len, compress) {
+            self.queue_encoded(kind, key, &payload, compress);
         } else if self.splits(len) {
             self.queue_split(kind, key, &payload);
         } else {
@@ -190,16 +189,16 @@ impl Connection {
         prepared: &Prepared,
         compress: Compress,
     ) -> Result<(), Misuse> {
-        let len = prepared.payload().len();
+        let len = prepared.payload_len();
         if self.role() == Role::Client || self.splits(len) {
             return self.send_borrowed(prepared.kind(), prepared.payload(), compress);
         }
         self.can_send()?;
-        if self.compresses(len, compress) {
-            if self.queue_prepared_compressed(prepared) {
+        if self.encodes(len, compress) {
+            if self.queue_prepared_encoded(prepared) {
                 return Ok(());
             }
-            self.queue_compressed(prepared.kind(), None, prepared.payload(), compress);
+            self.queue_encoded(prepared.kind(), None, prepared.payload(), compress);
             return Ok(());
         }
         self.output.frame_shared(prepared.frame(), len);

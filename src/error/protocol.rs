@@ -116,15 +116,6 @@ impl ProtocolError {
         }
     }
 
-    /// The reason of the Close frame: only where the peer needs it to know what was missed.
-    pub(crate) const fn close_reason(self) -> &'static str {
-        match self {
-            // RFC 6455 §7.4.1: 1010 lists what was expected.
-            Self::ExtensionMissing => "permessage-deflate",
-            _ => "",
-        }
-    }
-
     /// The section that the rule stands in, as `RFC 6455 §5.2`.
     #[must_use]
     pub const fn section(self) -> &'static str {

@@ -1,15 +1,23 @@
 //! Extensions of the protocol (RFC 6455 §9): the grammar in which they are offered and accepted,
-//! and permessage-deflate (RFC 7692, feature `deflate`).
+//! the seam for those that change the payload of messages ([`MessageExtension`]), and
+//! permessage-deflate (RFC 7692, feature `deflate`), which comes along.
+//!
+//! An extension that only marks frames needs none of this: the application names it in
+//! [`Accept::extension`](crate::Accept::extension) or
+//! [`ClientRequest::extension`](crate::ClientRequest::extension), and gets and sets its reserved bits.
 
+mod configured;
 mod grammar;
+mod message;
 #[cfg(feature = "deflate")]
-pub(crate) mod permessage_deflate;
-
-/// The registered name (RFC 7692 §9.1).
-pub(crate) const PERMESSAGE_DEFLATE: &str = "permessage-deflate";
+mod permessage_deflate;
 
 pub use grammar::{Extension, Extensions, Malformed, Param, Params};
+pub use message::{DecodeError, EncodeError, MessageCodec, MessageExtension};
 #[cfg(all(feature = "deflate", feature = "std"))]
 pub use permessage_deflate::DeflatePool;
 #[cfg(feature = "deflate")]
 pub use permessage_deflate::PermessageDeflate;
+
+pub(crate) use configured::{Answer, Codec, Configured, elements};
+pub(crate) use message::bounded;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::{AcceptError, Field, FieldError};
+use crate::extension::Answer;
 
 use super::accept_key::AcceptValue;
 use super::extensions::ApplicationExtensions;
@@ -114,7 +115,7 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// What is agreed on (RFC 6455 §4.2.2), with `compression` as the configuration answers the offer.
+    /// What is agreed on (RFC 6455 §4.2.2), with what the configuration answers the offer.
     ///
     /// # Errors
     /// [`AcceptError::SubprotocolNotOffered`] if the subprotocol, byte for byte, is none of the
@@ -122,13 +123,13 @@ impl Offer {
     pub(crate) fn negotiate(
         &self,
         accept: &Accept,
-        compression: Option<&str>,
+        configured: Option<&Answer>,
     ) -> Result<Negotiated, AcceptError> {
         let is_offered = |chosen: &str| self.subprotocols().any(|offered| offered == chosen);
         if accept.chosen().is_some_and(|chosen| !is_offered(chosen)) {
             return Err(AcceptError::SubprotocolNotOffered);
         }
-        let negotiated = accept.extensions.answer(compression, &self.extensions)?;
+        let negotiated = accept.extensions.answer(configured, &self.extensions)?;
         Ok(Negotiated {
             subprotocol: accept.subprotocol.clone(),
             ..negotiated

@@ -199,7 +199,7 @@ where
     let (subprotocols, extensions) = gathered.lists(fields)?;
     gathered.check_origin(&authority, &settings.origin)?;
     Ok(Upgrade {
-        compression: extensions::choose(settings, &extensions),
+        configured: extensions::choose(settings, &extensions),
         offer: Offer {
             subprotocols,
             extensions,

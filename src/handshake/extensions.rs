@@ -7,8 +7,8 @@ use core::fmt;
 
 use crate::config::Settings;
 use crate::error::{AcceptError, FieldError, HandshakeError};
-use crate::extension::{Extension, Extensions, PERMESSAGE_DEFLATE};
-use crate::frame::{RESERVED_BITS, RSV1};
+use crate::extension::{Answer, Extension, Extensions, elements};
+use crate::frame::RESERVED_BITS;
 
 use super::negotiated::Negotiated;
 
@@ -32,20 +32,21 @@ impl ApplicationExtensions {
         Ok(())
     }
 
-    /// Server: what is agreed on of extensions, with `compression` as the element for
-    /// permessage-deflate if that can be used beside the others.
+    /// Server: what is agreed on of extensions, with the configuration's answer if
+    /// that can be used beside the others.
     ///
     /// # Errors
     /// [`AcceptError::ExtensionNotOffered`]; [`AcceptError::ExtensionConflict`] for two of one name or
     /// on one bit.
     pub(crate) fn answer(
         &self,
-        compression: Option<&str>,
+        configured: Option<&Answer>,
         offered: &str,
     ) -> Result<Negotiated, AcceptError> {
         // Most applications have no extensions of their own.
         if self.0.is_empty() {
-            return Ok(Negotiated::new().extensions(compression.unwrap_or_default()));
+            let element = configured.map_or("", |answer| &answer.element);
+            return Ok(Negotiated::new().extensions(element));
         }
         let bits = self.check_offered(offered)?;
         // Elements stand in the order of their work on what is sent (RFC 6455 §9.1): what changes
@@ -53,18 +54,18 @@ impl ApplicationExtensions {
         let first_mark = self.0.iter().position(|(_, bits)| *bits != 0);
         let at = first_mark.unwrap_or(self.0.len());
         let (before, after) = self.0.split_at(at);
-        // RFC 7692 §5: not beside another extension on RSV1, nor after one on any reserved bit.
-        let fits = bits & RSV1 == 0
-            && after.iter().all(|(_, bits)| *bits != 0)
-            && self
-                .elements()
-                .all(|(element, _)| element.name() != PERMESSAGE_DEFLATE);
+        // RFC 7692 §5: not beside another extension on its bit, nor after one on any reserved bit.
+        let configured = configured.filter(|answer| {
+            bits & answer.bit == 0
+                && after.iter().all(|(_, bits)| *bits != 0)
+                && elements(&answer.element).all(|answer| !self.has(answer.name()))
+        });
         let mut list = String::new();
         for (text, _) in before {
             append(&mut list, text);
         }
-        if let Some(compression) = compression.filter(|_| fits) {
-            append(&mut list, compression);
+        if let Some(answer) = configured {
+            append(&mut list, &answer.element);
         }
         for (text, _) in after {
             append(&mut list, text);
@@ -84,7 +85,7 @@ impl ApplicationExtensions {
         let mut taken = 0;
         for (i, (element, bits)) in self.elements().enumerate() {
             let same = |other: &str| other == element.name();
-            if !list(offered).any(|offered| same(offered.name())) {
+            if !elements(offered).any(|offered| same(offered.name())) {
                 return Err(AcceptError::ExtensionNotOffered);
             }
             if taken & bits != 0 || self.elements().take(i).any(|(other, _)| same(other.name())) {
@@ -98,7 +99,11 @@ impl ApplicationExtensions {
     /// Each element, with its bits.
     fn elements(&self) -> impl Iterator<Item = (Extension<'_>, u8)> {
         let texts = self.0.iter();
-        texts.flat_map(|(text, bits)| list(text).map(|element| (element, *bits)))
+        texts.flat_map(|(text, bits)| elements(text).map(|element| (element, *bits)))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.elements().any(|(element, _)| element.name() == name)
     }
 
     /// The bits that an extension uses.
@@ -125,52 +130,14 @@ pub(crate) fn append(list: &mut String, element: &str) {
     list.push_str(element);
 }
 
-/// The elements of a value that the handshake has checked; none if it is outside the grammar.
-fn list(values: &str) -> impl Iterator<Item = Extension<'_>> {
-    Extensions::parse((!values.is_empty()).then_some(values.as_bytes()))
-        .into_iter()
-        .flatten()
-}
-
-#[cfg(feature = "deflate")]
-mod deflate {
-    use super::{PERMESSAGE_DEFLATE, list};
-    use crate::extension::permessage_deflate::Agreed;
-
-    /// What the answer says of permessage-deflate: the value that the codec is built from.
-    pub(crate) fn agreed(answered: &str) -> Option<Agreed> {
-        let answer = list(answered).find(|answer| answer.name() == PERMESSAGE_DEFLATE)?;
-        Agreed::read(&answer)
-    }
-}
-
-#[cfg(feature = "deflate")]
-pub(crate) use deflate::agreed;
-
 /// Client: what is offered after the extensions of the application.
 pub(crate) fn offer(settings: &Settings) -> Option<String> {
-    #[cfg(feature = "deflate")]
-    return settings.deflate.as_ref().map(|deflate| deflate.offer());
-    #[cfg(not(feature = "deflate"))]
-    {
-        let _ = settings;
-        None
-    }
+    settings.extensions.offer()
 }
 
-/// Server: the element that answers an offer of permessage-deflate, `None` to go on without.
-pub(crate) fn choose(settings: &Settings, offered: &str) -> Option<String> {
-    #[cfg(feature = "deflate")]
-    {
-        use alloc::string::ToString;
-        let agreed = settings.deflate.as_ref()?.choose(list(offered))?;
-        Some(agreed.to_string())
-    }
-    #[cfg(not(feature = "deflate"))]
-    {
-        let _ = (settings, offered);
-        None
-    }
+/// Server: what answers an offer of the configuration's extensions, `None` to go on without.
+pub(crate) fn choose(settings: &Settings, offered: &str) -> Option<Answer> {
+    settings.extensions.answer(offered)
 }
 
 /// Client: checks that the answer fits what was offered, and gives the reserved bits that extensions of
@@ -180,33 +147,26 @@ pub(crate) fn check(
     offered: &ApplicationExtensions,
     answered: &str,
 ) -> Result<u8, HandshakeError> {
-    #[cfg(feature = "deflate")]
-    let compression = match &settings.deflate {
-        Some(deflate) => deflate
-            .check(list(answered))
-            .map_err(|_| HandshakeError::ExtensionParameters)?
-            .is_some(),
-        None => false,
-    };
-    #[cfg(not(feature = "deflate"))]
-    let compression = {
-        let _ = settings;
-        false
-    };
+    let configured = settings
+        .extensions
+        .check(answered)
+        .map_err(|_| HandshakeError::ExtensionParameters)?;
     // RFC 7692 §5, as a server follows it in [`ApplicationExtensions::answer`].
     let (mut taken, mut bits) = (0, 0);
-    for element in list(answered) {
+    for element in elements(answered) {
         let used = offered.bits(element.name());
-        if compression && element.name() == PERMESSAGE_DEFLATE {
-            if taken != 0 {
-                return Err(HandshakeError::ExtensionConflict);
+        match configured {
+            Some((name, bit)) if name == element.name() => {
+                if taken != 0 {
+                    return Err(HandshakeError::ExtensionConflict);
+                }
+                taken = bit;
             }
-            taken = RSV1;
-        } else if used & taken != 0 {
-            return Err(HandshakeError::ExtensionConflict);
-        } else {
-            taken |= used;
-            bits |= used;
+            _ if used & taken != 0 => return Err(HandshakeError::ExtensionConflict),
+            _ => {
+                taken |= used;
+                bits |= used;
+            }
         }
     }
     Ok(bits)

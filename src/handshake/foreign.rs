@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::config::ServerConfig;
 use crate::error::{AcceptError, Field, HandshakeError};
+use crate::extension::Answer;
 
 use super::accept::{Accept, Offer, negotiated_fields};
 use super::extensions;
@@ -39,8 +40,8 @@ use super::rules::{Asked, judge_fields};
 pub struct Upgrade {
     pub(crate) offer: Offer,
     pub(crate) way: Way,
-    /// The configuration's answer to the compression that was offered.
-    pub(crate) compression: Option<String>,
+    /// The configuration's answer to the extensions that were offered.
+    pub(crate) configured: Option<Answer>,
 }
 
 impl Upgrade {
@@ -67,7 +68,7 @@ impl Upgrade {
         let settings = config.settings();
         match judge_fields(line, fields.into_iter(), &settings.origin)? {
             Asked::Upgrade(offer) => Ok(Self {
-                compression: extensions::choose(settings, &offer.extensions),
+                configured: extensions::choose(settings, &offer.extensions),
                 offer,
                 way: Way::Http1,
             }),
@@ -95,7 +96,7 @@ impl Upgrade {
     /// together; in HTTP/2 and HTTP/3 [`AcceptError::Field`] for a field of `accept` that exists only
     /// in HTTP/1.
     pub fn accept(&self, accept: Accept) -> Result<(ForeignResponse, Negotiated), AcceptError> {
-        let negotiated = self.offer.negotiate(&accept, self.compression.as_deref())?;
+        let negotiated = self.offer.negotiate(&accept, self.configured.as_ref())?;
         let mut response = match self.way {
             Way::Http1 => {
                 let mut response = ForeignResponse::new(101);

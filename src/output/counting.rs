@@ -6,7 +6,6 @@
 
 use alloc::collections::VecDeque;
 
-use crate::frame::RSV1;
 use crate::frame::{FrameHeader, Opcode};
 
 use super::Output;
@@ -39,7 +38,7 @@ impl Output {
                 } else {
                     self.counted = header.payload_len;
                     if let Some(encoded) = &mut encoded {
-                        encoded.begins(&header);
+                        encoded.begins(&header, self.codec_bit);
                     }
                 }
             }
@@ -106,10 +105,9 @@ impl EncodedFrames {
     }
 
     /// A data frame comes to the front.
-    fn begins(&mut self, header: &FrameHeader) {
+    fn begins(&mut self, header: &FrameHeader, codec_bit: u8) {
         let continued = header.opcode == Opcode::Continuation && self.front_continues;
-        // Without any in the queue the bit is an extension's of the application.
-        self.front = !self.counts.is_empty() && (header.rsv & RSV1 != 0 || continued);
+        self.front = !self.counts.is_empty() && (header.rsv & codec_bit != 0 || continued);
         self.front_continues = self.front && !header.fin;
     }
 

@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use crate::extension::EncodeError;
 use crate::frame::{FrameHeader, Opcode, encode_frame, encode_header, first_byte, write_header};
 use crate::mask::{self, MaskingKey, extend_masked};
 use crate::payload::{OwnedBytes, make_room};
@@ -36,6 +37,8 @@ pub(crate) struct Output {
     /// Pongs in the queue.
     pongs: u8,
     close: CloseProgress,
+    /// The reserved bit on the first frame of an encoded message; 0 if no extension encodes.
+    codec_bit: u8,
     /// The tail was lent by the application: it is kept, whatever its size, until it is reclaimed.
     lent: bool,
 }
@@ -194,6 +197,11 @@ impl Output {
 
     // ── frames that an extension encoded
 
+    /// The reserved bit that first frames of encoded messages have from now on.
+    pub(crate) const fn mark_encoded(&mut self, codec_bit: u8) {
+        self.codec_bit = codec_bit;
+    }
+
     /// A frame with encoded payload; `len` is what it was before.
     pub(crate) fn frame_encoded(
         &mut self,
@@ -208,14 +216,17 @@ impl Output {
 
     /// As [`frame_encoded`](Self::frame_encoded), for a payload that `encode` appends to the queue
     /// itself, which first makes `room` for it.
+    ///
+    /// # Errors
+    /// Those of `encode`: nothing is queued then.
     pub(crate) fn frame_to_encode(
         &mut self,
         first: u8,
         key: Option<MaskingKey>,
         len: usize,
         room: usize,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) {
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         // Leaves room for the header that the length before asks for: nearly always the right one.
         let key_len = if key.is_some() { 4 } else { 0 };
         let guess = key_len
@@ -227,7 +238,10 @@ impl Output {
         self.make_room(guess + room);
         let start = self.tail.len();
         self.tail.resize(start + guess, 0);
-        encode(&mut self.tail);
+        if let Err(error) = encode(&mut self.tail) {
+            self.tail.truncate(start);
+            return Err(error);
+        }
         let payload_len = self.tail.len() - start - guess;
         let mut header = [0; FrameHeader::MAX_LEN];
         let mask = if key.is_some() { 0x80 } else { 0 };
@@ -253,6 +267,7 @@ impl Output {
             mask::apply_mask(&mut self.tail[start + header_len..], key, 0);
         }
         self.count_encoded(first, 0, len);
+        Ok(())
     }
 
     /// One frame of an encoded message that is split; `len` is what leaves with it.

@@ -1,12 +1,16 @@
 //! Decompression of messages (RFC 7692 §7.2.2): bounded, in steps, and sure of where a message ends.
 
-use super::pool::{INPUT, Inflating, Supply};
-use super::window::Window;
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+
 use zlib_rs::{Inflate, InflateFlush, Status};
+
+use crate::extension::DecodeError;
+
+use super::pool::{INPUT, Inflating, Supply};
+use super::window::Window;
 
 /// What every compressed message ends with, and what the sender took off (RFC 7692 §7.2.1), with a
 /// probe byte behind it.
@@ -28,17 +32,6 @@ const MAX_STEP: usize = 128 << 10;
 
 /// Room for the pieces of a long text: a text of 64 KiB is one, and what inflating does slowly stays empty.
 const TEXT_STEP: usize = (64 << 10) + 512;
-
-/// Why a compressed message is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InflateError {
-    /// Not DEFLATE, or cut off (D-16, D-17).
-    Corrupt,
-    /// More bytes than allowed; `value` is how many there are at least.
-    Limit { value: u64, max: u64 },
-    /// More than the ratio limit times what came in.
-    Ratio { max: u32 },
-}
 
 /// One direction: the peer's messages.
 pub(crate) struct Inflater {
@@ -115,7 +108,7 @@ impl Inflater {
         out: &mut Vec<u8>,
         filled: &mut usize,
         limit: u64,
-    ) -> Result<(), InflateError> {
+    ) -> Result<(), DecodeError> {
         self.in_message = true;
         loop {
             let left = self.left(limit)?;
@@ -138,7 +131,7 @@ impl Inflater {
                     self.note(&out[..*filled]);
                     self.restart();
                 }
-                Stop::Corrupt => return Err(InflateError::Corrupt),
+                Stop::Corrupt => return Err(DecodeError::Corrupt),
                 Stop::Edge if more => {}
                 Stop::Edge => break,
             }
@@ -166,7 +159,7 @@ impl Inflater {
         fin: bool,
         room: &'p mut [u8],
         limit: u64,
-    ) -> Result<Option<&'p [u8]>, InflateError> {
+    ) -> Result<Option<&'p [u8]>, DecodeError> {
         self.in_message = true;
         while self.more || !input.is_empty() {
             let left = self.left(limit)?;
@@ -196,7 +189,7 @@ impl Inflater {
                 }));
             }
             if stop == Stop::Corrupt {
-                return Err(InflateError::Corrupt);
+                return Err(DecodeError::Corrupt);
             }
         }
         if fin {
@@ -259,10 +252,10 @@ impl Inflater {
 
     /// How much room the pieces of a text want out of so much input, none where that in the window is enough.
     /// Inflating slows down at the end of what it is given, so that a long text has few ends.
-    pub(crate) fn room_for(input_len: usize, limit: u64) -> usize {
+    pub(crate) fn room_for(input_len: usize) -> usize {
         match guess(input_len) {
             ..=Window::ROOM => 0,
-            len => usize::try_from(limit).map_or(TEXT_STEP, |limit| limit.min(len).min(TEXT_STEP)),
+            len => len.min(TEXT_STEP),
         }
     }
 
@@ -282,14 +275,14 @@ impl Inflater {
     }
 
     /// How much more may come out.
-    fn left(&self, limit: u64) -> Result<u64, InflateError> {
+    fn left(&self, limit: u64) -> Result<u64, DecodeError> {
         let max = limit.min(self.ratio_limit());
         let left = max.checked_sub(self.produced);
         left.ok_or_else(|| self.too_long(limit))
     }
 
     /// Takes note of output, which is one byte over where there was no room left.
-    fn count(&mut self, written: usize, limit: u64) -> Result<(), InflateError> {
+    fn count(&mut self, written: usize, limit: u64) -> Result<(), DecodeError> {
         self.produced = self.produced.saturating_add(written as u64);
         self.left(limit).map(drop)
     }
@@ -301,11 +294,11 @@ impl Inflater {
         }
     }
 
-    fn too_long(&self, limit: u64) -> InflateError {
+    fn too_long(&self, limit: u64) -> DecodeError {
         if self.ratio_limit() < limit {
-            return InflateError::Ratio { max: self.ratio };
+            return DecodeError::Ratio { max: self.ratio };
         }
-        InflateError::Limit {
+        DecodeError::TooLong {
             value: self.produced,
             max: limit,
         }
@@ -331,15 +324,15 @@ impl Inflater {
     /// The end of the message (D-17). Its payload has to stop right before the four bytes that were
     /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
     /// comes out. Told to stop there, the inflater then leaves the probe byte.
-    fn finish(&mut self) -> Result<(), InflateError> {
+    fn finish(&mut self) -> Result<(), DecodeError> {
         let Inflating { zlib, .. } = self.source.ready(&mut self.inflating);
         let before = zlib.total_in();
         let mut nothing = [0; 8];
         let written = zlib.total_out();
         zlib.decompress(&TAIL_AND_PROBE, &mut nothing, InflateFlush::Block)
-            .map_err(|_| InflateError::Corrupt)?;
+            .map_err(|_| DecodeError::Corrupt)?;
         if zlib.total_in() - before != TAIL as u64 || zlib.total_out() != written {
-            return Err(InflateError::Corrupt);
+            return Err(DecodeError::Corrupt);
         }
         self.end();
         Ok(())

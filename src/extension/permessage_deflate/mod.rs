@@ -1,9 +1,11 @@
 //! permessage-deflate (RFC 7692): negotiation as a value that builds the codec, so that what was
 //! promised is what is done.
 //!
-//! Nothing here knows of frames or connections. RSV1, which messages to compress and where frames
-//! end is the connection's (RFC 7692 §6).
+//! Nothing here knows of frames or connections: which messages are compressed, where RSV1 stands and
+//! where frames end (RFC 7692 §6) is the connection's, as for any
+//! [`MessageExtension`](super::MessageExtension).
 
+mod codec;
 mod config;
 mod deflate;
 mod inflate;
@@ -16,30 +18,14 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+use codec::DeflateCodec;
+use deflate::Deflater;
+use inflate::Inflater;
+use params::Agreed;
+
 pub use config::PermessageDeflate;
 #[cfg(feature = "std")]
 pub use pool::DeflatePool;
 
-pub(crate) use deflate::Deflater;
-pub(crate) use inflate::{InflateError, Inflater};
-pub(crate) use params::Agreed;
-
-/// Both directions of a connection, as agreed. Owns no heap until a compressed message comes or goes.
-#[derive(Debug)]
-pub(crate) struct Codec {
-    pub(crate) inflater: Inflater,
-    pub(crate) deflater: Deflater,
-}
-
-impl Codec {
-    /// Gives up what can be had again: for a connection that is idle.
-    pub(crate) fn park(&mut self) {
-        self.inflater.park();
-        self.deflater.park();
-    }
-
-    /// Bytes of heap held.
-    pub(crate) fn memory_held(&self) -> usize {
-        self.inflater.memory_held() + self.deflater.memory_held()
-    }
-}
+/// The registered name (RFC 7692 §9.1).
+const NAME: &str = "permessage-deflate";

@@ -1,11 +1,13 @@
 //! Negotiation (RFC 7692 §5, §7): from an offer and an answer to one value, which builds the codec.
 
-use super::config::{MAX_BITS, PermessageDeflate};
-use super::{Codec, Deflater, Inflater};
-use crate::extension::{Extension, PERMESSAGE_DEFLATE as NAME};
-use crate::role::Role;
 use alloc::string::{String, ToString};
 use core::fmt;
+
+use crate::extension::Extension;
+use crate::role::Role;
+
+use super::config::{MAX_BITS, PermessageDeflate};
+use super::{DeflateCodec, Deflater, Inflater, NAME};
 
 /// An answer that the client has to fail on (RFC 7692 §5, §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub(crate) struct BadAnswer;
 /// The parameters of one element, of an offer or of an answer. They differ in one thing only:
 /// `client_max_window_bits` needs a value in an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Params {
+struct DeflateParams {
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,
     server_max_window_bits: Option<u8>,
@@ -28,7 +30,7 @@ enum Bits {
     Max(u8),
 }
 
-impl Params {
+impl DeflateParams {
     /// `None`: unknown, doubled, or with a value that is not allowed (RFC 7692 §7).
     fn read(extension: &Extension<'_>) -> Option<Self> {
         let mut read = Self::default();
@@ -79,7 +81,7 @@ pub(crate) struct Agreed {
 impl Agreed {
     /// What an answer says. `None`: unknown, doubled or bad parameters (RFC 7692 §7).
     pub(crate) fn read(answer: &Extension<'_>) -> Option<Self> {
-        let params = Params::read(answer)?;
+        let params = DeflateParams::read(answer)?;
         Some(Self {
             server_no_context_takeover: params.server_no_context_takeover,
             client_no_context_takeover: params.client_no_context_takeover,
@@ -93,7 +95,7 @@ impl Agreed {
     }
 
     /// Both directions of the connection in this role.
-    pub(crate) fn codec(&self, role: Role, settings: &PermessageDeflate) -> Codec {
+    pub(super) fn codec(&self, role: Role, settings: &PermessageDeflate) -> DeflateCodec {
         let server = (
             self.server_no_context_takeover,
             self.server_max_window_bits,
@@ -112,7 +114,7 @@ impl Agreed {
         };
         let bits = agreed.unwrap_or(MAX_BITS).min(own);
         // RFC 7692 §7.2.2: without the client's no_context_takeover in the answer its window has to be kept.
-        Codec {
+        DeflateCodec {
             inflater: Inflater::new(
                 !peer_no_takeover,
                 peer_bits.unwrap_or(MAX_BITS),
@@ -151,7 +153,7 @@ impl PermessageDeflate {
         // Every window is supported, so a well-formed offer is an acceptable one.
         let offer = offers
             .filter(|offer| offer.name() == NAME)
-            .find_map(|offer| Params::read(&offer))?;
+            .find_map(|offer| DeflateParams::read(&offer))?;
         // §7.1.2.1: as offered or smaller; also unasked, which lets the client save memory.
         let server_bits = match offer.server_max_window_bits {
             Some(bits) => Some(bits.min(self.server_max_window_bits)),
@@ -179,7 +181,7 @@ impl PermessageDeflate {
 /// The client's side.
 impl PermessageDeflate {
     /// The offer, or two (RFC 7692 §5).
-    pub(crate) fn offer(&self) -> String {
+    pub(crate) fn offers(&self) -> String {
         let mut offer = self.one_offer(true);
         if self.fallback && self.demands() {
             offer += ", ";

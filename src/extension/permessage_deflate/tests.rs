@@ -1,8 +1,8 @@
 //! The codec as agreed, against the vectors, the RFC's rules and a plain reader of DEFLATE.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::{Agreed, Codec, Deflater, InflateError, Inflater, PermessageDeflate, reference};
-use crate::extension::Extensions;
+use super::{Agreed, DeflateCodec, Deflater, Inflater, PermessageDeflate, reference};
+use crate::extension::{DecodeError, Extensions, MessageCodec};
 use crate::role::Role;
 use alloc::format;
 use alloc::string::ToString;
@@ -21,7 +21,7 @@ fn inflater(takeover: bool) -> Inflater {
 }
 
 /// A message in parts, whole.
-fn whole(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+fn whole(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, DecodeError> {
     let (mut out, mut filled) = (Vec::new(), 0);
     for (i, part) in parts.iter().enumerate() {
         inflater.frame(part.len() as u64);
@@ -34,12 +34,12 @@ fn whole(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>
 }
 
 /// The same in pieces, in the window.
-fn pieces(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+fn pieces(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, DecodeError> {
     gathered(inflater, parts, &mut [], limit)
 }
 
 /// The same in room of the caller's.
-fn in_room(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+fn in_room(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, DecodeError> {
     gathered(inflater, parts, &mut [0; 3000], limit)
 }
 
@@ -48,7 +48,7 @@ fn gathered(
     parts: &[&[u8]],
     room: &mut [u8],
     limit: u64,
-) -> Result<Vec<u8>, InflateError> {
+) -> Result<Vec<u8>, DecodeError> {
     let most = if room.is_empty() {
         16 << 10
     } else {
@@ -69,7 +69,7 @@ fn gathered(
 }
 
 /// A short message by the way of those, if it can go that way, and all others by the general one.
-fn short(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, InflateError> {
+fn short(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>, DecodeError> {
     let payload = parts.concat();
     inflater.frame(payload.len() as u64);
     let Some(whole) = inflater.short(&payload, limit).map(<[u8]>::to_vec) else {
@@ -79,10 +79,10 @@ fn short(inflater: &mut Inflater, parts: &[&[u8]], limit: u64) -> Result<Vec<u8>
     Ok(whole)
 }
 
-type Way = fn(&mut Inflater, &[&[u8]], u64) -> Result<Vec<u8>, InflateError>;
+type Way = fn(&mut Inflater, &[&[u8]], u64) -> Result<Vec<u8>, DecodeError>;
 const WAYS: [Way; 4] = [short, whole, pieces, in_room];
 
-type Inflated<'m> = Result<&'m [u8], InflateError>;
+type Inflated<'m> = Result<&'m [u8], DecodeError>;
 
 /// Messages in a row, in each way, uncut, cut at each byte, and byte by byte.
 fn expect(takeover: bool, messages: &[(&[u8], Inflated<'_>)]) {
@@ -110,7 +110,7 @@ fn expect(takeover: bool, messages: &[(&[u8], Inflated<'_>)]) {
     }
 }
 
-const CORRUPT: Inflated<'_> = Err(InflateError::Corrupt);
+const CORRUPT: Inflated<'_> = Err(DecodeError::Corrupt);
 
 /// VD-2 to VD-10, VE-1 to VE-5, VE-10, VE-11, VE-16; PC-2, PC-3, PC-9.
 #[test]
@@ -257,7 +257,11 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-fn pair(offer: &str, server: &PermessageDeflate, client: &PermessageDeflate) -> (Codec, Codec) {
+fn pair(
+    offer: &str,
+    server: &PermessageDeflate,
+    client: &PermessageDeflate,
+) -> (DeflateCodec, DeflateCodec) {
     let offers = Extensions::parse([offer.as_bytes()]).unwrap();
     let agreed = server.choose(offers).unwrap();
     let answer = agreed.to_string();
@@ -270,7 +274,7 @@ fn pair(offer: &str, server: &PermessageDeflate, client: &PermessageDeflate) -> 
     )
 }
 
-fn send(from: &mut Codec, to: &mut Codec, message: &[u8]) -> Vec<u8> {
+fn send(from: &mut DeflateCodec, to: &mut DeflateCodec, message: &[u8]) -> Vec<u8> {
     let mut payload = Vec::new();
     from.deflater.deflate(message, true, &mut payload);
     assert!(!payload.ends_with(&[0, 0, 0xff, 0xff]));
@@ -410,7 +414,7 @@ fn every_window_both_ways() {
                 .server_max_window_bits(bits)
                 .client_max_window_bits(bits)
                 .level(level);
-            let (mut s, mut c) = pair(&client.offer(), &server, &client);
+            let (mut s, mut c) = pair(&client.offers(), &server, &client);
             for message in messages.iter().chain(&messages[..2]) {
                 send(&mut s, &mut c, message);
                 send(&mut c, &mut s, message);
@@ -419,8 +423,8 @@ fn every_window_both_ways() {
             assert_eq!(s.deflater.window_bits(), bits);
             if takeover {
                 assert!(s.memory_held() > 0);
-                s.park();
-                c.park();
+                s.shrink();
+                c.shrink();
                 for message in &messages[..3] {
                     send(&mut s, &mut c, message);
                     send(&mut c, &mut s, message);
@@ -546,7 +550,7 @@ fn bombs() {
                 let parts: Vec<&[u8]> = bomb.chunks(chunk).collect();
                 let error = way(&mut inflater(true), &parts, limit).unwrap_err();
                 let value = limit + 1;
-                assert_eq!(error, InflateError::Limit { value, max: limit });
+                assert_eq!(error, DecodeError::TooLong { value, max: limit });
             }
         }
     }
@@ -581,7 +585,7 @@ fn the_ratio_limit() {
             let result = way(&mut inflater, &[payload], NO_LIMIT);
             match passes {
                 true => drop(result.unwrap()),
-                false => assert_eq!(result, Err(InflateError::Ratio { max: ratio })),
+                false => assert_eq!(result, Err(DecodeError::Ratio { max: ratio })),
             }
         }
         // The lower limit is the one that is named.
@@ -589,7 +593,7 @@ fn the_ratio_limit() {
         let error = way(&mut inflater, &[&bomb], 70_000).unwrap_err();
         assert_eq!(
             error,
-            InflateError::Limit {
+            DecodeError::TooLong {
                 value: 70_001,
                 max: 70_000
             }
@@ -598,7 +602,7 @@ fn the_ratio_limit() {
         let error = way(&mut inflater, &[&bomb], 65_536).unwrap_err();
         assert_eq!(
             error,
-            InflateError::Limit {
+            DecodeError::TooLong {
                 value: 65_537,
                 max: 65_536
             }
@@ -611,7 +615,7 @@ fn the_ratio_limit() {
         let result = bomb
             .chunks(cut)
             .try_for_each(|part| inflater.inflate(part, false, &mut out, &mut filled, NO_LIMIT));
-        assert_eq!(result, Err(InflateError::Ratio { max: 100 }));
+        assert_eq!(result, Err(DecodeError::Ratio { max: 100 }));
         assert_eq!(filled, bomb.len() * 100);
     }
 }
@@ -629,7 +633,7 @@ fn a_long_text_is_one_piece() {
     assert!((text.len() / 6..text.len() / 3).contains(&payload.len()));
     for takeover in [false, true] {
         let mut inflater = inflater(takeover);
-        let mut room = vec![0; Inflater::room_for(payload.len(), NO_LIMIT)];
+        let mut room = vec![0; Inflater::room_for(payload.len())];
         let mut rest = &*payload;
         inflater.frame(payload.len() as u64);
         let piece = inflater.piece(&mut rest, true, &mut room, NO_LIMIT);
@@ -658,7 +662,7 @@ fn room_that_is_there_is_used() {
 #[test]
 fn memory_is_held_only_where_agreed() {
     let settings = PermessageDeflate::client();
-    let (mut s, mut c) = pair(&settings.offer(), &settings, &settings);
+    let (mut s, mut c) = pair(&settings.offers(), &settings, &settings);
     assert_eq!(s.memory_held() + c.memory_held(), 0);
     send(&mut s, &mut c, b"Hello");
     assert_eq!(s.memory_held(), 380_184);
@@ -673,12 +677,12 @@ fn memory_is_held_only_where_agreed() {
     assert_eq!(hello.as_deref(), Ok(&b"Hello"[..]));
     assert_eq!(c.memory_held(), 65_152);
     // Parked, only what was received stays.
-    c.park();
+    c.shrink();
     assert_eq!(c.memory_held(), 10);
     send(&mut s, &mut c, &[b'l'; 40_000]);
     assert_eq!(c.memory_held(), 65_152 + (32 << 10));
-    s.park();
-    c.park();
+    s.shrink();
+    c.shrink();
     assert_eq!(s.memory_held(), 0);
     assert_eq!(c.memory_held(), 32 << 10);
     assert_eq!(send(&mut s, &mut c, b"Hello"), HELLO);
@@ -687,12 +691,12 @@ fn memory_is_held_only_where_agreed() {
     let mut frame = Vec::new();
     s.deflater.deflate(b"Hel", false, &mut frame);
     whole_part(&mut c, &frame);
-    s.park();
-    c.park();
+    s.shrink();
+    c.shrink();
     assert!(s.memory_held() > 0 && c.inflater.memory_held() > 32 << 10);
 }
 
-fn whole_part(codec: &mut Codec, payload: &[u8]) {
+fn whole_part(codec: &mut DeflateCodec, payload: &[u8]) {
     let (mut out, mut filled) = (Vec::new(), 0);
     codec
         .inflater
@@ -720,7 +724,7 @@ fn without_takeover_codecs_go_back_to_the_pool() {
     for way in WAYS {
         assert_eq!(
             way(&mut s.inflater, &[HELLO_AGAIN], NO_LIMIT),
-            Err(InflateError::Corrupt)
+            Err(DecodeError::Corrupt)
         );
     }
     let text = format!("{pool:?} {s:?} {settings:?}");
@@ -808,7 +812,7 @@ fn a_compressor_used_again_is_as_new_in_parts() {
 #[test]
 fn a_secret_alone() {
     let settings = PermessageDeflate::client();
-    let (mut s, mut c) = pair(&settings.offer(), &settings, &settings);
+    let (mut s, mut c) = pair(&settings.offers(), &settings, &settings);
     send(&mut s, &mut c, b"Hello");
     s.deflater.alone();
     assert_eq!(send(&mut s, &mut c, b"Hello"), HELLO);
@@ -912,7 +916,7 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
             let again = |payload: &[u8]| {
                 let settings = PermessageDeflate::client();
                 let server = settings.clone().client_max_window_bits(bits as u8);
-                let mut inflater = pair(&settings.offer(), &server, &settings).0.inflater;
+                let mut inflater = pair(&settings.offers(), &server, &settings).0.inflater;
                 assert!(way(&mut inflater, &[&first], NO_LIMIT).unwrap() == noise);
                 if parked {
                     inflater.park();
@@ -923,7 +927,7 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
             let expected = &noise[noise.len() - len..][..3];
             assert_eq!(again(&farthest).as_deref(), Ok(expected), "{bits}");
             if bits < 15 {
-                assert_eq!(again(&farther), Err(InflateError::Corrupt), "{bits}");
+                assert_eq!(again(&farther), Err(DecodeError::Corrupt), "{bits}");
             }
         }
     }
@@ -1224,10 +1228,10 @@ mod negotiation {
     #[test]
     fn offers() {
         assert_eq!(
-            plain().offer(),
+            plain().offers(),
             "permessage-deflate; client_max_window_bits"
         );
-        assert_eq!(plain().fallback().offer(), plain().offer());
+        assert_eq!(plain().fallback().offers(), plain().offers());
         let demanding = plain()
             .server_no_context_takeover(true)
             .client_no_context_takeover(true)
@@ -1235,9 +1239,9 @@ mod negotiation {
             .client_max_window_bits(12);
         let first = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
                      server_max_window_bits=10; client_max_window_bits=12";
-        assert_eq!(demanding.offer(), first);
+        assert_eq!(demanding.offers(), first);
         assert_eq!(
-            demanding.fallback().offer(),
+            demanding.fallback().offers(),
             String::from(first)
                 + ", permessage-deflate; client_no_context_takeover; client_max_window_bits=12"
         );

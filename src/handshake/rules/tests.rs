@@ -11,6 +11,7 @@ use super::super::scanner::{Scan, Scanner};
 use super::*;
 use crate::config::Limits;
 use crate::error::{AcceptError, FieldError};
+use crate::extension::Answer;
 
 /// Scanned and judged, as a server does; the target as text.
 fn judged(head: &str, origin: &OriginPolicy) -> Result<(String, Asked), HandshakeError> {
@@ -37,7 +38,11 @@ fn answered(
     compression: Option<&str>,
 ) -> Result<String, AcceptError> {
     let mut out = vec![];
-    let negotiated = offer.negotiate(accept, compression)?;
+    let configured = compression.map(|element| Answer {
+        element: element.into(),
+        bit: 4,
+    });
+    let negotiated = offer.negotiate(accept, configured.as_ref())?;
     offer.write(accept, &negotiated, &mut out);
     Ok(String::from_utf8(out).unwrap())
 }

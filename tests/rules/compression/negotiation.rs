@@ -356,7 +356,7 @@ fn answers_that_a_client_refuses() {
 /// D-23, RFC 7692 §5.1: open, and closed at once with 1010; nothing is delivered.
 #[test]
 fn a_client_that_needs_compression() {
-    let config = ClientConfig::new().deflate(both()).require_deflate();
+    let config = ClientConfig::new().deflate(both()).require_extension();
     let mut client = connecting(&config, ClientRequest::new(uri()));
     let mut server = Connection::server(&server_config());
     deliver(&mut server, &take_output(&mut client));

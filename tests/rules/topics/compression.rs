@@ -125,7 +125,7 @@ fn not_agreed_on() {
 fn required_and_not_agreed_on() {
     let config = ClientConfig::new()
         .deflate(PermessageDeflate::client())
-        .require_deflate();
+        .require_extension();
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut client = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
     let mut server = Connection::server(&server_config());
