@@ -34,7 +34,8 @@ pub enum Event<'a> {
     Start(MessageHead),
     /// A whole message (RFC 6455 §6.2).
     Message(Message<'a>),
-    /// A part of a message, if messages come in chunks.
+    /// A part of a message, if messages come in chunks; or a whole message, if its frames have
+    /// reserved bits of the application's extensions ([`Chunk::reserved_bits`]).
     Chunk(Chunk<'a>),
     /// A Ping. The Pong is queued already, unless it is left to the application (RFC 6455 §5.5.2).
     Ping(Payload<'a>),
@@ -163,7 +164,8 @@ pub struct Chunk<'a> {
     /// The last chunk of its message: the message is whole (RFC 6455 §5.4).
     pub last: bool,
     /// The reserved bits of the chunk's frame that an extension of the application's uses
-    /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1.
+    /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1. Where the message is gathered, those of all its
+    /// frames; and one without any is an [`Event::Message`].
     pub reserved_bits: u8,
 }
 

@@ -5,8 +5,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::Connection;
+use super::gathering::Gathering;
 use super::life::Progress;
 use super::rare::Rare;
+use super::reading::Reading;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, Misuse, ProtocolError, Timeout};
 use crate::event::{CloseFrame, CloseReport, Event};
@@ -68,7 +70,8 @@ impl Connection {
     /// How far input and output are, as the rules of [`Life`](super::life::Life) ask for it.
     pub(super) fn progress(&self) -> Progress {
         Progress {
-            unread: self.incoming.pulling || self.rare.as_deref().is_some_and(Rare::has_unread),
+            unread: self.gathering.is_pulling()
+                || self.rare.as_deref().is_some_and(Rare::has_unread),
             drained: self.output.is_empty(),
             can_leave: !self.output.first().is_empty(),
             close_has_left: self.output.close_has_left(),
@@ -230,8 +233,8 @@ impl Connection {
 
     /// No message comes or goes any more: drops what was gathered and held, and the codec.
     pub(super) fn end_messages(&mut self) {
-        self.incoming = super::Incoming::default();
-        self.gather = super::Gather::None;
+        self.reading = Reading::default();
+        self.gathering = Gathering::default();
         self.drop_codec();
         if let Some(rare) = &mut self.rare {
             rare.end_messages();

@@ -2,7 +2,6 @@
 //! becomes messages and chunks. Limits are checked as it comes out, UTF-8 after that.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -14,7 +13,8 @@ use crate::payload::{growth, make_room};
 use crate::role::Role;
 use crate::utf8;
 
-use super::assembly::{Gather, take_front};
+use super::gathering::Came;
+use super::reading::take_front;
 use super::{Connection, InUse};
 
 impl Connection {
@@ -41,18 +41,25 @@ impl Connection {
     /// The header of a frame of an encoded message was read.
     pub(super) fn encoded_frame_begins(&mut self) {
         if let Some(codec) = codec_of(&mut self.in_use) {
-            codec.messages.frame_begins(self.incoming.left);
+            codec.messages.frame_begins(self.reading.left());
         }
     }
 
     /// Payload of an encoded message.
-    pub(super) fn decode<'a>(&mut self, kind: Kind, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let decoded = if self.incoming.stream {
-            self.decode_chunk(kind, input)
-        } else {
-            self.decode_gathered(kind, input)
+    pub(super) fn decode<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Came<'a>, ProtocolError> {
+        let Some(kind) = self.gathering.kind() else {
+            return Ok(Came::Nothing);
         };
-        decoded.unwrap_or_else(|error| Some(self.fail(error.into())))
+        if self.gathering.is_in_chunks() {
+            return self.decode_chunk(kind, input);
+        }
+        let piece = self.reading.piece(input);
+        let last = piece.ends_message();
+        self.decode_part(kind, piece.unmasked(), last)?;
+        Ok(if last { Came::Gathered } else { Came::Nothing })
     }
 
     /// An encoded message in one frame, whose payload lies in the input as a whole, unmasked.
@@ -61,7 +68,7 @@ impl Connection {
         let Codec { bit, messages } = codec_of(&mut self.in_use)?;
         messages.frame_begins(payload.len() as u64);
         let Some(bytes) = messages.decode_message(payload, limit) else {
-            self.incoming.begin_message(kind, *bit);
+            self.gathering.begin(kind, *bit, *bit);
             return Some(match self.decode_part(kind, payload, true) {
                 Ok(()) => self.gathered(),
                 Err(error) => self.fail(error.into()),
@@ -72,13 +79,13 @@ impl Connection {
                 let Ok(text) = utf8::validate(bytes) else {
                     return Some(self.fail(ProtocolError::TextNotUtf8.into()));
                 };
-                let mut whole = self.gather.take().into_text();
+                let mut whole = self.gathering.take_text();
                 whole.reserve_exact(growth(whole.capacity(), text.len(), limit));
                 whole.push_str(text);
                 Message::Text(whole.into())
             }
             Kind::Binary => {
-                let mut whole = self.gather.take().into_bytes();
+                let (mut whole, _) = self.gathering.take_bytes();
                 whole.clear();
                 make_room(&mut whole, bytes.len(), limit);
                 whole.extend_from_slice(bytes);
@@ -87,21 +94,6 @@ impl Connection {
         };
         messages.decoded();
         Some(Event::Message(message))
-    }
-
-    fn decode_gathered<'a>(
-        &mut self,
-        kind: Kind,
-        input: &mut &'a mut [u8],
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let incoming = &mut self.incoming;
-        let n = incoming.take_len(input);
-        let payload = take_front(input, n);
-        incoming.unmask(payload);
-        incoming.left -= n as u64;
-        let last = incoming.left == 0 && incoming.fin();
-        self.decode_part(kind, payload, last)?;
-        Ok(self.message_ends().then(|| self.gathered()))
     }
 
     /// The next part of a message's payload; `last`: the message ends with it.
@@ -117,42 +109,29 @@ impl Connection {
         let Some(codec) = codec_of(&mut self.in_use) else {
             return Ok(());
         };
-        let mut bytes = self.gather.take().into_bytes();
-        // `as`: it was gathered in memory.
-        let mut filled = self.incoming.len as usize;
+        let (mut bytes, mut filled) = self.gathering.take_bytes();
         let decoded = codec
             .messages
             .decode_into(payload, last, &mut bytes, &mut filled, limit);
-        self.incoming.len = filled as u64;
-        self.gather = Gather::Bytes(bytes);
+        self.gathering.put_bytes(bytes, filled);
         decoded?;
-        within(self.incoming.len, limit)
+        within(filled as u64, limit)
     }
 
     fn decode_text(&mut self, payload: &[u8], last: bool) -> Result<(), ProtocolError> {
         let limit = self.settings().limits.message;
-        let incoming = &mut self.incoming;
+        let gathering = &mut self.gathering;
         let Some(Codec { messages, .. }) = codec_of(&mut self.in_use) else {
             return Ok(());
         };
-        let spare = self.gather.take();
         let len = bounded(messages.room(payload.len()), limit);
-        let begins = incoming.len == 0;
-        let (mut text, mut room) = match spare.memory_held() {
-            // A lent buffer of about that length need not be zeroed.
-            spare_len if begins && len > 0 && (len..2 * len).contains(&spare_len) => {
-                let mut room = spare.into_bytes();
-                room.resize(len, 0);
-                (String::with_capacity(len), room)
-            }
-            _ => (spare.into_text(), vec![0; len]),
-        };
+        let (mut text, mut room) = gathering.take_text_and_room(len);
         let mut rest = payload;
         while let Some(piece) = messages.decode(&mut rest, last, &mut room, limit)? {
-            within(incoming.len + piece.len() as u64, limit)?;
-            incoming.push_text(piece, &mut text, limit)?;
+            within(gathering.len() + piece.len() as u64, limit)?;
+            gathering.push_text(piece, &mut text, limit)?;
         }
-        self.gather = Gather::Text(text);
+        gathering.put_text(text);
         Ok(())
     }
 
@@ -160,43 +139,41 @@ impl Connection {
         &mut self,
         kind: Kind,
         input: &mut &'a mut [u8],
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
+    ) -> Result<Came<'a>, ProtocolError> {
         let limit = self.settings().limits.message;
-        let incoming = &mut self.incoming;
+        let (reading, gathering) = (&mut self.reading, &mut self.gathering);
         let Some(Codec { messages, .. }) = codec_of(&mut self.in_use) else {
-            return Ok(None);
+            return Ok(Came::Nothing);
         };
         let mut room = vec![0; bounded(messages.room(0), limit)];
         loop {
-            let n = incoming.take_len(input).min(STEP);
+            let n = reading.next_len(input).min(STEP);
+            let last = reading.ends_message_with(n);
             let part = &mut input[..n];
-            apply_mask(part, incoming.key, 0);
-            let last = incoming.fin() && incoming.left == n as u64;
+            let key = reading.key().unwrap_or_default();
+            apply_mask(part, key, 0);
             let mut rest = &*part;
             let piece = messages.decode(&mut rest, last, &mut room, limit)?;
             let used = n - rest.len();
-            incoming.left -= used as u64;
             let piece = piece.map(<[u8]>::to_vec);
-            let masked = mask::rotate(incoming.key, used as u64);
-            apply_mask(&mut input[used..n], masked, 0);
+            reading.advance(used);
+            apply_mask(&mut input[used..n], mask::rotate(key, used as u64), 0);
             take_front(input, used);
-            incoming.key = masked;
-            incoming.pulling = piece.is_some();
+            gathering.set_pulling(piece.is_some());
             if let Some(piece) = piece {
-                incoming.len += piece.len() as u64;
-                within(incoming.len, limit)?;
-                return incoming.chunk(kind, piece.into(), false);
+                within(gathering.len() + piece.len() as u64, limit)?;
+                return gathering.chunk(kind, piece.into(), false);
             }
-            if incoming.left == 0 {
+            if reading.left() == 0 {
+                reading.end_frame();
                 return if last {
-                    incoming.chunk(kind, Vec::new().into(), true)
+                    gathering.chunk(kind, Vec::new().into(), true)
                 } else {
-                    incoming.end_frame();
-                    Ok(None)
+                    Ok(Came::Nothing)
                 };
             }
             if input.is_empty() {
-                return Ok(None);
+                return Ok(Came::Nothing);
             }
         }
     }

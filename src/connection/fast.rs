@@ -31,7 +31,8 @@ impl Fast {
         let settings = ws.settings();
         let rare = ws.rare.as_deref();
         let whole = ws.reads_frames()
-            && ws.incoming.is_idle()
+            && ws.reading.is_idle()
+            && ws.gathering.is_idle()
             && matches!(settings.delivery, Delivery::Whole);
         let plain = ws.life.may_send()
             && rare.is_none_or(|rare| rare.in_parts.is_none())

@@ -6,8 +6,10 @@
 //! | `fast` | what the fast paths ask, worked out in one place |
 //! | `rare` | what few connections need, and none while idle |
 //! | `rules` | what is asked of the next frame (§5, §10.4) |
-//! | `receive` | bytes in, events out: frames, held input, the ways to read |
-//! | `assembly` | payloads into messages and chunks (RFC 6455 §5.4, §6.2, §8.1) |
+//! | `receive` | bytes in, events out: what comes first |
+//! | `reading` | input into headers and pieces of payload (§5.2) |
+//! | `gathering` | payload into messages and chunks (§5.4, §6.2, §8.1) |
+//! | `ways` | other ways to read |
 //! | `opening` | the opening handshake (§4) |
 //! | `control` | Ping, Pong and Close received (§5.5) |
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
@@ -15,21 +17,23 @@
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `time` | deadlines |
 
-mod assembly;
 mod closing;
 mod control;
 mod decoding;
 mod encoding;
 mod fast;
+mod gathering;
 mod life;
 mod opening;
 mod outgoing;
 mod parts;
 mod rare;
+mod reading;
 mod receive;
 mod rules;
 mod send;
 mod time;
+mod ways;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -45,10 +49,11 @@ use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
 use crate::role::Role;
 
-use assembly::{Gather, Incoming};
 use fast::Fast;
+use gathering::Gathering;
 use life::Life;
 use rare::Rare;
+use reading::Reading;
 use time::Clock;
 
 pub use closing::{State, Transport};
@@ -120,8 +125,8 @@ pub use outgoing::{Compress, Outgoing, Prepared};
 pub struct Connection {
     life: Life,
     fast: Fast,
-    incoming: Incoming,
-    gather: Gather,
+    reading: Reading,
+    gathering: Gathering,
     output: Output,
     clock: Clock,
     config: Option<Arc<Settings>>,
@@ -234,8 +239,8 @@ impl Connection {
         Self {
             life: Life::new(role),
             fast: Fast::default(),
-            incoming: Incoming::default(),
-            gather: Gather::None,
+            reading: Reading::default(),
+            gathering: Gathering::default(),
             output: Output::default(),
             clock: Clock::default(),
             config,
@@ -319,9 +324,7 @@ impl Connection {
         if buffer.capacity() == 0 {
             return;
         }
-        if matches!(self.gather, Gather::None) && self.incoming.kind.is_none() {
-            self.gather = Gather::Bytes(buffer);
-        } else {
+        if let Some(buffer) = self.gathering.lend_buffer(buffer) {
             self.output.lend(buffer);
         }
     }
@@ -333,11 +336,7 @@ impl Connection {
         if self.rare.as_ref().is_some_and(|rare| rare.is_idle()) {
             self.rare = None;
         }
-        let gathered = if self.incoming.kind.is_none() {
-            self.gather.take().into_spare()
-        } else {
-            None
-        };
+        let gathered = self.gathering.take_buffer();
         let queued = self.output.reclaim();
         match (gathered, queued) {
             (Some(a), Some(b)) => Some(if a.capacity() >= b.capacity() { a } else { b }),
@@ -356,7 +355,7 @@ impl Connection {
         let in_use = self.in_use.as_ref().map_or(0, |in_use| {
             size_of::<InUse>() + in_use.negotiated.memory_held()
         });
-        self.gather.memory_held()
+        self.gathering.memory_held()
             + self.output.memory_held()
             + self.entropy.memory_held()
             + self.codec().map_or(0, Codec::memory_held)

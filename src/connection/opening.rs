@@ -14,7 +14,7 @@ use crate::handshake::{
 };
 use crate::role::Role;
 
-use super::assembly::take_front;
+use super::reading::take_front;
 use super::{Connection, InUse};
 
 /// The opening handshake in progress.

@@ -71,23 +71,23 @@ const fn check_limit(limit: Limit, value: u64, max: u64) -> Result<(), ProtocolE
 
 impl Connection {
     /// What the next frame has to keep to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rules(&self) -> Rules {
         let limits = &self.settings().limits;
-        let incoming = &self.incoming;
+        let message = &self.gathering;
         Rules {
             place: Place {
                 reader: self.role(),
                 bits: self.own_bits(),
                 first_bits: self.codec_bit(),
-                in_message: incoming.kind.is_some(),
+                in_message: !message.is_idle(),
             },
             max_frame: limits.frame,
             max_message: limits.message,
             max_fragments: limits.fragments,
-            fragments: incoming.fragments,
-            len: incoming.len,
-            encoded: incoming.is_encoded(),
+            fragments: message.fragments(),
+            len: message.len(),
+            encoded: message.is_encoded(),
         }
     }
 

@@ -208,13 +208,14 @@ impl Connection {
     /// A buffer that was lent for gathering serves the output while nothing is gathered.
     #[inline]
     fn use_spare(&mut self) {
-        if self.output.lacks_buffer() && self.incoming.kind.is_none() {
+        if self.output.lacks_buffer() && self.gathering.is_idle() {
             self.lend_spare();
         }
     }
 
+    #[inline(never)]
     fn lend_spare(&mut self) {
-        if let Some(spare) = self.gather.take().into_spare() {
+        if let Some(spare) = self.gathering.take_buffer() {
             self.output.lend(spare);
         }
     }

@@ -255,9 +255,10 @@ impl Connection {
         if self.settings().timeouts.message.is_none() {
             return;
         }
+        let complete = self.gathering.is_idle() && self.reading.is_complete();
         match self.message_since() {
-            Some(_) if self.incoming.is_complete() => self.rare().message_since = None,
-            None if !self.incoming.is_complete() => {
+            Some(_) if complete => self.rare().message_since = None,
+            None if !complete => {
                 self.rare().message_since = self.clock.now();
             }
             _ => {}

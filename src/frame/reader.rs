@@ -20,7 +20,7 @@ use crate::error::ProtocolError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeaderReader {
     raw: RawHeader,
-    /// Bytes of the header that have come.
+    /// Bytes of the header that have come; [`WHOLE`] is added with the last one.
     have: u8,
 }
 
@@ -59,7 +59,7 @@ impl HeaderReader {
         let payload_len = self.raw.payload_len();
         judge(Part::Length { payload_len }, &self.raw)?;
         let len = self.raw.len();
-        self.have = len as u8; // at most 14
+        self.have = len as u8 | WHOLE; // at most 14
         Ok((len, true))
     }
 
@@ -85,7 +85,8 @@ impl HeaderReader {
         // Without its second byte a header is longer than what there is.
         let len = if have < 2 { 2 } else { self.raw.len() };
         let end = have.min(len);
-        self.have = end as u8; // at most 14
+        let whole = if end == len { WHOLE } else { 0 };
+        self.have = end as u8 | whole; // at most 14
         Ok((end - before, end == len))
     }
 
@@ -109,6 +110,12 @@ impl HeaderReader {
         self.have == 0
     }
 
+    /// All of the header has come.
+    #[inline]
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.have & WHOLE != 0
+    }
+
     /// The header, as far as it has come.
     #[inline]
     pub(crate) const fn raw(&self) -> &RawHeader {
@@ -116,8 +123,13 @@ impl HeaderReader {
     }
 
     /// The length of the payload if that much of the header has come.
+    #[cfg(feature = "bytes")]
     pub(crate) fn payload_len(&self) -> Option<u64> {
-        let known = self.have >= 2 && usize::from(self.have) >= self.raw.length_end();
+        let have = usize::from(self.have & !WHOLE);
+        let known = have >= 2 && have >= self.raw.length_end();
         known.then(|| self.raw.payload_len())
     }
 }
+
+/// More than the longest header has bytes.
+const WHOLE: u8 = 16;

@@ -49,6 +49,11 @@ impl Accept {
     /// agreed on (RFC 6455 §9.1). `reserved_bits` are those that it uses in data frames (§5.2): RSV1
     /// is 4, RSV2 2, RSV3 1, and 0 none. Add extensions in the order in which they work on what is sent.
     ///
+    /// A message that has such bits comes as [`Event::Chunk`](crate::Event::Chunk) in every
+    /// delivery, whole deliveries included: there it is one chunk, with the bits of all its frames.
+    /// Only the bits of a first frame that [`Event::Start`](crate::Event::Start) has told are left
+    /// at that.
+    ///
     /// Accepting fails with [`AcceptError::ExtensionNotOffered`] for an extension that the client does
     /// not offer, and with [`AcceptError::ExtensionConflict`] for two of one name or on one bit. The
     /// configuration's compression goes after the extensions without bits and before those with bits;

@@ -81,6 +81,11 @@ impl ClientRequest {
     /// them, as `name; parameter=value` (RFC 6455 §4.1 (11), §9.1). `reserved_bits` are those that
     /// they use in data frames if they are accepted (§5.2): RSV1 is 4, RSV2 2, RSV3 1, and 0 none.
     ///
+    /// A message that has such bits comes as [`Event::Chunk`](crate::Event::Chunk) in every
+    /// delivery, whole deliveries included: there it is one chunk, with the bits of all its frames.
+    /// Only the bits of a first frame that [`Event::Start`](crate::Event::Start) has told are left
+    /// at that.
+    ///
     /// What was accepted is in [`Connection::extensions`](crate::Connection::extensions). An answer
     /// with two extensions that use the same bit fails the connection (RFC 7692 §5).
     ///

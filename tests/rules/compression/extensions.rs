@@ -445,9 +445,86 @@ fn both_ends() {
     client
         .send_part_with_bits(Kind::Binary, b"marked", true, RSV3)
         .unwrap();
-    let bytes = take_output(&mut client);
+    let mut bytes = take_output(&mut client);
+    let mut input = &mut bytes[..];
+    assert!(matches!(server.receive(&mut input), Some(Event::Open)));
+    let Some(Event::Chunk(chunk)) = server.receive(&mut input) else {
+        panic!()
+    };
+    assert_eq!((chunk.first, chunk.last), (true, true));
     assert_eq!(
-        receive(&mut server, &bytes),
-        [Seen::Open, Seen::binary("marked")]
+        (&*chunk.payload, chunk.reserved_bits),
+        (&b"marked"[..], RSV3)
     );
+}
+
+/// RFC 6455 §5.2: the reserved bits of an application's extension arrive in every delivery. A
+/// message with some that no `Start` has told is its only chunk, with those of all its frames.
+#[test]
+fn own_bits_of_a_whole_message() {
+    let negotiated = Negotiated::new().extensions("x").reserved_bits(RSV2 | RSV3);
+    let frame = |fin, rsv, opcode, payload: &str| Frame {
+        fin,
+        rsv,
+        ..Frame::new(opcode, payload)
+    };
+    let one = |rsv, opcode, payload| vec![frame(true, rsv, opcode, payload)];
+    let two = |first, second| {
+        vec![
+            frame(false, first, TEXT, "Hel"),
+            frame(true, second, 0, "lo"),
+        ]
+    };
+    for (frames, seen, bits) in [
+        (one(0, BINARY, "b"), Seen::binary("b"), None),
+        (
+            one(RSV2, BINARY, "b"),
+            Seen::chunk(Kind::Binary, "b", true, true),
+            Some(RSV2),
+        ),
+        (
+            one(RSV3, TEXT, "Hello"),
+            Seen::chunk(Kind::Text, "Hello", true, true),
+            Some(RSV3),
+        ),
+        (
+            one(RSV3, TEXT, ""),
+            Seen::chunk(Kind::Text, "", true, true),
+            Some(RSV3),
+        ),
+        (two(0, 0), Seen::text("Hello"), None),
+        (
+            two(RSV2, 0),
+            Seen::chunk(Kind::Text, "Hello", true, true),
+            Some(RSV2),
+        ),
+        (
+            two(0, RSV3),
+            Seen::chunk(Kind::Text, "Hello", true, true),
+            Some(RSV3),
+        ),
+        (
+            two(RSV2, RSV3),
+            Seen::chunk(Kind::Text, "Hello", true, true),
+            Some(RSV2 | RSV3),
+        ),
+    ] {
+        for cut in 0..encode_for(Role::Server, &frames).len() {
+            let mut ws = End::default().open(Role::Server, negotiated.clone());
+            let mut bytes = encode_for(Role::Server, &frames);
+            let (first, second) = bytes.split_at_mut(cut);
+            let mut found = None;
+            for mut input in [first, second] {
+                while let Some(event) = ws.receive(&mut input) {
+                    assert!(found.is_none(), "one event");
+                    let bits = match &event {
+                        Event::Chunk(chunk) => Some(chunk.reserved_bits),
+                        _ => None,
+                    };
+                    found = Some((see(event), bits));
+                }
+            }
+            assert_eq!(found, Some((seen.clone(), bits)), "cut at {cut}");
+        }
+    }
 }

@@ -1,0 +1,215 @@
+//! Reading: input into headers of frames and pieces of their payload (RFC 6455 §5.2). It knows
+//! frames, and nothing of messages.
+
+use core::mem;
+
+use super::rules::Rules;
+use crate::error::ProtocolError;
+use crate::frame::{HeaderReader, Opcode, RawHeader};
+use crate::mask::{self, MaskingKey, apply_mask};
+
+/// The frame in progress.
+#[derive(Default)]
+pub(super) struct Reading {
+    /// Payload bytes of the frame that have not come.
+    left: u64,
+    /// The key as it stands at the next byte of payload; zeros take nothing off.
+    key: MaskingKey,
+    /// The header, as far as it has come; it stays while the payload comes.
+    header: HeaderReader,
+    /// A read ended inside the frame.
+    split: bool,
+    /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
+    #[cfg(feature = "bytes")]
+    waiting: u32,
+}
+
+/// A piece of payload, still masked.
+pub(super) struct Piece<'a> {
+    pub(super) bytes: &'a mut [u8],
+    key: MaskingKey,
+    /// The frame ends with it.
+    pub(super) ends_frame: bool,
+    /// The frame is the last one of its message.
+    pub(super) fin: bool,
+}
+
+impl Reading {
+    // ── headers
+
+    /// Reads the header as far as it has come; each byte is judged when it is there. True if it is
+    /// whole: payload comes next.
+    #[inline(always)]
+    pub(super) fn read_header(
+        &mut self,
+        input: &mut &mut [u8],
+        rules: Rules,
+    ) -> Result<bool, ProtocolError> {
+        // `move`: by reference the rules would lie in memory, for the call that reads few bytes.
+        let judge = move |part, header: &_| rules.check(part, header);
+        let (taken, whole) = self.header.take(input, judge)?;
+        take_front(input, taken);
+        if whole {
+            let header = self.header.raw();
+            self.left = header.payload_len();
+            self.key = header.masking_key().unwrap_or_default();
+        }
+        Ok(whole)
+    }
+
+    /// The header as far as it has come, or that of the last frame.
+    #[inline]
+    pub(super) const fn header(&self) -> &RawHeader {
+        self.header.raw()
+    }
+
+    #[inline]
+    pub(super) const fn opcode(&self) -> Option<Opcode> {
+        self.header.raw().opcode()
+    }
+
+    // ── payload
+
+    /// The next piece of payload: as much of the input as belongs to the frame. It may be empty.
+    #[inline]
+    pub(super) fn piece<'a>(&mut self, input: &mut &'a mut [u8]) -> Piece<'a> {
+        let bytes = take_front(input, self.next_len(input));
+        let (key, fin) = (self.key, self.header.raw().fin());
+        self.advance(bytes.len());
+        if self.left == 0 {
+            self.end_frame();
+        }
+        Piece {
+            bytes,
+            key,
+            ends_frame: self.header.is_empty(),
+            fin,
+        }
+    }
+
+    /// Some bytes of payload were taken elsewhere. The frame does not end with them: it does with
+    /// [`end_frame`](Self::end_frame), or the next piece.
+    #[inline]
+    pub(super) fn advance(&mut self, n: usize) {
+        self.left -= n as u64;
+        self.key = mask::rotate(self.key, n as u64);
+    }
+
+    /// The frame is complete.
+    #[inline]
+    pub(super) const fn end_frame(&mut self) {
+        self.header.restart();
+        self.split = false;
+    }
+
+    /// The key for the next byte of payload, `None` if there is nothing to take off.
+    #[inline]
+    pub(super) fn key(&self) -> Option<MaskingKey> {
+        some_key(self.key)
+    }
+
+    // ── how it stands
+
+    /// How much of the input is payload of the frame.
+    #[inline]
+    pub(super) fn next_len(&self, input: &[u8]) -> usize {
+        usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()))
+    }
+
+    /// Payload bytes of the frame that have not come.
+    #[inline]
+    pub(super) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Payload comes next, which may be empty.
+    #[inline]
+    pub(super) const fn in_payload(&self) -> bool {
+        self.header.is_whole()
+    }
+
+    /// The message ends with the next `n` bytes.
+    #[inline]
+    pub(super) const fn ends_message_with(&self, n: usize) -> bool {
+        self.left == n as u64 && self.header.raw().fin()
+    }
+
+    /// Nothing has come of the payload of a data frame whose header is whole.
+    pub(super) fn is_at_payload_of_data(&self) -> bool {
+        self.in_payload_of_data() && self.left == self.header.raw().payload_len()
+    }
+
+    /// Payload of a data frame comes next.
+    pub(super) const fn in_payload_of_data(&self) -> bool {
+        self.in_payload() && !self.header.raw().is_control()
+    }
+
+    /// Between two frames.
+    #[inline]
+    pub(super) const fn is_idle(&self) -> bool {
+        self.header.is_empty()
+    }
+
+    /// Nothing of a frame has come that lacks its end, here or with the caller.
+    pub(super) const fn is_complete(&self) -> bool {
+        #[cfg(feature = "bytes")]
+        return self.is_idle() && self.waiting == 0;
+        #[cfg(not(feature = "bytes"))]
+        self.is_idle()
+    }
+
+    /// Some read ended inside the frame.
+    #[inline]
+    pub(super) const fn is_split(&self) -> bool {
+        self.split
+    }
+
+    /// Notes that a read ends here. An event between a header and its payload splits nothing.
+    #[inline]
+    pub(super) const fn read_ends(&mut self) {
+        self.split |= !self.header.is_empty() && (!self.in_payload() || self.left > 0);
+    }
+
+    /// So many bytes of an unfinished frame stay with the caller. False if that is not news.
+    #[cfg(feature = "bytes")]
+    pub(super) fn wait_with(&mut self, len: usize) -> bool {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        mem::replace(&mut self.waiting, len) != len
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// The message ends with it.
+    #[inline]
+    pub(super) const fn ends_message(&self) -> bool {
+        self.ends_frame && self.fin
+    }
+
+    /// The key for its bytes, `None` if there is nothing to take off.
+    #[inline]
+    pub(super) fn key(&self) -> Option<MaskingKey> {
+        some_key(self.key)
+    }
+
+    /// Its bytes, unmasked in place.
+    #[inline]
+    pub(super) fn unmasked(self) -> &'a mut [u8] {
+        if let Some(key) = self.key() {
+            apply_mask(self.bytes, key, 0);
+        }
+        self.bytes
+    }
+}
+
+#[inline]
+fn some_key(key: MaskingKey) -> Option<MaskingKey> {
+    (key != [0; 4]).then_some(key)
+}
+
+/// Splits the first `n` bytes off the input.
+#[inline]
+pub(super) fn take_front<'a>(input: &mut &'a mut [u8], n: usize) -> &'a mut [u8] {
+    let (front, rest) = mem::take(input).split_at_mut(n);
+    *input = rest;
+    front
+}

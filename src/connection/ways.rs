@@ -1,0 +1,288 @@
+//! Other ways to read: input that is kept, events found before they are lent, a buffer that grows,
+//! and payload read straight into the message.
+
+use core::mem;
+
+use super::Connection;
+use super::reading::take_front;
+use crate::event::Event;
+#[cfg(feature = "bytes")]
+use crate::event::Message;
+#[cfg(feature = "bytes")]
+use crate::frame::HeaderReader;
+#[cfg(feature = "bytes")]
+use crate::role::Role;
+
+impl Connection {
+    /// Copies what is left of `input` into the connection, so that a read buffer shared with
+    /// others is free again while the application cannot take more events. The next
+    /// [`receive`](Self::receive), also with an empty input, goes on from there; its events are owned.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Negotiated};
+    /// # let mut ws = Connection::upgraded_client(&Default::default(), Negotiated::default());
+    /// # let mut read = *b"\x81\x01a\x81\x01b";
+    /// # let mut input = &mut read[..];
+    /// # assert!(matches!(ws.receive(&mut input), Some(Event::Open)));
+    /// assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
+    /// ws.hold(&mut input); // the relay behind us is full
+    /// assert!(input.is_empty());
+    /// // later
+    /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Message(_))));
+    /// ```
+    pub fn hold(&mut self, input: &mut &mut [u8]) {
+        let input = mem::take(input);
+        if !input.is_empty() && !self.life.discards() {
+            self.clock.heard();
+            self.settled(|ws| ws.rare().held.keep(input, usize::MAX));
+        }
+    }
+
+    /// Works on in `input` until the next event is certain: `true` means that the next
+    /// [`receive`](Self::receive) on what is left of `input` returns `Some`, `false` that `input`
+    /// is used up and more has to be read.
+    ///
+    /// For an `async fn next(&mut self) -> Option<Event<'_>>` that lends events out of its own
+    /// read loop: today's borrow checker refuses to return from inside such a loop what was
+    /// borrowed in it, so this does the looping and `receive` the lending.
+    ///
+    /// ```
+    /// use sansocket::{Connection, Event, Message, Transport};
+    /// struct Reader<S> { ws: Connection, socket: S, buf: Vec<u8>, start: usize, end: usize }
+    ///
+    /// impl<S: FnMut(&mut [u8]) -> usize> Reader<S> {
+    ///     fn next(&mut self) -> Option<Event<'_>> {
+    ///         loop {
+    ///             let mut input = &mut self.buf[self.start..self.end];
+    ///             let found = self.ws.prepare(&mut input);
+    ///             self.start = self.end - input.len();
+    ///             if found {
+    ///                 break;
+    ///             }
+    ///             if self.ws.transport() == Transport::Close {
+    ///                 return None;
+    ///             }
+    ///             let n = (self.socket)(&mut self.buf); // an async driver awaits here
+    ///             if n == 0 { self.ws.receive_eof() }
+    ///             (self.start, self.end) = (0, n);
+    ///         }
+    ///         let mut input = &mut self.buf[self.start..self.end];
+    ///         let before = input.len();
+    ///         let event = self.ws.receive(&mut input);
+    ///         self.start += before - input.len();
+    ///         event
+    ///     }
+    /// }
+    /// # let mut reads = [&b"\x81\x02"[..], b"Hi\x81\x02", b"yo", b""].into_iter();
+    /// # let socket = move |buf: &mut [u8]| { let read = reads.next().unwrap_or(b""); buf[..read.len()].copy_from_slice(read); read.len() };
+    /// # let ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// # let mut reader = Reader { ws, socket, buf: vec![0; 64], start: 0, end: 0 };
+    /// # let mut texts = Vec::new();
+    /// # while let Some(event) = reader.next() { if let Event::Message(message) = event { texts.push(message.as_bytes().to_vec()) } }
+    /// # assert_eq!(texts, [b"Hi", b"yo"]);
+    /// ```
+    pub fn prepare(&mut self, input: &mut &mut [u8]) -> bool {
+        loop {
+            if self.event_is_due() || self.lends_next(input) {
+                return true;
+            }
+            // The last look is at what needs no input, such as Closed behind a failure.
+            let last = input.is_empty() && !self.frame_is_due();
+            // None of what is found now is lent: that was asked before.
+            let mut rest = &mut input[..];
+            let before = rest.len();
+            let found = self.settled(|ws| {
+                let event = ws.prepare_step(&mut rest);
+                let found = event.is_some();
+                if found {
+                    ws.rare().found = event;
+                }
+                found
+            });
+            let used = before - rest.len();
+            take_front(input, used);
+            if found {
+                return true;
+            }
+            if last {
+                return self.event_is_due();
+            }
+        }
+    }
+
+    /// The next event of the input that can be found without lending it.
+    fn prepare_step(&mut self, input: &mut &mut [u8]) -> Option<Event<'static>> {
+        if let Some(event) = self.step_held() {
+            return Some(event);
+        }
+        if input.is_empty() && !self.frame_is_due() {
+            return self.opening_at_end().or_else(|| self.closed_event());
+        }
+        self.hear(input);
+        if !self.life.is_established() || self.life.discards() {
+            return self.step(input).map(Event::into_owned);
+        }
+        // One frame at most, so that the next one can be lent; its payload by itself, as what there
+        // is of it may be lent too.
+        if self.reading.in_payload() {
+            let len = self.reading.next_len(input);
+            let mut payload = &mut input[..len];
+            let event = self.frames_rarely(&mut payload).map(Event::into_owned);
+            let used = len - payload.len();
+            take_front(input, used);
+            return event;
+        }
+        let was_split = self.reading.is_split();
+        let event = match self.header(input) {
+            Ok(event) => event,
+            Err(error) => Some(self.fail(error.into())),
+        };
+        self.note_split(was_split, input);
+        event
+    }
+
+    fn event_is_due(&self) -> bool {
+        self.due_is_set() || self.rare.as_ref().is_some_and(|rare| rare.found.is_some())
+    }
+
+    /// The input begins with something whose event will be lent from it, or comes out of what is held.
+    fn lends_next(&self, input: &[u8]) -> bool {
+        let (reading, gathering) = (&self.reading, &self.gathering);
+        if !reading.in_payload() {
+            return self.next_whole(input, 0).is_some();
+        }
+        let whole = input.len() as u64 >= reading.left();
+        if !reading.in_payload_of_data() {
+            let begun = |rare: &super::Rare| !rare.control.is_empty();
+            return whole && !self.rare.as_deref().is_some_and(begun);
+        }
+        if gathering.is_encoded() {
+            return false;
+        }
+        if gathering.is_in_chunks() {
+            // An empty fragment has nothing to lend, and may bring no event.
+            return reading.left() > 0 && !input.is_empty();
+        }
+        whole && reading.ends_message_with(reading.next_len(input)) && gathering.is_empty()
+    }
+
+    /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
+    /// connection: an uncompressed binary frame that is not there as a whole stays in `input`, so
+    /// that it is not copied twice, and comes out as [`bytes::Bytes`] of that buffer, or copied if it is small.
+    /// Everything else is taken as it comes. `None`: read more, behind what is left in `input`.
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use sansocket::{Connection, Event, Message};
+    /// let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// let mut input = BytesMut::from(&b"\x82\x03ab"[..]);
+    /// assert!(matches!(ws.receive_bytes(&mut input), Some(Event::Open)));
+    /// assert!(ws.receive_bytes(&mut input).is_none());
+    /// input.extend_from_slice(b"c");
+    /// let Some(Event::Message(Message::Binary(payload))) = ws.receive_bytes(&mut input) else { panic!() };
+    /// assert_eq!(payload.into_bytes(), "abc");
+    /// ```
+    #[cfg(feature = "bytes")]
+    pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
+        use bytes::Buf;
+
+        if self.fast().whole_below() > 0 && input.first() == Some(&0x82) {
+            if let Some(whole) = self.next_whole(input, 0) {
+                self.clock.heard();
+                if self.reading.wait_with(0) {
+                    self.clock.frame_goes_on();
+                    self.time_message();
+                }
+                let mut frame = input.split_to(whole.end);
+                whole.payload(&mut frame, self.role() == Role::Server);
+                frame.advance(whole.start);
+                let payload = if frame.len() < SHARED_MIN {
+                    bytes::Bytes::copy_from_slice(&frame)
+                } else {
+                    frame.freeze()
+                };
+                return Some(Event::Message(Message::Binary(payload.into())));
+            }
+            if self.may_become_whole(input) {
+                if self.reading.wait_with(input.len()) {
+                    self.clock.heard();
+                    self.clock.frame_goes_on();
+                    self.time_message();
+                }
+                return self.settled(Self::closed_event);
+            }
+        }
+        let mut rest = &mut input[..];
+        let before = rest.len();
+        let event = self.settled(|ws| ws.receive_any(&mut rest).map(Event::into_owned));
+        let used = before - rest.len();
+        input.advance(used);
+        event
+    }
+
+    /// The input begins with a binary message in one frame that is legal as far as it has come.
+    #[cfg(feature = "bytes")]
+    fn may_become_whole(&self, input: &[u8]) -> bool {
+        let mut reader = HeaderReader::default();
+        let rules = self.rules();
+        let legal = reader.take(input, |part, header| rules.check(part, header));
+        let len = reader.payload_len();
+        legal.is_ok() && len.is_none_or(|len| len < self.fast().whole_below().into())
+    }
+
+    /// Where the rest of a large binary message is gathered: read into it from the transport
+    /// instead of the read buffer, then say how much came with [`received`](Self::received).
+    ///
+    /// `None` unless the payload of a binary message that is delivered whole is due, 4 KiB of it at
+    /// least: less goes through the read buffer with whatever is behind it. The target ends with
+    /// the frame at the latest and is never longer than 64 KiB or than what came before,
+    /// so that memory follows what was received, not what was announced (RFC 6455 §10.4).
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Message, Negotiated, OriginPolicy, ServerConfig};
+    /// # fn read(target: &mut [u8]) -> usize { target.len() }
+    /// # let mut ws = Connection::upgraded_client(&Default::default(), Negotiated::default());
+    /// # let mut head = [0x82, 0x7e, 0x40, 0x00];
+    /// # let mut input = &mut head[..];
+    /// # while ws.receive(&mut input).is_some() {}
+    /// // The header of a frame of 16 KiB has come; now its payload:
+    /// while let Some(target) = ws.receive_target() {
+    ///     let n = read(target);
+    ///     ws.received(n);
+    /// }
+    /// let Some(Event::Message(Message::Binary(payload))) = ws.receive(&mut &mut [][..]) else { panic!() };
+    /// assert_eq!(payload.len(), 16 << 10);
+    /// ```
+    pub fn receive_target(&mut self) -> Option<&mut [u8]> {
+        let left = self.target_left();
+        let limit = self.settings().limits.message;
+        self.gathering.target(left, limit)
+    }
+
+    /// Payload bytes of a data frame that are due next; 0 if anything comes first.
+    fn target_left(&self) -> u64 {
+        let rare = self.rare.as_deref();
+        let first = rare.is_some_and(|rare| !rare.held.is_empty() || rare.found.is_some());
+        if !self.reading.in_payload_of_data() || first || self.life.open_is_due() {
+            return 0;
+        }
+        self.reading.left()
+    }
+
+    /// The first `n` bytes of the [`receive_target`](Self::receive_target) were filled from the
+    /// transport. The message comes from the next [`receive`](Self::receive). Without a target, or
+    /// with more than it has room for, the bytes beyond are not there and nothing is done for them.
+    pub fn received(&mut self, n: usize) {
+        let left = self.target_left();
+        let n = self.gathering.target_filled(n, left, self.reading.key());
+        if n > 0 {
+            self.reading.advance(n);
+            self.clock.heard();
+            self.clock.frame_goes_on();
+        }
+    }
+}
+
+/// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
+#[cfg(feature = "bytes")]
+const SHARED_MIN: usize = 4096;
