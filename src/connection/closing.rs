@@ -4,16 +4,17 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use super::Connection;
-use super::gathering::Gathering;
-use super::life::Progress;
-use super::rare::Rare;
-use super::reading::Reading;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, Misuse, ProtocolError, Timeout};
 use crate::event::{CloseFrame, CloseReport, Event};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
+
+use super::Connection;
+use super::gathering::Gathering;
+use super::life::Progress;
+use super::rare::Rare;
+use super::reading::Reading;
 
 /// Where a connection is in its life (RFC 6455 §4.1, §7.1.3, §7.1.4).
 ///

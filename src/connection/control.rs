@@ -1,9 +1,10 @@
 //! Control frames received (RFC 6455 §5.5).
 
-use super::Connection;
 use crate::event::{Event, Pong};
 use crate::frame::Opcode;
 use crate::payload::Payload;
+
+use super::Connection;
 
 impl Connection {
     /// A whole control frame, unmasked.

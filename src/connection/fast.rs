@@ -1,8 +1,9 @@
 //! What the fast paths ask before they take a message in one frame or send one: two numbers,
 //! worked out from the rest of the connection here alone.
 
-use super::Connection;
 use crate::config::Delivery;
+
+use super::Connection;
 
 /// The bounds of the fast paths. A payload that is not below goes the general way, which looks at
 /// everything; so do all payloads from 4 GiB on.

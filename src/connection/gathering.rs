@@ -6,12 +6,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::reading::Piece;
 use crate::error::ProtocolError;
 use crate::event::{Chunk, Event, Kind, Message};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
+
+use super::reading::Piece;
 
 /// The message in progress, and the buffer for it.
 #[derive(Default)]

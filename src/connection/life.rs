@@ -18,9 +18,10 @@
 //!
 //! A connection that ends between two of these rows follows the lower one.
 
-use super::closing::{State, Transport};
 use crate::event::Side;
 use crate::role::Role;
+
+use super::closing::{State, Transport};
 
 /// The life of one connection: what has happened to it, and what follows from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

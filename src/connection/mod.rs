@@ -15,8 +15,9 @@
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
 //! | `encoding`, `decoding` | messages that an extension encodes, out and in (§5.8) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
-//! | `time` | deadlines |
+//! | `clock`, `time` | deadlines |
 
+mod clock;
 mod closing;
 mod control;
 mod decoding;
@@ -40,6 +41,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use clock::Clock;
+
 use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
 use crate::entropy::{Entropy, Source};
 use crate::error::NoEntropy;
@@ -54,7 +57,6 @@ use gathering::Gathering;
 use life::Life;
 use rare::Rare;
 use reading::Reading;
-use time::Clock;
 
 pub use closing::{State, Transport};
 pub use outgoing::{Compress, Outgoing, Prepared};

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use super::Connection;
-use super::opening::Opening;
-use super::parts::InParts;
 use crate::error::Failure;
 use crate::event::{CloseFrame, Event};
 use crate::payload::extend_within;
+
+use super::Connection;
+use super::opening::Opening;
+use super::parts::InParts;
 
 /// What few connections need.
 #[derive(Default)]

@@ -3,10 +3,11 @@
 
 use core::mem;
 
-use super::rules::Rules;
 use crate::error::ProtocolError;
 use crate::frame::{HeaderReader, Opcode, RawHeader};
 use crate::mask::{self, MaskingKey, apply_mask};
+
+use super::rules::Rules;
 
 /// The frame in progress.
 #[derive(Default)]

@@ -3,14 +3,15 @@
 
 use core::mem;
 
-use super::Connection;
-use super::gathering::{Came, whole_text};
-use super::reading::take_front;
 use crate::config::Delivery;
 use crate::error::ProtocolError;
 use crate::event::{Event, Kind, Message, MessageHead};
 use crate::frame::{Opcode, WholeMessage};
 use crate::role::Role;
+
+use super::Connection;
+use super::gathering::{Came, whole_text};
+use super::reading::take_front;
 
 impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was

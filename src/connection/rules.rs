@@ -1,9 +1,10 @@
 //! What a connection asks of the next frame: the rules of the protocol for the place where it
 //! stands, and its own limits (RFC 6455 §10.4), before a byte of payload is stored.
 
-use super::Connection;
 use crate::error::{Limit, ProtocolError};
 use crate::frame::{Opcode, Part, Place, RESERVED_BITS, RawHeader};
+
+use super::Connection;
 
 /// What the next frame has to keep to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,6 @@
 
 use core::mem;
 
-use super::Connection;
-use super::reading::take_front;
 use crate::event::Event;
 #[cfg(feature = "bytes")]
 use crate::event::Message;
@@ -12,6 +10,9 @@ use crate::event::Message;
 use crate::frame::HeaderReader;
 #[cfg(feature = "bytes")]
 use crate::role::Role;
+
+use super::Connection;
+use super::reading::take_front;
 
 impl Connection {
     /// Copies what is left of `input` into the connection, so that a read buffer shared with

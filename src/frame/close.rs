@@ -1,9 +1,10 @@
 //! The body of a Close frame (RFC 6455 §5.5.1).
 
-use super::MAX_CONTROL_PAYLOAD;
 use crate::close_code::CloseCode;
 use crate::error::ProtocolError;
 use crate::utf8;
+
+use super::MAX_CONTROL_PAYLOAD;
 
 /// The code and reason in the payload of a Close frame; no code if the payload is empty.
 ///

@@ -1,8 +1,9 @@
 //! The frame header (RFC 6455 §5.2): decoding and encoding.
 
-use super::{HeaderReader, Opcode, RawHeader};
 use crate::error::ProtocolError;
 use crate::mask::MaskingKey;
+
+use super::{HeaderReader, Opcode, RawHeader};
 
 /// The header of one frame (RFC 6455 §5.2).
 ///
@@ -123,8 +124,9 @@ pub(crate) fn with_header<R>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn decode(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
         FrameHeader::decode(bytes)

@@ -1,7 +1,8 @@
 //! The header of a frame as it stands on the wire (RFC 6455 §5.2), whatever is wrong with it.
 
-use super::{FrameHeader, Opcode};
 use crate::mask::MaskingKey;
+
+use super::{FrameHeader, Opcode};
 
 /// The bytes of a header, with every bit that was on the wire. Nothing is judged.
 ///

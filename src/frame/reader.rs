@@ -1,9 +1,10 @@
 //! Reads headers of frames (RFC 6455 §5.2), however they are cut.
 
+use crate::error::ProtocolError;
+
 use super::FrameHeader;
 use super::raw::RawHeader;
 use super::rules::Part;
-use crate::error::ProtocolError;
 
 /// Reads the header of a frame that may come in several pieces: 14 bytes and a count, no heap.
 ///

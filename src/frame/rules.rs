@@ -1,10 +1,11 @@
 //! What is asked of a frame (RFC 6455 §5): of its header alone, and of its header where it stands.
 //! Pure functions; who reads takes the first that is broken, who watches takes all.
 
-use super::raw::RawHeader;
-use super::{MAX_CONTROL_PAYLOAD, Opcode};
 use crate::error::ProtocolError;
 use crate::role::Role;
+
+use super::raw::RawHeader;
+use super::{MAX_CONTROL_PAYLOAD, Opcode};
 
 /// The parts of a header, each judged when its last byte is there, so that every cut fails at the
 /// same byte.

@@ -2,8 +2,9 @@
 //! judges what [`HeaderReader`](super::HeaderReader) and the rules of a frame judge, and a
 //! property test holds it against them.
 
-use super::Opcode;
 use crate::mask::apply_mask;
+
+use super::Opcode;
 
 /// A message in one frame at the front of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +74,13 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use crate::error::ProtocolError;
+    use crate::role::Role;
+
     use super::super::raw::RawHeader;
     use super::super::rules::Place;
     use super::super::{FrameHeader, HeaderReader};
     use super::*;
-    use crate::error::ProtocolError;
-    use crate::role::Role;
 
     /// The same question, asked of the reader and the rules.
     fn slowly(place: Place, input: &[u8], bits: u8, below: u32) -> Option<WholeMessage> {
