@@ -428,7 +428,7 @@ mod tests {
         found
     }
 
-    /// HR-1, RFC 9112 §6.3, §8: only the end of the stream ends a body without a length; one that
+    /// RFC 9112 §6.3, §8: only the end of the stream ends a body without a length; one that
     /// was cut off in any other way says so.
     #[test]
     fn a_refusal_that_is_cut_off_says_so() {

@@ -302,7 +302,7 @@ mod tests {
         Field::TransferEncoding,
     ];
 
-    /// HS-12, HT-7: names have no ASCII case, and nothing but ASCII case.
+    /// Names have no ASCII case, and nothing but ASCII case.
     #[test]
     fn names_are_found_without_regard_to_ascii_case() {
         for field in FIELDS {
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(Field::of("Hosts"), None);
     }
 
-    /// D-5: which status goes with which mistake.
+    /// Which status goes with which mistake.
     #[test]
     fn statuses() {
         for (error, status) in [

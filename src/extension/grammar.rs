@@ -6,12 +6,13 @@
 //! extension-param = token [ "=" ( token | quoted-string ) ]   ; a token once unquoted
 //! ```
 
-use crate::token::is_token_byte;
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A value outside the grammar: a server answers 400, a client drops the transport (RFC 6455 §9.1).
+use crate::token::is_token_byte;
+
+/// A value outside the grammar. A server answers 400, a client drops the transport (RFC 6455 §9.1).
 ///
 /// ```
 /// use sansocket::extension::{Extensions, Malformed};
@@ -28,11 +29,11 @@ impl fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
-/// The extensions of an offer or an answer, in order, out of the values of one or several
+/// The extensions of an offer or an answer, in order, from the values of one or several
 /// `Sec-WebSocket-Extensions` fields (RFC 6455 §9.1).
 ///
-/// [`parse`](Self::parse) checks all of them; the iterator then walks the same bytes again, in linear
-/// time, and stores nothing.
+/// [`parse`](Self::parse) checks all of them; the iterator walks the same bytes again, in linear time,
+/// and stores nothing.
 ///
 /// ```
 /// use sansocket::extension::Extensions;
@@ -48,14 +49,14 @@ impl core::error::Error for Malformed {}
 #[derive(Clone)]
 pub struct Extensions<'h, I> {
     values: I,
-    cursor: Cursor<'h>,
+    reader: ValueReader<'h>,
 }
 
 impl<'h, I> Extensions<'h, I>
 where
     I: Iterator<Item = &'h [u8]> + Clone,
 {
-    /// Checks the values, which make one list in order (RFC 6455 §9.1, §11.3.2), and gives the walker.
+    /// Checks the values, which together are one list (RFC 6455 §9.1, §11.3.2), and returns its iterator.
     /// No value at all is an empty list: nothing was offered or accepted.
     ///
     /// # Errors
@@ -63,7 +64,7 @@ where
     pub fn parse(values: impl IntoIterator<IntoIter = I>) -> Result<Self, Malformed> {
         let mut walker = Self {
             values: values.into_iter(),
-            cursor: Cursor { rest: &[] },
+            reader: ValueReader { rest: &[] },
         };
         let checked = walker.clone();
         let no_value = walker.values.clone().next().is_none();
@@ -71,7 +72,7 @@ where
         while walker.step()?.is_some() {
             empty = false;
         }
-        // RFC 9110 §5.6.1: 1# wants one real element; empty ones beside it are skipped.
+        // RFC 9110 §5.6.1: `1#` needs one element that is not empty; empty ones are skipped.
         if empty && !no_value {
             return Err(Malformed);
         }
@@ -80,12 +81,12 @@ where
 
     fn step(&mut self) -> Result<Option<Extension<'h>>, Malformed> {
         loop {
-            while self.cursor.blank() || self.cursor.eat(b',') {}
-            if !self.cursor.rest.is_empty() {
-                return self.cursor.extension().map(Some);
+            while self.reader.blank() || self.reader.eat(b',') {}
+            if !self.reader.rest.is_empty() {
+                return self.reader.extension().map(Some);
             }
             match self.values.next() {
-                Some(value) => self.cursor.rest = value,
+                Some(value) => self.reader.rest = value,
                 None => return Ok(None),
             }
         }
@@ -107,7 +108,7 @@ where
 impl<I> fmt::Debug for Extensions<'_, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Extensions")
-            .field("rest", &self.cursor.rest.len())
+            .field("rest", &self.reader.rest.len())
             .finish_non_exhaustive()
     }
 }
@@ -135,11 +136,11 @@ impl<'h> Extension<'h> {
         text(self.name)
     }
 
-    /// The parameters, in order; one that stands there twice comes twice.
+    /// The parameters, in order, with repetitions.
     #[must_use]
     pub fn params(&self) -> Params<'h> {
         Params {
-            cursor: Cursor { rest: self.params },
+            reader: ValueReader { rest: self.params },
         }
     }
 }
@@ -165,14 +166,14 @@ impl fmt::Debug for Extension<'_> {
 /// ```
 #[derive(Clone)]
 pub struct Params<'h> {
-    cursor: Cursor<'h>,
+    reader: ValueReader<'h>,
 }
 
 impl<'h> Iterator for Params<'h> {
     type Item = Param<'h>;
 
     fn next(&mut self) -> Option<Param<'h>> {
-        self.cursor.param().ok().flatten()
+        self.reader.param().ok().flatten()
     }
 }
 
@@ -180,7 +181,7 @@ impl<'h> Iterator for Params<'h> {
 impl fmt::Debug for Params<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Params")
-            .field("rest", &self.cursor.rest.len())
+            .field("rest", &self.reader.rest.len())
             .finish()
     }
 }
@@ -210,7 +211,7 @@ impl<'h> Param<'h> {
         text(self.name)
     }
 
-    /// The value, a token, without the quotes it may have stood in (RFC 6455 §9.1).
+    /// The value, a token, without its quotes if it had any (RFC 6455 §9.1).
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref().map(text)
@@ -227,17 +228,18 @@ impl fmt::Debug for Param<'_> {
     }
 }
 
-/// A token as text, where somebody looks at it.
+/// A token as text.
 fn text(token: &[u8]) -> &str {
     core::str::from_utf8(token).unwrap_or_default()
 }
 
+/// Reads one value.
 #[derive(Clone, Copy)]
-struct Cursor<'h> {
+struct ValueReader<'h> {
     rest: &'h [u8],
 }
 
-impl<'h> Cursor<'h> {
+impl<'h> ValueReader<'h> {
     fn eat(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((&first, rest)) if first == byte => {
@@ -279,7 +281,7 @@ impl<'h> Cursor<'h> {
         }
     }
 
-    /// `; name` or `; name=value`, or nothing where no semicolon comes; and the blanks behind it.
+    /// `; name` or `; name=value`, with the blanks after it; nothing if there is no semicolon.
     fn param(&mut self) -> Result<Option<Param<'h>>, Malformed> {
         self.blanks();
         if !self.eat(b';') {
@@ -287,7 +289,7 @@ impl<'h> Cursor<'h> {
         }
         self.blanks();
         let name = self.token()?;
-        // D-24: blanks around "=" are read (RFC 2616's implied blanks), and never written.
+        // Blanks around "=" are allowed as in RFC 2616 (implied LWS), and never written.
         self.blanks();
         let mut value = None;
         if self.eat(b'=') {
@@ -302,8 +304,8 @@ impl<'h> Cursor<'h> {
         if !self.eat(b'"') {
             return self.token().map(Cow::Borrowed);
         }
-        // RFC 6455 §9.1: what is quoted has to be a token, so the pairs of RFC 9110 §5.6.4 can be
-        // undone and each character be judged as it comes.
+        // RFC 6455 §9.1: the unquoted value has to be a token, so each character can be checked when its
+        // pair (RFC 9110 §5.6.4) is undone.
         let plain = self.token();
         let mut value = match (plain, self.rest.first()) {
             (plain, Some(b'"')) => {
@@ -361,7 +363,6 @@ mod tests {
         Ok(list.join(","))
     }
 
-    /// X-1.
     #[test]
     fn names_and_parameters() {
         assert_eq!(read(&["a; b; c=1; d=\"2\", e"]).unwrap(), "a;b;c=1;d=2,e");
@@ -369,7 +370,6 @@ mod tests {
         assert_eq!(read(&[]).unwrap(), "");
     }
 
-    /// X-2.
     #[test]
     fn values_outside_the_grammar() {
         for value in [
@@ -415,7 +415,6 @@ mod tests {
         }
     }
 
-    /// X-3, HT-4.
     #[test]
     fn a_quoted_value_is_a_token_once_unquoted() {
         assert_eq!(read(&["a; b=\"10\""]), read(&["a; b=10"]));
@@ -435,7 +434,7 @@ mod tests {
         }
     }
 
-    /// X-4, HT-5: several fields are one list.
+    /// Several fields are one list.
     #[test]
     fn several_fields_are_one_list() {
         assert_eq!(read(&["foo", "bar; baz=2"]), read(&["foo, bar; baz=2"]));
@@ -445,7 +444,6 @@ mod tests {
         assert_eq!(read(&["a; b=\"x", "y\""]), Err(Malformed));
     }
 
-    /// X-5, D-24, HT-2.
     #[test]
     fn blanks_and_empty_elements() {
         assert_eq!(read(&["a ;b , c"]).unwrap(), "a;b,c");
@@ -462,7 +460,7 @@ mod tests {
         assert_eq!(read(&[list]).unwrap(), list);
     }
 
-    /// HT-3: each of these is walked in linear time.
+    /// Each of these is walked in linear time.
     #[test]
     fn long_values() {
         let spaces = " ".repeat(32 << 10);

@@ -53,7 +53,7 @@ fn base64_into(bytes: &[u8], text: &mut [u8]) {
 mod tests {
     use super::*;
 
-    /// HS-17, HR-4, HC-5: VH-1 to VH-4.
+    /// RFC 6455 §1.3, and other keys.
     #[test]
     fn vectors() {
         for (key, accept) in [
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(&key_text(&[0; 16]), b"AAAAAAAAAAAAAAAAAAAAAA==");
     }
 
-    /// HS-7: the keys to refuse.
+    /// The keys to refuse.
     #[test]
     fn not_a_key() {
         for key in [
@@ -90,7 +90,7 @@ mod tests {
         ] {
             assert!(!is_key(key));
         }
-        // HC-5: the nonce has 16 bytes, so the 22nd character carries two bits.
+        // The nonce has 16 bytes, so the 22nd character carries two bits.
         for last in 0..=255 {
             let mut nonce = [0; 16];
             nonce[15] = last;

@@ -295,7 +295,6 @@ mod tests {
         ANSWER.replace(line, new)
     }
 
-    /// HR-15, HR-10, HR-11, HR-12.
     #[test]
     fn valid_answers() {
         assert_eq!(open(ANSWER).subprotocol.as_deref(), Some("chat"));
@@ -308,14 +307,13 @@ mod tests {
         lines.insert(2, "X: y\r\n");
         open(&lines.concat());
         open(&with("Upgrade:", "UPGRADE:").replace("Sec-WebSocket-Accept", "sec-websocket-accept"));
-        // HR-14: whatever the fields say, a 101 has no content.
+        // Whatever the fields say, a 101 has no content.
         open(&with(
             UPGRADE,
             "Upgrade: websocket\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n",
         ));
     }
 
-    /// HR-2.
     #[test]
     fn upgrade() {
         open(&with(UPGRADE, "Upgrade: WebSocket\r\n"));
@@ -341,7 +339,6 @@ mod tests {
         assert_eq!(bad(&twice), HandshakeError::Repeated(Field::Upgrade));
     }
 
-    /// HR-3.
     #[test]
     fn connection() {
         open(&with(CONNECTION, "Connection: keep-alive, uPgRaDe\r\n"));
@@ -357,7 +354,6 @@ mod tests {
         }
     }
 
-    /// HR-4, HR-5.
     #[test]
     fn accept() {
         open(&with(
@@ -382,7 +378,7 @@ mod tests {
         assert_eq!(bad(&twice), HandshakeError::Repeated(Field::Accept));
     }
 
-    /// HR-6, HR-7, X-2, X-6, bun#32825.
+    /// bun#32825.
     #[test]
     fn extensions() {
         let answer = |lines: &str| with(PROTOCOL, lines);
@@ -415,7 +411,6 @@ mod tests {
         assert!(matches!(judged, Err(HandshakeError::ExtensionNotOffered)));
     }
 
-    /// HR-8, HR-9, HR-10, D-4, W-6.
     #[test]
     fn subprotocol() {
         let answer = |value: &str| with(PROTOCOL, &format!("Sec-WebSocket-Protocol: {value}\r\n"));
@@ -449,7 +444,6 @@ mod tests {
         assert!(matches!(judged, Ok(Answered::Open(_))));
     }
 
-    /// HR-11.
     #[test]
     fn only_http_1_1() {
         assert_eq!(
@@ -473,7 +467,6 @@ mod tests {
         );
     }
 
-    /// HR-13.
     #[test]
     fn interim_answers() {
         for head in [
@@ -487,7 +480,7 @@ mod tests {
         assert_eq!(bad("HTTP/1.0 100 x\r\n\r\n"), HandshakeError::HttpVersion);
     }
 
-    /// HR-1: any final status is an answer of HTTP, of any version of it that we read.
+    /// Any final status is an answer of HTTP, of any version of it that we read.
     #[test]
     fn refusals() {
         for (line, status) in [
@@ -512,7 +505,7 @@ mod tests {
         );
     }
 
-    /// HR-15, D-10: the fields of the answer, a folded one too.
+    /// The fields of the answer, a folded one too.
     #[test]
     fn the_head_of_the_answer() {
         let more = "Set-Cookie: a=1\r\nSet-Cookie: b=2;\r\n\tc\r\n";
@@ -535,7 +528,7 @@ mod tests {
         use proptest::prelude::*;
 
         proptest! {
-            /// SEC-7: damage is judged without panic, and never opens with another accept value.
+            /// Damage is judged without panic, and never opens with another accept value.
             #[test]
             fn any_damage(at in 0usize..ANSWER.len(), bytes in prop::collection::vec(any::<u8>(), 0..6), cut in 0usize..4) {
                 let mut head = ANSWER.as_bytes().to_vec();

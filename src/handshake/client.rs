@@ -257,7 +257,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// HC-1 to HC-5, HC-7 to HC-9: the sample of RFC 6455 §1.3, byte for byte.
+    /// The sample of RFC 6455 §1.3, byte for byte.
     #[test]
     fn the_sample() {
         let request = request("ws://server.example.com/chat")
@@ -270,7 +270,6 @@ mod tests {
         assert_eq!(written(&request), crate::handshake::head::tests::SAMPLE);
     }
 
-    /// HC-1 to HC-3, U-4, U-8.
     #[test]
     fn target_and_host() {
         for (uri, start) in [
@@ -304,7 +303,7 @@ mod tests {
         }
     }
 
-    /// HC-5, HC-6: the key is that of the nonce.
+    /// The key is that of the nonce.
     #[test]
     fn the_key() {
         let mut out = vec![];
@@ -316,7 +315,6 @@ mod tests {
         assert_eq!(&accept, b"C/0nmHhBztSRGR1CwL6Tf4ZjwpY=");
     }
 
-    /// HC-7.
     #[test]
     fn origin() {
         let text = written(&request("ws://h/").origin("null").unwrap());
@@ -326,7 +324,6 @@ mod tests {
         }
     }
 
-    /// HC-9, W-3.
     #[test]
     fn subprotocols() {
         let own = request("ws://h/").subprotocol("chat").unwrap();
@@ -339,7 +336,7 @@ mod tests {
         assert_eq!(own.subprotocols().collect::<Vec<_>>(), ["chat", "Chat"]);
     }
 
-    /// HC-10, HT-2: in order, inside the grammar, without empty elements.
+    /// In order, inside the grammar, without empty elements.
     #[test]
     fn extensions() {
         let own = request("ws://h/")
@@ -365,7 +362,7 @@ mod tests {
         );
     }
 
-    /// HC-11, HC-12, P-6, CVE-2026-1527.
+    /// CVE-2026-1527.
     #[test]
     fn fields_of_the_caller() {
         let own = request("ws://h/")

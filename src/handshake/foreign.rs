@@ -255,7 +255,7 @@ pub(crate) mod tests {
         fields.iter().map(line).collect()
     }
 
-    /// HS-17, HS-18: the same answer as to our own bytes.
+    /// The same answer as to our own bytes.
     #[test]
     fn the_sample() {
         let upgrade = check(&SAMPLE).unwrap();
@@ -275,7 +275,6 @@ pub(crate) mod tests {
         assert_eq!(negotiated, Negotiated::new().subprotocol("chat"));
     }
 
-    /// HS-15, HS-16.
     #[test]
     fn only_what_was_offered() {
         let upgrade = check(&SAMPLE).unwrap();
@@ -292,7 +291,7 @@ pub(crate) mod tests {
         assert_eq!(negotiated.extensions, "bar");
     }
 
-    /// HS-1 to HS-8, HS-14: the rules do not depend on who parsed the head; HTTP/1.0 is not let through.
+    /// The rules do not depend on who parsed the head; HTTP/1.0 is not let through.
     #[test]
     fn the_same_rules() {
         let config = ServerConfig::new(OriginPolicy::SameHost);
@@ -335,7 +334,6 @@ pub(crate) mod tests {
         }
     }
 
-    /// V-1, V-2, D-5.
     #[test]
     fn refusals() {
         let response = ForeignResponse::refusal(HandshakeError::Version);

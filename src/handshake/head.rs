@@ -232,7 +232,7 @@ pub(crate) mod tests {
             .collect())
     }
 
-    /// HS-12, HT-5, HT-6: the walk gives what the parser gave.
+    /// The walk gives what the parser gave.
     #[test]
     fn the_walk_over_a_head() {
         let head = "GET / HTTP/1.1\r\nhOst:h\r\nA:\t b c \t\r\nEmpty:\r\nB: : \u{e9}\r\n\r\n";
@@ -252,7 +252,7 @@ pub(crate) mod tests {
         assert_eq!(debug, format!("Headers({} bytes)", SAMPLE.len() - 20));
     }
 
-    /// HS-23: what a strict parser refuses in a request.
+    /// What a strict parser refuses in a request.
     #[test]
     fn strict_requests() {
         for (head, error) in [
@@ -300,7 +300,7 @@ pub(crate) mod tests {
         assert!(fields("GET / HTTP/1.1\r\n\r\n ").is_err());
     }
 
-    /// D-10: folded lines of an answer become blanks; the length stays.
+    /// Folded lines of an answer become blanks; the length stays.
     #[test]
     fn folded_lines_of_an_answer() {
         let unfolded = |text: &str| {

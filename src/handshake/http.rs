@@ -128,7 +128,6 @@ mod tests {
         request
     }
 
-    /// HS-17, HS-2.
     #[test]
     fn http_1() {
         for uri in ["/chat?a", "http://server.example.com/chat"] {
@@ -160,7 +159,6 @@ mod tests {
         assert!(!response.body().is_empty());
     }
 
-    /// E-7, E-8, E-10.
     #[test]
     fn http_2() {
         let mut request = request(Version::HTTP_2, "https://server.example.com/chat");

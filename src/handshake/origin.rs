@@ -58,7 +58,7 @@ mod tests {
         allowed(policy, origin.as_bytes(), &Authority::of(host).unwrap())
     }
 
-    /// SEC-2, HS-14, the CVEs about foreign pages: foreign, null, case and port variants.
+    /// The CVEs about foreign pages: foreign, null, case and port variants.
     #[test]
     fn same_host() {
         let policy = OriginPolicy::SameHost;

@@ -351,7 +351,7 @@ mod tests {
 
     const CHUNKED: &[(&str, &str)] = &[("Transfer-Encoding", "chunked")];
 
-    /// HR-1: Content-Length.
+    /// Content-Length.
     #[test]
     fn by_length() {
         let three = reader(&[("content-length", "3")]);
@@ -388,7 +388,7 @@ mod tests {
         }
     }
 
-    /// HR-1: up to the end of the stream, and the limit.
+    /// Up to the end of the stream, and the limit.
     #[test]
     fn until_the_end() {
         let plain = reader(&[]);
@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(read(&coded, b"abc"), (b"abc".to_vec(), false, 3, false));
     }
 
-    /// HR-1: chunks; RFC 9112 §7.1.
+    /// Chunks; RFC 9112 §7.1.
     #[test]
     fn in_chunks() {
         for (input, body) in [
@@ -473,7 +473,6 @@ mod tests {
         }
     }
 
-    /// V-5.
     #[test]
     fn versions() {
         let fields = [

@@ -174,7 +174,6 @@ mod tests {
         }
     }
 
-    /// HS-9, HS-10, HS-12.
     #[test]
     fn the_sample() {
         let mut head = Vec::from(SAMPLE);
@@ -201,7 +200,7 @@ mod tests {
         );
     }
 
-    /// HS-3: the absolute form.
+    /// The absolute form.
     #[test]
     fn targets() {
         for (target, path, query, name, authority) in [
@@ -240,7 +239,7 @@ mod tests {
         }
     }
 
-    /// HS-10, HS-11, X-4: lists over several fields.
+    /// Lists over several fields.
     #[test]
     fn lists() {
         let more = "\r\nsec-websocket-protocol: , x,\r\nSec-WebSocket-Extensions: a; b=1\r\nSec-WebSocket-Extensions: c\r\n\r\n";

@@ -246,7 +246,7 @@ mod tests {
         written(&Response::refusal(error))
     }
 
-    /// HS-13, HS-14, HS-19: exactly that answer, framed, and the end of the connection.
+    /// Exactly that answer, framed, and the end of the connection.
     #[test]
     fn an_answer_of_the_application() {
         let response = Response::new(302)
@@ -271,7 +271,7 @@ mod tests {
         );
     }
 
-    /// HS-19; RFC 9110 §8.6, §15.4.5.
+    /// RFC 9110 §8.6, §15.4.5.
     #[test]
     fn statuses_without_a_body() {
         for status in [204, 304] {
@@ -289,7 +289,6 @@ mod tests {
         }
     }
 
-    /// HS-25.
     #[test]
     fn fields_that_are_not_the_callers() {
         for name in [
@@ -306,7 +305,6 @@ mod tests {
         assert_eq!(result, Err(FieldError::BadValue));
     }
 
-    /// V-1, V-2, V-4, D-5.
     #[test]
     fn the_ready_made_answer_to_a_wrong_version() {
         for error in [
@@ -326,7 +324,7 @@ mod tests {
         }
     }
 
-    /// D-5: every refusal names the version, has a length, and ends the connection.
+    /// Every refusal names the version, has a length, and ends the connection.
     #[test]
     fn every_ready_made_answer() {
         for (error, line) in [

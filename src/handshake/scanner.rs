@@ -326,7 +326,7 @@ mod tests {
         verdict(Scanner::response(), bytes.as_ref(), &LIMITS)
     }
 
-    /// HS-25: nothing before the last byte, the same for every cut, and nothing behind it counted in.
+    /// Nothing before the last byte, the same for every cut, and nothing after it counted in.
     #[test]
     fn the_end_of_a_head() {
         for end in 0..SAMPLE.len() {
@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(response("HTTP/1.1 101\r\n\r\n"), Scan::Head(16));
     }
 
-    /// HS-23: one empty line before a request is skipped, a second is not, and none before an answer.
+    /// One empty line before a request is skipped, a second is not, and none before an answer.
     #[test]
     fn an_empty_line_before_the_request() {
         assert_eq!(
@@ -357,7 +357,7 @@ mod tests {
         assert_eq!(response("\r\nHTTP/1.1 101\r\n\r\n"), malformed);
     }
 
-    /// D-10, HR-11: a lone LF, a bare CR and NUL are refused as soon as they are seen, in both roles.
+    /// A lone LF, a bare CR and NUL are refused as soon as they are seen, in both roles.
     #[test]
     fn one_idea_of_a_line_end() {
         let bad = Scan::Bad(HandshakeError::LineEnd);
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(request("GET / HTTP/1.1\r"), Scan::More);
     }
 
-    /// HS-1, HR-11: another protocol is told from its first bytes.
+    /// Another protocol is told from its first bytes.
     #[test]
     fn not_http_from_the_first_bytes() {
         let bad = Scan::Bad(HandshakeError::Malformed);
@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(response("HTTP"), Scan::More);
     }
 
-    /// HS-24, D-30: 8000 bytes of target pass; over the limit it is 414, fields are 431.
+    /// 8000 bytes of target pass; over the limit it is 414, fields are 431.
     #[test]
     fn limits() {
         let target = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(8000));
@@ -458,7 +458,7 @@ mod tests {
         }
     }
 
-    /// HR-13, D-30: answers before the final one share its limit.
+    /// Answers before the final one share its limit.
     #[test]
     fn heads_in_a_row_share_a_limit() {
         let mut limits = LIMITS;
@@ -487,7 +487,7 @@ mod tests {
         let mut scanner = Scanner::request();
         for end in 1..=head.len() {
             assert_eq!(scanner.scan(&head.as_bytes()[..end], &limits), Scan::More);
-            // All of it is behind the scanner: the next call starts at the next byte.
+            // All of it has been scanned: the next call starts at the next byte.
             assert_eq!(
                 scanner.at as usize,
                 end - usize::from(head.as_bytes()[end - 1] == b'\r')
