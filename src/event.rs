@@ -21,10 +21,10 @@ use crate::payload::{Payload, Text};
 #[non_exhaustive]
 pub enum Event<'a> {
     /// Server: a valid upgrade request waits for [`accept`](crate::Connection::accept) or
-    /// [`reject`](crate::Connection::reject) (RFC 6455 §4.2).
+    /// [`respond`](crate::Connection::respond) (RFC 6455 §4.2).
     Request(Request<'a>),
     /// Server, with [`serve_http`](crate::ServerConfig::serve_http): a request that asks for no
-    /// upgrade waits for [`reject`](crate::Connection::reject), which answers it like any HTTP server.
+    /// upgrade waits for [`respond`](crate::Connection::respond).
     Http(Request<'a>),
     /// Client: the server refused the handshake with this answer (RFC 6455 §4.1).
     Refused(Box<Refusal>),
