@@ -3,6 +3,7 @@
 The switch is the environment variable MUTANT, the number of the change that runs; 0 or none: as it is.
 """
 
+import fcntl
 import filecmp
 import json
 import os
@@ -91,7 +92,7 @@ class Trials:
     `faults` says of a number why it is not woven, `locals` which local variables a change names.
     """
 
-    def __init__(self, work, directives):
+    def __init__(self, work, directives, env=None):
         self.work, self.directives = work, directives
         self.faults, self.locals = {}, {}
         self.env = os.environ | {
@@ -100,7 +101,13 @@ class Trials:
             "CARGO_TERM_COLOR": "never",
             "RUSTFLAGS": "--cap-lints=allow",
             "RUSTC_BOOTSTRAP": "1",  # `const_eval_select`: constants know no environment
-        }
+        } | (env or {})
+        work.mkdir(parents=True, exist_ok=True)
+        self.lock = open(work / "lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another run is under way")
         plain, self.loom, self.tree = work / "plain", work / "loom", work / "tree"
         copy_tree(plain)
         env = os.environ | {"CARGO_TARGET_DIR": str(work / "weave")}
