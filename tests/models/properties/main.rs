@@ -1,4 +1,4 @@
-//! What holds for any input: the invariants of the design, tried with random bytes, cuts, calls,
+//! What holds for any input: the promises of the crate, tried with random bytes, cuts, calls,
 //! delays and losses, and the security holes of other libraries, one by one.
 #![allow(
     clippy::unwrap_used,

@@ -45,22 +45,22 @@ hold! {
     utf8_as_the_standard_library = oracle::codec::utf8, 5000, 60;
     uris_round_trip = oracle::codec::uri, 5000, 60;
     extensions_round_trip = oracle::codec::extension_grammar, 5000, 40;
-    /// Invariant 2, in the opening handshake.
+    /// Any cut gives the same, in the opening handshake.
     any_cut_of_a_request = oracle::cut::request_head, 400, 300;
-    /// Invariant 2, in the opening handshake.
+    /// Any cut gives the same, in the opening handshake.
     any_cut_of_an_answer = oracle::cut::response_head, 400, 300;
-    /// Invariants 2, 3 and 4, and the naive model.
+    /// Any cut gives the same, within the limits, nothing after a failure; and the naive model.
     any_cut_of_frames = oracle::cut::connection_bytes, 600, 600;
-    /// Invariant 2, and DEFLATE read bit by bit.
+    /// Any cut gives the same, and DEFLATE read bit by bit.
     #[cfg(feature = "deflate")]
     any_compressed_message = oracle::deflate::permessage_deflate, 200, 600;
-    /// Invariants 3, 4, 5 and 7.
+    /// Within the limits, nothing after a failure, legal output, and a refused call changes nothing.
     any_operations = oracle::operations::connection_ops, 600, 1200;
     /// A second opinion on whatever happens to an established connection.
     any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
-    /// Invariant 6.
+    /// `Event::Closed` comes once, last.
     a_pair_ends_and_agrees = oracle::pair::pair, 600, 900;
-    /// Invariant 9.
+    /// The same inputs give the same bytes and events.
     the_same_inputs_give_the_same_outputs = twice, 100, 1200;
 }
 

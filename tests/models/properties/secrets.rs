@@ -1,5 +1,5 @@
 //! Debug output shows lengths, opcodes and states; never payloads, reasons, header values, masking
-//! keys or credentials (invariant 8). A marker is planted wherever the application or the peer can
+//! keys or credentials. A marker is planted wherever the application or the peer can
 //! put bytes, and everything that can be printed is searched for it.
 
 use crate::oracle::ACCEPT;

@@ -23,7 +23,7 @@ enum Seen {
 
 pub(crate) struct End {
     pub(crate) ws: Connection,
-    /// Invariant 2: the same inputs, but for how the reads are cut and handed over.
+    /// The same inputs, but for how the reads are cut and handed over.
     twin: Option<Connection>,
     judge: Judge,
     /// What was taken for sending, and what came, as far as whole messages go.
@@ -95,7 +95,7 @@ impl End {
         result
     }
 
-    /// Invariant 7: what is refused changes nothing.
+    /// What is refused changes nothing.
     fn attempt<E: std::fmt::Debug + PartialEq>(
         &mut self,
         act: impl Fn(&mut Connection) -> Result<(), E>,
@@ -118,7 +118,7 @@ impl End {
         result.is_ok()
     }
 
-    /// Invariant 3's bounds, no way back between states, and the twin.
+    /// The bounds of memory, no way back between states, and the twin.
     fn check(&mut self) {
         let state = self.ws.state();
         assert!(
@@ -190,7 +190,7 @@ impl End {
         self.check();
     }
 
-    /// Invariants 3 and 4, and what came.
+    /// Within the limits, nothing after a failure; and what came.
     fn event(&mut self, event: &Event<'_>) {
         assert!(self.report.is_none(), "{event:?} behind Closed");
         let last = matches!(event, Event::Closed(_));
@@ -231,7 +231,7 @@ impl End {
         }
     }
 
-    /// Invariant 6: what came is what the other has sent, in its order.
+    /// What came is what the other has sent, in its order.
     pub(crate) fn compare(&mut self, peer: &mut Self) {
         while let Some(message) = self.arrived.pop_front() {
             let sent = peer.sent.pop_front();

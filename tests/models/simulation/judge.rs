@@ -1,4 +1,4 @@
-//! Invariant 5: what an end sends is always the beginning of a legal conversation.
+//! What an end sends is always the beginning of a legal conversation.
 
 /// Follows the output of one end, a byte at a time over headers and in one go over payloads.
 pub(crate) struct Judge {

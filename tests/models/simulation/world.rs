@@ -316,7 +316,7 @@ impl World {
         panic!("they do not end: {:?} {:?}", server.ws, client.ws);
     }
 
-    /// Invariant 6.
+    /// `Event::Closed` comes once, last.
     fn judge(&self) {
         for at in 0..2 {
             let (own, peer) = (&self.ends[at], &self.ends[1 - at]);

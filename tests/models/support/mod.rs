@@ -399,7 +399,7 @@ pub(crate) fn see(event: Event<'_>) -> Seen {
     }
 }
 
-/// Chunks of one message joined into the message (DESIGN.md's invariant 2: how a message is cut
+/// Chunks of one message joined into the message (how a message is cut
 /// depends on the reads); an unfinished one, and `Start`, left out.
 pub(crate) fn joined(events: &[Seen]) -> Vec<Seen> {
     let mut out = Vec::new();

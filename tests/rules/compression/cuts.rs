@@ -1,4 +1,4 @@
-//! However the bytes come: the same events, the same failure, at the same byte (DESIGN: no cut makes a
+//! However the bytes come: the same events, the same failure, at the same byte (no cut makes a
 //! difference; D-21), also where several things are wrong at once.
 
 use proptest::prelude::*;

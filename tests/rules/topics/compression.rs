@@ -492,7 +492,7 @@ fn an_idle_connection_holds_no_codec() {
     }
 }
 
-/// Invariant 7: a refused message has not gone through the compressor.
+/// A refused message has not gone through the compressor.
 #[test]
 fn a_refused_message_leaves_the_window_alone() {
     for role in ROLES {

@@ -164,7 +164,7 @@ fn our_close_frame_does_not_end_what_waits() {
     }
 }
 
-/// §7.1.4, DESIGN.md §2: once the connection is over what is queued still goes out, and nothing is
+/// §7.1.4: once the connection is over what is queued still goes out, and nothing is
 /// added: no answer to a Ping that waited for room, before `Closed` was asked for either.
 #[test]
 fn the_end_of_the_stream_ends_what_waits() {

@@ -97,7 +97,7 @@ fn a_chunk_of_text_may_end_inside_a_character() {
     }
 }
 
-/// D-21, invariant 4: text fails at the first impossible byte, in the middle of a frame, and no byte
+/// D-21: text fails at the first impossible byte, in the middle of a frame, and no byte
 /// at or behind it is delivered; whatever the delivery.
 #[test]
 fn invalid_text_fails_at_its_first_impossible_byte() {
@@ -268,7 +268,7 @@ fn stream_message_at_other_moments() {
 
 // ── lent and owned
 
-/// DESIGN.md: a frame that arrived whole is lent from the input, unmasked in place; what was
+/// A frame that arrived whole is lent from the input, unmasked in place; what was
 /// gathered is owned. Events hold on to the input, not to the connection.
 #[test]
 fn whole_frames_are_lent_from_the_input() {

@@ -389,7 +389,7 @@ impl Layers {
     }
 }
 
-/// DESIGN.md §6: a lower layer never imports a higher one, in any file.
+/// A lower layer never imports a higher one, in any file.
 #[test]
 fn lower_layers_do_not_name_higher_ones() {
     let layers = Layers::read();
@@ -518,7 +518,7 @@ fn impurities(source: &Source) -> Vec<String> {
     faults
 }
 
-/// DESIGN.md, invariant 1: `no_std`, no unsafe code, no IO, clock, thread or global state.
+/// `no_std`, no unsafe code, no IO, clock, thread or global state.
 #[test]
 fn nothing_of_the_outside_world() {
     let lib = fs::read_to_string(root().join("lib.rs")).unwrap();
@@ -535,7 +535,7 @@ fn manifest() -> String {
         .unwrap()
 }
 
-/// DESIGN.md, invariant 1: where the crate has `std`, so have the dependencies that choose SIMD code with it.
+/// Where the crate has `std`, so have the dependencies that choose SIMD code with it.
 #[test]
 fn std_reaches_the_dependencies() {
     let manifest = manifest();
@@ -625,7 +625,7 @@ fn planted_impurities_are_found() {
     assert_eq!(faults("token.rs", text), [""; 0]);
 }
 
-/// Invariant 8, house style: nothing panics on purpose, outside of tests.
+/// Nothing panics on purpose, outside of tests.
 #[test]
 fn no_panics_on_purpose() {
     let panics = |source: &Source| {

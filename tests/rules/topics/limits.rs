@@ -184,7 +184,7 @@ fn nothing_is_allocated_for_an_announcement() {
     }
 }
 
-/// Invariant 3: what is gathered stands at twice the message limit at most.
+/// What is gathered stands at twice the message limit at most.
 #[test]
 fn a_message_in_the_making_is_bounded() {
     for role in ROLES {

@@ -225,7 +225,7 @@ fn a_rejection_is_the_applications_answer() {
     );
 }
 
-/// HS-15, HS-16, invariant 7: only what was offered; a mistake changes nothing.
+/// HS-15, HS-16: only what was offered; a mistake changes nothing.
 #[test]
 fn the_subprotocol_is_one_of_those_offered() {
     let mut ws = new_server();
@@ -396,7 +396,7 @@ fn plain_requests() {
     assert_eq!(status(&take_output(&mut ws)), 426);
 }
 
-/// Invariant 3: what of a head or of a refusal's body has come is counted as memory.
+/// What of a head or of a refusal's body has come is counted as memory.
 #[test]
 fn heads_and_bodies_count_as_memory() {
     let mut ws = new_server();
@@ -425,7 +425,7 @@ fn heads_and_bodies_count_as_memory() {
     assert!((3000..before + 10_000).contains(&held), "{held}");
 }
 
-/// HS-25, invariant 3: the head is bounded while it comes, whatever the cut.
+/// HS-25: the head is bounded while it comes, whatever the cut.
 #[test]
 fn a_head_over_the_limit() {
     let mut limits = Limits::server();
@@ -834,7 +834,7 @@ fn credentials_go_through() {
     };
     assert_eq!(request.header("authorization"), Some(&b"Bearer abc"[..]));
     assert_eq!(request.header("COOKIE"), Some(&b"a=b; c=\xe9"[..]));
-    // Invariant 8: and stay out of logs.
+    // And stay out of logs.
     assert!(!format!("{request:?}").contains("abc"));
 }
 

@@ -175,7 +175,7 @@ fn heads_are_not_payload() {
 
 // ── buffers
 
-/// DESIGN.md §1: an idle connection owns no heap, in either role, once `reclaim` was called.
+/// An idle connection owns no heap, in either role, once `reclaim` was called.
 #[test]
 fn an_idle_connection_owns_no_heap() {
     for role in ROLES {
@@ -445,7 +445,7 @@ fn memory_held_counts() {
     }
 }
 
-/// Invariant 3 (§10.4): a long queue that a peer takes slowly is neither moved to grow nor kept behind
+/// §10.4: a long queue that a peer takes slowly is neither moved to grow nor kept behind
 /// what was taken: what is held is what waits and a little.
 #[test]
 fn a_long_queue_is_kept_in_pieces() {

@@ -300,7 +300,7 @@ fn without_a_source_of_randomness_a_client_sends_nothing() {
 
 // ── refusals
 
-/// Invariant 7: a refused message comes back as it was, and nothing has changed.
+/// A refused message comes back as it was, and nothing has changed.
 #[test]
 fn a_refused_message_comes_back_and_nothing_changes() {
     type Setup = (&'static str, fn(Role) -> Connection, Misuse);

@@ -179,7 +179,7 @@ fn apply(ws: &mut Connection, input: &str) -> String {
         assert_eq!(
             facts(ws),
             facts_before,
-            "invariant 7: {input} changed something"
+            "refused, but {input} changed something"
         );
     }
     let after = peek_output(ws);
@@ -207,7 +207,7 @@ fn apply(ws: &mut Connection, input: &str) -> String {
     format!("{result} [{}] {:?} {output}", names.join(" "), ws.state())
 }
 
-/// TX-1, C-13, K-2, K-9, W-1, W-8, W-10, invariant 7: `tests/models/data/states.txt`, every pair once.
+/// TX-1, C-13, K-2, K-9, W-1, W-8, W-10: `tests/models/data/states.txt`, every pair once.
 #[test]
 fn every_state_and_input() {
     let mut expected = BTreeMap::new();

@@ -1167,7 +1167,7 @@ fn the_wait_behind_a_frame_in_pieces() {
     }
 }
 
-/// State and time only: the same calls give the same bytes and events (DESIGN.md, invariant 9).
+/// State and time only: the same calls give the same bytes and events.
 #[test]
 fn nothing_else_decides() {
     let run = |role| {
