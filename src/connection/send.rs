@@ -121,6 +121,7 @@ impl Connection {
         Ok(())
     }
 
+    /// A client's frame. A call, so that a server's, which is inlined, is not slowed by what only this needs.
     #[inline(never)]
     fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), Misuse> {
         let key = self.entropy.masking_key()?;
