@@ -44,7 +44,7 @@ use core::fmt;
 use clock::Clock;
 
 use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
-use crate::entropy::{Entropy, Source};
+use crate::entropy::{Entropy, Randomness};
 use crate::error::NoEntropy;
 use crate::event::Event;
 use crate::extension::Codec;
@@ -132,7 +132,7 @@ pub struct Connection {
     output: Output,
     clock: Clock,
     config: Option<Arc<Settings>>,
-    entropy: Source,
+    entropy: Randomness,
     in_use: Option<Box<InUse>>,
     rare: Option<Box<Rare>>,
 }
@@ -158,7 +158,7 @@ impl Connection {
     /// A server's connection, waiting for the request of the opening handshake (RFC 6455 §4.2).
     #[must_use]
     pub fn server(config: &ServerConfig) -> Self {
-        Self::new(Role::Server, config.0.clone(), Source::SYSTEM)
+        Self::new(Role::Server, config.0.clone(), Randomness::SYSTEM)
     }
 
     /// A client's connection, with the request of the opening handshake queued (RFC 6455 §4.1).
@@ -176,7 +176,7 @@ impl Connection {
     /// assert_eq!(ws.state(), State::Initial);
     /// ```
     pub fn client(config: &ClientConfig, request: ClientRequest) -> Result<Self, NoEntropy> {
-        let mut source = Source::SYSTEM;
+        let mut source = Randomness::SYSTEM;
         let nonce = source.draw()?;
         Ok(Self::client_from(config, &request, &nonce, source))
     }
@@ -190,7 +190,7 @@ impl Connection {
     ) -> Self {
         let mut nonce = [0; 16];
         entropy.fill(&mut nonce);
-        Self::client_from(config, &request, &nonce, Source::custom(entropy))
+        Self::client_from(config, &request, &nonce, Randomness::custom(entropy))
     }
 
     /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over
@@ -205,13 +205,13 @@ impl Connection {
     /// ```
     #[must_use]
     pub fn upgraded_server(config: &ServerConfig, negotiated: Negotiated) -> Self {
-        Self::new(Role::Server, config.0.clone(), Source::SYSTEM).upgraded(negotiated)
+        Self::new(Role::Server, config.0.clone(), Randomness::SYSTEM).upgraded(negotiated)
     }
 
     /// A client's end of a stream that was upgraded elsewhere.
     #[must_use]
     pub fn upgraded_client(config: &ClientConfig, negotiated: Negotiated) -> Self {
-        Self::upgraded_client_from(config, negotiated, Source::SYSTEM)
+        Self::upgraded_client_from(config, negotiated, Randomness::SYSTEM)
     }
 
     /// The same with a source of randomness of the caller's.
@@ -221,13 +221,13 @@ impl Connection {
         negotiated: Negotiated,
         entropy: Box<dyn Entropy + Send + Sync>,
     ) -> Self {
-        Self::upgraded_client_from(config, negotiated, Source::custom(entropy))
+        Self::upgraded_client_from(config, negotiated, Randomness::custom(entropy))
     }
 
     fn upgraded_client_from(
         config: &ClientConfig,
         negotiated: Negotiated,
-        entropy: Source,
+        entropy: Randomness,
     ) -> Self {
         Self::new(Role::Client, config.0.clone(), entropy).upgraded(negotiated)
     }
@@ -237,7 +237,7 @@ impl Connection {
         self
     }
 
-    fn new(role: Role, config: Option<Arc<Settings>>, entropy: Source) -> Self {
+    fn new(role: Role, config: Option<Arc<Settings>>, entropy: Randomness) -> Self {
         Self {
             life: Life::new(role),
             fast: Fast::default(),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::config::{ClientConfig, Settings};
-use crate::entropy::Source;
+use crate::entropy::Randomness;
 use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
 use crate::event::Event;
 use crate::handshake::{
@@ -151,7 +151,7 @@ impl Connection {
         config: &ClientConfig,
         request: &ClientRequest,
         nonce: &[u8; 16],
-        entropy: Source,
+        entropy: Randomness,
     ) -> Self {
         let mut connection = Self::new(Role::Client, config.0.clone(), entropy);
         let offer = extensions::offer(config.settings());

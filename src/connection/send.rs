@@ -290,7 +290,7 @@ impl Connection {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
-    use crate::entropy::Source;
+    use crate::entropy::Randomness;
     use crate::{ClientConfig, Connection, Event, Negotiated, Transport};
 
     /// RFC 6455 §5.3, §5.4: a source that runs dry inside a message in fragments. What began cannot end,
@@ -298,7 +298,7 @@ mod tests {
     fn dry(config: ClientConfig, negotiated: Negotiated, send: impl FnOnce(&mut Connection)) {
         let mut ws = Connection::upgraded_client(&config.fragment(5), negotiated);
         assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
-        ws.entropy = Source::with_keys(2);
+        ws.entropy = Randomness::with_keys(2);
         send(&mut ws);
         assert_eq!(ws.transport(), Transport::Close);
         match ws.receive(&mut &mut [][..]) {

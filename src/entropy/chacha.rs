@@ -96,7 +96,7 @@ mod tests {
     use alloc::format;
 
     use super::{Block, ChaCha, Entropy, SEED};
-    use crate::entropy::Source;
+    use crate::entropy::Randomness;
 
     /// RFC 8439 A.1, test vectors 1 and 2: the key stream of a key of zeros, after the next seed.
     #[test]
@@ -158,8 +158,8 @@ mod tests {
         let mut source = ChaCha::from_seed([1; SEED]);
         let mut bytes = [0; 8];
         source.fill(&mut bytes[..4]);
-        let mut drawn = Source::custom(Box::new(ChaCha::from_seed([1; SEED])));
-        assert!(matches!(drawn, Source::Blocks(_)));
+        let mut drawn = Randomness::custom(Box::new(ChaCha::from_seed([1; SEED])));
+        assert!(matches!(drawn, Randomness::Blocks(_)));
         assert_eq!(
             drawn.masking_key(),
             Ok([bytes[0], bytes[1], bytes[2], bytes[3]])

@@ -54,14 +54,14 @@ pub trait Entropy: Any {
 type Caller = Box<dyn Entropy + Send + Sync>;
 
 /// The source that a connection owns. A server's is never asked.
-pub(crate) enum Source {
+pub(crate) enum Randomness {
     /// Drawn in blocks. `None`: from the operating system, when the first is needed.
     Blocks(Option<Box<Block>>),
     /// The caller's, asked each time.
     Custom(Caller),
 }
 
-impl Source {
+impl Randomness {
     pub(crate) const SYSTEM: Self = Self::Blocks(None);
 
     pub(crate) fn custom(entropy: Caller) -> Self {
@@ -182,7 +182,7 @@ fn system(_bytes: &mut [u8]) -> Result<(), NoEntropy> {
 }
 
 #[cfg(test)]
-impl Source {
+impl Randomness {
     /// One that has so many masking keys to give, and no more.
     pub(crate) fn with_keys(keys: usize) -> Self {
         let mut block = Block::new(0, |_| Err(NoEntropy));

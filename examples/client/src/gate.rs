@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sansocket::client::gate::{Gate, Place, Ticket};
+use sansocket::client::gate::{Destination, Gate, Ticket};
 
 /// A [`Gate`] that tasks and threads share: clones are the same gate.
 #[derive(Clone, Default)]
@@ -31,7 +31,7 @@ impl SharedGate {
     /// Puts an attempt in line. The pass holds the place until it is dropped: drop it when the
     /// connection is established or has failed.
     #[must_use = "dropping the pass gives the place back"]
-    pub fn request(&self, place: Place) -> Pass {
+    pub fn request(&self, place: Destination) -> Pass {
         Pass {
             ticket: self.state().gate.request(place),
             gate: self.clone(),
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    fn address() -> Place {
+    fn address() -> Destination {
         SocketAddr::from(([192, 0, 2, 1], 80)).into()
     }
 
@@ -152,12 +152,15 @@ mod tests {
         let waker = Waker::from(Arc::clone(&count));
         let mut context = Context::from_waker(&waker);
         let mut passes: Vec<_> = (0..3)
-            .map(|_| gate.request(Place::name("a.example", 80)))
+            .map(|_| gate.request(Destination::name("a.example", 80)))
             .collect();
         assert!(passes[0].poll_turn(&mut context).is_ready());
         assert!(passes[1].poll_turn(&mut context).is_pending());
         assert!(passes[2].poll_turn(&mut context).is_pending());
-        let waiting = gate.state().gate.waiting_at(&Place::name("a.example", 80));
+        let waiting = gate
+            .state()
+            .gate
+            .waiting_at(&Destination::name("a.example", 80));
         assert_eq!(waiting, 2);
 
         // One that waits gives up: nobody is woken. Then the holder ends: the last one is.
@@ -175,11 +178,11 @@ mod tests {
         let gate = SharedGate::new(Gate::new(1));
         let empty = format!("{gate:?}");
         let clone = gate.clone();
-        let pass = clone.request(Place::name("a.example", 80));
+        let pass = clone.request(Destination::name("a.example", 80));
         assert_ne!(format!("{gate:?}"), empty);
         assert_eq!(format!("{gate:?}"), format!("{clone:?}"));
         assert!(pass.may_start());
-        let next = gate.request(Place::name("a.example", 80));
+        let next = gate.request(Destination::name("a.example", 80));
         assert!(!next.may_start());
         drop(pass);
         assert!(next.may_start());

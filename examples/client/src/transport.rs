@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use sansocket::Uri;
-use sansocket::client::gate::Place;
+use sansocket::client::gate::Destination;
 use sansocket::client::proxy::{Connect, ConnectOutcome};
 
 use crate::args::{Args, Proxy};
@@ -51,14 +51,14 @@ impl Transport {
         match &args.proxy {
             Some(proxy) => {
                 // The proxy resolves the name.
-                pass = gate.request(Place::name(uri.host(), uri.port()));
+                pass = gate.request(Destination::name(uri.host(), uri.port()));
                 pass.wait();
                 socket = connect(&proxy.uri, |_| ()).map_err(End::Io)?.0;
                 early = tunnel(&mut socket, uri, proxy)?;
             }
             None => {
                 let turn = |address| {
-                    let mut pass = gate.request(Place::address(address));
+                    let mut pass = gate.request(Destination::address(address));
                     pass.wait();
                     pass
                 };

@@ -6,9 +6,9 @@
 //! connections hold no place: §4.1 does not limit their number.
 //!
 //! ```
-//! use sansocket::client::gate::{Gate, Place};
+//! use sansocket::client::gate::{Gate, Destination};
 //! let mut gate = Gate::default();
-//! let server = Place::address("192.0.2.1:443".parse()?);
+//! let server = Destination::address("192.0.2.1:443".parse()?);
 //! let first = gate.request(server.clone());
 //! let second = gate.request(server);
 //! assert!(gate.may_start(first) && !gate.may_start(second));
@@ -31,16 +31,16 @@ use core::net::{IpAddr, SocketAddr};
 /// Where an attempt goes: an address and port, or a host name and port if a proxy resolves the name.
 ///
 /// ```
-/// use sansocket::client::gate::Place;
+/// use sansocket::client::gate::Destination;
 /// // However it is written, an address is one place (RFC 6455 §4.1: "even if known by another name").
-/// let address = Place::address("[2001:db8::1]:80".parse()?);
-/// assert_eq!(Place::name("[2001:db8:0::1]", 80), address);
-/// assert_eq!(Place::name("Example.com", 80), Place::name("example.com", 80));
-/// assert_ne!(Place::name("example.com", 80), Place::name("example.com", 81));
+/// let address = Destination::address("[2001:db8::1]:80".parse()?);
+/// assert_eq!(Destination::name("[2001:db8:0::1]", 80), address);
+/// assert_eq!(Destination::name("Example.com", 80), Destination::name("example.com", 80));
+/// assert_ne!(Destination::name("example.com", 80), Destination::name("example.com", 81));
 /// # Ok::<(), core::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(Spot);
+pub struct Destination(Spot);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Spot {
@@ -53,7 +53,7 @@ enum Spot {
     Name(Arc<str>, u16),
 }
 
-impl Place {
+impl Destination {
     /// A known address. An IPv4 address inside an IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address.
     #[must_use]
     pub fn address(address: SocketAddr) -> Self {
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-impl From<SocketAddr> for Place {
+impl From<SocketAddr> for Destination {
     fn from(address: SocketAddr) -> Self {
         Self::address(address)
     }
@@ -97,7 +97,7 @@ impl From<SocketAddr> for Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
-/// Lets attempts to connect begin one at a time for each [`Place`], in the order in which they asked.
+/// Lets attempts to connect begin one at a time for each [`Destination`], in the order in which they asked.
 ///
 /// For names there is a bound on all attempts in progress, too (RFC 6455 §4.1: a "reasonably low
 /// number"); hosts take turns, so that none keeps the others waiting. Every call takes logarithmic
@@ -105,11 +105,11 @@ pub struct Ticket(u64);
 /// [`waiting_at`](Self::waiting_at).
 ///
 /// ```
-/// use sansocket::client::gate::{Gate, Place};
+/// use sansocket::client::gate::{Gate, Destination};
 /// let mut gate = Gate::new(2); // at most two names at once
-/// let a = gate.request(Place::name("a.example", 80));
-/// let b = gate.request(Place::name("b.example", 80));
-/// let c = gate.request(Place::name("c.example", 80));
+/// let a = gate.request(Destination::name("a.example", 80));
+/// let b = gate.request(Destination::name("b.example", 80));
+/// let c = gate.request(Destination::name("c.example", 80));
 /// assert!(gate.may_start(a) && gate.may_start(b) && !gate.may_start(c));
 /// assert_eq!(gate.release(b), Some(c));
 /// ```
@@ -119,11 +119,11 @@ pub struct Gate {
     limit: usize,
     names_in_progress: usize,
     issued: u64,
-    places: BTreeMap<Ticket, Place>,
-    lines: BTreeMap<Place, Line>,
+    places: BTreeMap<Ticket, Destination>,
+    lines: BTreeMap<Destination, Line>,
     /// Names with attempts that wait and none in progress, in the order of their turns. Empty unless
     /// `names_in_progress == limit`.
-    ready: BTreeMap<u64, Place>,
+    ready: BTreeMap<u64, Destination>,
     turns: u64,
 }
 
@@ -162,7 +162,7 @@ impl Gate {
     /// Puts an attempt in line. It may begin if [`may_start`](Self::may_start) says so, or when a
     /// later [`release`](Self::release) returns this ticket.
     #[must_use = "a ticket that is never released keeps others waiting"]
-    pub fn request(&mut self, place: Place) -> Ticket {
+    pub fn request(&mut self, place: Destination) -> Ticket {
         let ticket = Ticket(self.issued);
         self.issued += 1;
         self.places.insert(ticket, place.clone());
@@ -216,7 +216,7 @@ impl Gate {
 
     /// How many attempts wait for this place: a caller that connects for strangers can bound them.
     #[must_use]
-    pub fn waiting_at(&self, place: &Place) -> usize {
+    pub fn waiting_at(&self, place: &Destination) -> usize {
         self.lines.get(place).map_or(0, |line| line.waiting.len())
     }
 
@@ -237,7 +237,7 @@ impl Gate {
     }
 
     /// Starts the next attempt for an address, or gives a name its turn. Attempts wait and none is in progress.
-    fn admit(&mut self, place: Place) -> Option<Ticket> {
+    fn admit(&mut self, place: Destination) -> Option<Ticket> {
         if !place.is_name() {
             return self.start(&place);
         }
@@ -258,7 +258,7 @@ impl Gate {
         self.start(&place)
     }
 
-    fn start(&mut self, place: &Place) -> Option<Ticket> {
+    fn start(&mut self, place: &Destination) -> Option<Ticket> {
         let line = self.lines.get_mut(place)?;
         line.turn = None;
         line.in_progress = line.waiting.pop_first();

@@ -7,9 +7,9 @@ use core::net::SocketAddr;
 
 use proptest::prelude::*;
 
-use super::{Gate, Place, Ticket};
+use super::{Destination, Gate, Ticket};
 
-fn address(text: &str) -> Place {
+fn address(text: &str) -> Destination {
     let address: SocketAddr = text.parse().unwrap();
     address.into()
 }
@@ -37,12 +37,12 @@ fn one_at_a_time_in_order() {
 fn another_port_or_address_starts_at_once() {
     let mut gate = Gate::new(1);
     let first = gate.request(address("192.0.2.1:80"));
-    let same = gate.request(Place::name("192.0.2.1", 80));
+    let same = gate.request(Destination::name("192.0.2.1", 80));
     let mapped = gate.request(address("[::ffff:192.0.2.1]:80"));
     let port = gate.request(address("192.0.2.1:81"));
     let other = gate.request(address("192.0.2.2:80"));
-    let v6 = gate.request(Place::name("[::1]", 80));
-    let bare = gate.request(Place::name("::1", 80));
+    let v6 = gate.request(Destination::name("[::1]", 80));
+    let bare = gate.request(Destination::name("::1", 80));
     let may: Vec<_> = [first, same, mapped, port, other, v6, bare]
         .map(|ticket| gate.may_start(ticket))
         .into();
@@ -53,10 +53,10 @@ fn another_port_or_address_starts_at_once() {
 #[test]
 fn names_are_bounded_in_all_and_take_turns() {
     let mut gate = Gate::new(2);
-    let a1 = gate.request(Place::name("a.example", 80));
-    let a2 = gate.request(Place::name("A.EXAMPLE", 80));
-    let b1 = gate.request(Place::name("b.example", 80));
-    let c1 = gate.request(Place::name("c.example", 80));
+    let a1 = gate.request(Destination::name("a.example", 80));
+    let a2 = gate.request(Destination::name("A.EXAMPLE", 80));
+    let b1 = gate.request(Destination::name("b.example", 80));
+    let c1 = gate.request(Destination::name("c.example", 80));
     let direct = gate.request(address("192.0.2.1:80"));
     assert!(gate.may_start(a1) && gate.may_start(b1) && gate.may_start(direct));
     assert!(!gate.may_start(a2) && !gate.may_start(c1));
@@ -75,9 +75,9 @@ fn names_are_bounded_in_all_and_take_turns() {
 fn a_greedy_host_does_not_starve_others() {
     let mut gate = Gate::new(1);
     let mut greedy: VecDeque<_> = (0..1000)
-        .map(|_| gate.request(Place::name("greedy.example", 80)))
+        .map(|_| gate.request(Destination::name("greedy.example", 80)))
         .collect();
-    let modest = gate.request(Place::name("modest.example", 80));
+    let modest = gate.request(Destination::name("modest.example", 80));
     assert_eq!(gate.release(greedy.pop_front().unwrap()), Some(modest));
     assert_eq!(gate.release(modest), greedy.front().copied());
 }
@@ -97,10 +97,10 @@ fn established_connections_are_not_counted() {
 #[test]
 fn giving_up_waiting_moves_nobody_up() {
     let mut gate = Gate::new(1);
-    let a1 = gate.request(Place::name("a.example", 80));
-    let a2 = gate.request(Place::name("a.example", 80));
-    let b1 = gate.request(Place::name("b.example", 80));
-    let c1 = gate.request(Place::name("c.example", 80));
+    let a1 = gate.request(Destination::name("a.example", 80));
+    let a2 = gate.request(Destination::name("a.example", 80));
+    let b1 = gate.request(Destination::name("b.example", 80));
+    let c1 = gate.request(Destination::name("c.example", 80));
     assert_eq!(gate.release(b1), None);
     assert_eq!(gate.release(a2), None);
     assert_eq!(gate.release(a1), Some(c1));
@@ -117,7 +117,7 @@ fn giving_up_waiting_moves_nobody_up() {
 fn many_hosts() {
     let mut gate = Gate::new(1);
     let tickets: Vec<_> = (0..50_000)
-        .map(|host| gate.request(Place::name(&format!("{host}.example"), 443)))
+        .map(|host| gate.request(Destination::name(&format!("{host}.example"), 443)))
         .collect();
     assert_eq!(gate.len(), tickets.len());
     assert!(!gate.is_empty());
@@ -141,10 +141,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Even numbers are addresses, odd ones names.
-fn place(number: u8) -> Place {
+fn place(number: u8) -> Destination {
     match number % 2 {
         0 => address(&format!("192.0.2.{number}:80")),
-        _ => Place::name(&format!("h{number}.example"), 80),
+        _ => Destination::name(&format!("h{number}.example"), 80),
     }
 }
 

@@ -215,12 +215,12 @@ pub struct Connect {
     limits: Limits,
     timeout: Duration,
     started: Option<Duration>,
-    progress: Progress,
+    awaited: Awaited,
     /// Why no more of the answer will come.
     end: Option<End>,
 }
 
-enum Progress {
+enum Awaited {
     /// The head so far.
     Head(Scanner, Vec<u8>),
     /// A refusal whose body is not complete.
@@ -233,7 +233,7 @@ impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("output", &self.output().len())
-            .field("progress", &self.progress)
+            .field("awaited", &self.awaited)
             .field("end", &self.end)
             .field("deadline", &self.next_deadline())
             .finish_non_exhaustive()
@@ -241,7 +241,7 @@ impl fmt::Debug for Connect {
 }
 
 /// Nothing of the answer.
-impl fmt::Debug for Progress {
+impl fmt::Debug for Awaited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(_, head) => write!(f, "Head({} bytes)", head.len()),
@@ -274,7 +274,7 @@ impl Connect {
             limits: options.limits,
             timeout: options.timeout,
             started: None,
-            progress: Progress::Head(Scanner::response(), Vec::new()),
+            awaited: Awaited::Head(Scanner::response(), Vec::new()),
             end: None,
         }
     }
@@ -300,7 +300,7 @@ impl Connect {
     /// after [`receive_eof`](Self::receive_eof) and [`advance_time`](Self::advance_time).
     pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         let outcome = self.step(input)?;
-        self.progress = Progress::Done;
+        self.awaited = Awaited::Done;
         self.output = Vec::new();
         self.written = 0;
         Some(outcome)
@@ -328,16 +328,16 @@ impl Connect {
     /// The time by which [`advance_time`](Self::advance_time) has to be called.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        match self.progress {
-            Progress::Done => None,
+        match self.awaited {
+            Awaited::Done => None,
             _ => Some(self.started?.saturating_add(self.timeout)),
         }
     }
 
     fn step(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         loop {
-            match &mut self.progress {
-                Progress::Head(scanner, head) => {
+            match &mut self.awaited {
+                Awaited::Head(scanner, head) => {
                     let before = head.len();
                     // One byte beyond the limit lets the scanner report it.
                     let room = (self.limits.head as usize).saturating_add(1) - before;
@@ -360,12 +360,12 @@ impl Connect {
                         }
                         Ok(Verdict::Open) => return Some(ConnectOutcome::Open),
                         Ok(Verdict::Refused(reader)) => {
-                            self.progress = Progress::Body(Box::new(reader))
+                            self.awaited = Awaited::Body(Box::new(reader))
                         }
                         Err(error) => return Some(failed(error)),
                     }
                 }
-                Progress::Body(reader) => {
+                Awaited::Body(reader) => {
                     // Nothing after a refusal is used, as the transport is closed.
                     let bytes: &mut [u8] = core::mem::take(input);
                     reader.feed(bytes);
@@ -376,7 +376,7 @@ impl Connect {
                     }
                     return reader.take_done().map(ConnectOutcome::Refused);
                 }
-                Progress::Done => return None,
+                Awaited::Done => return None,
             }
         }
     }
