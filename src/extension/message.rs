@@ -15,7 +15,7 @@ use super::Extension;
 /// An extension that changes the payload of messages (RFC 6455 §5.8, §9), as it is configured:
 /// what is offered, what is answered, and the codec that was agreed on.
 ///
-/// [`PermessageDeflate`](super::PermessageDeflate) is one. Others are given to
+/// `PermessageDeflate` (feature `deflate`) is one. Others are given to
 /// [`ServerConfig::extension`](crate::ServerConfig::extension) and
 /// [`ClientConfig::extension`](crate::ClientConfig::extension). A connection uses one of them at
 /// most: the first of the configuration's that both ends agree on.
