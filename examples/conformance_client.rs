@@ -9,7 +9,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use sansocket::config::Limits;
-use sansocket::{ClientConfig, ClientRequest, Connection, Event, Message, Misuse, Transport, Uri};
+use sansocket::error::SendError;
+use sansocket::{ClientConfig, ClientRequest, Connection, Event, Message, Transport, Uri};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let base = env::args()
@@ -70,7 +71,7 @@ fn converse(
     let mut input: &mut [u8] = &mut [];
     loop {
         ws.advance_time(born.elapsed());
-        while ws.can_send() != Err(Misuse::Full) {
+        while !matches!(ws.can_send(), Err(SendError::Full { .. })) {
             let Some(event) = ws.receive(&mut input) else {
                 break;
             };

@@ -11,8 +11,9 @@ use std::{env, thread};
 
 use sansocket::config::{Limits, Timeouts};
 use sansocket::error::AcceptError;
+use sansocket::error::SendError;
 use sansocket::{
-    Accept, Connection, Event, Message, Misuse, OriginPolicy, Response, ServerConfig, Transport,
+    Accept, Connection, Event, Message, OriginPolicy, Response, ServerConfig, Transport,
 };
 
 const PAGE: &str = include_str!("page/index.html");
@@ -62,7 +63,7 @@ fn serve(mut stream: TcpStream, config: &ServerConfig) -> io::Result<()> {
     loop {
         ws.advance_time(born.elapsed());
         // Deliver. A full queue stops it until the peer has read: that is all the back-pressure there is to do.
-        while ws.can_send() != Err(Misuse::Full) {
+        while !matches!(ws.can_send(), Err(SendError::Full { .. })) {
             let Some(event) = ws.receive(&mut input) else {
                 break;
             };

@@ -39,7 +39,7 @@ pub struct Limits {
     /// Frames of one message, empty ones included. Beyond it: 1008.
     pub fragments: u32,
     /// Bytes of queued output, framing included, from which on `send` refuses with
-    /// [`Misuse::Full`](crate::Misuse::Full). The bound is this mark plus one message.
+    /// [`SendError::Full`](crate::error::SendError::Full). The bound is this mark plus one message.
     pub output: u32,
     /// Bytes kept after a request that the application has not decided on. Beyond it: 400.
     pub held: u32,

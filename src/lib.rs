@@ -38,9 +38,9 @@ mod token;
 
 pub use close_code::CloseCode;
 pub use config::{ClientConfig, OriginPolicy, ServerConfig};
-pub use connection::{Compress, Connection, Outgoing, Prepared, State, Transport};
+pub use connection::{Compress, Connection, Outgoing, Part, Prepared, State, Transport};
 pub use entropy::Entropy;
-pub use error::{Failure, Misuse, Unsent};
+pub use error::{Failure, Unsent};
 pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};
 pub use handshake::{
     Accept, AcceptedHead, ClientRequest, Headers, Negotiated, Refusal, Request, Response, Uri,

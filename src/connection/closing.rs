@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::close_code::CloseCode;
-use crate::error::{Failure, Misuse, ProtocolError, Timeout};
+use crate::error::{CloseError, Failure, ProtocolError, Timeout};
 use crate::event::{CloseFrame, CloseReport, Event};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
@@ -92,17 +92,19 @@ impl Connection {
     /// Closing again, or after the peer has, does nothing.
     ///
     /// # Errors
-    /// [`Misuse::BadCloseCode`] for 1010 on a server (§7.4.1) and for a reason without a code;
-    /// [`Misuse::TooLong`] for a reason of more than 123 bytes (§5.5); [`Misuse::NoEntropy`].
-    pub fn close(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), Misuse> {
+    /// [`CloseError::ClientCode`] for 1010 on a server (§7.4.1), [`CloseError::ReasonWithoutCode`],
+    /// [`CloseError::ReasonTooLong`] from 124 bytes on (§5.5), [`CloseError::NoEntropy`].
+    pub fn close(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), CloseError> {
         if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role() == Role::Server {
-            return Err(Misuse::BadCloseCode);
+            let code = CloseCode::MANDATORY_EXTENSION.into();
+            return Err(CloseError::ClientCode { code });
         }
         if code.is_none() && !reason.is_empty() {
-            return Err(Misuse::BadCloseCode);
+            return Err(CloseError::ReasonWithoutCode);
         }
-        if reason.len() > MAX_CONTROL_PAYLOAD - 2 {
-            return Err(Misuse::TooLong);
+        let (len, max) = (reason.len(), MAX_CONTROL_PAYLOAD - 2);
+        if len > max {
+            return Err(CloseError::ReasonTooLong { len, max });
         }
         if !self.life.may_close(self.progress()) {
             return Ok(());
@@ -111,7 +113,7 @@ impl Connection {
             if !ws.life.is_established() {
                 ws.give_up();
             } else if !ws.queue_close(code, reason) {
-                return Err(Misuse::NoEntropy);
+                return Err(CloseError::NoEntropy);
             }
             Ok(())
         })

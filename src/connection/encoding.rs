@@ -100,8 +100,8 @@ impl Connection {
         }
     }
 
-    /// Queues a part of a message as a frame. `begun`: it is not the first part.
-    pub(super) fn queue_encoded_part(
+    /// Queues a part of a message as a frame; `last`: the message ends with it.
+    pub(super) fn queue_encoded_frame(
         &mut self,
         first: u8,
         key: Option<MaskingKey>,

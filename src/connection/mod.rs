@@ -60,6 +60,7 @@ use reading::Reading;
 
 pub use closing::{State, Transport};
 pub use outgoing::{Compress, Outgoing, Prepared};
+pub use parts::Part;
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///

@@ -18,13 +18,13 @@ use super::Connection;
 ///
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
-/// # use sansocket::{Connection, Misuse};
+/// # use sansocket::{Connection, error::SendError};
 /// # let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
 /// ws.send("text")?;
 /// ws.send(&b"binary"[..])?;
 /// ws.send(String::from("text"))?;
 /// ws.send(vec![0; 1 << 20])?;
-/// # Ok::<(), Misuse>(())
+/// # Ok::<(), SendError>(())
 /// ```
 pub trait Outgoing: sealed::Sealed + Sized {
     /// What a refusal gives back: `()` for borrowed data, the value itself for owned data.
@@ -250,7 +250,7 @@ impl fmt::Debug for Prepared {
 /// ws.send_with("a token that nobody shall guess", Compress::Never)?;
 /// assert_eq!(ws.output()[0], 0x81);
 /// # }
-/// # Ok::<(), sansocket::Misuse>(())
+/// # Ok::<(), sansocket::error::SendError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

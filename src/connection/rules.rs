@@ -2,7 +2,7 @@
 //! stands, and its own limits (RFC 6455 §10.4), before a byte of payload is stored.
 
 use crate::error::{Limit, ProtocolError};
-use crate::frame::{Opcode, Part, Place, RESERVED_BITS, RawHeader};
+use crate::frame::{HeaderPart, Opcode, Place, RESERVED_BITS, RawHeader};
 
 use super::Connection;
 
@@ -24,11 +24,13 @@ pub(super) struct Rules {
 impl Rules {
     /// Judges a part of the header: the rules first, then the limits on what it says.
     #[inline(always)]
-    pub(super) fn check(&self, part: Part, header: &RawHeader) -> Result<(), ProtocolError> {
+    pub(super) fn check(&self, part: HeaderPart, header: &RawHeader) -> Result<(), ProtocolError> {
         self.place.check(part, header)?;
         match part {
-            Part::First if header.opcode() == Some(Opcode::Continuation) => self.check_fragments(),
-            Part::Length { payload_len } if !header.is_control() => {
+            HeaderPart::First if header.opcode() == Some(Opcode::Continuation) => {
+                self.check_fragments()
+            }
+            HeaderPart::Length { payload_len } if !header.is_control() => {
                 self.check_limits(header, payload_len)
             }
             _ => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::outgoing::{Compress, Outgoing, Prepared};
 use super::{Connection, State};
-use crate::error::{Misuse, Unsent};
+use crate::error::{NoEntropy, SendError, Unsent};
 use crate::event::Kind;
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, first_byte};
 use crate::mask::MaskingKey;
@@ -15,15 +15,15 @@ impl Connection {
     /// Queues a message (RFC 6455 §6.1). It is taken as a whole or not at all.
     ///
     /// # Errors
-    /// With the message, if it was handed over, and nothing changed: [`Misuse::NotOpen`],
-    /// [`Misuse::Closing`], [`Misuse::Full`], [`Misuse::MessageInProgress`], [`Misuse::NoEntropy`].
+    /// With the message, if it was handed over, and nothing changed: [`SendError::NotOpen`],
+    /// [`SendError::Closing`], [`SendError::Full`], [`SendError::MessageInProgress`], [`SendError::NoEntropy`].
     ///
     /// ```
-    /// # use sansocket::{Connection, Misuse, Negotiated, OriginPolicy, ServerConfig};
+    /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig, error::SendError};
     /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
     /// ws.send("Hello")?;
     /// assert_eq!(ws.output(), b"\x81\x05Hello"); // RFC 6455 §5.7
-    /// # Ok::<(), Misuse>(())
+    /// # Ok::<(), SendError>(())
     /// ```
     #[inline]
     pub fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
@@ -48,17 +48,17 @@ impl Connection {
     /// # Errors
     /// What `send` would return.
     #[inline]
-    pub fn can_send(&self) -> Result<(), Misuse> {
+    pub fn can_send(&self) -> Result<(), SendError> {
         self.check_writable()?;
         if self.in_parts().is_some() {
-            Err(Misuse::MessageInProgress)
+            Err(SendError::MessageInProgress)
         } else {
             self.check_room()
         }
     }
 
     #[inline]
-    pub(super) fn check_writable(&self) -> Result<(), Misuse> {
+    pub(super) fn check_writable(&self) -> Result<(), SendError> {
         if self.life.may_send() {
             Ok(())
         } else {
@@ -67,28 +67,28 @@ impl Connection {
     }
 
     #[cold]
-    pub(super) fn not_writable(&self) -> Misuse {
+    pub(super) fn not_writable(&self) -> SendError {
         if matches!(self.state(), State::Initial | State::Connecting) {
-            Misuse::NotOpen
+            SendError::NotOpen
         } else {
-            Misuse::Closing
+            SendError::Closing
         }
     }
 
     /// Below the high-water mark.
     #[inline]
-    pub(super) fn check_room(&self) -> Result<(), Misuse> {
-        let max = self.settings().limits.output;
-        if self.output.len() < usize::try_from(max).unwrap_or(usize::MAX) {
+    pub(super) fn check_room(&self) -> Result<(), SendError> {
+        let (queued, limit) = (self.output.len(), self.settings().limits.output);
+        if queued < usize::try_from(limit).unwrap_or(usize::MAX) {
             Ok(())
         } else {
-            Err(Misuse::Full)
+            Err(SendError::Full { queued, limit })
         }
     }
 
     /// A fresh key for each frame of a client (RFC 6455 §5.3), none for a server's.
     #[inline]
-    pub(super) fn masking_key(&mut self) -> Result<Option<MaskingKey>, Misuse> {
+    pub(super) fn masking_key(&mut self) -> Result<Option<MaskingKey>, NoEntropy> {
         if self.role() == Role::Server {
             return Ok(None);
         }
@@ -96,9 +96,9 @@ impl Connection {
     }
 
     #[inline]
-    fn key_to_send(&mut self) -> Result<Option<MaskingKey>, Misuse> {
+    fn key_to_send(&mut self) -> Result<Option<MaskingKey>, SendError> {
         self.can_send()?;
-        self.masking_key()
+        Ok(self.masking_key()?)
     }
 
     /// Inlined where it is called, a server's frame with it.
@@ -108,7 +108,7 @@ impl Connection {
         kind: Kind,
         payload: &[u8],
         compress: Compress,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), SendError> {
         if payload.len() as u64 >= self.fast().plain_below().into() || self.check_room().is_err() {
             return self.send_otherwise(kind, payload, compress);
         }
@@ -123,7 +123,7 @@ impl Connection {
 
     /// A client's frame. A call, so that a server's, which is inlined, is not slowed by what only this needs.
     #[inline(never)]
-    fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), Misuse> {
+    fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), SendError> {
         let key = self.entropy.masking_key()?;
         self.use_spare();
         self.output.frame(first, Some(key), payload);
@@ -137,7 +137,7 @@ impl Connection {
         kind: Kind,
         payload: &[u8],
         compress: Compress,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), SendError> {
         let key = self.key_to_send()?;
         self.use_spare();
         if self.encodes(payload.len(), compress) {
@@ -189,7 +189,7 @@ impl Connection {
         &mut self,
         prepared: &Prepared,
         compress: Compress,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), SendError> {
         let len = prepared.payload_len();
         if self.role() == Role::Client || self.splits(len) {
             return self.send_borrowed(prepared.kind(), prepared.payload(), compress);
@@ -257,9 +257,9 @@ impl Connection {
     /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip, if the time is told.
     ///
     /// # Errors
-    /// [`Misuse::TooLong`] over 125 bytes (§5.5), [`Misuse::NotOpen`], [`Misuse::Closing`],
-    /// [`Misuse::Full`], [`Misuse::NoEntropy`].
-    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Misuse> {
+    /// [`SendError::TooLong`] over 125 bytes (§5.5), [`SendError::NotOpen`], [`SendError::Closing`],
+    /// [`SendError::Full`], [`SendError::NoEntropy`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.control_frame(Opcode::Ping, payload)?;
         let now = self.clock.now();
         self.rare().pings.last = Some((payload.to_vec(), now));
@@ -271,14 +271,15 @@ impl Connection {
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
-    pub fn pong(&mut self, payload: &[u8]) -> Result<(), Misuse> {
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.control_frame(Opcode::Pong, payload)
     }
 
-    fn control_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), Misuse> {
+    fn control_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
         self.check_writable()?;
-        if payload.len() > MAX_CONTROL_PAYLOAD {
-            return Err(Misuse::TooLong);
+        let (len, max) = (payload.len() as u64, MAX_CONTROL_PAYLOAD as u64);
+        if len > max {
+            return Err(SendError::TooLong { len, max });
         }
         self.check_room()?;
         let key = self.masking_key()?;

@@ -5,20 +5,22 @@
 //! allowed; nothing was queued and nothing changed. No error holds bytes of the peer.
 
 mod accept;
+mod close;
 mod extended_connect;
 mod field;
 mod handshake;
-mod misuse;
 mod no_entropy;
 mod protocol;
+mod send;
 
 pub use accept::AcceptError;
+pub use close::CloseError;
 pub use extended_connect::ExtendedConnectError;
 pub use field::FieldError;
 pub use handshake::{Field, HandshakeError};
-pub use misuse::{Misuse, Unsent};
 pub use no_entropy::NoEntropy;
 pub use protocol::{Limit, ProtocolError};
+pub use send::{SendError, Unsent};
 
 use core::fmt;
 

@@ -35,7 +35,7 @@ pub use opcode::Opcode;
 pub(crate) use raw::RawHeader;
 pub use reader::HeaderReader;
 pub(crate) use reserved::{RESERVED_BITS, RSV1};
-pub(crate) use rules::{Part, Place};
+pub(crate) use rules::{HeaderPart, Place};
 pub(crate) use whole::WholeMessage;
 
 /// The most bytes that the payload of a control frame has (RFC 6455 §5.5).

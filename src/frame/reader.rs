@@ -4,7 +4,7 @@ use crate::error::ProtocolError;
 
 use super::FrameHeader;
 use super::raw::RawHeader;
-use super::rules::Part;
+use super::rules::HeaderPart;
 
 /// Reads the header of a frame that may come in several pieces: 14 bytes and a count, no heap.
 ///
@@ -48,17 +48,17 @@ impl HeaderReader {
     pub(crate) fn take<E>(
         &mut self,
         input: &[u8],
-        mut judge: impl FnMut(Part, &RawHeader) -> Result<(), E>,
+        mut judge: impl FnMut(HeaderPart, &RawHeader) -> Result<(), E>,
     ) -> Result<(usize, bool), E> {
         let Some(bytes) = input.first_chunk().filter(|_| self.have == 0) else {
             return self.take_some(input, judge);
         };
         // As much as the longest header takes: whatever follows it is copied too, and not looked at.
         self.raw.bytes = *bytes;
-        judge(Part::First, &self.raw)?;
-        judge(Part::Second, &self.raw)?;
+        judge(HeaderPart::First, &self.raw)?;
+        judge(HeaderPart::Second, &self.raw)?;
         let payload_len = self.raw.payload_len();
-        judge(Part::Length { payload_len }, &self.raw)?;
+        judge(HeaderPart::Length { payload_len }, &self.raw)?;
         let len = self.raw.len();
         self.have = len as u8 | WHOLE; // at most 14
         Ok((len, true))
@@ -68,20 +68,20 @@ impl HeaderReader {
     fn take_some<E>(
         &mut self,
         input: &[u8],
-        mut judge: impl FnMut(Part, &RawHeader) -> Result<(), E>,
+        mut judge: impl FnMut(HeaderPart, &RawHeader) -> Result<(), E>,
     ) -> Result<(usize, bool), E> {
         let before = usize::from(self.have);
         let have = self.append(input);
         let comes = |end: usize| before < end && end <= have;
         if comes(1) {
-            judge(Part::First, &self.raw)?;
+            judge(HeaderPart::First, &self.raw)?;
         }
         if comes(2) {
-            judge(Part::Second, &self.raw)?;
+            judge(HeaderPart::Second, &self.raw)?;
         }
         if have >= 2 && comes(self.raw.length_end()) {
             let payload_len = self.raw.payload_len();
-            judge(Part::Length { payload_len }, &self.raw)?;
+            judge(HeaderPart::Length { payload_len }, &self.raw)?;
         }
         // Without its second byte a header is longer than what there is.
         let len = if have < 2 { 2 } else { self.raw.len() };

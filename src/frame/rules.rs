@@ -10,7 +10,7 @@ use super::{MAX_CONTROL_PAYLOAD, Opcode};
 /// The parts of a header, each judged when its last byte is there, so that every cut fails at the
 /// same byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum HeaderPart {
     /// FIN, the reserved bits and the opcode.
     First,
     /// The mask bit and the short length.
@@ -26,11 +26,11 @@ impl RawHeader {
     /// A reserved opcode (RFC 6455 §5.2); a control frame without FIN or with more than 125 bytes
     /// (§5.5); a length that is not in its shortest form or has its top bit set (§5.2).
     #[inline(always)]
-    pub(crate) fn check(&self, part: Part) -> Result<(), ProtocolError> {
+    pub(crate) fn check(&self, part: HeaderPart) -> Result<(), ProtocolError> {
         match part {
-            Part::First => self.check_opcode(self.opcode()),
-            Part::Second => self.check_control_len(),
-            Part::Length { payload_len } => self.check_length(payload_len),
+            HeaderPart::First => self.check_opcode(self.opcode()),
+            HeaderPart::Second => self.check_control_len(),
+            HeaderPart::Length { payload_len } => self.check_length(payload_len),
         }
     }
 
@@ -84,19 +84,19 @@ impl Place {
     /// # Errors
     /// The first rule that it breaks.
     #[inline(always)]
-    pub(crate) fn check(self, part: Part, header: &RawHeader) -> Result<(), ProtocolError> {
+    pub(crate) fn check(self, part: HeaderPart, header: &RawHeader) -> Result<(), ProtocolError> {
         match part {
-            Part::First => {
+            HeaderPart::First => {
                 let opcode = header.opcode();
                 self.check_reserved_bits(header, opcode)?;
                 header.check_opcode(opcode)?;
                 self.check_sequence(opcode)
             }
-            Part::Second => {
+            HeaderPart::Second => {
                 self.check_mask(header)?;
                 header.check_control_len()
             }
-            Part::Length { payload_len } => header.check_length(payload_len),
+            HeaderPart::Length { payload_len } => header.check_length(payload_len),
         }
     }
 

@@ -45,7 +45,7 @@ use crate::close_code::CloseCode;
 use crate::config::{ClientConfig, Delivery};
 use crate::connection::{Connection, Outgoing, Transport};
 use crate::entropy::Entropy;
-use crate::error::Misuse;
+use crate::error::SendError;
 use crate::event::{CloseReport, Event};
 use crate::handshake::{ClientRequest, Refusal, Uri};
 
@@ -227,12 +227,12 @@ impl WebSocket {
         let len = data.as_ref().len() as u64;
         let refused = match self.ready_state {
             ReadyState::Open => self.connection.send(data).err().map(|unsent| unsent.why),
-            _ => Some(Misuse::Closing),
+            _ => Some(SendError::Closing),
         };
         let Some(why) = refused else { return Ok(()) };
         self.unsent = self.unsent.saturating_add(len);
         // The standard flags a full connection. `Closing`: its event has not been asked for yet.
-        if why != Misuse::Closing {
+        if why != SendError::Closing {
             self.connection.transport_lost();
         }
         Ok(())

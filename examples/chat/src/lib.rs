@@ -9,9 +9,8 @@
 mod socket;
 
 use sansocket::error::AcceptError;
-use sansocket::{
-    Accept, CloseCode, Connection, Event, Message, Misuse, Prepared, Response, ServerConfig,
-};
+use sansocket::error::SendError;
+use sansocket::{Accept, CloseCode, Connection, Event, Message, Prepared, Response, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -67,8 +66,8 @@ impl Room {
                     }
                 }
                 news = heard(&mut member) => match news {
-                    Ok(message) => match socket.connection().send(&message).map_err(Misuse::from) {
-                        Err(Misuse::Full) => (CloseCode::TRY_AGAIN_LATER, "too slow"),
+                    Ok(message) => match socket.connection().send(&message).map_err(SendError::from) {
+                        Err(SendError::Full { .. }) => (CloseCode::TRY_AGAIN_LATER, "too slow"),
                         _ => continue, // sent, or the connection is closing anyway
                     },
                     Err(RecvError::Lagged(_)) => (CloseCode::TRY_AGAIN_LATER, "too slow"),

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use sansocket::{Connection, Event, Misuse, Transport};
+use sansocket::error::SendError;
+use sansocket::{Connection, Event, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
@@ -57,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub async fn next(&mut self) -> Option<(&mut Connection, Event<'_>)> {
         loop {
             self.ws.advance_time(self.born.elapsed());
-            if self.ws.can_send() != Err(Misuse::Full) {
+            if !matches!(self.ws.can_send(), Err(SendError::Full { .. })) {
                 let mut input = &mut self.buf[self.unread.clone()];
                 let found = self.ws.prepare(&mut input);
                 self.unread.start = self.unread.end - input.len();

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use sansocket::client::gate::Gate;
 use sansocket::client::proxy::ConnectError;
 use sansocket::config::Timeouts;
+use sansocket::error::SendError;
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Misuse, Refusal,
+    ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Refusal,
     Transport as Todo,
 };
 
@@ -253,7 +254,7 @@ impl Session {
 
     /// Sends the line that waits if there is room, and asks for another one.
     fn send_line(&mut self, ws: &mut Connection, out: &mut Output) {
-        if !matches!(ws.can_send(), Ok(()) | Err(Misuse::Full)) {
+        if !matches!(ws.can_send(), Ok(()) | Err(SendError::Full { .. })) {
             return;
         }
         if let Some(line) = self.line.take() {
@@ -262,10 +263,10 @@ impl Session {
                 return;
             }
             let sent = match String::from_utf8(line) {
-                Err(line) if self.binary => ws.send(line.into_bytes()).map_err(Misuse::from),
-                Err(_) => Err(Misuse::NotUtf8),
-                Ok(line) if self.binary => ws.send(line.into_bytes()).map_err(Misuse::from),
-                Ok(line) => ws.send(line).map_err(Misuse::from),
+                Err(line) if self.binary => ws.send(line.into_bytes()).map_err(SendError::from),
+                Err(_) => Err(SendError::NotUtf8),
+                Ok(line) if self.binary => ws.send(line.into_bytes()).map_err(SendError::from),
+                Ok(line) => ws.send(line).map_err(SendError::from),
             };
             if let Err(misuse) = sent {
                 out.note(&format!("a line was not sent: {misuse}"));

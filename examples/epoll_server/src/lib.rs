@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
-use sansocket::{Accept, Connection, Event, Misuse, ServerConfig, Transport};
+use sansocket::error::SendError;
+use sansocket::{Accept, Connection, Event, ServerConfig, Transport};
 use slab::Slab;
 
 const LISTENER: Token = Token(usize::MAX);
@@ -276,7 +277,7 @@ impl Client {
     fn register(&mut self, registry: &Registry, token: Token, again: bool) -> io::Result<()> {
         let interest = if self.ws.output().is_empty() {
             Interest::READABLE
-        } else if self.ws.can_send() == Err(Misuse::Full) {
+        } else if matches!(self.ws.can_send(), Err(SendError::Full { .. })) {
             Interest::WRITABLE
         } else {
             Interest::READABLE | Interest::WRITABLE
@@ -293,7 +294,7 @@ impl Client {
 /// connection's: what is left of it stays with this one.
 fn deliver(ws: &mut Connection, input: &mut &mut [u8]) {
     loop {
-        if ws.can_send() == Err(Misuse::Full) {
+        if matches!(ws.can_send(), Err(SendError::Full { .. })) {
             ws.hold(input);
             return;
         }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use sansocket::config::{self, ClientConfig, Limits, ServerConfig, Timeouts};
+use sansocket::error::{CloseError, SendError};
 use sansocket::error::{Limit, ProtocolError, Timeout};
 use sansocket::{
-    CloseCode, CloseFrame, CloseReport, Connection, Entropy, Event, Failure, Kind, Message, Misuse,
-    Negotiated, OriginPolicy, Prepared, Side, State, Transport,
+    CloseCode, CloseFrame, CloseReport, Connection, Entropy, Event, Failure, Kind, Message,
+    Negotiated, OriginPolicy, Part, Prepared, Side, State, Transport,
 };
 
 use super::alphabet::Does;
@@ -287,7 +288,7 @@ impl Real {
         }
     }
 
-    fn operate(&mut self, does: &Does) -> Result<(), Misuse> {
+    fn operate(&mut self, does: &Does) -> Result<(), Refused> {
         let Self { ws, now, .. } = self;
         let kind = |text: &bool| if *text { Kind::Text } else { Kind::Binary };
         match does {
@@ -308,23 +309,30 @@ impl Real {
                 ws.advance_time(Duration::from_secs(*now));
             }
             Does::Consume(n) => ws.consume_output(*n),
-            Does::Send(true, text) => ws.send(std::str::from_utf8(text).expect("text"))?,
+            Does::Send(true, text) => ws
+                .send(std::str::from_utf8(text).expect("text"))
+                .map_err(refused)?,
             Does::Send(false, bytes) => ws.send(bytes.clone()).map_err(|unsent| {
                 assert!(unsent.message == *bytes, "the message does not come back");
-                unsent.why
+                refused(unsent.why)
             })?,
             Does::SendPrepared(true, text) => {
-                ws.send(&Prepared::text(std::str::from_utf8(text).expect("text")))?;
+                ws.send(&Prepared::text(std::str::from_utf8(text).expect("text")))
+                    .map_err(refused)?;
             }
-            Does::SendPrepared(false, bytes) => ws.send(&Prepared::binary(bytes))?,
-            Does::Part(text, part, last) => ws.send_part(kind(text), part, *last)?,
-            Does::Begin(text, len) => ws.begin_message(kind(text), *len)?,
-            Does::Write(piece) => ws.write_message(piece)?,
-            Does::Ping(payload) => ws.ping(payload)?,
-            Does::Pong(payload) => ws.pong(payload)?,
+            Does::SendPrepared(false, bytes) => {
+                ws.send(&Prepared::binary(bytes)).map_err(refused)?
+            }
+            Does::Part(text, part, last) => ws
+                .send_part(Part::new(kind(text), part).last_if(*last))
+                .map_err(refused)?,
+            Does::Begin(text, len) => ws.begin_message(kind(text), *len).map_err(refused)?,
+            Does::Write(piece) => ws.write_message(piece).map_err(refused)?,
+            Does::Ping(payload) => ws.ping(payload).map_err(refused)?,
+            Does::Pong(payload) => ws.pong(payload).map_err(refused)?,
             Does::Close(code, reason) => {
                 let code = code.map(|code| CloseCode::new(code).expect("a code"));
-                ws.close(code, reason)?;
+                ws.close(code, reason).map_err(not_closed)?;
             }
         }
         Ok(())
@@ -416,7 +424,7 @@ impl Machine for Real {
     }
 
     fn call(&mut self, does: &Does, events: &mut Vec<reference::Event>) -> Result<(), Refused> {
-        let result = self.operate(does).map_err(refused);
+        let result = self.operate(does);
         let bytes = match does {
             Does::Read(bytes, _) => &bytes[..],
             _ => &[],
@@ -439,15 +447,22 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-fn refused(misuse: Misuse) -> Refused {
-    match misuse {
-        Misuse::Closing => Refused::Closing,
-        Misuse::Full => Refused::Full,
-        Misuse::MessageInProgress => Refused::InProgress,
-        Misuse::NoMessageInProgress => Refused::NotInProgress,
-        Misuse::TooLong => Refused::TooLong,
-        Misuse::NotUtf8 => Refused::NotUtf8,
-        Misuse::BadCloseCode => Refused::BadCode,
+fn refused(error: impl Into<SendError>) -> Refused {
+    match error.into() {
+        SendError::Closing => Refused::Closing,
+        SendError::Full { .. } => Refused::Full,
+        SendError::MessageInProgress => Refused::InProgress,
+        SendError::NoMessageInProgress => Refused::NotInProgress,
+        SendError::TooLong { len, max } if len > max => Refused::TooLong,
+        SendError::NotUtf8 => Refused::NotUtf8,
+        other => panic!("{other:?} cannot be"),
+    }
+}
+
+fn not_closed(error: CloseError) -> Refused {
+    match error {
+        CloseError::ClientCode { code: 1010 } | CloseError::ReasonWithoutCode => Refused::BadCode,
+        CloseError::ReasonTooLong { len, max: 123 } if len > 123 => Refused::TooLong,
         other => panic!("{other:?} cannot be"),
     }
 }

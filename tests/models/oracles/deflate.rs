@@ -5,7 +5,7 @@ use super::cut::{Setup, any_cut_as_expected};
 use super::{Taker, inflate, wire};
 use sansocket::config::Limits;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Kind, Prepared, Role};
+use sansocket::{Compress, Kind, Part, Prepared, Role};
 
 /// What may be agreed on; the last four have a parameter for one side only.
 const AGREED: [&str; 12] = [
@@ -256,8 +256,12 @@ fn sent(t: &mut Taker<'_>, setup: &Setup) {
             } else {
                 bytes
             };
-            ws.send_part_with(begun.kind, &bytes, last, compress)
-                .expect("room");
+            ws.send_part(
+                Part::new(begun.kind, &bytes)
+                    .last_if(last)
+                    .compress(compress),
+            )
+            .expect("room");
             begun.bytes.extend(bytes);
             if last {
                 sent.extend(parts.take());
@@ -265,7 +269,7 @@ fn sent(t: &mut Taker<'_>, setup: &Setup) {
         } else {
             match t.below(6) {
                 0 => {
-                    ws.send_part_with(kind, &bytes, false, compress)
+                    ws.send_part(Part::new(kind, &bytes).compress(compress))
                         .expect("room");
                     parts = Some(Sent {
                         kind,

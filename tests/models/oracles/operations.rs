@@ -7,8 +7,9 @@ use super::model::Seen;
 use super::{Taker, heads, wire};
 use core::time::Duration;
 use sansocket::config::{Delivery, Limits};
+use sansocket::error::SendError;
 use sansocket::{
-    Accept, CloseCode, Connection, Event, Kind, Message, Misuse, Outgoing, Payload, Prepared,
+    Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Payload, Prepared,
     Response, Role, State, Text, Transport,
 };
 
@@ -52,7 +53,7 @@ struct Snapshot {
     buffered: u64,
     memory: usize,
     state: (State, Transport),
-    can_send: Result<(), Misuse>,
+    can_send: Result<(), SendError>,
     deadline: Option<Duration>,
 }
 
@@ -318,7 +319,9 @@ impl Bench {
             11..14 => {
                 let kind = t.pick(&[Kind::Text, Kind::Binary]);
                 let (part, last) = (self.part(kind, t), t.once_in(3));
-                let sent = self.attempt(part.len(), |ws| ws.send_part(kind, &part, last));
+                let sent = self.attempt(part.len(), |ws| {
+                    ws.send_part(Part::new(kind, &part).last_if(last))
+                });
                 if sent {
                     self.in_parts = !last;
                 }
@@ -401,7 +404,7 @@ impl Bench {
                     let (part, bits) = (self.part(Kind::Binary, t), t.u8() & 7);
                     let last = t.once_in(2);
                     let sent = self.attempt(part.len(), |ws| {
-                        ws.send_part_with_bits(Kind::Binary, &part, last, bits)
+                        ws.send_part(Part::binary(&part).last_if(last).reserved_bits(bits))
                     });
                     if sent {
                         self.in_parts = !last;
@@ -462,7 +465,7 @@ impl Bench {
             Compress::Never,
         ]);
         let sent = self.attempt(part.len(), |ws| {
-            ws.send_part_with(kind, &part, last, compress)
+            ws.send_part(Part::new(kind, &part).last_if(last).compress(compress))
         });
         if sent {
             self.in_parts = !last;

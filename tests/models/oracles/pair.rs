@@ -7,7 +7,7 @@ use core::time::Duration;
 use sansocket::config::{ClientConfig, Delivery, Timeouts};
 use sansocket::{
     Accept, ClientRequest, CloseCode, CloseReport, Connection, Event, Failure, Kind, OriginPolicy,
-    ServerConfig, State, Transport, Uri,
+    Part, ServerConfig, State, Transport, Uri,
 };
 
 struct End {
@@ -102,7 +102,11 @@ impl End {
             }
             4 => {
                 let (bytes, last) = (wire::binary(t), t.once_in(2));
-                if self.ws.send_part(Kind::Binary, &bytes, last).is_ok() {
+                if self
+                    .ws
+                    .send_part(Part::binary(&bytes).last_if(last))
+                    .is_ok()
+                {
                     let parts = self.parts.get_or_insert((Kind::Binary, Vec::new()));
                     parts.1.extend(bytes);
                     if last {

@@ -9,7 +9,7 @@ use sansocket::extension::Extensions;
 use sansocket::handshake::{Upgrade, extended_connect};
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Entropy, Event, Kind, Negotiated,
-    OriginPolicy, Prepared, Response, Role, ServerConfig, Uri,
+    OriginPolicy, Part, Prepared, Response, Role, ServerConfig, Uri,
 };
 
 /// Eight bytes, so that a masking key is found too: each key is half of it.
@@ -105,7 +105,7 @@ fn frames_both_ways() {
             &ws.send(text.clone())
                 .map_err(|unsent| (format!("{unsent}"), unsent)),
         );
-        clean(&ws.send_part(Kind::Text, MARKER.as_bytes(), false));
+        clean(&ws.send_part(Part::text(MARKER.as_bytes())));
         ws.write_message(&[b'x'; 92]).unwrap();
         clean(&ws.close(None, MARKER));
         ws.close(Some(CloseCode::NORMAL_CLOSURE), MARKER).unwrap();

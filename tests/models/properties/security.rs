@@ -15,11 +15,12 @@ use crate::support::{
 use core::time::Duration;
 use sansocket::config::{ClientConfig, Limits, ServerConfig, Timeouts};
 use sansocket::error::{
-    AcceptError, Field, FieldError, HandshakeError, Limit, ProtocolError, Timeout,
+    AcceptError, CloseError, Field, FieldError, HandshakeError, Limit, ProtocolError, SendError,
+    Timeout,
 };
 use sansocket::extension::Extensions;
 use sansocket::{
-    Accept, ClientRequest, CloseCode, Connection, Failure, Kind, Misuse, OriginPolicy, Response,
+    Accept, ClientRequest, CloseCode, Connection, Failure, Kind, OriginPolicy, Part, Response,
     Role, State, Transport, Uri,
 };
 
@@ -328,7 +329,8 @@ fn rustsec_2020_0043() {
                     match ws.send(message) {
                         Ok(()) => {}
                         Err(unsent) => {
-                            assert_eq!((unsent.why, unsent.message.len()), (Misuse::Full, 1000));
+                            assert!(matches!(unsent.why, SendError::Full { .. }));
+                            assert_eq!(unsent.message.len(), 1000);
                             full += 1;
                         }
                     }
@@ -1059,7 +1061,8 @@ fn cve_2025_10148() {
         ws.ping(b"").unwrap();
         ws.pong(b"").unwrap();
         take(&mut ws);
-        ws.send_part(Kind::Binary, b"part", i % 2 == 1).unwrap();
+        ws.send_part(Part::binary(b"part").last_if(i % 2 == 1))
+            .unwrap();
     }
     take(&mut ws);
     let frames = support::decode(&bytes);
@@ -1108,8 +1111,8 @@ fn masked_by_role() {
         let mut ws = open(role);
         ws.send("text").unwrap();
         ws.send(vec![1; 5000]).unwrap();
-        ws.send_part(Kind::Text, b"a", false).unwrap();
-        ws.send_part(Kind::Text, b"b", true).unwrap();
+        ws.send_part(Part::text(b"a")).unwrap();
+        ws.send_part(Part::text(b"b").last()).unwrap();
         ws.ping(b"1").unwrap();
         ws.pong(b"2").unwrap();
         receive_frames(&mut ws, &[Frame::new(9, "ping")]);
@@ -1137,7 +1140,8 @@ fn cve_2026_45736() {
             let mut ws = open(role);
             let closed = ws.close(Some(CloseCode::NORMAL_CLOSURE), &reason);
             if len > 123 {
-                assert_eq!((closed, ws.output_len()), (Err(Misuse::TooLong), 0));
+                let error = CloseError::ReasonTooLong { len, max: 123 };
+                assert_eq!((closed, ws.output_len()), (Err(error), 0));
                 continue;
             }
             let frames = support::take_frames(&mut ws);
@@ -1156,7 +1160,9 @@ fn ghsa_2mhh_w6q8_5hxw() {
             let mut ws = open(role);
             let sent = ws.ping(&payload);
             if len > 125 {
-                assert_eq!((sent, ws.output_len()), (Err(Misuse::TooLong), 0));
+                let (len, max) = (len as u64, 125);
+                let error = SendError::TooLong { len, max };
+                assert_eq!((sent, ws.output_len()), (Err(error), 0));
             } else {
                 assert_eq!(support::take_frames(&mut ws), [Frame::new(9, payload)]);
             }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sansocket::{
-    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Prepared, Response, Role,
-    State, Transport,
+    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Part, Prepared, Response,
+    Role, State, Transport,
 };
 
 use crate::judge::Judge;
@@ -351,7 +351,7 @@ impl End {
                 );
                 let (part, last) = (text(random).into_bytes(), random.once_in(2));
                 self.largest = self.largest.max(part.len());
-                if self.attempt(|ws| ws.send_part(kind, &part, last)) {
+                if self.attempt(|ws| ws.send_part(Part::new(kind, &part).last_if(last))) {
                     let message = self.parts.get_or_insert((kind, Vec::new()));
                     message.1.extend(part);
                     if last {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use sansocket::{Compress, Connection, Kind, Negotiated, Prepared, Role};
+use sansocket::{Compress, Connection, Kind, Negotiated, Part, Prepared, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer};
 use crate::support::*;
@@ -139,7 +139,8 @@ fn counts(role: Role, takeover: bool, compression: bool, fragment: u32, acts: Ve
                 counted = Some(len);
             }
             Act::Part(len, last) => {
-                ws.send_part(Kind::Binary, &text(len), last).unwrap();
+                ws.send_part(Part::binary(&text(len)).last_if(last))
+                    .unwrap();
                 in_parts = !last;
                 counted = Some(len);
             }
@@ -222,7 +223,7 @@ fn it_stays_when_the_transport_is_lost() {
     for role in ROLES {
         let mut ws = End::default().open(role, answer(TAKEOVER));
         ws.send("Hello").unwrap();
-        ws.send_part(Kind::Text, b"and more", false).unwrap();
+        ws.send_part(Part::text(b"and more")).unwrap();
         assert_eq!(ws.buffered_amount(), 13);
         ws.transport_lost();
         assert_eq!((ws.buffered_amount(), ws.output_len()), (13, 0));
@@ -237,7 +238,7 @@ fn reclaim_changes_no_count() {
             let queued = || {
                 let mut ws = End::default().open(role, answer(TAKEOVER));
                 ws.send("Hello").unwrap();
-                ws.send_part(Kind::Text, b"and ", false).unwrap();
+                ws.send_part(Part::text(b"and ")).unwrap();
                 ws
             };
             let (mut plain, mut reclaimed) = (queued(), queued());
@@ -250,7 +251,7 @@ fn reclaim_changes_no_count() {
                 }
                 reclaimed.reclaim();
                 for ws in [&mut plain, &mut reclaimed] {
-                    ws.send_part(Kind::Text, b"more", false).unwrap();
+                    ws.send_part(Part::text(b"more")).unwrap();
                 }
             }
         }
@@ -264,11 +265,11 @@ fn the_first_part_says_whether_it_stands_alone() {
     let text = super::noise(1000);
     let len_of = |last: &[(&[u8], Compress)]| {
         let mut ws = End::default().open(Role::Server, answer(TAKEOVER));
-        ws.send_part(Kind::Binary, &text, true).unwrap();
+        ws.send_part(Part::binary(&text).last()).unwrap();
         take_output(&mut ws);
         for (i, (part, compress)) in last.iter().enumerate() {
             let last = i + 1 == last.len();
-            ws.send_part_with(Kind::Binary, part, last, *compress)
+            ws.send_part(Part::binary(part).last_if(last).compress(*compress))
                 .unwrap();
         }
         take_output(&mut ws).len()

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sansocket::config::{Delivery, Limits};
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Kind, Negotiated, Prepared, Role};
+use sansocket::{Compress, Connection, Kind, Negotiated, Part, Prepared, Role};
 
 use super::{End, noise};
 use crate::support::*;
@@ -89,7 +89,8 @@ fn do_act(ws: &mut Connection, act: &Act, expected: &mut Vec<Seen>) {
             let (kind, seen) = fit(*kind, &parts.concat());
             for (i, part) in parts.iter().enumerate() {
                 let last = i + 1 == parts.len();
-                ws.send_part_with(kind, part, last, *compress).unwrap();
+                ws.send_part(Part::new(kind, part).last_if(last).compress(*compress))
+                    .unwrap();
                 // Between the parts of a message it waits, and does no harm.
                 ws.park();
             }

@@ -2,12 +2,12 @@
 //! reserved bits (§5.2, §5.8), and beside permessage-deflate (PN-17).
 
 use sansocket::config::Delivery;
-use sansocket::error::{AcceptError, FieldError, HandshakeError};
+use sansocket::error::{AcceptError, FieldError, HandshakeError, SendError};
 use sansocket::extension::PermessageDeflate;
 use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Compress, Connection, Event, Kind, Misuse, Negotiated,
-    Role, Uri,
+    Accept, ClientConfig, ClientRequest, Compress, Connection, Event, Kind, Negotiated, Part, Role,
+    Uri,
 };
 
 use super::negotiation::{answer_with, connecting, deliver, extensions_of, request};
@@ -361,10 +361,10 @@ fn bits_of_a_head() {
 fn bits_that_are_sent() {
     for role in ROLES {
         let mut ws = End::default().open(role, answer(NO_TAKEOVER).reserved_bits(RSV2));
-        ws.send_part_with_bits(Kind::Text, b"Hello", true, RSV2)
+        ws.send_part(Part::text(b"Hello").last().reserved_bits(RSV2))
             .unwrap();
-        ws.send_part_with_bits(Kind::Text, b"He", false, 0).unwrap();
-        ws.send_part_with_bits(Kind::Text, b"llo", true, RSV2)
+        ws.send_part(Part::text(b"He")).unwrap();
+        ws.send_part(Part::text(b"llo").last().reserved_bits(RSV2))
             .unwrap();
         ws.send("Hello").unwrap();
         ws.send_with("Hello", Compress::Never).unwrap();
@@ -377,21 +377,22 @@ fn bits_that_are_sent() {
             [(RSV1 | RSV2, 1), (RSV1, 1), (RSV2, 0), (RSV1, 1), (0, 1)]
         );
         for bits in [RSV1, RSV3, RSV1 | RSV2, 7, 8, 0xff] {
-            let refused = ws.send_part_with_bits(Kind::Text, b"Hello", true, bits);
-            assert_eq!(refused, Err(Misuse::ReservedBits));
+            let refused = ws.send_part(Part::text(b"Hello").last().reserved_bits(bits));
+            let bits = bits & !RSV2;
+            assert_eq!(refused, Err(SendError::ReservedBits { bits }));
         }
         // Without an extension there are none to send, and garbage claims nothing that does not exist.
         let mut ws = End::default().open(role, Negotiated::new().reserved_bits(0xff));
         assert_eq!(
-            ws.send_part_with_bits(Kind::Text, b"x", true, 8),
-            Err(Misuse::ReservedBits)
+            ws.send_part(Part::text(b"x").last().reserved_bits(8)),
+            Err(SendError::ReservedBits { bits: 8 })
         );
         let mut ws = End::default().open(role, Negotiated::new());
         assert_eq!(
-            ws.send_part_with_bits(Kind::Text, b"x", true, 1),
-            Err(Misuse::ReservedBits)
+            ws.send_part(Part::text(b"x").last().reserved_bits(1)),
+            Err(SendError::ReservedBits { bits: 1 })
         );
-        ws.send_part_with_bits(Kind::Text, b"x", true, 0).unwrap();
+        ws.send_part(Part::text(b"x").last()).unwrap();
     }
 }
 
@@ -402,9 +403,9 @@ fn rsv1_without_compression_is_counted() {
         Role::Server,
         Negotiated::new().extensions("x").reserved_bits(RSV1),
     );
-    ws.send_part_with_bits(Kind::Binary, b"abcd", true, RSV1)
+    ws.send_part(Part::binary(b"abcd").last().reserved_bits(RSV1))
         .unwrap();
-    ws.send_part_with_bits(Kind::Binary, b"efgh", true, RSV1)
+    ws.send_part(Part::binary(b"efgh").last().reserved_bits(RSV1))
         .unwrap();
     for left in [8, 8, 7, 6, 5, 4, 4, 4, 3, 2, 1, 0] {
         ws.consume_output(1);
@@ -427,7 +428,11 @@ fn both_ends() {
     );
     // First the application's work on the message, then compression, then the mark.
     server
-        .send_part_with_bits(Kind::Text, "Hello".to_uppercase().as_bytes(), true, RSV3)
+        .send_part(
+            Part::text("Hello".to_uppercase().as_bytes())
+                .last()
+                .reserved_bits(RSV3),
+        )
         .unwrap();
     let mut bytes = take_output(&mut server);
     let mut input = &mut bytes[..];
@@ -443,7 +448,7 @@ fn both_ends() {
     );
     // And back.
     client
-        .send_part_with_bits(Kind::Binary, b"marked", true, RSV3)
+        .send_part(Part::binary(b"marked").last().reserved_bits(RSV3))
         .unwrap();
     let mut bytes = take_output(&mut client);
     let mut input = &mut bytes[..];

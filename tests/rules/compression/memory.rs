@@ -2,7 +2,7 @@
 
 use sansocket::config::Delivery;
 use sansocket::extension::{DeflatePool, PermessageDeflate};
-use sansocket::{Compress, Kind, Role};
+use sansocket::{Compress, Part, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, delivering, open};
 use crate::support::*;
@@ -94,11 +94,11 @@ fn the_pool() {
     }
     // Three messages at once, of three connections.
     for ws in &mut all[..3] {
-        ws.send_part(Kind::Text, b"a part", false).unwrap();
+        ws.send_part(Part::text(b"a part")).unwrap();
     }
     assert_eq!(pool.idle(), 1);
     for ws in &mut all[..3] {
-        ws.send_part(Kind::Text, b"", true).unwrap();
+        ws.send_part(Part::text(b"").last()).unwrap();
     }
     assert_eq!(pool.idle(), 4);
 }

@@ -373,7 +373,7 @@ fn a_client_that_needs_compression() {
     );
     assert_eq!(
         client.send("late").unwrap_err().why,
-        sansocket::Misuse::Closing
+        sansocket::error::SendError::Closing
     );
     // With it nothing happens.
     let mut client = connecting(&config, ClientRequest::new(uri()));

@@ -1,8 +1,9 @@
 //! Messages out: the bytes of RFC 7692 §7.2.3, which messages are compressed, contexts, fragments.
 
 use sansocket::config::Limits;
+use sansocket::error::SendError;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Kind, Misuse, Prepared, Role};
+use sansocket::{Compress, Connection, Kind, Part, Prepared, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, noise, open};
 use crate::support::*;
@@ -63,21 +64,21 @@ fn a_client_masks_behind_compressing() {
 fn parts() {
     for role in ROLES {
         let mut ws = open(role, NO_TAKEOVER);
-        ws.send_part(Kind::Text, b"He", false).unwrap();
+        ws.send_part(Part::text(b"He")).unwrap();
         ws.ping(b"x").unwrap();
-        ws.send_part(Kind::Text, b"llo", true).unwrap();
+        ws.send_part(Part::text(b"llo").last()).unwrap();
         let expected = [
             "41 08 f2 48 05 00 00 00 ff ff",
             "89 01 78",
             "80 05 ca c9 c9 07 00",
         ];
         assert_eq!(sent(&mut ws), expected);
-        ws.send_part(Kind::Text, b"Hello", false).unwrap();
-        ws.send_part(Kind::Text, b"", true).unwrap();
+        ws.send_part(Part::text(b"Hello")).unwrap();
+        ws.send_part(Part::text(b"").last()).unwrap();
         let expected = ["41 0b f2 48 cd c9 c9 07 00 00 00 ff ff", "80 01 00"];
         assert_eq!(sent(&mut ws), expected);
         // A message of one part is a message.
-        ws.send_part(Kind::Text, b"Hello", true).unwrap();
+        ws.send_part(Part::text(b"Hello").last()).unwrap();
         assert_eq!(sent(&mut ws), ["c1 07 f2 48 cd c9 c9 07 00"]);
     }
 }
@@ -87,14 +88,20 @@ fn parts() {
 fn a_refused_part_leaves_no_trace() {
     let mut ws = open(Role::Server, TAKEOVER);
     let mut peer = open(Role::Client, TAKEOVER);
-    ws.send_part(Kind::Text, b"\xe4\xb8", false).unwrap();
+    ws.send_part(Part::text(b"\xe4\xb8")).unwrap();
     assert_eq!(
-        ws.send_part(Kind::Text, b"\xff", true),
-        Err(Misuse::NotUtf8)
+        ws.send_part(Part::text(b"\xff").last()),
+        Err(SendError::NotUtf8)
     );
-    assert_eq!(ws.send_part(Kind::Text, b"", true), Err(Misuse::NotUtf8));
-    assert_eq!(ws.send("Hello").unwrap_err().why, Misuse::MessageInProgress);
-    ws.send_part(Kind::Text, b"\x96", true).unwrap();
+    assert_eq!(
+        ws.send_part(Part::text(b"").last()),
+        Err(SendError::NotUtf8)
+    );
+    assert_eq!(
+        ws.send("Hello").unwrap_err().why,
+        SendError::MessageInProgress
+    );
+    ws.send_part(Part::text(b"\x96").last()).unwrap();
     ws.send("\u{4e16}").unwrap();
     let frames = take_frames(&mut ws);
     assert_eq!(
@@ -126,10 +133,13 @@ fn a_refused_message_leaves_no_trace() {
             ws.send(&text).unwrap();
             for compress in [Compress::Always, Compress::Alone, Compress::Auto] {
                 let unsent = ws.send_with(text.clone() + " lost", compress).unwrap_err();
-                assert_eq!(unsent.why, Misuse::Full);
+                assert!(matches!(unsent.why, SendError::Full { .. }));
                 assert_eq!(unsent.message, text.clone() + " lost");
             }
-            assert_eq!(ws.send_part(Kind::Text, b"lost", false), Err(Misuse::Full));
+            assert!(matches!(
+                ws.send_part(Part::text(b"lost")),
+                Err(SendError::Full { .. })
+            ));
             let frames = take_frames(&mut ws);
             assert_eq!(read_back(&mut peer, &frames), [Seen::text(&text)]);
         }
@@ -157,7 +167,7 @@ fn what_is_compressed() {
     ] {
         ws.send_with(text, compress).unwrap();
         assert_eq!(sent(&mut ws), [expected], "{text} {compress:?}");
-        ws.send_part_with(Kind::Text, text.as_bytes(), true, compress)
+        ws.send_part(Part::text(text.as_bytes()).last().compress(compress))
             .unwrap();
         assert_eq!(sent(&mut ws), [expected], "{text} {compress:?}");
     }
@@ -180,9 +190,8 @@ fn what_is_compressed() {
         ),
         (Compress::Never, "01 02 48 65", "80 03 6c 6c 6f"),
     ] {
-        ws.send_part_with(Kind::Text, b"He", false, compress)
-            .unwrap();
-        ws.send_part_with(Kind::Text, b"llo", true, Compress::Never)
+        ws.send_part(Part::text(b"He").compress(compress)).unwrap();
+        ws.send_part(Part::text(b"llo").last().compress(Compress::Never))
             .unwrap();
         assert_eq!(sent(&mut ws), [first, rest], "{compress:?}");
     }
@@ -193,7 +202,7 @@ fn what_is_compressed() {
     // Without agreed compression everything goes out as it is.
     let mut ws = End::default().open(Role::Server, sansocket::Negotiated::new());
     ws.send_with("Hello", Compress::Always).unwrap();
-    ws.send_part_with(Kind::Text, b"Hello", true, Compress::Alone)
+    ws.send_part(Part::text(b"Hello").last().compress(Compress::Alone))
         .unwrap();
     assert_eq!(sent(&mut ws), [plain, plain]);
 }
@@ -238,9 +247,9 @@ fn alone_leaves_nothing_in_the_shared_window() {
         );
         // In parts too.
         let (a, b) = secret.as_bytes().split_at(20);
-        ws.send_part_with(Kind::Text, a, false, Compress::Alone)
+        ws.send_part(Part::text(a).compress(Compress::Alone))
             .unwrap();
-        ws.send_part_with(Kind::Text, b, true, Compress::Auto)
+        ws.send_part(Part::text(b).last().compress(Compress::Auto))
             .unwrap();
         let parts = check(&mut ws, secret);
         assert!(parts[0].payload.len() > 20);
@@ -388,12 +397,12 @@ fn prepared_messages() {
 fn closing_inside_a_message_in_parts() {
     for role in ROLES {
         let mut ws = open(role, TAKEOVER);
-        ws.send_part(Kind::Text, b"unfinished", false).unwrap();
+        ws.send_part(Part::text(b"unfinished")).unwrap();
         ws.close(Some(sansocket::CloseCode::NORMAL_CLOSURE), "")
             .unwrap();
         assert_eq!(
-            ws.send_part(Kind::Text, b"more", true),
-            Err(Misuse::Closing)
+            ws.send_part(Part::text(b"more").last()),
+            Err(SendError::Closing)
         );
         let frames = take_frames(&mut ws);
         let opcodes: Vec<_> = frames.iter().map(|frame| frame.opcode).collect();

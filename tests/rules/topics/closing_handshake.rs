@@ -1,10 +1,9 @@
 //! The closing handshake (RFC 6455 §7) and its codes (§7.4).
 
 use sansocket::config::Delivery;
+use sansocket::error::{CloseError, SendError};
 use sansocket::error::{HandshakeError, Limit, ProtocolError, Timeout};
-use sansocket::{
-    CloseCode, CloseReport, Connection, Failure, Kind, Misuse, Role, Side, State, Transport,
-};
+use sansocket::{CloseCode, CloseReport, Connection, Failure, Kind, Role, Side, State, Transport};
 
 use crate::support::*;
 
@@ -75,7 +74,8 @@ fn every_code_that_may_be_sent() {
             }
             let mut ws = open(role);
             if (number, role) == (1010, Role::Server) {
-                assert_eq!(ws.close(Some(code), ""), Err(Misuse::BadCloseCode));
+                let error = CloseError::ClientCode { code: 1010 };
+                assert_eq!(ws.close(Some(code), ""), Err(error));
                 assert_eq!((ws.state(), ws.output()), (State::Open, &b""[..]));
                 ws.send("still open").unwrap();
                 continue;
@@ -102,12 +102,14 @@ fn reasons_fit_or_are_refused() {
                 let frames = take_frames(&mut ws);
                 assert_eq!(&frames[0].payload[2..], reason.as_bytes());
             } else {
-                assert_eq!(ws.close(code(1000), &reason), Err(Misuse::TooLong));
+                let (len, max) = (reason.len(), 123);
+                let error = CloseError::ReasonTooLong { len, max };
+                assert_eq!(ws.close(code(1000), &reason), Err(error));
                 assert_eq!((ws.state(), ws.output()), (State::Open, &b""[..]));
             }
         }
         let mut ws = open(role);
-        assert_eq!(ws.close(None, "x"), Err(Misuse::BadCloseCode));
+        assert_eq!(ws.close(None, "x"), Err(CloseError::ReasonWithoutCode));
         assert_eq!((ws.state(), ws.output()), (State::Open, &b""[..]));
     }
 }
@@ -153,9 +155,9 @@ fn no_data_behind_our_close_frame() {
         let mut ws = open(role);
         ws.send("a").unwrap();
         ws.close(None, "").unwrap();
-        assert_eq!(ws.send("b").unwrap_err().why, Misuse::Closing);
-        assert_eq!(ws.ping(b""), Err(Misuse::Closing));
-        assert_eq!(ws.pong(b""), Err(Misuse::Closing));
+        assert_eq!(ws.send("b").unwrap_err().why, SendError::Closing);
+        assert_eq!(ws.ping(b""), Err(SendError::Closing));
+        assert_eq!(ws.pong(b""), Err(SendError::Closing));
         let expected = [Frame::new(TEXT, "a"), Frame::new(CLOSE, "")];
         assert_eq!(take_frames(&mut ws), expected);
     }

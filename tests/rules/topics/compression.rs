@@ -3,10 +3,11 @@
 //! of the RFC are in `tests/models/data/vectors.txt`.
 
 use sansocket::config::{ClientConfig, Delivery, Limits};
+use sansocket::error::SendError;
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    Accept, ClientRequest, Compress, Connection, Failure, Kind, Misuse, Negotiated, Prepared, Role,
+    Accept, ClientRequest, Compress, Connection, Failure, Kind, Negotiated, Part, Prepared, Role,
     Uri,
 };
 
@@ -280,12 +281,12 @@ fn compressed_fragments() {
         for agreed in [TAKEOVER, NO_TAKEOVER] {
             let (mut a, mut b) = pair(role, agreed);
             for _ in 0..2 {
-                a.send_part(Kind::Text, b"He", false).unwrap();
+                a.send_part(Part::text(b"He")).unwrap();
                 a.ping(b"p").unwrap();
-                a.send_part(Kind::Text, b"", false).unwrap();
-                a.send_part(Kind::Text, b"llo", false).unwrap();
-                assert_eq!(a.send("x").unwrap_err().why, Misuse::MessageInProgress);
-                a.send_part(Kind::Text, b"", true).unwrap();
+                a.send_part(Part::text(b"")).unwrap();
+                a.send_part(Part::text(b"llo")).unwrap();
+                assert_eq!(a.send("x").unwrap_err().why, SendError::MessageInProgress);
+                a.send_part(Part::text(b"").last()).unwrap();
                 let sent = take_output(&mut a);
                 let shape: Vec<_> = decode(&sent)
                     .iter()
@@ -497,10 +498,13 @@ fn an_idle_connection_holds_no_codec() {
 fn a_refused_message_leaves_the_window_alone() {
     for role in ROLES {
         let (mut a, mut b) = pair(role, TAKEOVER);
-        a.send_part(Kind::Text, b"first ", false).unwrap();
+        a.send_part(Part::text(b"first ")).unwrap();
         assert!(a.send(&text(10)).is_err());
-        assert_eq!(a.send_part(Kind::Text, b"\xff", true), Err(Misuse::NotUtf8));
-        a.send_part(Kind::Text, b"message", true).unwrap();
+        assert_eq!(
+            a.send_part(Part::text(b"\xff").last()),
+            Err(SendError::NotUtf8)
+        );
+        a.send_part(Part::text(b"message").last()).unwrap();
         a.send("first message").unwrap();
         let sent = take_output(&mut a);
         let expected = [Seen::text("first message"), Seen::text("first message")];

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sansocket::config::ClientConfig;
-use sansocket::{Misuse, Role, Transport};
+use sansocket::error::SendError;
+use sansocket::{Role, Transport};
 
 use crate::support::*;
 
@@ -14,8 +15,9 @@ fn control_payloads_have_125_bytes_at_most() {
         let mut ws = open(role);
         ws.ping(&[1; 125]).unwrap();
         ws.pong(&[2; 125]).unwrap();
-        assert_eq!(ws.ping(&[0; 126]), Err(Misuse::TooLong));
-        assert_eq!(ws.pong(&[0; 126]), Err(Misuse::TooLong));
+        let too_long = Err(SendError::TooLong { len: 126, max: 125 });
+        assert_eq!(ws.ping(&[0; 126]), too_long);
+        assert_eq!(ws.pong(&[0; 126]), too_long);
         let expected = [Frame::new(PING, [1; 125]), Frame::new(PONG, [2; 125])];
         assert_eq!(take_frames(&mut ws), expected);
     }
@@ -222,8 +224,8 @@ fn pings_and_pongs_of_the_application() {
         );
         // Not once our Close frame is queued.
         ws.close(None, "").unwrap();
-        assert_eq!(ws.ping(b"a"), Err(Misuse::Closing));
-        assert_eq!(ws.pong(b"b"), Err(Misuse::Closing));
+        assert_eq!(ws.ping(b"a"), Err(SendError::Closing));
+        assert_eq!(ws.pong(b"b"), Err(SendError::Closing));
         assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
     }
 }

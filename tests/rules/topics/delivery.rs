@@ -2,7 +2,7 @@
 
 use sansocket::config::{ClientConfig, Delivery};
 use sansocket::error::ProtocolError;
-use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Payload, Role, State};
+use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Part, Payload, Role, State};
 
 use crate::support::*;
 
@@ -427,7 +427,7 @@ fn sending_leaves_what_is_gathered_alone() {
         for send in [
             (|ws: &mut Connection| ws.send("answer").unwrap()) as fn(&mut _),
             |ws| ws.ping(b"answer").unwrap(),
-            |ws| ws.send_part(Kind::Text, b"answer", false).unwrap(),
+            |ws| ws.send_part(Part::text(b"answer")).unwrap(),
         ] {
             let mut ws = open(role);
             let begins = [Frame::new(BINARY, "ab").more()];

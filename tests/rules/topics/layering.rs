@@ -410,10 +410,10 @@ fn planted_imports_are_found() {
     let faults = |file: &str, text: &str| layers.faults(&Source::new(file, text)).0;
     for (file, text) in [
         ("mask.rs", "use crate::frame::Opcode;"),
-        ("mask.rs", "use crate::{error::Misuse, connection};"),
+        ("mask.rs", "use crate::{error::SendError, connection};"),
         (
             "mask.rs",
-            "use crate::{role::Role, error::{Misuse}, frame::{Opcode}};",
+            "use crate::{role::Role, error::{SendError}, frame::{Opcode}};",
         ),
         ("mask.rs", "fn f() { crate::frame::f() }"),
         ("mask.rs", "use super::frame;"),

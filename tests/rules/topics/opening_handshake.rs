@@ -2,9 +2,10 @@
 //! The rules for each field are tested beside the code that judges them.
 
 use sansocket::config::{ClientConfig, Limits, OriginPolicy, ServerConfig};
+use sansocket::error::SendError;
 use sansocket::error::{AcceptError, ExtendedConnectError, Field, HandshakeError};
 use sansocket::{
-    Accept, ClientRequest, Connection, Event, Failure, Misuse, Response, State, Transport, Uri,
+    Accept, ClientRequest, Connection, Event, Failure, Response, State, Transport, Uri,
 };
 
 use crate::support::*;
@@ -204,7 +205,7 @@ fn a_rejection_is_the_applications_answer() {
     ws.respond(response).unwrap();
     assert_eq!(ws.respond(Response::new(403)), Err(AcceptError::NoRequest));
     assert_eq!(ws.accept(Accept::new()), Err(AcceptError::NoRequest));
-    assert_eq!(ws.send("a").unwrap_err().why, Misuse::Closing);
+    assert_eq!(ws.send("a").unwrap_err().why, SendError::Closing);
     let output = String::from_utf8(take_output(&mut ws)).unwrap();
     assert_eq!(
         output,
@@ -493,7 +494,7 @@ fn the_sample_answer_at_every_cut() {
             if cut < ANSWER.len() {
                 assert_eq!(driver.events, [], "{way:?} {cut}");
                 assert_eq!(driver.ws.state(), State::Connecting);
-                assert_eq!(driver.ws.send("a").unwrap_err().why, Misuse::NotOpen);
+                assert_eq!(driver.ws.send("a").unwrap_err().why, SendError::NotOpen);
             }
             driver.read(&input[cut..]);
             assert_eq!(

@@ -1,7 +1,7 @@
 //! The queue: every byte of it, `buffered_amount` at every byte, buffers and memory (TX-4, W-11).
 
 use sansocket::config::ClientConfig;
-use sansocket::{Connection, Kind, Prepared, Role};
+use sansocket::{Connection, Kind, Part, Prepared, Role};
 
 use crate::support::*;
 
@@ -20,9 +20,9 @@ fn mixed(role: Role, fragment: u32) -> Connection {
     receive_frames(&mut ws, &[Frame::new(PING, "pong")]);
     ws.send(&Prepared::binary(&[4; 6000])).unwrap();
     ws.send(&Prepared::text("small")).unwrap();
-    ws.send_part(Kind::Text, b"part", false).unwrap();
+    ws.send_part(Part::text(b"part")).unwrap();
     ws.pong(b"pong").unwrap();
-    ws.send_part(Kind::Text, b"", true).unwrap();
+    ws.send_part(Part::text(b"").last()).unwrap();
     ws.send(vec![5; 70_000]).unwrap();
     ws.begin_message(Kind::Binary, 300).unwrap();
     ws.write_message(&[6; 100]).unwrap();
@@ -398,14 +398,14 @@ fn reclaim_takes_only_what_is_empty() {
         assert_eq!(receive(&mut ws, b""), [Seen::text("gathered")]);
         assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "queued")]);
         // In the middle of a header, a split control frame, a message in parts.
-        ws.send_part(Kind::Text, b"1", false).unwrap();
+        ws.send_part(Part::text(b"1")).unwrap();
         take_output(&mut ws);
         for byte in encode_for(role, &[Frame::new(PING, "ping")]) {
             ws.reclaim();
             receive(&mut ws, &[byte]);
         }
         ws.reclaim();
-        ws.send_part(Kind::Text, b"2", true).unwrap();
+        ws.send_part(Part::text(b"2").last()).unwrap();
         let expected = [Frame::new(PONG, "ping"), Frame::new(CONTINUATION, "2")];
         assert_eq!(take_frames(&mut ws), expected);
     }

@@ -1,9 +1,10 @@
 //! Sending (RFC 6455 §6.1), masking (§5.3), fragments of our own (§5.4).
 
 use sansocket::config::{ClientConfig, Limits};
+use sansocket::error::SendError;
 use sansocket::{
-    CloseCode, Connection, Entropy, Kind, Message, Misuse, Outgoing, Payload, Prepared, Role,
-    State, Text, Transport, Unsent,
+    CloseCode, Connection, Entropy, Kind, Message, Outgoing, Part, Payload, Prepared, Role, State,
+    Text, Transport, Unsent,
 };
 
 use crate::support::*;
@@ -134,8 +135,8 @@ fn one_draw_of_four_bytes_for_each_frame() {
     ws.send("ab").unwrap();
     ws.send(vec![7; 5]).unwrap(); // three fragments
     ws.ping(b"p").unwrap();
-    ws.send_part(Kind::Text, b"a", false).unwrap();
-    ws.send_part(Kind::Text, b"b", true).unwrap();
+    ws.send_part(Part::text(b"a")).unwrap();
+    ws.send_part(Part::text(b"b").last()).unwrap();
     ws.begin_message(Kind::Binary, 3).unwrap();
     ws.write_message(b"x").unwrap();
     ws.write_message(b"yz").unwrap();
@@ -162,11 +163,11 @@ fn one_draw_of_four_bytes_for_each_frame() {
 fn nothing_is_drawn_for_a_frame_that_is_refused() {
     let recorder = Recorder::default();
     let mut ws = client_with(&ClientConfig::new(), recorder.clone());
-    ws.send_part(Kind::Text, b"a", false).unwrap();
+    ws.send_part(Part::text(b"a")).unwrap();
     let before = recorder.draws().len();
     assert!(ws.send("b").is_err());
     assert!(ws.ping(&[0; 126]).is_err());
-    assert!(ws.send_part(Kind::Text, b"\xff", false).is_err());
+    assert!(ws.send_part(Part::text(b"\xff")).is_err());
     assert!(ws.begin_message(Kind::Text, 1).is_err());
     assert!(ws.close(None, "reason").is_err());
     ws.close(None, "").unwrap();
@@ -265,14 +266,20 @@ fn without_a_source_of_randomness_a_client_sends_nothing() {
         ws
     };
     let mut ws = open();
-    assert_eq!(ws.send("a").unwrap_err().why, Misuse::NoEntropy);
+    assert_eq!(ws.send("a").unwrap_err().why, SendError::NoEntropy);
     let back = ws.send(String::from("a")).unwrap_err();
-    assert_eq!((back.why, &*back.message), (Misuse::NoEntropy, "a"));
-    assert_eq!(ws.send_part(Kind::Text, b"a", true), Err(Misuse::NoEntropy));
-    assert_eq!(ws.begin_message(Kind::Text, 1), Err(Misuse::NoEntropy));
-    assert_eq!(ws.ping(b""), Err(Misuse::NoEntropy));
-    assert_eq!(ws.pong(b""), Err(Misuse::NoEntropy));
-    assert_eq!(ws.close(None, ""), Err(Misuse::NoEntropy));
+    assert_eq!((back.why, &*back.message), (SendError::NoEntropy, "a"));
+    assert_eq!(
+        ws.send_part(Part::text(b"a").last()),
+        Err(SendError::NoEntropy)
+    );
+    assert_eq!(ws.begin_message(Kind::Text, 1), Err(SendError::NoEntropy));
+    assert_eq!(ws.ping(b""), Err(SendError::NoEntropy));
+    assert_eq!(ws.pong(b""), Err(SendError::NoEntropy));
+    assert_eq!(
+        ws.close(None, ""),
+        Err(sansocket::error::CloseError::NoEntropy)
+    );
     assert_eq!(ws.output(), b"");
     assert_eq!(ws.state(), State::Open);
     // A Ping is not answered, and no harm done.
@@ -303,7 +310,8 @@ fn without_a_source_of_randomness_a_client_sends_nothing() {
 /// A refused message comes back as it was, and nothing has changed.
 #[test]
 fn a_refused_message_comes_back_and_nothing_changes() {
-    type Setup = (&'static str, fn(Role) -> Connection, Misuse);
+    type Why = fn(&Connection) -> SendError;
+    type Setup = (&'static str, fn(Role) -> Connection, Why);
     let setups: [Setup; 5] = [
         (
             "full",
@@ -312,16 +320,19 @@ fn a_refused_message_comes_back_and_nothing_changes() {
                 ws.send(&[0; 100]).unwrap();
                 ws
             },
-            Misuse::Full,
+            |ws| SendError::Full {
+                queued: ws.output_len(),
+                limit: 100,
+            },
         ),
         (
             "in parts",
             |role| {
                 let mut ws = open(role);
-                ws.send_part(Kind::Text, b"a", false).unwrap();
+                ws.send_part(Part::text(b"a")).unwrap();
                 ws
             },
-            Misuse::MessageInProgress,
+            |_| SendError::MessageInProgress,
         ),
         (
             "one frame in pieces",
@@ -330,7 +341,7 @@ fn a_refused_message_comes_back_and_nothing_changes() {
                 ws.begin_message(Kind::Text, 2).unwrap();
                 ws
             },
-            Misuse::MessageInProgress,
+            |_| SendError::MessageInProgress,
         ),
         (
             "closing",
@@ -340,7 +351,7 @@ fn a_refused_message_comes_back_and_nothing_changes() {
                 ws.close(None, "").unwrap();
                 ws
             },
-            Misuse::Closing,
+            |_| SendError::Closing,
         ),
         (
             "failed",
@@ -349,10 +360,10 @@ fn a_refused_message_comes_back_and_nothing_changes() {
                 receive(&mut ws, &[0x83]);
                 ws
             },
-            Misuse::Closing,
+            |_| SendError::Closing,
         ),
     ];
-    fn refused<M: Outgoing>(ws: &mut Connection, message: M, why: Misuse) -> M::Back {
+    fn refused<M: Outgoing>(ws: &mut Connection, message: M, why: SendError) -> M::Back {
         let facts = |ws: &Connection| {
             (
                 peek_output(ws),
@@ -372,6 +383,7 @@ fn a_refused_message_comes_back_and_nothing_changes() {
     for role in ROLES {
         for (name, setup, why) in setups {
             let ws = &mut setup(role);
+            let why = why(ws);
             assert_eq!(ws.can_send(), Err(why), "{name}");
             refused(ws, "text", why);
             refused(ws, &b"bytes"[..], why);
@@ -425,18 +437,18 @@ fn the_high_water_mark() {
         ws.send(&[0; 5000]).unwrap();
         for result in [
             ws.can_send(),
-            ws.send("").map_err(Misuse::from),
-            ws.send_part(Kind::Text, b"", true),
+            ws.send("").map_err(SendError::from),
+            ws.send_part(Part::text(b"").last()),
             ws.begin_message(Kind::Text, 0),
             ws.ping(b""),
             ws.pong(b""),
         ] {
-            assert_eq!(result, Err(Misuse::Full));
+            assert!(matches!(result, Err(SendError::Full { .. })));
         }
         // A Close frame always finds room.
         let len = ws.output_len();
         ws.consume_output(len - 100);
-        assert_eq!(ws.can_send(), Err(Misuse::Full));
+        assert!(matches!(ws.can_send(), Err(SendError::Full { .. })));
         ws.consume_output(1);
         assert_eq!(ws.can_send(), Ok(()));
         ws.send("x").unwrap();
@@ -452,7 +464,9 @@ fn pieces_stop_at_the_mark_too() {
         let mut ws = small_output(role);
         ws.begin_message(Kind::Binary, 300).unwrap();
         ws.write_message(&[1; 150]).unwrap();
-        assert_eq!(ws.write_message(&[2; 150]), Err(Misuse::Full));
+        let queued = ws.output_len();
+        let full = SendError::Full { queued, limit: 100 };
+        assert_eq!(ws.write_message(&[2; 150]), Err(full));
         let mut output = take_output(&mut ws);
         ws.write_message(&[2; 150]).unwrap();
         output.extend(take_output(&mut ws));
@@ -474,15 +488,15 @@ fn nothing_is_sent_before_the_connection_is_open() {
     for mut ws in [Connection::server(&server_config()), connecting] {
         for result in [
             ws.can_send(),
-            ws.send("a").map_err(Misuse::from),
-            ws.send_part(Kind::Text, b"a", true),
+            ws.send("a").map_err(SendError::from),
+            ws.send_part(Part::text(b"a").last()),
             ws.begin_message(Kind::Text, 1),
             ws.ping(b""),
             ws.pong(b""),
         ] {
-            assert_eq!(result, Err(Misuse::NotOpen));
+            assert_eq!(result, Err(SendError::NotOpen));
         }
-        assert_eq!(ws.write_message(b"a"), Err(Misuse::NoMessageInProgress));
+        assert_eq!(ws.write_message(b"a"), Err(SendError::NoMessageInProgress));
         assert_eq!((ws.output(), ws.buffered_amount()), (&b""[..], 0));
     }
 }
@@ -495,11 +509,11 @@ fn parts_are_fragments() {
     for role in ROLES {
         for (kind, opcode) in [(Kind::Text, TEXT), (Kind::Binary, BINARY)] {
             let mut ws = open(role);
-            ws.send_part(kind, b"a", false).unwrap();
-            ws.send_part(kind, b"", false).unwrap();
-            ws.send_part(kind, b"b", false).unwrap();
-            ws.send_part(kind, b"", true).unwrap();
-            ws.send_part(kind, b"whole", true).unwrap();
+            ws.send_part(Part::new(kind, b"a")).unwrap();
+            ws.send_part(Part::new(kind, b"")).unwrap();
+            ws.send_part(Part::new(kind, b"b")).unwrap();
+            ws.send_part(Part::new(kind, b"").last()).unwrap();
+            ws.send_part(Part::new(kind, b"whole").last()).unwrap();
             ws.send("next").unwrap();
             let expected = [
                 Frame::new(opcode, "a").more(),
@@ -519,19 +533,19 @@ fn parts_are_fragments() {
 fn messages_do_not_interleave_and_control_frames_slip_in_between() {
     for role in ROLES {
         let mut ws = open(role);
-        ws.send_part(Kind::Text, b"a", false).unwrap();
+        ws.send_part(Part::text(b"a")).unwrap();
         for result in [
-            ws.send("b").map_err(Misuse::from),
-            ws.send(&Prepared::text("b")).map_err(Misuse::from),
-            ws.send_part(Kind::Binary, b"b", true),
+            ws.send("b").map_err(SendError::from),
+            ws.send(&Prepared::text("b")).map_err(SendError::from),
+            ws.send_part(Part::binary(b"b").last()),
             ws.begin_message(Kind::Text, 1),
         ] {
-            assert_eq!(result, Err(Misuse::MessageInProgress));
+            assert_eq!(result, Err(SendError::MessageInProgress));
         }
-        assert_eq!(ws.write_message(b"b"), Err(Misuse::NoMessageInProgress));
+        assert_eq!(ws.write_message(b"b"), Err(SendError::NoMessageInProgress));
         ws.ping(b"p").unwrap();
         receive_frames(&mut ws, &[Frame::new(PING, "q")]);
-        ws.send_part(Kind::Text, b"b", true).unwrap();
+        ws.send_part(Part::text(b"b").last()).unwrap();
         let expected = [
             Frame::new(TEXT, "a").more(),
             Frame::new(PING, "p"),
@@ -546,20 +560,23 @@ fn messages_do_not_interleave_and_control_frames_slip_in_between() {
 #[test]
 fn text_in_parts_is_utf8_as_a_whole() {
     let mut ws = open(Role::Server);
-    ws.send_part(Kind::Text, b"\xf0\x9f", false).unwrap();
-    assert_eq!(ws.send_part(Kind::Text, b"x", false), Err(Misuse::NotUtf8));
+    ws.send_part(Part::text(b"\xf0\x9f")).unwrap();
+    assert_eq!(ws.send_part(Part::text(b"x")), Err(SendError::NotUtf8));
     assert_eq!(
-        ws.send_part(Kind::Text, b"\x92", true),
-        Err(Misuse::NotUtf8)
+        ws.send_part(Part::text(b"\x92").last()),
+        Err(SendError::NotUtf8)
     );
-    ws.send_part(Kind::Text, b"\x92", false).unwrap();
-    assert_eq!(ws.send_part(Kind::Text, b"", true), Err(Misuse::NotUtf8));
-    ws.send_part(Kind::Text, b"\xa9", true).unwrap();
+    ws.send_part(Part::text(b"\x92")).unwrap();
     assert_eq!(
-        ws.send_part(Kind::Text, b"\xff", true),
-        Err(Misuse::NotUtf8)
+        ws.send_part(Part::text(b"").last()),
+        Err(SendError::NotUtf8)
     );
-    ws.send_part(Kind::Binary, b"\xff", true).unwrap();
+    ws.send_part(Part::text(b"\xa9").last()).unwrap();
+    assert_eq!(
+        ws.send_part(Part::text(b"\xff").last()),
+        Err(SendError::NotUtf8)
+    );
+    ws.send_part(Part::binary(b"\xff").last()).unwrap();
     let payloads: Vec<_> = take_frames(&mut ws)
         .into_iter()
         .map(|f| f.payload)
@@ -568,10 +585,10 @@ fn text_in_parts_is_utf8_as_a_whole() {
     // In one frame in pieces the same.
     ws.begin_message(Kind::Text, 4).unwrap();
     ws.write_message(b"\xf0\x9f").unwrap();
-    assert_eq!(ws.write_message(b"xx"), Err(Misuse::NotUtf8));
+    assert_eq!(ws.write_message(b"xx"), Err(SendError::NotUtf8));
     ws.write_message(b"\x92\xa9").unwrap();
     ws.begin_message(Kind::Text, 1).unwrap();
-    assert_eq!(ws.write_message(b"\xc3"), Err(Misuse::NotUtf8));
+    assert_eq!(ws.write_message(b"\xc3"), Err(SendError::NotUtf8));
     ws.write_message(b"!").unwrap();
     let expected = [Frame::new(TEXT, "💩"), Frame::new(TEXT, "!")];
     assert_eq!(take_frames(&mut ws), expected);
@@ -582,24 +599,33 @@ fn text_in_parts_is_utf8_as_a_whole() {
 fn closing_ends_a_message_in_parts() {
     for role in ROLES {
         let mut ws = open(role);
-        ws.send_part(Kind::Text, b"a", false).unwrap();
+        ws.send_part(Part::text(b"a")).unwrap();
         ws.close(None, "").unwrap();
-        assert_eq!(ws.send_part(Kind::Text, b"b", true), Err(Misuse::Closing));
+        assert_eq!(
+            ws.send_part(Part::text(b"b").last()),
+            Err(SendError::Closing)
+        );
         let expected = [Frame::new(TEXT, "a").more(), Frame::new(CLOSE, "")];
         assert_eq!(take_frames(&mut ws), expected);
 
         let mut ws = open(role);
-        ws.send_part(Kind::Text, b"a", false).unwrap();
+        ws.send_part(Part::text(b"a")).unwrap();
         receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
-        assert_eq!(ws.send_part(Kind::Text, b"b", true), Err(Misuse::Closing));
+        assert_eq!(
+            ws.send_part(Part::text(b"b").last()),
+            Err(SendError::Closing)
+        );
         let expected = [Frame::new(TEXT, "a").more(), Frame::new(CLOSE, "")];
         assert_eq!(take_frames(&mut ws), expected);
 
         // TX-1: nor after a failure.
         let mut ws = open(role);
-        ws.send_part(Kind::Text, b"a", false).unwrap();
+        ws.send_part(Part::text(b"a")).unwrap();
         receive(&mut ws, &[0x83]);
-        assert_eq!(ws.send_part(Kind::Text, b"b", true), Err(Misuse::Closing));
+        assert_eq!(
+            ws.send_part(Part::text(b"b").last()),
+            Err(SendError::Closing)
+        );
         let frames = take_frames(&mut ws);
         assert_eq!(frames.len(), 2);
         assert_eq!(frames[1], Frame::new(CLOSE, [3, 0xea]));
@@ -621,10 +647,11 @@ fn control_frames_wait_for_a_frame_in_pieces() {
         // Consumed in the middle, as a transport may.
         let mut output = take_output(&mut ws);
         assert!(decode_prefix(&output).0.is_empty(), "not whole yet");
-        assert_eq!(ws.write_message(b"defg"), Err(Misuse::TooLong));
+        let too_long = SendError::TooLong { len: 4, max: 3 };
+        assert_eq!(ws.write_message(b"defg"), Err(too_long));
         ws.write_message(b"").unwrap();
         ws.write_message(b"def").unwrap();
-        assert_eq!(ws.write_message(b""), Err(Misuse::NoMessageInProgress));
+        assert_eq!(ws.write_message(b""), Err(SendError::NoMessageInProgress));
         ws.send("next").unwrap();
         output.extend(take_output(&mut ws));
         let mut frames = decode(&output);
@@ -648,7 +675,10 @@ fn lengths_that_can_be_begun() {
     assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "")]);
     assert_eq!(
         ws.begin_message(Kind::Binary, 1 << 63),
-        Err(Misuse::TooLong)
+        Err(SendError::TooLong {
+            len: 1 << 63,
+            max: (1 << 63) - 1
+        })
     );
     ws.send("still free").unwrap();
     take_output(&mut ws);
@@ -675,7 +705,7 @@ fn a_failure_inside_a_frame_in_pieces_sends_no_close_frame() {
             (&None, false, 1006)
         );
         assert_eq!(ws.transport(), Transport::Close);
-        assert_eq!(ws.write_message(b"def"), Err(Misuse::Closing));
+        assert_eq!(ws.write_message(b"def"), Err(SendError::Closing));
         assert_eq!(peek_output(&ws), before, "nothing was added");
     }
 }
@@ -697,7 +727,7 @@ fn closing_inside_a_frame_in_pieces_waits_for_its_end() {
             let mut output = take_output(&mut ws);
             assert!(decode_prefix(&output).0.is_empty(), "not inside the frame");
             assert_eq!(ws.transport(), Transport::KeepOpen, "the Close frame waits");
-            assert_eq!(ws.send("b").unwrap_err().why, Misuse::Closing);
+            assert_eq!(ws.send("b").unwrap_err().why, SendError::Closing);
             ws.write_message(b"def").unwrap();
             output.extend(take_output(&mut ws));
             let mut frames = decode(&output);
@@ -750,7 +780,7 @@ fn a_frame_in_pieces_that_is_never_finished() {
                 "{role:?}, {what}: {events:?}"
             );
             assert_eq!(ws.transport(), Transport::Close, "{role:?}, {what}");
-            assert_eq!(ws.write_message(b"def"), Err(Misuse::Closing));
+            assert_eq!(ws.write_message(b"def"), Err(SendError::Closing));
             assert_eq!(ws.output(), b"");
         }
     }

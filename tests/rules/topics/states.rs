@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sansocket::config::{ClientConfig, Timeouts};
-use sansocket::{Accept, ClientRequest, CloseCode, Connection, Kind, Misuse, Response, Role, Uri};
+use sansocket::error::SendError;
+use sansocket::{Accept, ClientRequest, CloseCode, Connection, Kind, Part, Response, Role, Uri};
 
 use crate::support::*;
 
@@ -153,8 +154,8 @@ fn apply(ws: &mut Connection, input: &str) -> String {
         }
         "accept" => named(ws.accept(Accept::new())),
         "respond" => named(ws.respond(Response::new(404))),
-        "send" => named(ws.send("a").map_err(Misuse::from)),
-        "send_part" => named(ws.send_part(Kind::Text, b"a", false)),
+        "send" => named(ws.send("a").map_err(SendError::from)),
+        "send_part" => named(ws.send_part(Part::text(b"a"))),
         "begin_message" => named(ws.begin_message(Kind::Text, 2)),
         "write_message" => named(ws.write_message(b"a")),
         "ping" => named(ws.ping(b"")),

@@ -1,10 +1,10 @@
 //! What the errors say: each in its own words, and those about the peer with the section of the rule.
 
 use sansocket::error::{
-    AcceptError, ExtendedConnectError, Field, FieldError, HandshakeError, NoEntropy, ProtocolError,
-    Timeout,
+    AcceptError, CloseError, ExtendedConnectError, Field, FieldError, HandshakeError, NoEntropy,
+    ProtocolError, SendError, Timeout,
 };
-use sansocket::{CloseCode, Failure, Misuse, Role};
+use sansocket::{CloseCode, Failure, Role};
 use std::collections::HashSet;
 
 use crate::support::*;
@@ -22,16 +22,18 @@ fn distinct(texts: impl IntoIterator<Item = String>) {
 #[test]
 fn mistakes_of_the_caller() {
     let all = [
-        Misuse::NotOpen,
-        Misuse::Closing,
-        Misuse::Full,
-        Misuse::MessageInProgress,
-        Misuse::NoMessageInProgress,
-        Misuse::TooLong,
-        Misuse::NotUtf8,
-        Misuse::BadCloseCode,
-        Misuse::ReservedBits,
-        Misuse::NoEntropy,
+        SendError::NotOpen,
+        SendError::Closing,
+        SendError::Full {
+            queued: 12,
+            limit: 10,
+        },
+        SendError::MessageInProgress,
+        SendError::NoMessageInProgress,
+        SendError::TooLong { len: 126, max: 125 },
+        SendError::NotUtf8,
+        SendError::ReservedBits { bits: 2 },
+        SendError::NoEntropy,
     ];
     let fields = [
         FieldError::BadName,
@@ -47,11 +49,18 @@ fn mistakes_of_the_caller() {
         AcceptError::ExtensionConflict,
         AcceptError::BadStatus { status: 101 },
     ];
+    let closes = [
+        CloseError::ClientCode { code: 1010 },
+        CloseError::ReasonWithoutCode,
+        CloseError::ReasonTooLong { len: 124, max: 123 },
+    ];
     let texts = all.iter().map(ToString::to_string);
+    let texts = texts.chain(closes.iter().map(ToString::to_string));
     let texts = texts.chain(fields.iter().map(ToString::to_string));
     let texts = texts.chain(answers.iter().map(ToString::to_string));
     distinct(texts.chain([ExtendedConnectError::NotEnabled.to_string()]));
-    assert_eq!(NoEntropy.to_string(), Misuse::NoEntropy.to_string());
+    assert_eq!(NoEntropy.to_string(), SendError::NoEntropy.to_string());
+    assert_eq!(NoEntropy.to_string(), CloseError::NoEntropy.to_string());
     let reserved = FieldError::Reserved;
     let field = AcceptError::from(reserved).to_string();
     assert_eq!(field, reserved.to_string());
@@ -65,7 +74,7 @@ fn what_was_not_sent() {
     let mut ws = open(Role::Server);
     ws.close(None, "").unwrap();
     let unsent = ws.send(String::from("secret")).unwrap_err();
-    assert_eq!(unsent.to_string(), Misuse::Closing.to_string());
+    assert_eq!(unsent.to_string(), SendError::Closing.to_string());
     assert_eq!(format!("{unsent:?}"), "Unsent { why: Closing, .. }");
 }
 

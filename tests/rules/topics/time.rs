@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
+use sansocket::error::SendError;
 use sansocket::error::Timeout;
 use sansocket::{
-    Accept, ClientRequest, Connection, Failure, Kind, Misuse, Response, Role, State, Transport, Uri,
+    Accept, ClientRequest, Connection, Failure, Kind, Response, Role, State, Transport, Uri,
 };
 
 use crate::support::*;
@@ -1055,7 +1056,7 @@ fn a_peer_that_reads_nothing_is_found_dead() {
         ws.advance_time(secs(100));
         ws.send(&[7; 1000]).unwrap();
         let queued = ws.output_len();
-        assert_eq!(ws.can_send(), Err(Misuse::Full));
+        assert!(matches!(ws.can_send(), Err(SendError::Full { .. })));
         ws.advance_time(secs(120));
         let ping = ws.output_len() - queued;
         assert!(ping > 0, "{role:?}");

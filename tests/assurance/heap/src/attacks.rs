@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use sansocket::config::{Delivery, Limits};
 use sansocket::extension::PermessageDeflate;
-use sansocket::{
+use sansocket::{Part, 
     ClientConfig, ClientRequest, Compress, Connection, Event, Failure, Kind, Negotiated,
     OriginPolicy, Role, ServerConfig, Uri,
 };
@@ -170,7 +170,7 @@ fn zeros(mebibytes: usize) -> Vec<u8> {
         let zeros = vec![0; 1 << 20];
         [false, false, true].map(|last| {
             let kind = Kind::Binary;
-            let sent = sender.send_part_with(kind, &zeros, last, Compress::Always);
+            let sent = sender.send_part(Part::new(kind, &zeros).last_if(last).compress(Compress::Always));
             sent.expect("it is open");
             let frame = sender.output().to_vec();
             sender.consume_output(frame.len());

@@ -4,7 +4,7 @@
 use sansocket::config::{ClientConfig, Delivery, Limits};
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::extension::{DeflatePool, PermessageDeflate};
-use sansocket::{Compress, Connection, Event, Failure, Kind, Message, Negotiated, ServerConfig};
+use sansocket::{Part, Compress, Connection, Event, Failure, Kind, Message, Negotiated, ServerConfig};
 use sansocket_heap::count;
 
 const MIB: usize = 1 << 20;
@@ -32,7 +32,7 @@ impl Bomb {
         let mut part = |last| {
             let kind = Kind::Binary;
             sender
-                .send_part_with(kind, &zeros, last, Compress::Always)
+                .send_part(Part::new(kind, &zeros).last_if(last).compress(Compress::Always))
                 .unwrap();
             let frame = sender.output().to_vec();
             sender.consume_output(frame.len());

@@ -1,7 +1,7 @@
 //! Memory stays within the limits (RFC 6455 §10.4), and what `memory_held` says is true.
 
 use sansocket::config::{Delivery, Limits};
-use sansocket::{
+use sansocket::{Part, 
     ClientConfig, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Role, ServerConfig,
 };
 use sansocket_heap::oracle::{Scripted, Taker, cut::Setup, wire};
@@ -228,7 +228,7 @@ fn memory_held_is_true() {
                     0 => ws.send(&text).map_err(drop),
                     1 => ws.send(vec![7; len * 30]).map_err(drop),
                     2 => ws
-                        .send_part(Kind::Text, text.as_bytes(), n.is_multiple_of(2))
+                        .send_part(Part::text(text.as_bytes()).last_if(n.is_multiple_of(2)))
                         .map_err(drop),
                     3 => ws
                         .ping(&text.as_bytes()[..len.min(text.len())])
