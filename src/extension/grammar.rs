@@ -335,7 +335,7 @@ impl<'h> ValueReader<'h> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use super::{Extensions, Malformed};
     use alloc::format;
