@@ -5,7 +5,7 @@
 //! used again on both sides, text is validated on both sides.
 //!
 //! While either of the two is measured both work in turns, so that whatever else the machine does meets both.
-//! The line behind them is the median of the ratios of these turns. `benches/deflate_peers` measures
+//! The line after them is the median of the ratios of these turns. `benches/deflate_peers` measures
 //! the same with peers beside it, and writes the table `benches/deflate.md`.
 #![allow(
     missing_docs,

@@ -183,7 +183,7 @@ impl OurReader {
 
 // ── the floor
 
-/// What stands behind the header of a server's frame.
+/// What stands after the header of a server's frame.
 fn payload(frame: &[u8]) -> &[u8] {
     let header = match frame[1] {
         126 => 4,

@@ -268,7 +268,7 @@ fn theirs(role: Role, limits: Limits, stream: &[u8]) -> Theirs {
                 let frame =
                     frame.map(|frame| (frame.code.into(), frame.reason.as_str().to_owned()));
                 seen.push(Seen::Close(frame));
-                // What is behind it is not read here either.
+                // What is after it is not read here either.
                 break None;
             }
             // The end of the bytes.

@@ -119,7 +119,7 @@ fn turns(setting: Setting, messages: &[Text], rounds: usize, mut works: Vec<Work
     let mut times = vec![Vec::new(); n];
     for round in 0..=rounds {
         for i in 0..n {
-            // Not always the same one behind the same other: each one first, forwards and backwards.
+            // Not always the same one after the same other: each one first, forwards and backwards.
             let i = (i + round / 2) % n;
             let i = if round % 2 == 0 { i } else { n - 1 - i };
             let work = &mut works[i].1;

@@ -102,7 +102,7 @@ impl Work {
     pub fn run(mut self, rounds: usize) -> Measured {
         let mut times = vec![Vec::with_capacity(rounds); self.rows.len()];
         for round in 0..=rounds {
-            // Not always the same one behind the same other.
+            // Not always the same one after the same other.
             for i in 0..self.rows.len() {
                 let i = (i + round) % self.rows.len();
                 let took = (self.rows[i].run)();

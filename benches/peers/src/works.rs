@@ -260,7 +260,7 @@ fn validate(work: &mut Work, traffic: &Rc<Traffic>) {
     let mut keep = Keep::default();
     peers::receive_net(traffic, READ, &mut keep);
     payloads.append(&mut keep.0);
-    // As they lie in a read buffer: warm, one behind the other.
+    // As they lie in a read buffer: warm, one after the other.
     let sizes: Vec<usize> = payloads.iter().map(Vec::len).collect();
     let bytes: Rc<(Vec<usize>, Vec<u8>)> = Rc::new((sizes, payloads.concat()));
     let mut row = |name, valid: fn(&[u8]) -> bool| {

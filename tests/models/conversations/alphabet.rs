@@ -63,7 +63,7 @@ impl Peer {
         self.inputs.push(input(name, Does::Read(bytes, cut)));
     }
 
-    /// A header that says so, and nothing behind it; `short` is the 7-bit length.
+    /// A header that says so, and nothing after it; `short` is the 7-bit length.
     fn header(&mut self, name: &str, first: u8, short: u8, extended: &[u8]) {
         let mask_bit = if self.key.is_some() { 0x80 } else { 0 };
         let mut bytes = vec![first, mask_bit | short];

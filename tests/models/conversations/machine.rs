@@ -1,4 +1,4 @@
-//! The real machine and the model behind the same inputs, and what can be seen of both.
+//! The real machine and the model given the same inputs, and what can be seen of both.
 
 use std::time::Duration;
 

@@ -103,7 +103,7 @@ fn conversations_worth_their_names() {
     let cases: [(About, &[&str]); 9] = [
         // A ping before the time was told has no round trip.
         (About::NoClock, &["ping", "10 s", "pong of 1"]),
-        // §7.1.4, D-20: our Close frame had left, whatever is queued behind it (D-14).
+        // §7.1.4, D-20: our Close frame had left, whatever is queued after it (D-14).
         (
             About::Usual,
             &["close", "consume all", "ping of 0", "close 1000"],
@@ -138,7 +138,7 @@ fn conversations_worth_their_names() {
                 "consume 1",
             ],
         ),
-        // The same behind a frame in pieces.
+        // The same after a frame in pieces.
         (
             About::Usual,
             &[

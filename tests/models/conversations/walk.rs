@@ -213,7 +213,7 @@ impl Walk<'_> {
     }
 }
 
-/// An input in a conversation with cuts: a read up to its cut, behind what the last one left.
+/// An input in a conversation with cuts: a read up to its cut, after what the last one left.
 fn cut_step<M: Machine>(
     machine: &mut M,
     rest: &mut Vec<u8>,

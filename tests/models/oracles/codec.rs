@@ -181,7 +181,7 @@ pub type Components = (bool, String, u16, String);
 pub fn components(text: &str, schemes: &[(&str, bool)]) -> Option<Components> {
     let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
     let sub_delim = |c: char| "!$&'()*+,;=".contains(c);
-    // Every piece behind a "%" begins with two digits, which are then no characters of their own.
+    // Every piece after a "%" begins with two digits, which are then no characters of their own.
     let made_of = |part: &str, other: &str| {
         let mut pieces = part.split('%');
         let first = pieces.next().unwrap_or_default();
@@ -259,7 +259,7 @@ fn same_again(uri: &Uri) {
     assert!(uri.authority().starts_with(uri.host()));
 }
 
-/// Names and values of an extension's parameters behind its name.
+/// Names and values of an extension's parameters after its name.
 pub type Read = Vec<(String, Vec<(String, Option<String>)>)>;
 
 /// Taken and refused as the grammar of RFC 6455 §9.1 says, with the same meaning; written again it

@@ -1,5 +1,5 @@
-//! A connection and the model of `tests/models/reference` behind the same inputs, of any number and size:
-//! the same events, results, output, states and deadlines behind each.
+//! A connection and the model of `tests/models/reference` given the same inputs, of any number and size:
+//! the same events, results, output, states and deadlines after each.
 
 #![allow(dead_code)] // of what walks every short conversation a part is used here
 

@@ -207,7 +207,7 @@ impl Setup {
     }
 
     /// What the connection may hold, a generous constant included: twice a message in the making,
-    /// the queue up to its mark and one message behind it (also a moving one), what is held, a head.
+    /// the queue up to its mark and one message after it (also a moving one), what is held, a head.
     pub fn memory_bound(&self) -> usize {
         let Limits {
             message,
@@ -473,7 +473,7 @@ pub fn any_cut_as_expected(t: &mut Taker<'_>, setup: &Setup, stream: &[u8]) {
 pub fn connection_bytes(data: &[u8]) {
     let mut t = Taker::new(data);
     let setup = Setup::draw(&mut t, false);
-    // The cuts come first, so that a fuzzer can change the stream behind them byte by byte.
+    // The cuts come first, so that a fuzzer can change the stream after them byte by byte.
     let cuts = t.bytes(40);
     let stream = if t.once_in(4) {
         t.rest().to_vec()
@@ -525,12 +525,12 @@ fn compressed(t: &mut Taker<'_>, setup: &Setup) -> Vec<u8> {
     out
 }
 
-/// A request and what comes behind it.
+/// A request and what comes after it.
 pub fn request_head(data: &[u8]) {
     head(data, Role::Server);
 }
 
-/// An answer and what comes behind it.
+/// An answer and what comes after it.
 pub fn response_head(data: &[u8]) {
     head(data, Role::Client);
 }

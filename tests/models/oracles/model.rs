@@ -59,7 +59,7 @@ impl Seen {
         }
     }
 
-    /// Puts it behind the others; neighbouring chunks of a message are joined.
+    /// Puts it after the others; neighbouring chunks of a message are joined.
     pub fn push_to(self, all: &mut Vec<Self>) {
         if let (Self::Chunk(kind, bytes, false, last), Some(Self::Chunk(own, joined, _, end))) =
             (&self, all.last_mut())

@@ -19,7 +19,7 @@ pub enum Leads {
     ToFrames(Option<Seen>),
 }
 
-/// And what stands behind the head.
+/// And what stands after the head.
 pub fn read<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
     match setup.role {
         Role::Server => request(stream, setup),
@@ -31,7 +31,7 @@ pub fn read<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
 const MOST_FIELDS: usize = 128;
 
 enum Scanned<'s> {
-    /// Its lines without their ends, and what is behind it.
+    /// Its lines without their ends, and what is after it.
     Head(Vec<&'s [u8]>, &'s [u8]),
     More,
     Wrong,

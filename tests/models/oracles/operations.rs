@@ -108,7 +108,7 @@ impl Bench {
             let kept = self.in_parts || self.ws.transport() == Transport::Close;
             assert!(buffered == 0 || kept || self.ws.output_len() > 0);
         }
-        // Nothing is added behind the answer to the peer's Close, pongs included.
+        // Nothing is added after the answer to the peer's Close, pongs included.
         if self.close_received && !self.in_pieces {
             assert!(output.len() <= self.queued_at_close);
         }
@@ -383,7 +383,7 @@ impl Bench {
             }
             24 => match t.below(24) {
                 0 => {
-                    // Nothing comes behind the end of the stream.
+                    // Nothing comes after the end of the stream.
                     self.wire.clear();
                     self.eof = true;
                     self.ws.receive_eof();

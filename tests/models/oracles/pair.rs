@@ -15,7 +15,7 @@ struct End {
     judge: Judge,
     /// Bytes on the way to the other end.
     pipe: Vec<u8>,
-    /// Nothing more comes out of this end; the other hears of it behind the pipe's bytes.
+    /// Nothing more comes out of this end; the other hears of it after the pipe's bytes.
     ended: bool,
     /// The transport is closed on this side.
     gone: bool,

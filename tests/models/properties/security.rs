@@ -406,7 +406,7 @@ fn cve_2026_33219() {
             );
         }
     }
-    // Nor behind a request that nobody has decided on.
+    // Nor after a request that nobody has decided on.
     let mut ws = waiting_server(Limits::server());
     receive(&mut ws, request("").as_bytes());
     for _ in 0..1000 {

@@ -758,7 +758,7 @@ impl Endpoint {
         self.queue_control(CLOSE, &payload, Part::Close);
         self.sent = Some((code, reason.to_owned()));
         self.began.get_or_insert(Began::Us);
-        // §5.5.1: no data behind it. A frame that was begun is finished first.
+        // §5.5.1: no data after it. A frame that was begun is finished first.
         if self.frame_left() == 0 {
             self.sending = None;
         }
@@ -1048,7 +1048,7 @@ impl Endpoint {
         all.into_iter().min_by_key(|(_, due)| *due)
     }
 
-    /// §5.5.2: "a Ping frame may serve [...] as a keepalive". One at most waits behind other output.
+    /// §5.5.2: "a Ping frame may serve [...] as a keepalive". One at most waits after other output.
     fn keep_alive(&mut self) {
         let before = self.output_len() as u64 + self.frame_left();
         let Some(clock) = &mut self.clock else { return };
@@ -1108,7 +1108,7 @@ const fn opcode(text: bool) -> u8 {
     if text { TEXT } else { BINARY }
 }
 
-/// §5.6: what is left of a character behind the next bytes of a text; a binary message has none.
+/// §5.6: what is left of a character after the next bytes of a text; a binary message has none.
 fn characters(text: bool, rest: &[u8], bytes: &[u8], last: bool) -> Result<Vec<u8>, Refused> {
     if !text {
         return Ok(Vec::new());

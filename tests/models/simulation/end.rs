@@ -429,7 +429,7 @@ fn next<'a>(ws: &mut Connection, input: &mut &'a mut [u8]) -> Option<Event<'a>> 
     event
 }
 
-/// Puts an event behind the others, chunks of a message joined.
+/// Puts an event after the others, chunks of a message joined.
 fn keep(event: &Event<'_>, all: &mut Vec<Seen>) {
     let (kind, bytes, last) = match event {
         Event::Message(message) => (message.kind(), message.as_bytes(), true),

@@ -207,7 +207,7 @@ impl World {
     fn fault(&mut self, at: usize) {
         self.lossy = true;
         match self.random.below(4) {
-            // A reset here; the other end hears of the end behind a part of what was on its way.
+            // A reset here; the other end hears of the end after a part of what was on its way.
             0 => {
                 let kept = self.random.below(self.pipes[at].bytes.len() + 1);
                 self.pipes[at].bytes.truncate(kept);

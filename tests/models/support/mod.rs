@@ -206,7 +206,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// The whole frames in front, and what is behind them.
+/// The whole frames in front, and what is after them.
 pub(crate) fn decode_prefix(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
     let mut frames = Vec::new();
     while let Some((frame, len)) = decode_one(bytes) {

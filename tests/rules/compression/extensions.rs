@@ -114,8 +114,8 @@ fn a_server_accepts_in_order() {
     );
 }
 
-/// X-7, PN-17, RFC 7692 §5: compression goes behind what changes messages and in front of what marks
-/// frames; with another extension on RSV1, or where it would be behind one with bits, it is declined.
+/// X-7, PN-17, RFC 7692 §5: compression goes after what changes messages and in front of what marks
+/// frames; with another extension on RSV1, or where it would be after one with bits, it is declined.
 #[test]
 fn a_server_declines_compression_in_conflict() {
     let offers = ["foo, permessage-deflate, bar"];

@@ -23,7 +23,7 @@ use sansocket::{Connection, Event, Negotiated, Role};
 
 use support::SampleKey;
 
-/// The parameters of an answer, behind the name.
+/// The parameters of an answer, after the name.
 fn answer(params: &str) -> Negotiated {
     Negotiated::new().extensions(format!("permessage-deflate{params}"))
 }

@@ -13,7 +13,7 @@ struct Vector {
     /// Unmasked, `|` between frames.
     frames: &'static str,
     events: Vec<Seen>,
-    /// The rule that is broken behind these events.
+    /// The rule that is broken after these events.
     fails: Option<&'static str>,
 }
 

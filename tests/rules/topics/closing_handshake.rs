@@ -148,7 +148,7 @@ fn report_of_closed(ws: &mut Connection) -> CloseReport {
     }
 }
 
-/// C-5: data before the Close frame, none behind it.
+/// C-5: data before the Close frame, none after it.
 #[test]
 fn no_data_behind_our_close_frame() {
     for role in ROLES {
@@ -264,7 +264,7 @@ fn one_close_frame_is_not_enough() {
     }
 }
 
-/// D-20: our Close frame has left with its last byte, whatever stands before it and behind it (D-14).
+/// D-20: our Close frame has left with its last byte, whatever stands before it and after it (D-14).
 #[test]
 fn our_close_frame_leaves_with_its_last_byte() {
     let queue = |role| {
@@ -301,7 +301,7 @@ fn our_close_frame_leaves_with_its_last_byte() {
     }
 }
 
-/// The end of the stream behind the peer's Close frame leaves time to write the answer.
+/// The end of the stream after the peer's Close frame leaves time to write the answer.
 #[test]
 fn the_answer_is_still_written_after_the_peers_end() {
     for role in ROLES {
@@ -424,7 +424,7 @@ fn data_is_delivered_until_the_peers_close_frame() {
     }
 }
 
-/// D-14: a Ping behind our own Close frame is answered: a Pong is not data (§5.5.2).
+/// D-14: a Ping after our own Close frame is answered: a Pong is not data (§5.5.2).
 #[test]
 fn pings_are_answered_while_closing() {
     for role in ROLES {
@@ -436,7 +436,7 @@ fn pings_are_answered_while_closing() {
     }
 }
 
-/// Our Close frame has left when its last byte has, whatever waits behind it: then the peer's is the answer to
+/// Our Close frame has left when its last byte has, whatever waits after it: then the peer's is the answer to
 /// it (§7.1.1).
 #[test]
 fn a_close_frame_leaves_before_the_pong_behind_it() {

@@ -152,7 +152,7 @@ fn a_close_frame_ends_what_waits() {
 }
 
 /// C-11, D-14, §5.5.2: our own Close frame does not end it: a Ping that waited for room is answered
-/// behind it, "unless it already received a Close frame".
+/// after it, "unless it already received a Close frame".
 #[test]
 fn our_close_frame_does_not_end_what_waits() {
     for role in ROLES {

@@ -98,7 +98,7 @@ fn a_chunk_of_text_may_end_inside_a_character() {
 }
 
 /// D-21: text fails at the first impossible byte, in the middle of a frame, and no byte
-/// at or behind it is delivered; whatever the delivery.
+/// at or after it is delivered; whatever the delivery.
 #[test]
 fn invalid_text_fails_at_its_first_impossible_byte() {
     for role in ROLES {
@@ -340,7 +340,7 @@ fn prepare_leaves_what_can_be_lent() {
 }
 
 /// `prepare` promises an event only where there is one: not for the empty fragment of a streamed
-/// message, and not for what only looks like a message behind what is held.
+/// message, and not for what only looks like a message after what is held.
 #[test]
 fn prepare_promises_nothing_that_does_not_come() {
     for role in ROLES {
@@ -601,7 +601,7 @@ fn the_receive_target() {
             ws.received(0);
             at += n;
         }
-        // The last of it goes through the read buffer, with whatever is behind it.
+        // The last of it goes through the read buffer, with whatever is after it.
         assert!(frame.len() - at < 4096);
         let mut rest = frame[at..].to_vec();
         rest.extend(encode_for(role, &[Frame::new(PING, "")]));

@@ -46,7 +46,7 @@ fn lex(text: &str) -> Vec<String> {
                 at + begin + rest[begin..].find(&end).expect("the end of a string") + end.len()
             }
             b'\'' => {
-                // A character has its quote behind it, a lifetime has none.
+                // A character has its quote after it, a lifetime has none.
                 let escaped = bytes.get(at + 1) == Some(&b'\\');
                 let len = rest[1..].chars().next().map_or(1, char::len_utf8);
                 if escaped {
@@ -84,7 +84,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     at + 1
 }
 
-/// Behind what is closed by the bracket that opens at `at`.
+/// After what is closed by the bracket that opens at `at`.
 fn behind_bracket(tokens: &[String], at: usize) -> usize {
     let mut depth = 0;
     for (i, token) in tokens.iter().enumerate().skip(at) {

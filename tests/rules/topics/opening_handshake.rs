@@ -88,7 +88,7 @@ fn handshake_failure(events: &[Seen]) -> HandshakeError {
 // ── server
 
 /// Vectors 1.1, HS-17, HS-20, HS-25: one `Request` with the last byte of the head, the answer byte
-/// for byte, then `Open`, and the frames behind it; at every cut and in every way of reading.
+/// for byte, then `Open`, and the frames after it; at every cut and in every way of reading.
 #[test]
 fn the_sample_request_at_every_cut() {
     let hello = Frame::new(TEXT, "Hello").masked(KEY).encode();
@@ -138,7 +138,7 @@ fn data_may_follow_the_answer_at_once() {
     assert_eq!(receive(&mut ws, b""), [Seen::Open]);
 }
 
-/// HS-21, D-8: bytes behind the request wait for the decision; after a refusal they are nothing.
+/// HS-21, D-8: bytes after the request wait for the decision; after a refusal they are nothing.
 #[test]
 fn bytes_behind_the_request() {
     let hello = Frame::new(TEXT, "Hello").masked(KEY).encode();
@@ -304,7 +304,7 @@ fn keys_and_their_accept_values() {
     }
 }
 
-/// HS-1, SEC-7, K-13: a broken request gets an HTTP error, never a Close frame, and nothing behind
+/// HS-1, SEC-7, K-13: a broken request gets an HTTP error, never a Close frame, and nothing after
 /// it is read; at every cut the same.
 #[test]
 fn a_bad_request_is_answered_with_http() {
@@ -482,7 +482,7 @@ fn the_request_of_the_sample() {
     assert!(!String::from_utf8(output).unwrap().contains("Origin"));
 }
 
-/// HR-14, HR-15, HC-13: the answer at every cut, and frames behind it in the same read.
+/// HR-14, HR-15, HC-13: the answer at every cut, and frames after it in the same read.
 #[test]
 fn the_sample_answer_at_every_cut() {
     let input = [ANSWER.as_bytes(), b"\x81\x05Hello"].concat();
@@ -520,7 +520,7 @@ fn an_answer_has_no_content() {
 }
 
 /// HR-15: the fields of the answer are there with `Event::Open`, each by itself, and are given up
-/// behind it.
+/// after it.
 #[test]
 fn the_fields_of_the_answer() {
     let answer = ANSWER.replace("\r\n\r\n", "\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\n");

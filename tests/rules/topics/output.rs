@@ -154,7 +154,7 @@ fn what_buffered_amount_counts() {
     }
 }
 
-/// A message sent right behind the head of the opening handshake: the head is not payload.
+/// A message sent right after the head of the opening handshake: the head is not payload.
 #[test]
 fn heads_are_not_payload() {
     let mut ws = Connection::server(&server_config());
@@ -273,7 +273,7 @@ fn large_payloads_are_queued_where_they_are() {
     }
 }
 
-/// Small frames are queued behind each other, in pieces of 64 KiB; in a buffer that was lent, of four
+/// Small frames are queued after each other, in pieces of 64 KiB; in a buffer that was lent, of four
 /// times that.
 #[test]
 fn the_pieces_of_a_long_queue() {
@@ -445,7 +445,7 @@ fn memory_held_counts() {
     }
 }
 
-/// §10.4: a long queue that a peer takes slowly is neither moved to grow nor kept behind
+/// §10.4: a long queue that a peer takes slowly is neither moved to grow nor kept after
 /// what was taken: what is held is what waits and a little.
 #[test]
 fn a_long_queue_is_kept_in_pieces() {

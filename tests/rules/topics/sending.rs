@@ -223,7 +223,7 @@ fn a_large_payload_handed_over_is_not_copied() {
         let place = payload.as_ptr();
         ws.send(Message::Binary(Payload::from(payload))).unwrap();
         assert!(lies_in(&ws, place), "{role:?}");
-        // What is lent is copied once, behind its header.
+        // What is lent is copied once, after its header.
         let mut ws = open(role);
         let mut lent = vec![3; 100_000];
         ws.send(Message::Binary(Payload::from(&mut lent[..])))
@@ -866,7 +866,7 @@ fn control_frames_slip_between_automatic_fragments() {
                 .collect();
             assert_eq!(joined, payload);
             assert_eq!(data.last(), Some(&Frame::new(TEXT, "after")));
-            // Behind the frame that the transport stands in, if there is a further one.
+            // After the frame that the transport stands in, if there is a further one.
             let begun = taken.div_ceil(len / 5).max(1);
             if begun < 5 {
                 assert_eq!(frames[1 + begun], expected[0], "{role:?} {taken}");

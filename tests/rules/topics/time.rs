@@ -259,7 +259,7 @@ fn the_quiet_time_begins_with_what_was_last_heard() {
             assert_eq!(ws.next_deadline(), Some(secs(135)));
             ws.advance_time(secs(120));
             assert_eq!(ws.output(), b"");
-            // Also behind something that is held.
+            // Also after something that is held.
             let mut ws = at_100(role, timeouts());
             let begins = encode_for(role, &[Frame::new(PING, "held")]);
             ws.hold(&mut &mut begins.clone()[..begins.len() - 1]);
@@ -321,7 +321,7 @@ fn only_its_own_answer_counts() {
 }
 
 /// A Pong cannot come inside a frame (§5.4): the wait for it begins with the last bytes of a long
-/// one, and the driver that tells the time before each read does not fail a Pong that comes behind it.
+/// one, and the driver that tells the time before each read does not fail a Pong that comes after it.
 #[test]
 fn a_long_frame_prolongs_the_wait_for_the_pong() {
     for role in ROLES {
@@ -824,7 +824,7 @@ fn output_after_the_end_of_the_stream_is_bounded() {
     }
 }
 
-/// And of a request that nobody takes: its end was told before, and no failure is told behind it.
+/// And of a request that nobody takes: its end was told before, and no failure is told after it.
 #[test]
 fn a_request_after_the_end_of_the_stream_is_bounded() {
     let mut ws = new_client();
@@ -1093,7 +1093,7 @@ fn a_peer_that_reads_slowly_is_alive() {
         ws.advance_time(secs(150));
         ws.consume_output(queued - 300);
         assert_eq!(ws.next_deadline(), Some(secs(160)));
-        // The ping itself, and what is behind it.
+        // The ping itself, and what is after it.
         ws.advance_time(secs(155));
         let frames = take_frames(&mut ws);
         assert_eq!(ws.next_deadline(), Some(secs(160)));

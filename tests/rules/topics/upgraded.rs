@@ -19,7 +19,7 @@ fn upgraded(role: Role, negotiated: Negotiated) -> Connection {
     }
 }
 
-/// P-11: it starts OPEN, with what was agreed on; `Open` is the first event; what was read behind the
+/// P-11: it starts OPEN, with what was agreed on; `Open` is the first event; what was read after the
 /// handshake goes into the first read.
 #[test]
 fn it_starts_open() {

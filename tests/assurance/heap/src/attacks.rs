@@ -117,7 +117,7 @@ fn key(role: Role) -> Option<[u8; 4]> {
     (role == Role::Server).then_some([1, 2, 3, 4])
 }
 
-/// The same frame again and again behind a first one.
+/// The same frame again and again after a first one.
 fn frames(role: Role, first: u8, then: &[(u8, &[u8])], n: usize) -> Vec<u8> {
     let mut stream = Vec::new();
     wire::frame(&mut stream, first, key(role), b"x");
@@ -128,7 +128,7 @@ fn frames(role: Role, first: u8, then: &[(u8, &[u8])], n: usize) -> Vec<u8> {
     stream
 }
 
-/// A header that announces `len`, and `n` bytes behind it.
+/// A header that announces `len`, and `n` bytes after it.
 fn announced(role: Role, first: u8, len: u64, n: usize) -> Vec<u8> {
     let mut stream = Vec::new();
     wire::raw_frame(&mut stream, first, key(role), 8, len, &vec![b'a'; n]);

@@ -2,7 +2,7 @@
 //! `connect URI PARAMS`: a client that sends and checks what comes back.
 //! `pipe PARAMS`: compresses and inflates what comes on stdin.
 //!
-//! `PARAMS` stand behind the name in an offer, with `level` and `mem_level` beside the RFC's: `; client_no_context_takeover; level=9`.
+//! `PARAMS` stand after the name in an offer, with `level` and `mem_level` beside the RFC's: `; client_no_context_takeover; level=9`.
 
 use std::env;
 use std::io::{self, Read, Write};

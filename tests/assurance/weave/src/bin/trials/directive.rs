@@ -30,7 +30,7 @@ pub struct Words {
     /// Which one of those that fit, from 1 on.
     pub nth: Option<usize>,
     pub from: Vec<String>,
-    /// Behind `…`.
+    /// After `…`.
     pub to: Vec<String>,
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Changes the files below TREE in place; `directive.rs` says how a change is told. Markers in comments
 //! tell which changes a piece of the woven text belongs to, for the reader of compile errors. Prints a
-//! line for each change: `1 ok`, with the local variables that it names behind it, or `1 fault why`.
+//! line for each change: `1 ok`, followed by the local variables that it names, or `1 fault why`.
 
 mod change;
 mod directive;
