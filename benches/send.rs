@@ -25,7 +25,7 @@ fn connection(role: Role) -> Connection {
         Role::Client => Connection::upgraded_client(&ClientConfig::new(), Negotiated::default()),
     };
     assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
-    ws.recycle(Vec::with_capacity(READ));
+    ws.lend_buffer(Vec::with_capacity(READ));
     ws
 }
 

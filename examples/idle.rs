@@ -3,7 +3,7 @@
 //! `cargo run --release --example idle [COUNT] [client]`
 //!
 //! Each goes through the opening handshake, receives a message and sends one. Then its output is
-//! written, `reclaim` is called, and it waits. There are no sockets: what the kernel keeps for one
+//! written, `take_buffer` is called, and it waits. There are no sockets: what the kernel keeps for one
 //! is not part of this. The other end of each handshake is a connection as well, which is dropped
 //! when the messages have been exchanged. Linux only, which tells the resident memory.
 #![allow(clippy::print_stdout)]
@@ -39,7 +39,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         for ws in [&mut server, &mut client] {
             ws.advance_time(Duration::ZERO);
         }
-        server.recycle(spare);
+        server.lend_buffer(spare);
         deliver(&mut client, &mut server)?; // the request
         deliver(&mut server, &mut client)?; // its answer
         client.send("a message")?;
@@ -47,7 +47,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         deliver(&mut server, &mut client)?;
 
         let mut ws = if clients { client } else { server };
-        spare = ws.reclaim().unwrap_or_default();
+        spare = ws.take_buffer().unwrap_or_default();
         idle.push(ws);
     }
 

@@ -105,7 +105,7 @@ impl Message<'_> {
     }
 
     /// The buffer that the message was gathered in, to be lent again with
-    /// [`recycle`](crate::Connection::recycle); `None` if the message was lent from the input.
+    /// [`lend_buffer`](crate::Connection::lend_buffer); `None` if the message was lent from the input.
     #[must_use]
     pub fn into_buffer(self) -> Option<Vec<u8>> {
         match self {

@@ -173,7 +173,7 @@ impl OurReader {
         match self.ws.receive(&mut input) {
             Some(Event::Message(Message::Text(text))) => {
                 let len = black_box(&*text).len();
-                self.ws.recycle(text.into_string().into_bytes());
+                self.ws.lend_buffer(text.into_string().into_bytes());
                 len
             }
             event => panic!("{event:?}"),

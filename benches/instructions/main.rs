@@ -38,7 +38,7 @@ fn connection(role: Role) -> Connection {
         ),
     };
     assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
-    ws.recycle(Vec::with_capacity(64 << 10));
+    ws.lend_buffer(Vec::with_capacity(64 << 10));
     ws
 }
 
@@ -74,7 +74,7 @@ fn receive_in_packets(ws: &mut Connection, input: &mut [u8]) -> usize {
             };
             count.message(message.as_bytes());
             if let Some(buffer) = message.into_buffer() {
-                ws.recycle(buffer);
+                ws.lend_buffer(buffer);
             }
         }
     }

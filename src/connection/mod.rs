@@ -308,7 +308,7 @@ impl Connection {
 
     /// Lends a spare buffer, for gathering a message or for output, so that no new one has to be
     /// allocated. What is in it is overwritten; where both have a buffer already it is dropped. An
-    /// event loop takes it back with [`reclaim`](Self::reclaim) and lends it to the next connection.
+    /// event loop takes it back with [`take_buffer`](Self::take_buffer) and lends it to the next connection.
     ///
     /// ```
     /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig};
@@ -316,14 +316,14 @@ impl Connection {
     /// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
     /// let mut spare = Vec::with_capacity(64 << 10);
     /// for ws in &mut connections {
-    ///     ws.recycle(spare);
+    ///     ws.lend_buffer(spare);
     ///     // … receive, send, write …
-    ///     spare = ws.reclaim().unwrap_or_default();
+    ///     spare = ws.take_buffer().unwrap_or_default();
     /// }
     /// assert_eq!(spare.capacity(), 64 << 10);
     /// ```
     #[inline]
-    pub fn recycle(&mut self, buffer: Vec<u8>) {
+    pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() == 0 {
             return;
         }
@@ -334,7 +334,7 @@ impl Connection {
 
     /// Takes back a buffer that is not in use, and frees whatever else is kept for later. An idle
     /// connection owns no heap after it (what was negotiated and a source of randomness of the caller's aside).
-    pub fn reclaim(&mut self) -> Option<Vec<u8>> {
+    pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
         self.entropy.reclaim();
         if self.rare.as_ref().is_some_and(|rare| rare.is_idle()) {
             self.rare = None;

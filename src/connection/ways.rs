@@ -26,12 +26,12 @@ impl Connection {
     /// # let mut input = &mut read[..];
     /// # assert!(matches!(ws.receive(&mut input), Some(Event::Open)));
     /// assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
-    /// ws.hold(&mut input); // the relay behind us is full
+    /// ws.keep_input(&mut input); // the relay behind us is full
     /// assert!(input.is_empty());
     /// // later
     /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Message(_))));
     /// ```
-    pub fn hold(&mut self, input: &mut &mut [u8]) {
+    pub fn keep_input(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
         if !input.is_empty() && !self.life.discards() {
             self.clock.heard();
@@ -55,7 +55,7 @@ impl Connection {
     ///     fn next(&mut self) -> Option<Event<'_>> {
     ///         loop {
     ///             let mut input = &mut self.buf[self.start..self.end];
-    ///             let found = self.ws.prepare(&mut input);
+    ///             let found = self.ws.find_event(&mut input);
     ///             self.start = self.end - input.len();
     ///             if found {
     ///                 break;
@@ -82,7 +82,7 @@ impl Connection {
     /// # while let Some(event) = reader.next() { if let Event::Message(message) = event { texts.push(message.as_bytes().to_vec()) } }
     /// # assert_eq!(texts, [b"Hi", b"yo"]);
     /// ```
-    pub fn prepare(&mut self, input: &mut &mut [u8]) -> bool {
+    pub fn find_event(&mut self, input: &mut &mut [u8]) -> bool {
         loop {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
@@ -232,7 +232,7 @@ impl Connection {
     }
 
     /// Where the rest of a large binary message is gathered: read into it from the transport
-    /// instead of the read buffer, then say how much came with [`received`](Self::received).
+    /// instead of the read buffer, then say how much came with [`receive_target_filled`](Self::receive_target_filled).
     ///
     /// `None` unless the payload of a binary message that is delivered whole is due, 4 KiB of it at
     /// least: less goes through the read buffer with whatever is behind it. The target ends with
@@ -249,7 +249,7 @@ impl Connection {
     /// // The header of a frame of 16 KiB has come; now its payload:
     /// while let Some(target) = ws.receive_target() {
     ///     let n = read(target);
-    ///     ws.received(n);
+    ///     ws.receive_target_filled(n);
     /// }
     /// let Some(Event::Message(Message::Binary(payload))) = ws.receive(&mut &mut [][..]) else { panic!() };
     /// assert_eq!(payload.len(), 16 << 10);
@@ -273,7 +273,7 @@ impl Connection {
     /// The first `n` bytes of the [`receive_target`](Self::receive_target) were filled from the
     /// transport. The message comes from the next [`receive`](Self::receive). Without a target, or
     /// with more than it has room for, the bytes beyond are not there and nothing is done for them.
-    pub fn received(&mut self, n: usize) {
+    pub fn receive_target_filled(&mut self, n: usize) {
         let left = self.target_left();
         let n = self.gathering.target_filled(n, left, self.reading.key());
         if n > 0 {

@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.ws.advance_time(self.born.elapsed());
             if !matches!(self.ws.can_send(), Err(SendError::Full { .. })) {
                 let mut input = &mut self.buf[self.unread.clone()];
-                let found = self.ws.prepare(&mut input);
+                let found = self.ws.find_event(&mut input);
                 self.unread.start = self.unread.end - input.len();
                 if found {
                     break;

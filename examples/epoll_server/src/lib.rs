@@ -212,7 +212,7 @@ impl Client {
         let Self { socket, ws, .. } = self;
         // With output left it has a buffer already.
         if ws.output().is_empty() {
-            ws.recycle(mem::take(&mut buffers.spare));
+            ws.lend_buffer(mem::take(&mut buffers.spare));
         }
 
         // Read, once.
@@ -251,7 +251,7 @@ impl Client {
                 },
             }
         }
-        if let Some(buffer) = ws.reclaim()
+        if let Some(buffer) = ws.take_buffer()
             && buffer.capacity() > buffers.spare.capacity()
         {
             buffers.spare = buffer;
@@ -295,7 +295,7 @@ impl Client {
 fn deliver(ws: &mut Connection, input: &mut &mut [u8]) {
     loop {
         if matches!(ws.can_send(), Err(SendError::Full { .. })) {
-            ws.hold(input);
+            ws.keep_input(input);
             return;
         }
         match ws.receive(input) {
@@ -314,7 +314,7 @@ fn handle(ws: &mut Connection, event: Event<'_>) {
         Event::Message(message) => {
             let _ = ws.send(&message);
             if let Some(buffer) = message.into_buffer() {
-                ws.recycle(buffer); // the next message is gathered in it
+                ws.lend_buffer(buffer); // the next message is gathered in it
             }
         }
         // Pongs and Close replies are queued already.

@@ -301,8 +301,8 @@ impl Real {
             Does::Lost => ws.transport_lost(),
             Does::TlsFailed => ws.tls_failed(),
             Does::Reclaim => {
-                ws.reclaim();
-                ws.recycle(vec![0xee; 64]);
+                ws.take_buffer();
+                ws.lend_buffer(vec![0xee; 64]);
             }
             Does::Pass(seconds) => {
                 *now += seconds;
@@ -406,14 +406,14 @@ impl Machine for Real {
         let mut input = &mut bytes[..];
         match way {
             Way::Receive => {}
-            Way::Hold => self.ws.hold(&mut input),
+            Way::Hold => self.ws.keep_input(&mut input),
             Way::Prepare => {
-                while self.ws.prepare(&mut input) {
+                while self.ws.find_event(&mut input) {
                     let event = self.ws.receive(&mut input).expect("it was promised");
                     let event = self.see(event);
                     events.push(event);
                 }
-                assert!(input.is_empty(), "prepare takes everything");
+                assert!(input.is_empty(), "find_event takes everything");
                 assert!(self.ws.receive(&mut input).is_none(), "an event more");
             }
         }

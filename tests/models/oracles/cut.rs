@@ -17,7 +17,7 @@ use sansocket::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
     Receive,
-    /// `prepare`, then `receive`.
+    /// `find_event`, then `receive`.
     Prepare,
     /// One event, then the rest of the read is held.
     Hold,
@@ -304,8 +304,8 @@ impl Bench<'_> {
                 }
             }
             Way::Prepare => {
-                while self.ws.prepare(&mut input) {
-                    let event = self.ws.receive(&mut input).expect("prepare promised it");
+                while self.ws.find_event(&mut input) {
+                    let event = self.ws.receive(&mut input).expect("find_event promised it");
                     self.event(event);
                 }
             }
@@ -313,7 +313,7 @@ impl Bench<'_> {
                 self.own = input.len();
                 while let Some(event) = self.ws.receive(&mut input) {
                     self.event(event);
-                    self.ws.hold(&mut input);
+                    self.ws.keep_input(&mut input);
                 }
             }
             Way::Target => {
@@ -324,7 +324,7 @@ impl Bench<'_> {
                         let n = target.len().min(input.len());
                         let (front, rest) = core::mem::take(&mut input).split_at_mut(n);
                         target[..n].copy_from_slice(front);
-                        self.ws.received(n);
+                        self.ws.receive_target_filled(n);
                         input = rest;
                     } else {
                         let n = step.min(input.len());

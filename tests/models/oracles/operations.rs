@@ -238,16 +238,16 @@ impl Bench {
         let mut input = &mut bytes[..];
         match way {
             0 => {
-                while self.ws.prepare(&mut input) {
-                    let event = self.ws.receive(&mut input).expect("prepare promised it");
+                while self.ws.find_event(&mut input) {
+                    let event = self.ws.receive(&mut input).expect("find_event promised it");
                     self.event(&event);
                 }
             }
             1 => {
-                // `prepare` and then something else.
-                self.ws.prepare(&mut input);
+                // `find_event` and then something else.
+                self.ws.find_event(&mut input);
                 self.own = self.own.max(input.len());
-                self.ws.hold(&mut input);
+                self.ws.keep_input(&mut input);
             }
             2 => {
                 let mut events = t.below(3);
@@ -259,18 +259,18 @@ impl Bench {
                 }
                 // Held more than once, what lies there adds up.
                 self.own += input.len();
-                self.ws.hold(&mut input);
+                self.ws.keep_input(&mut input);
             }
             3 => {
                 if let Some(target) = self.ws.receive_target() {
                     let n = target.len().min(input.len());
                     let (front, rest) = core::mem::take(&mut input).split_at_mut(n);
                     target[..n].copy_from_slice(front);
-                    self.ws.received(n);
+                    self.ws.receive_target_filled(n);
                     input = rest;
                 }
                 self.own += input.len();
-                self.ws.hold(&mut input);
+                self.ws.keep_input(&mut input);
             }
             _ => {
                 while let Some(event) = self.ws.receive(&mut input) {
@@ -424,9 +424,9 @@ impl Bench {
                 if t.once_in(2) {
                     let len = t.pick(&[0, 10, 5000]);
                     self.own = self.own.max(2 * len);
-                    self.ws.recycle(vec![b'x'; len]);
+                    self.ws.lend_buffer(vec![b'x'; len]);
                 } else {
-                    self.ws.reclaim();
+                    self.ws.take_buffer();
                 }
             }
             26 => {
@@ -442,7 +442,7 @@ impl Bench {
             }
             28 => {
                 self.ws.stream_message();
-                self.ws.received(t.below(200));
+                self.ws.receive_target_filled(t.below(200));
             }
             _ => self.events(),
         }

@@ -170,9 +170,9 @@ impl End {
                 let (mut read, rest) = input.split_at_mut(n);
                 input = rest;
                 match random.below(3) {
-                    0 => twin.hold(&mut read),
+                    0 => twin.keep_input(&mut read),
                     1 => {
-                        while twin.prepare(&mut read) {
+                        while twin.find_event(&mut read) {
                             keep(&next(twin, &mut read).expect("promised"), &mut others);
                         }
                     }
@@ -379,9 +379,9 @@ impl End {
                 let payload = self.pinged.take().unwrap_or_else(|| b"unasked".to_vec());
                 self.attempt(|ws| ws.pong(&payload));
                 if random.once_in(4) {
-                    self.both(|ws| ws.recycle(vec![0xee; 5000]));
+                    self.both(|ws| ws.lend_buffer(vec![0xee; 5000]));
                 } else if random.once_in(4) {
-                    self.ws.reclaim();
+                    self.ws.take_buffer();
                 }
             }
             _ => {

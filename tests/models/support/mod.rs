@@ -442,13 +442,13 @@ pub(crate) enum Way {
     Lent,
     /// The same, and each event is made owned first.
     Owned,
-    /// `hold`, then `receive` with an empty input.
+    /// `keep_input`, then `receive` with an empty input.
     Held,
-    /// `receive` for one event, then `hold` for the rest of the read.
+    /// `receive` for one event, then `keep_input` for the rest of the read.
     HeldRest,
-    /// `prepare` until it says that an event is there, then `receive`.
+    /// `find_event` until it says that an event is there, then `receive`.
     Prepared,
-    /// `receive_target` and `received` wherever there is a target.
+    /// `receive_target` and `receive_target_filled` wherever there is a target.
     Target,
     /// `receive_bytes` over a growing buffer.
     #[cfg(feature = "bytes")]
@@ -513,7 +513,7 @@ impl Driver {
                 }
             }
             Way::Held => {
-                ws.hold(&mut input);
+                ws.keep_input(&mut input);
                 assert!(input.is_empty(), "hold takes everything");
                 while let Some(event) = ws.receive(&mut &mut [][..]) {
                     note(ws, see(event));
@@ -521,18 +521,18 @@ impl Driver {
             }
             Way::HeldRest => {
                 while let Some(event) = ws.receive(&mut input) {
-                    ws.hold(&mut input);
+                    ws.keep_input(&mut input);
                     note(ws, see(event));
                 }
             }
             Way::Prepared => {
-                while ws.prepare(&mut input) {
+                while ws.find_event(&mut input) {
                     let event = ws
                         .receive(&mut input)
                         .expect("prepare said that an event is there");
                     note(ws, see(event));
                 }
-                assert!(input.is_empty(), "prepare takes everything");
+                assert!(input.is_empty(), "find_event takes everything");
             }
             Way::Target => loop {
                 while let Some(target) = ws.receive_target() {
@@ -543,7 +543,7 @@ impl Driver {
                     let (front, rest) = std::mem::take(&mut input).split_at_mut(n);
                     target[..n].copy_from_slice(front);
                     input = rest;
-                    ws.received(n);
+                    ws.receive_target_filled(n);
                 }
                 match ws.receive(&mut input) {
                     Some(event) => note(ws, see(event)),

@@ -230,7 +230,7 @@ fn it_stays_when_the_transport_is_lost() {
     }
 }
 
-/// `reclaim` takes nothing of what is needed: neither what waits in the queue nor the message in parts.
+/// `take_buffer` takes nothing of what is needed: neither what waits in the queue nor the message in parts.
 #[test]
 fn reclaim_changes_no_count() {
     for role in ROLES {
@@ -244,12 +244,12 @@ fn reclaim_changes_no_count() {
             let (mut plain, mut reclaimed) = (queued(), queued());
             for _ in 0..2 {
                 while plain.output_len() > 0 {
-                    reclaimed.reclaim();
+                    reclaimed.take_buffer();
                     plain.consume_output(step);
                     reclaimed.consume_output(step);
                     assert_eq!(reclaimed.buffered_amount(), plain.buffered_amount());
                 }
-                reclaimed.reclaim();
+                reclaimed.take_buffer();
                 for ws in [&mut plain, &mut reclaimed] {
                     ws.send_part(Part::text(b"more")).unwrap();
                 }

@@ -146,7 +146,7 @@ fn the_end_of_the_stream_waits_for_chunks() {
             for _ in 0..paused_after {
                 assert_eq!(next(&mut ws, &mut input), Some(false));
             }
-            ws.hold(&mut input);
+            ws.keep_input(&mut input);
             ws.receive_eof();
             let paused = (State::Open, Transport::KeepOpen);
             assert_eq!((ws.state(), ws.transport()), paused, "after {paused_after}");
@@ -174,7 +174,7 @@ fn chunks_end_with_the_connection() {
         ws.receive_eof();
         ws.advance_time(ws.next_deadline().unwrap());
         if prepared {
-            assert!(ws.prepare(&mut &mut [][..]));
+            assert!(ws.find_event(&mut &mut [][..]));
         }
         let Some(Event::Closed(report)) = ws.receive(&mut &mut [][..]) else {
             panic!("not closed")

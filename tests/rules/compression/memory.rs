@@ -23,14 +23,14 @@ fn nothing_until_it_is_needed() {
         receive_frames(&mut ws, &[Frame::new(TEXT, "plain")]);
         ws.send_with("plain", Compress::Never).unwrap();
         take_output(&mut ws);
-        ws.reclaim();
+        ws.take_buffer();
         assert_eq!(ws.memory_held(), idle);
         receive_frames(&mut ws, &[hello()]);
         let receiving = ws.memory_held() - idle;
         assert!((60_000..70_000).contains(&receiving), "{receiving}");
         ws.send("Hello").unwrap();
         take_output(&mut ws);
-        ws.reclaim();
+        ws.take_buffer();
         let sending = ws.memory_held() - idle - receiving;
         assert!((300_000..400_000).contains(&sending), "{sending}");
         // Parked, only the other end's window is left, which was agreed on: what came out so far.
@@ -48,7 +48,7 @@ fn nothing_until_it_is_needed() {
             receive_frames(&mut ws, &[hello()]);
             ws.send("Hello").unwrap();
             take_output(&mut ws);
-            ws.reclaim();
+            ws.take_buffer();
             assert_eq!(ws.memory_held(), idle);
         }
     }
@@ -65,10 +65,10 @@ fn a_lent_buffer_and_a_long_text() {
         let frame = take_output(&mut peer);
         for capacity in [1_000, 70_000, 100_000, 300_000] {
             let mut ws = open(role, NO_TAKEOVER);
-            ws.recycle(b"secret! ".repeat(capacity / 8));
+            ws.lend_buffer(b"secret! ".repeat(capacity / 8));
             assert_eq!(receive(&mut ws, &frame), [Seen::text(&text)], "{capacity}");
             // And where it comes in two reads.
-            ws.recycle(b"secret! ".repeat(capacity / 8));
+            ws.lend_buffer(b"secret! ".repeat(capacity / 8));
             let (head, tail) = frame.split_at(frame.len() / 3);
             assert_eq!(receive(&mut ws, head), []);
             assert_eq!(receive(&mut ws, tail), [Seen::text(&text)], "{capacity}");

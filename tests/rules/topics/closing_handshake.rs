@@ -577,7 +577,7 @@ fn a_lost_transport() {
         let mut ws = open(role);
         ws.send("never sent").unwrap();
         let mut read = encode_for(role, &[Frame::new(TEXT, "held")]);
-        ws.hold(&mut &mut read[..]);
+        ws.keep_input(&mut &mut read[..]);
         ws.transport_lost();
         assert_eq!((ws.output(), ws.output_len()), (&b""[..], 0));
         assert_eq!(ws.buffered_amount(), 10, "W-11: it is not reset");

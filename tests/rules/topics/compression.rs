@@ -473,8 +473,8 @@ fn an_idle_connection_holds_no_codec() {
         let (before_a, before_b) = (a.memory_held(), b.memory_held());
         a.send(&text(100)).unwrap();
         receive(&mut b, &take_output(&mut a));
-        a.reclaim();
-        b.reclaim();
+        a.take_buffer();
+        b.take_buffer();
         assert_eq!(
             (a.memory_held(), b.memory_held()),
             (before_a, before_b),

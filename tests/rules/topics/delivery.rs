@@ -300,7 +300,7 @@ fn whole_frames_are_lent_from_the_input() {
     }
 }
 
-/// After `prepare` what can be lent still is: the next `receive` finds it in the input.
+/// After `find_event` what can be lent still is: the next `receive` finds it in the input.
 #[test]
 fn prepare_leaves_what_can_be_lent() {
     for role in ROLES {
@@ -318,12 +318,12 @@ fn prepare_leaves_what_can_be_lent() {
                 let mut ws = with(role, delivery);
                 let (mut begins, mut goes_on) = (frame[..cut].to_vec(), frame[cut..].to_vec());
                 let mut input = &mut begins[..];
-                while ws.prepare(&mut input) {
+                while ws.find_event(&mut input) {
                     assert!(ws.receive(&mut input).is_some());
                 }
                 let range = goes_on.as_ptr_range();
                 let mut input = &mut goes_on[..];
-                assert!(ws.prepare(&mut input));
+                assert!(ws.find_event(&mut input));
                 let event = ws.receive(&mut input).unwrap();
                 let place = match &event {
                     Event::Message(message) => message.as_bytes().as_ptr(),
@@ -339,7 +339,7 @@ fn prepare_leaves_what_can_be_lent() {
     }
 }
 
-/// `prepare` promises an event only where there is one: not for the empty fragment of a streamed
+/// `find_event` promises an event only where there is one: not for the empty fragment of a streamed
 /// message, and not for what only looks like a message after what is held.
 #[test]
 fn prepare_promises_nothing_that_does_not_come() {
@@ -353,7 +353,7 @@ fn prepare_promises_nothing_that_does_not_come() {
         assert_eq!(events, []);
         assert!(matches!(ws.receive(&mut input), Some(Event::Start(_))));
         ws.stream_message();
-        assert!(!ws.prepare(&mut input), "{role:?}");
+        assert!(!ws.find_event(&mut input), "{role:?}");
         assert!(ws.receive(&mut input).is_none() && input.is_empty());
 
         // The extended length of 33 KB, whose bytes would be a frame.
@@ -362,10 +362,10 @@ fn prepare_promises_nothing_that_does_not_come() {
             Role::Server => (&[0x82, 0xfe], &[0x82, 0x80, 1, 2, 3, 4]),
             Role::Client => (&[0x82, 0x7e], &[0x82, 0x00]),
         };
-        ws.hold(&mut &mut held.to_vec()[..]);
+        ws.keep_input(&mut &mut held.to_vec()[..]);
         let mut rest = rest.to_vec();
         let mut input = &mut rest[..];
-        assert!(!ws.prepare(&mut input), "{role:?}");
+        assert!(!ws.find_event(&mut input), "{role:?}");
         assert!(ws.receive(&mut input).is_none() && input.is_empty());
 
         // The payload that is held comes first.
@@ -373,7 +373,7 @@ fn prepare_promises_nothing_that_does_not_come() {
         let mut frame = encode_for(role, &[Frame::new(BINARY, "abcd")]);
         let cut = frame.len() - 2;
         let (held, rest) = frame.split_at_mut(cut);
-        ws.hold(&mut &mut *held);
+        ws.keep_input(&mut &mut *held);
         assert!(matches!(
             ws.receive(&mut &mut [][..]),
             Some(Event::Start(_))
@@ -381,7 +381,7 @@ fn prepare_promises_nothing_that_does_not_come() {
         ws.stream_message();
         let mut events = Vec::new();
         let mut input = &mut rest[..];
-        while ws.prepare(&mut input) {
+        while ws.find_event(&mut input) {
             events.push(see(ws.receive(&mut input).unwrap()));
         }
         assert_eq!(joined(&events), [Seen::binary("abcd")], "{role:?}");
@@ -506,7 +506,7 @@ fn held_input_waits_for_the_application() {
         let mut read = encode_for(role, &frames);
         let mut input = &mut read[..];
         assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
-        ws.hold(&mut input);
+        ws.keep_input(&mut input);
         assert!(input.is_empty());
         for i in 1..5 {
             let Some(Event::Message(message)) = ws.receive(&mut &mut [][..]) else {
@@ -517,9 +517,9 @@ fn held_input_waits_for_the_application() {
         assert_eq!(receive(&mut ws, b""), []);
         // Held first, then what comes in a later read.
         let mut first = encode_for(role, &[Frame::new(TEXT, "1"), Frame::new(TEXT, "2").more()]);
-        ws.hold(&mut &mut first[..]);
+        ws.keep_input(&mut &mut first[..]);
         let mut second = encode_for(role, &[Frame::new(PING, "3")]);
-        ws.hold(&mut &mut second[..]);
+        ws.keep_input(&mut &mut second[..]);
         let events = receive_frames(&mut ws, &[Frame::new(CONTINUATION, "4")]);
         let expected = [Seen::text("1"), Seen::ping("3"), Seen::text("24")];
         assert_eq!(events, expected);
@@ -533,7 +533,7 @@ fn held_input_comes_before_the_end() {
     for role in ROLES {
         let mut ws = open(role);
         let mut read = encode_for(role, &[Frame::new(TEXT, "1"), Frame::new(CLOSE, "")]);
-        ws.hold(&mut &mut read[..]);
+        ws.keep_input(&mut &mut read[..]);
         ws.receive_eof();
         assert_eq!(ws.state(), State::Open);
         let events = receive(&mut ws, b"");
@@ -558,9 +558,9 @@ fn calls_without_input_change_nothing() {
         for byte in encode_for(role, &frames) {
             for _ in 0..3 {
                 events.extend(receive(&mut ws, b""));
-                assert!(!ws.prepare(&mut &mut [][..]));
-                ws.hold(&mut &mut [][..]);
-                ws.received(5);
+                assert!(!ws.find_event(&mut &mut [][..]));
+                ws.keep_input(&mut &mut [][..]);
+                ws.receive_target_filled(5);
                 ws.consume_output(0);
             }
             events.extend(receive(&mut ws, &[byte]));
@@ -596,9 +596,9 @@ fn the_receive_target() {
             // The transport brings less than asked, in odd pieces.
             let n = target.len().min(33_333);
             target[..n].copy_from_slice(&frame[at..at + n]);
-            ws.received(n);
+            ws.receive_target_filled(n);
             // And sometimes nothing.
-            ws.received(0);
+            ws.receive_target_filled(0);
             at += n;
         }
         // The last of it goes through the read buffer, with whatever is after it.
@@ -612,7 +612,7 @@ fn the_receive_target() {
 }
 
 /// No target for text, control frames, streamed messages, small rests, whatever is not the payload of
-/// a binary message; and `received` without a target does nothing.
+/// a binary message; and `receive_target_filled` without a target does nothing.
 #[test]
 fn where_there_is_no_target() {
     for role in ROLES {
@@ -632,14 +632,14 @@ fn where_there_is_no_target() {
             receive(&mut ws, &input);
             assert!(ws.receive_target().is_none());
             let before = format!("{ws:?}");
-            ws.received(2);
+            ws.receive_target_filled(2);
             assert_eq!(format!("{ws:?}"), before);
         }
         // More than the target has room for: the rest is not there.
         let mut ws = open(role);
         receive(&mut ws, &part(Frame::new(BINARY, large), 9000));
         ws.receive_target().unwrap().fill(0);
-        ws.received(100_000);
+        ws.receive_target_filled(100_000);
         assert_eq!(receive(&mut ws, b"").len(), 1);
         // From 4 KiB on.
         let mut ws = open(role);
@@ -648,11 +648,11 @@ fn where_there_is_no_target() {
         // What is held comes before what is read, and an event that is due before both.
         let mut ws = open(role);
         receive(&mut ws, &part(Frame::new(BINARY, large), 9000));
-        ws.hold(&mut &mut [0; 10][..]);
+        ws.keep_input(&mut &mut [0; 10][..]);
         assert!(ws.receive_target().is_none());
         let mut ws = with(role, Delivery::Ask);
         let mut input = part(Frame::new(BINARY, large), 9000);
-        assert!(ws.prepare(&mut &mut input[..]));
+        assert!(ws.find_event(&mut &mut input[..]));
         assert!(ws.receive_target().is_none());
         assert!(matches!(receive(&mut ws, b"")[..], [Seen::Start { .. }]));
         assert!(ws.receive_target().is_some());
@@ -675,7 +675,7 @@ fn where_there_is_no_target() {
     }
 }
 
-/// A buffer handed back by `recycle` serves the next message without growing (and without zeroing).
+/// A buffer handed back by `lend_buffer` serves the next message without growing (and without zeroing).
 #[test]
 fn a_recycled_buffer_is_used_again() {
     let mut ws = open(Role::Client);
@@ -692,11 +692,11 @@ fn a_recycled_buffer_is_used_again() {
         assert_eq!(payload, vec![5; 200_000]);
         places.push((payload.as_ptr(), payload.capacity()));
         ws = driver.ws;
-        ws.recycle(payload);
+        ws.lend_buffer(payload);
     }
     assert_eq!(places[1], places[2]);
     assert_eq!(
-        ws.reclaim().map(|buffer| buffer.as_ptr()),
+        ws.take_buffer().map(|buffer| buffer.as_ptr()),
         Some(places[2].0)
     );
     assert_eq!(ws.memory_held(), 0);
@@ -708,7 +708,7 @@ fn a_recycled_buffer_does_not_leak() {
     for role in ROLES {
         for opcode in [TEXT, BINARY] {
             let mut ws = open(role);
-            ws.recycle(b"secret secret secret".to_vec());
+            ws.lend_buffer(b"secret secret secret".to_vec());
             let frames = [
                 Frame::new(opcode, "").more(),
                 Frame::new(CONTINUATION, ""),

@@ -175,7 +175,7 @@ fn heads_are_not_payload() {
 
 // ── buffers
 
-/// An idle connection owns no heap, in either role, once `reclaim` was called.
+/// An idle connection owns no heap, in either role, once `take_buffer` was called.
 #[test]
 fn an_idle_connection_owns_no_heap() {
     for role in ROLES {
@@ -192,16 +192,16 @@ fn an_idle_connection_owns_no_heap() {
             receive(&mut ws, &[byte]);
         }
         take_output(&mut ws);
-        ws.reclaim();
+        ws.take_buffer();
         assert_eq!(ws.memory_held(), 0, "{role:?}");
-        assert!(ws.reclaim().is_none());
+        assert!(ws.take_buffer().is_none());
         // And goes on as before.
         ws.send("a").unwrap();
         assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "a")]);
     }
 }
 
-/// Without `reclaim` a drained buffer of up to 4 KiB is kept, a larger one given up.
+/// Without `take_buffer` a drained buffer of up to 4 KiB is kept, a larger one given up.
 #[test]
 fn large_buffers_are_given_up() {
     for role in ROLES {
@@ -285,7 +285,7 @@ fn the_pieces_of_a_long_queue() {
             for (last, pieces) in [(2000 - 14, 1), (2000 - 13, 2)] {
                 let mut ws = open(role);
                 if lent {
-                    ws.recycle(Vec::with_capacity(100));
+                    ws.lend_buffer(Vec::with_capacity(100));
                 }
                 let mut left = piece - 2000;
                 while left > 0 {
@@ -310,18 +310,18 @@ fn two_buffers() {
         ws.send("a").unwrap();
         take_output(&mut ws);
         let own = ws.memory_held();
-        ws.recycle(Vec::with_capacity(10_000));
+        ws.lend_buffer(Vec::with_capacity(10_000));
         ws.send("a").unwrap();
         assert_eq!(ws.memory_held(), own + 10_000);
         take_output(&mut ws);
-        assert_eq!(ws.reclaim().map(|spare| spare.capacity()), Some(10_000));
-        ws.reclaim();
+        assert_eq!(ws.take_buffer().map(|spare| spare.capacity()), Some(10_000));
+        ws.take_buffer();
         // One for messages and one for output.
         let mut ws = open(role);
-        ws.recycle(Vec::with_capacity(10_000));
-        ws.recycle(Vec::with_capacity(20_000));
+        ws.lend_buffer(Vec::with_capacity(10_000));
+        ws.lend_buffer(Vec::with_capacity(20_000));
         assert_eq!(ws.memory_held(), 30_000);
-        assert_eq!(ws.reclaim().map(|spare| spare.capacity()), Some(20_000));
+        assert_eq!(ws.take_buffer().map(|spare| spare.capacity()), Some(20_000));
         assert_eq!(ws.memory_held(), 0);
     }
 }
@@ -331,11 +331,11 @@ fn two_buffers() {
 fn a_lent_buffer_comes_back_from_a_loss() {
     for role in ROLES {
         let mut ws = open(role);
-        ws.recycle(Vec::with_capacity(64 << 10));
+        ws.lend_buffer(Vec::with_capacity(64 << 10));
         ws.send("a").unwrap();
         ws.transport_lost();
         assert_eq!(ws.output_len(), 0);
-        let spare = ws.reclaim().expect("what was lent");
+        let spare = ws.take_buffer().expect("what was lent");
         assert_eq!((spare.len(), spare.capacity()), (0, 64 << 10));
     }
 }
@@ -348,7 +348,7 @@ fn a_lent_buffer_comes_back() {
         let spare = Vec::with_capacity(64 << 10);
         let place = spare.as_ptr();
         let mut ws = open(role);
-        ws.recycle(spare);
+        ws.lend_buffer(spare);
         assert_eq!(ws.memory_held(), 64 << 10);
         for _ in 0..3 {
             ws.send(&[0; 10_000]).unwrap();
@@ -356,16 +356,16 @@ fn a_lent_buffer_comes_back() {
             assert_eq!(ws.output().as_ptr(), place);
             take_output(&mut ws);
         }
-        let spare = ws.reclaim().unwrap();
+        let spare = ws.take_buffer().unwrap();
         assert_eq!((spare.as_ptr(), spare.capacity()), (place, 64 << 10));
         assert_eq!(ws.memory_held(), 0);
         // Nothing to lend is nothing.
-        ws.recycle(Vec::new());
-        assert!(ws.reclaim().is_none());
+        ws.lend_buffer(Vec::new());
+        assert!(ws.take_buffer().is_none());
     }
 }
 
-/// Randomness of the system's that was drawn ahead counts as memory, and `reclaim` frees it.
+/// Randomness of the system's that was drawn ahead counts as memory, and `take_buffer` frees it.
 #[cfg(feature = "getrandom")]
 #[test]
 fn keys_drawn_ahead_are_freed() {
@@ -378,14 +378,14 @@ fn keys_drawn_ahead_are_freed() {
         ws.send("a").unwrap();
         take_output(&mut ws);
         let held = ws.memory_held();
-        ws.reclaim();
+        ws.take_buffer();
         assert_eq!(ws.memory_held(), 0);
         held
     });
     assert!(own > given);
 }
 
-/// What waits is not taken away by `reclaim`, nor what is being gathered.
+/// What waits is not taken away by `take_buffer`, nor what is being gathered.
 #[test]
 fn reclaim_takes_only_what_is_empty() {
     for role in ROLES {
@@ -393,18 +393,18 @@ fn reclaim_takes_only_what_is_empty() {
         ws.send("queued").unwrap();
         receive_frames(&mut ws, &[Frame::new(TEXT, "gather").more()]);
         let mut held = encode_for(role, &[Frame::new(CONTINUATION, "ed")]);
-        ws.hold(&mut &mut held[..]);
-        assert!(ws.reclaim().is_none());
+        ws.keep_input(&mut &mut held[..]);
+        assert!(ws.take_buffer().is_none());
         assert_eq!(receive(&mut ws, b""), [Seen::text("gathered")]);
         assert_eq!(take_frames(&mut ws), [Frame::new(TEXT, "queued")]);
         // In the middle of a header, a split control frame, a message in parts.
         ws.send_part(Part::text(b"1")).unwrap();
         take_output(&mut ws);
         for byte in encode_for(role, &[Frame::new(PING, "ping")]) {
-            ws.reclaim();
+            ws.take_buffer();
             receive(&mut ws, &[byte]);
         }
-        ws.reclaim();
+        ws.take_buffer();
         ws.send_part(Part::text(b"2").last()).unwrap();
         let expected = [Frame::new(PONG, "ping"), Frame::new(CONTINUATION, "2")];
         assert_eq!(take_frames(&mut ws), expected);
@@ -433,7 +433,7 @@ fn memory_held_counts() {
         let mut held = vec![0; 30_000];
         let mut gathering = encode_for(role, &[Frame::new(BINARY, "").more()]);
         receive(&mut ws, &gathering);
-        ws.hold(&mut &mut held[..]);
+        ws.keep_input(&mut &mut held[..]);
         assert!(ws.memory_held() >= 30_000);
         ws.transport_lost();
         receive(&mut ws, b"");

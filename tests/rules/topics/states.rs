@@ -165,9 +165,9 @@ fn apply(ws: &mut Connection, input: &str) -> String {
             ws.stream_message();
             Ok(())
         }
-        "received" => {
+        "receive_target_filled" => {
             assert!(ws.receive_target().is_none());
-            ws.received(1);
+            ws.receive_target_filled(1);
             Ok(())
         }
         "drain" => {
@@ -263,6 +263,6 @@ const INPUTS: [&str; 20] = [
     "pong",
     "close",
     "stream_message",
-    "received",
+    "receive_target_filled",
     "drain",
 ];

@@ -262,7 +262,7 @@ fn the_quiet_time_begins_with_what_was_last_heard() {
             // Also after something that is held.
             let mut ws = at_100(role, timeouts());
             let begins = encode_for(role, &[Frame::new(PING, "held")]);
-            ws.hold(&mut &mut begins.clone()[..begins.len() - 1]);
+            ws.keep_input(&mut &mut begins.clone()[..begins.len() - 1]);
             ws.advance_time(secs(115));
             receive(&mut ws, &begins[begins.len() - 1..]);
             assert_eq!(ws.next_deadline(), Some(secs(135)));
@@ -1087,7 +1087,7 @@ fn a_peer_that_reads_slowly_is_alive() {
             // A write that took nothing.
             ws.advance_time(secs(now + 1));
             ws.consume_output(0);
-            ws.reclaim();
+            ws.take_buffer();
             assert_eq!(ws.next_deadline(), Some(secs(now + 10)));
         }
         ws.advance_time(secs(150));

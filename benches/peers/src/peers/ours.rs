@@ -31,7 +31,7 @@ pub fn connection(role: Role) -> Connection {
 /// With a spare buffer, as an event loop lends it, that takes all that is queued before a flush.
 fn lent(mut ws: Connection, batch: usize, size: usize) -> Connection {
     let all = batch * (size + FrameHeader::MAX_LEN);
-    ws.recycle(Vec::with_capacity(all.max(READ)));
+    ws.lend_buffer(Vec::with_capacity(all.max(READ)));
     ws
 }
 
@@ -61,7 +61,7 @@ fn read_all<S: Sink>(ws: &mut Connection, memory: &mut Memory<'_>, buf: &mut [u8
     loop {
         let n = if let Some(target) = ws.receive_target() {
             let n = memory.read(target).unwrap();
-            ws.received(n);
+            ws.receive_target_filled(n);
             events(ws, &mut [], sink);
             n
         } else {
@@ -83,7 +83,7 @@ fn events<S: Sink>(ws: &mut Connection, mut input: &mut [u8], sink: &mut S) {
                 sink.message(message.as_bytes());
                 // The buffer of one that was gathered serves the next.
                 if let Some(buffer) = message.into_buffer() {
-                    ws.recycle(buffer);
+                    ws.lend_buffer(buffer);
                 }
             }
             other => panic!("{other:?}"),

@@ -212,7 +212,7 @@ fn ten_thousand_idle_connections() {
         let mut spare = Vec::with_capacity(4096);
         for ws in &mut all {
             let mut bytes = HELLO;
-            ws.recycle(std::mem::take(&mut spare));
+            ws.lend_buffer(std::mem::take(&mut spare));
             let event = ws.receive(&mut &mut bytes[..]);
             let Some(Event::Message(Message::Text(text))) = event else {
                 panic!("{event:?}");
@@ -222,7 +222,7 @@ fn ten_thousand_idle_connections() {
             ws.send("Hello").unwrap();
             assert_eq!(ws.output(), b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\0");
             ws.consume_output(9);
-            spare = ws.reclaim().unwrap_or_default();
+            spare = ws.take_buffer().unwrap_or_default();
         }
     });
     assert_eq!(
@@ -261,7 +261,7 @@ fn the_table_is_true() {
         let (_, sending) = count(|| {
             ws.send("Hello").unwrap();
             ws.consume_output(usize::MAX);
-            ws.reclaim();
+            ws.take_buffer();
         });
         near(sending.kept, bytes);
         let (_, receiving) = count(|| {

@@ -186,7 +186,7 @@ fn a_spare_buffer_goes_round() {
                 let mut bytes = frames.clone();
                 let given = core::mem::take(&mut spare);
                 let (back, used) = count(|| {
-                    ws.recycle(given);
+                    ws.lend_buffer(given);
                     let mut input = &mut bytes[..];
                     let mut back = None;
                     while let Some(event) = ws.receive(&mut input) {
@@ -196,7 +196,7 @@ fn a_spare_buffer_goes_round() {
                         assert_eq!(payload.len(), 6000);
                         back = Some(payload.into_vec());
                     }
-                    ws.reclaim();
+                    ws.take_buffer();
                     back
                 });
                 assert!(round == 0 || used.calls == 0, "{used:?}");
@@ -234,7 +234,7 @@ fn memory_held_is_true() {
                         .ping(&text.as_bytes()[..len.min(text.len())])
                         .map_err(drop),
                     4 => {
-                        ws.hold(&mut read);
+                        ws.keep_input(&mut read);
                         Ok(())
                     }
                     _ => {
@@ -300,7 +300,7 @@ fn idle_is_nothing() {
         while ws.receive(&mut input).is_some() {}
         ws.send("Hello").expect("it is open");
         ws.consume_output(usize::MAX);
-        ws.reclaim();
+        ws.take_buffer();
         ws
     });
     assert_eq!((used.kept, ws.memory_held()), (0, 0));

@@ -98,7 +98,7 @@ fn whole_messages_allocate_nothing() {
 
                 // What is longer than the buffer that a connection keeps goes through a lent one.
                 if len > 1 << 10 {
-                    ws.recycle(Vec::with_capacity(2 * len));
+                    ws.lend_buffer(Vec::with_capacity(2 * len));
                 }
                 let echoed = per_hundred(|| {
                     deliver(&mut ws, buf, &bytes, usize::MAX, |ws, message| {
@@ -106,7 +106,7 @@ fn whole_messages_allocate_nothing() {
                     });
                     flush(&mut ws);
                 });
-                // A client's keys: 1 KiB of them at a time, kept until `reclaim`.
+                // A client's keys: 1 KiB of them at a time, kept until `take_buffer`.
                 assert_eq!(echoed, 0, "echoed by a {role:?}: {opcode:?} of {len}");
 
                 let payload = vec![b'a'; len];
@@ -145,7 +145,7 @@ fn gathered_messages_allocate_by_doubling_and_not_at_all_in_a_lent_buffer() {
 
                 let mut spare = Some(Vec::with_capacity(64 << 10));
                 let lent = per_hundred(|| {
-                    ws.recycle(spare.take().unwrap());
+                    ws.lend_buffer(spare.take().unwrap());
                     deliver(&mut ws, buf, &bytes, read, |_, message| {
                         spare = message.into_buffer();
                     });
