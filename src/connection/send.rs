@@ -78,12 +78,23 @@ impl Connection {
     /// Below the high-water mark.
     #[inline]
     pub(super) fn check_room(&self) -> Result<(), SendError> {
-        let (queued, limit) = (self.output.len(), self.settings().limits.output);
-        if queued < usize::try_from(limit).unwrap_or(usize::MAX) {
-            Ok(())
-        } else {
-            Err(SendError::Full { queued, limit })
+        if self.has_room() {
+            return Ok(());
         }
+        let (queued, limit) = (self.output.len(), self.settings().limits.output);
+        Err(SendError::Full { queued, limit })
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        let limit = self.settings().limits.output;
+        self.output.len() < usize::try_from(limit).unwrap_or(usize::MAX)
+    }
+
+    /// A payload of this length goes out as it is, in one frame, and there is room for it.
+    #[inline(always)]
+    fn sends_plain(&self, len: usize) -> bool {
+        (len as u64) < self.fast().plain_below().into() && self.has_room()
     }
 
     /// A fresh key for each frame of a client (RFC 6455 §5.3), none for a server's.
@@ -109,21 +120,22 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), SendError> {
-        if payload.len() as u64 >= self.fast().plain_below().into() || self.check_room().is_err() {
+        if !self.sends_plain(payload.len()) {
             return self.send_otherwise(kind, payload, compress);
         }
         let first = first_byte(true, 0, kind.opcode());
         if self.role() == Role::Client {
-            return self.send_masked(first, payload);
+            return Ok(self.send_masked(first, payload)?);
         }
         self.use_spare();
         self.output.frame(first, None, payload);
         Ok(())
     }
 
-    /// A client's frame. A call, so that a server's, which is inlined, is not slowed by what only this needs.
+    /// A client's frame. A call, so that a server's, which is inlined, is not slowed by what only
+    /// this needs; with the small error, which comes back in a register.
     #[inline(never)]
-    fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), SendError> {
+    fn send_masked(&mut self, first: u8, payload: &[u8]) -> Result<(), NoEntropy> {
         let key = self.entropy.masking_key()?;
         self.use_spare();
         self.output.frame(first, Some(key), payload);
@@ -191,18 +203,33 @@ impl Connection {
         compress: Compress,
     ) -> Result<(), SendError> {
         let len = prepared.payload_len();
-        if self.role() == Role::Client || self.splits(len) {
+        if self.role() == Role::Client {
             return self.send_borrowed(prepared.kind(), prepared.payload(), compress);
         }
-        self.can_send()?;
-        if self.encodes(len, compress) {
-            if self.queue_prepared_encoded(prepared) {
-                return Ok(());
-            }
-            self.queue_encoded(prepared.kind(), None, prepared.payload(), compress);
-            return Ok(());
+        if !self.sends_plain(len) {
+            return self.send_prepared_otherwise(prepared, compress);
         }
         self.output.frame_shared(prepared.frame(), len);
+        Ok(())
+    }
+
+    /// A server's message that is not simply one frame.
+    #[inline(never)]
+    fn send_prepared_otherwise(
+        &mut self,
+        prepared: &Prepared,
+        compress: Compress,
+    ) -> Result<(), SendError> {
+        let len = prepared.payload_len();
+        if self.splits(len) {
+            return self.send_otherwise(prepared.kind(), prepared.payload(), compress);
+        }
+        self.can_send()?;
+        if !self.encodes(len, compress) {
+            self.output.frame_shared(prepared.frame(), len);
+        } else if !self.queue_prepared_encoded(prepared) {
+            self.queue_encoded(prepared.kind(), None, prepared.payload(), compress);
+        }
         Ok(())
     }
 
