@@ -50,9 +50,10 @@ impl Configured {
     /// Server: the answer to the first of them whose offer can be taken.
     pub(crate) fn answer(&self, offered: &str) -> Option<Answer> {
         self.0.iter().find_map(|extension| {
-            let mut offers = elements(offered).filter(|offer| offer.name() == extension.name());
+            let offers = elements(offered).filter(|offer| offer.name() == extension.name());
+            let offers: Vec<Extension<'_>> = offers.collect();
             Some(Answer {
-                element: extension.answer(&mut offers)?,
+                element: extension.answer(&offers).filter(|_| !offers.is_empty())?,
                 bit: extension.reserved_bit(),
             })
         })

@@ -40,8 +40,8 @@ use super::Extension;
 ///     fn offer(&self) -> String {
 ///         self.name().into()
 ///     }
-///     fn answer(&self, offers: &mut dyn Iterator<Item = Extension<'_>>) -> Option<String> {
-///         offers.next().map(|_| self.name().into())
+///     fn answer(&self, offers: &[Extension<'_>]) -> Option<String> {
+///         offers.first().map(|_| self.name().into())
 ///     }
 ///     fn codec(&self, _: Role, _: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
 ///         Some(Box::new(PlusOne))
@@ -93,7 +93,7 @@ pub trait MessageExtension: fmt::Debug + Send + Sync {
 
     /// Server: the element that answers the first of these offers that can be taken. They all
     /// have its [`name`](Self::name). `None`: the connection goes on without it.
-    fn answer(&self, offers: &mut dyn Iterator<Item = Extension<'_>>) -> Option<String>;
+    fn answer(&self, offers: &[Extension<'_>]) -> Option<String>;
 
     /// Client: whether the server's `answer` meets what was offered. Where it does not, the client
     /// fails the connection (RFC 6455 §9.1). Always, unless overridden.
@@ -112,7 +112,7 @@ pub trait MessageExtension: fmt::Debug + Send + Sync {
 /// Two methods are needed: [`encode`](Self::encode) and [`decode`](Self::decode). The others are
 /// about memory, about what is worth encoding, or about doing it faster. See [`MessageExtension`]
 /// for an example.
-pub trait MessageCodec: fmt::Debug + Send + Sync {
+pub trait MessageCodec: Send + Sync {
     // ── what is sent
 
     /// Encodes the next part of a message and appends it to `out`: the payload of one frame. `last`: the

@@ -26,8 +26,8 @@ impl MessageExtension for PermessageDeflate {
         self.offers()
     }
 
-    fn answer(&self, offers: &mut dyn Iterator<Item = Extension<'_>>) -> Option<String> {
-        Some(self.choose(offers)?.to_string())
+    fn answer(&self, offers: &[Extension<'_>]) -> Option<String> {
+        Some(self.choose(offers.iter().copied())?.to_string())
     }
 
     fn accepts(&self, answer: &Extension<'_>) -> bool {

@@ -1,12 +1,11 @@
 //! permessage-zstd: messages compressed with Zstandard (RFC 8878), as an extension that a user's crate
 //! adds. It is registered nowhere; the grammar is that of permessage-deflate.
 //!
-//! Each message is one frame of Zstandard, so that its end is seen and no message refers to another. An
-//! offer may have the parameter `max_window_log`: the answer then says how large windows are.
+//! Each message is one frame of Zstandard, so that no message refers to another.
 
 use sansocket::Role;
 use sansocket::extension::{DecodeError, EncodeError, Extension, MessageCodec, MessageExtension};
-use std::fmt;
+use std::io;
 use zstd::stream::raw::{CParameter, DParameter, Decoder, Encoder, InBuffer, Operation, OutBuffer};
 
 /// What both ends are configured with.
@@ -24,15 +23,26 @@ pub struct PermessageZstd {
 
 impl Default for PermessageZstd {
     fn default() -> Self {
-        Self { level: 3, threshold: 64, max_window_log: 20, ratio: 0 }
+        Self {
+            level: 3,
+            threshold: 64,
+            max_window_log: 20,
+            ratio: 0,
+        }
     }
 }
 
 /// The one parameter of an element. `None`: another one, or a value that is none.
 fn window_log(element: &Extension<'_>) -> Option<Option<u32>> {
     let mut params = element.params();
-    let Some(param) = params.next() else { return Some(None) };
-    let log = param.value()?.parse().ok().filter(|log| (10..=27).contains(log))?;
+    let Some(param) = params.next() else {
+        return Some(None);
+    };
+    let log = param
+        .value()?
+        .parse()
+        .ok()
+        .filter(|log| (10..=27).contains(log))?;
     (param.name() == "max_window_log" && params.next().is_none()).then_some(Some(log))
 }
 
@@ -45,8 +55,8 @@ impl MessageExtension for PermessageZstd {
         format!("permessage-zstd; max_window_log={}", self.max_window_log)
     }
 
-    fn answer(&self, offers: &mut dyn Iterator<Item = Extension<'_>>) -> Option<String> {
-        let offered = offers.into_iter().find_map(|offer| window_log(&offer))?;
+    fn answer(&self, offers: &[Extension<'_>]) -> Option<String> {
+        let offered = offers.iter().find_map(window_log)?;
         let log = offered.map_or(self.max_window_log, |log| log.min(self.max_window_log));
         Some(format!("permessage-zstd; max_window_log={log}"))
     }
@@ -56,22 +66,19 @@ impl MessageExtension for PermessageZstd {
     }
 
     fn codec(&self, _: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
-        let window_log = window_log(answer)?.unwrap_or(self.max_window_log);
+        let mut settings = self.clone();
+        settings.max_window_log = window_log(answer)?.unwrap_or(self.max_window_log);
         Some(Box::new(Codec {
-            settings: Self { max_window_log: window_log, ..self.clone() },
-            sending: None,
-            receiving: None,
-            whole: false,
-            more: false,
-            came: 0,
-            put_out: 0,
+            settings,
+            ..Codec::default()
         }))
     }
 }
 
+#[derive(Default)]
 struct Codec {
     settings: PermessageZstd,
-    // Made for the first message in their direction, and after `shrink`.
+    /// Both are made for the first message in their direction, and after `shrink`.
     sending: Option<Encoder<'static>>,
     receiving: Option<Decoder<'static>>,
     /// The frame of the message that comes in is whole.
@@ -84,23 +91,12 @@ struct Codec {
 }
 
 impl Codec {
-    fn encoder(settings: &PermessageZstd) -> std::io::Result<Encoder<'static>> {
-        let mut encoder = Encoder::new(settings.level)?;
-        encoder.set_parameter(CParameter::WindowLog(settings.max_window_log))?;
-        Ok(encoder)
-    }
-
-    fn decoder(settings: &PermessageZstd) -> std::io::Result<Decoder<'static>> {
-        let mut decoder = Decoder::new()?;
-        decoder.set_parameter(DParameter::WindowLogMax(settings.max_window_log))?;
-        Ok(decoder)
-    }
-
-    fn compress(&mut self, part: &[u8], last: bool, out: &mut Vec<u8>) -> std::io::Result<()> {
-        if self.sending.is_none() {
-            self.sending = Some(Self::encoder(&self.settings)?);
-        }
-        let Some(encoder) = &mut self.sending else { return Ok(()) };
+    fn compress(&mut self, part: &[u8], last: bool, out: &mut Vec<u8>) -> io::Result<()> {
+        let encoder = ready(&mut self.sending, || {
+            let mut encoder = Encoder::new(self.settings.level)?;
+            encoder.set_parameter(CParameter::WindowLog(self.settings.max_window_log))?;
+            Ok(encoder)
+        })?;
         let mut input = InBuffer::around(part);
         let mut room = [0; 8 << 10];
         loop {
@@ -120,14 +116,15 @@ impl Codec {
     }
 
     /// The next piece; how long it is.
-    fn decompress(&mut self, input: &mut &[u8], room: &mut [u8]) -> std::io::Result<usize> {
-        if self.receiving.is_none() {
-            self.receiving = Some(Self::decoder(&self.settings)?);
-        }
-        let Some(decoder) = &mut self.receiving else { return Ok(0) };
+    fn decompress(&mut self, input: &mut &[u8], room: &mut [u8]) -> io::Result<usize> {
+        let decoder = ready(&mut self.receiving, || {
+            let mut decoder = Decoder::new()?;
+            decoder.set_parameter(DParameter::WindowLogMax(self.settings.max_window_log))?;
+            Ok(decoder)
+        })?;
         while self.more || !input.is_empty() {
             if self.whole {
-                return Err(std::io::ErrorKind::InvalidData.into()); // something follows the frame
+                return Err(io::ErrorKind::InvalidData.into()); // something follows the frame
             }
             let mut from = InBuffer::around(input);
             let mut to = OutBuffer::around(&mut *room);
@@ -162,9 +159,15 @@ impl MessageCodec for Codec {
     }
 
     fn decode<'c>(
-        &'c mut self, input: &mut &[u8], last: bool, room: &'c mut [u8], _limit: u64,
+        &'c mut self,
+        input: &mut &[u8],
+        last: bool,
+        room: &'c mut [u8],
+        _limit: u64,
     ) -> Result<Option<&'c [u8]>, DecodeError> {
-        let written = self.decompress(input, room).map_err(|_| DecodeError::Corrupt)?;
+        let written = self
+            .decompress(input, room)
+            .map_err(|_| DecodeError::Corrupt)?;
         self.put_out += written as u64;
         let max = self.settings.ratio;
         if max > 0 && self.put_out > (self.came * u64::from(max)).max(64 << 10) {
@@ -188,8 +191,10 @@ impl MessageCodec for Codec {
     }
 }
 
-impl fmt::Debug for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codec").field("settings", &self.settings).finish_non_exhaustive()
+/// The coder that is there, or a new one.
+fn ready<T>(coder: &mut Option<T>, new: impl FnOnce() -> io::Result<T>) -> io::Result<&mut T> {
+    if coder.is_none() {
+        *coder = Some(new()?);
     }
+    coder.as_mut().ok_or(io::ErrorKind::Other.into())
 }
