@@ -6,9 +6,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use sansocket::entropy::Entropy;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Entropy, Event, Message,
-    OriginPolicy, ServerConfig, State, Transport, Uri,
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Message, OriginPolicy,
+    ServerConfig, State, Transport, Uri,
 };
 
 /// The masking key of RFC 6455 §5.7, so that the bytes below are those of the text. Never do this

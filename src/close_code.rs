@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// It is always one that may be on the wire: 1000–1003, 1007–1014 or 3000–4999. The codes 1005, 1006 and
 /// 1015, which §7.4.1 keeps off the wire, are only numbers in
-/// [`CloseReport::code`](crate::CloseReport::code).
+/// [`CloseReport::code`](crate::event::CloseReport::code).
 ///
 /// ```
 /// use sansocket::CloseCode;

@@ -19,7 +19,7 @@ pub mod config;
 mod connection;
 pub mod entropy;
 pub mod error;
-mod event;
+pub mod event;
 pub mod extension;
 pub mod frame;
 pub mod handshake;
@@ -37,13 +37,12 @@ mod role;
 mod token;
 
 pub use close_code::CloseCode;
-pub use config::{ClientConfig, OriginPolicy, ServerConfig};
-pub use connection::{Compress, Connection, Outgoing, Part, Prepared, State, Transport};
-pub use entropy::Entropy;
-pub use error::{Failure, Unsent};
-pub use event::{Chunk, CloseFrame, CloseReport, Event, Kind, Message, MessageHead, Pong, Side};
-pub use handshake::{
-    Accept, AcceptedHead, ClientRequest, Headers, Negotiated, Refusal, Request, Response, Uri,
-};
-pub use payload::{Payload, Text};
+pub use config::endpoint::{ClientConfig, OriginPolicy, ServerConfig};
+pub use connection::{Connection, Event, Outgoing, Part, Prepared, State, Transport};
+pub use event::message::{Kind, Message};
+pub use handshake::accept::Accept;
+pub use handshake::client::ClientRequest;
+pub use handshake::negotiated::Negotiated;
+pub use handshake::response::Response;
+pub use handshake::uri::Uri;
 pub use role::Role;

@@ -10,7 +10,7 @@ use core::ops::Deref;
 /// were gathered from several reads or frames.
 ///
 /// ```
-/// use sansocket::Payload;
+/// use sansocket::event::Payload;
 /// let mut input = *b"abc";
 /// let payload = Payload::from(&mut input[..]);
 /// assert_eq!(&*payload, b"abc");
@@ -141,7 +141,7 @@ impl fmt::Debug for Payload<'_> {
 /// The text of a message: a `str` by validation, lent from the input or owned.
 ///
 /// ```
-/// use sansocket::Text;
+/// use sansocket::event::Text;
 /// let text = Text::from(String::from("grüezi"));
 /// assert_eq!(text.len(), 7);
 /// assert_eq!(format!("{text:?}"), "Text(7 bytes)");

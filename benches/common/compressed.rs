@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::hint::black_box;
 
-use sansocket::config::{ClientConfig, Limits, ServerConfig};
+use sansocket::config::Limits;
 use sansocket::extension::PermessageDeflate;
 use sansocket::utf8::Validator;
+use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{Connection, Event, Message, Negotiated, OriginPolicy};
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush};
 

@@ -10,9 +10,9 @@ use std::hint::black_box;
 
 use common::floor;
 use common::traffic::{Content, Count, Random, Sink, Sizes, Traffic};
+use sansocket::entropy::Entropy;
 use sansocket::{
-    Accept, ClientConfig, Connection, Entropy, Event, Negotiated, OriginPolicy, Prepared, Role,
-    ServerConfig,
+    Accept, ClientConfig, Connection, Event, Negotiated, OriginPolicy, Prepared, Role, ServerConfig,
 };
 
 /// What is counted: setting up comes before, and is not. The name keeps the compiler from making

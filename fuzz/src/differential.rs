@@ -3,9 +3,10 @@
 
 use crate::oracle::{Taker, wire};
 use sansocket::config::Limits;
+use sansocket::error::Failure;
 use sansocket::error::ProtocolError;
 use sansocket::{
-    ClientConfig, Connection, Event, Failure, Message, Negotiated, OriginPolicy, Role, ServerConfig,
+    ClientConfig, Connection, Event, Message, Negotiated, OriginPolicy, Role, ServerConfig,
 };
 use std::io::{self, Read, Write};
 use tungstenite::error::Error as TheirError;

@@ -6,11 +6,12 @@ use alloc::string::String;
 
 use crate::close_code::CloseCode;
 use crate::error::{CloseError, Failure, ProtocolError, Timeout};
-use crate::event::{CloseFrame, CloseReport, Event};
+use crate::event::{CloseFrame, CloseReport};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
 
 use super::Connection;
+use super::event::Event;
 use super::gathering::Gathering;
 use super::life::Progress;
 use super::rare::Rare;

@@ -1,10 +1,11 @@
 //! Control frames received (RFC 6455 §5.5).
 
-use crate::event::{Event, Pong};
+use crate::event::Pong;
 use crate::frame::Opcode;
 use crate::payload::Payload;
 
 use super::Connection;
+use super::event::Event;
 
 impl Connection {
     /// A whole control frame, unmasked.

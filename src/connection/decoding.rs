@@ -6,13 +6,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{Limit, ProtocolError};
-use crate::event::{Event, Kind, Message};
+use crate::event::{Kind, Message};
 use crate::extension::{Codec, DecodeError, bounded};
 use crate::mask::{self, apply_mask};
 use crate::payload::{growth, make_room};
 use crate::role::Role;
 use crate::utf8;
 
+use super::event::Event;
 use super::gathering::Came;
 use super::reading::take_front;
 use super::{Connection, InUse};

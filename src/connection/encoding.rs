@@ -4,13 +4,14 @@
 use alloc::vec::Vec;
 
 use crate::event::Kind;
+use crate::extension::Compress;
 use crate::extension::{Codec, EncodeError};
 use crate::frame::{Opcode, first_byte};
 use crate::mask::MaskingKey;
 
 use super::Connection;
 use super::decoding::codec_of;
-use super::outgoing::{Compress, Prepared};
+use super::outgoing::Prepared;
 
 impl Connection {
     /// Whether a message of this length goes out encoded. Decided before the codec has seen a byte

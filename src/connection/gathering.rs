@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::error::ProtocolError;
-use crate::event::{Chunk, Event, Kind, Message};
+use crate::event::{Chunk, Kind, Message};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
 use crate::utf8::{self, Validator};
 
+use super::event::Event;
 use super::reading::Piece;
 
 /// The message in progress, and the buffer for it.

@@ -16,12 +16,14 @@
 //! | `encoding`, `decoding` | messages that an extension encodes, out and in (§5.8) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `clock`, `time` | deadlines |
+//! | `event` | what the application is told |
 
 mod clock;
 mod closing;
 mod control;
 mod decoding;
 mod encoding;
+mod event;
 mod fast;
 mod gathering;
 mod life;
@@ -46,7 +48,6 @@ use clock::Clock;
 use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
 use crate::entropy::{Entropy, Randomness};
 use crate::error::NoEntropy;
-use crate::event::Event;
 use crate::extension::Codec;
 use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
@@ -59,7 +60,8 @@ use rare::Rare;
 use reading::Reading;
 
 pub use closing::{State, Transport};
-pub use outgoing::{Compress, Outgoing, Prepared};
+pub use event::Event;
+pub use outgoing::{Outgoing, Prepared};
 pub use parts::Part;
 
 /// A WebSocket connection: bytes in, bytes and events out.

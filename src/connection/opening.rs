@@ -7,13 +7,13 @@ use core::mem;
 use crate::config::{ClientConfig, Settings};
 use crate::entropy::Randomness;
 use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
-use crate::event::Event;
 use crate::handshake::{
     Accept, AcceptedHead, Answered, Asked, ClientRequest, Expectation, HeadReader, Negotiated,
     Refusal, RefusalReader, Request, Response, extensions, judge,
 };
 use crate::role::Role;
 
+use super::event::Event;
 use super::reading::take_front;
 use super::{Connection, InUse};
 
@@ -384,7 +384,8 @@ impl Connection {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
     use crate::config::ClientConfig;
-    use crate::{ClientRequest, Connection, Entropy, Event, Negotiated, Transport, Uri};
+    use crate::entropy::Entropy;
+    use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
     use alloc::boxed::Box;
     use alloc::vec::Vec;
     use core::time::Duration;

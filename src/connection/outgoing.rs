@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::error::Unsent;
 use crate::event::{Kind, Message};
+use crate::extension::Compress;
 use crate::frame::{encode_frame, first_byte};
 use crate::payload::{OwnedBytes, SharedBytes};
 
@@ -235,36 +236,6 @@ impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Prepared({:?}, {} bytes)", self.kind, self.payload_len)
     }
-}
-
-/// How one message is to be compressed, or whatever else the extension in use does with messages
-/// ([`MessageExtension`](crate::extension::MessageExtension)). It is the sender's choice for each
-/// message (RFC 7692 §6), and says nothing where no such extension was agreed on.
-///
-/// ```
-/// # #[cfg(feature = "deflate")] {
-/// # use sansocket::{Compress, Connection, Negotiated, OriginPolicy, ServerConfig};
-/// # use sansocket::extension::PermessageDeflate;
-/// # let config = ServerConfig::new(OriginPolicy::Application).deflate(PermessageDeflate::server());
-/// # let mut ws = Connection::upgraded_server(&config, Negotiated::new().extensions("permessage-deflate"));
-/// ws.send_with("a token that nobody shall guess", Compress::Never)?;
-/// assert_eq!(ws.output()[0], 0x81);
-/// # }
-/// # Ok::<(), sansocket::error::SendError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Compress {
-    /// As the extension has it: permessage-deflate compresses from a threshold on.
-    #[default]
-    Auto,
-    /// Not at all: for what is compressed already, and for secrets.
-    Never,
-    /// Whatever its length.
-    Always,
-    /// In a context of its own: nothing in it refers to other messages and none of them to it, so
-    /// that its length says nothing about theirs (RFC 7692 §8).
-    Alone,
 }
 
 /// A server's frame, compressed for windows of at least this size.

@@ -9,12 +9,13 @@ use crate::mask::MaskingKey;
 use crate::utf8::Validator;
 
 use super::Connection;
-use super::outgoing::Compress;
+use crate::extension::Compress;
 
 /// A part of a message, which becomes a frame ([`Connection::send_part`]).
 ///
 /// ```
-/// use sansocket::{Compress, Part};
+/// use sansocket::extension::Compress;
+/// use sansocket::Part;
 /// let part = Part::text(b"lo").last().reserved_bits(2).compress(Compress::Never);
 /// assert_eq!(format!("{part:?}"), "Part(Text, 2 bytes, last)");
 /// ```

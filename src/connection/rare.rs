@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::error::Failure;
-use crate::event::{CloseFrame, Event};
+use crate::event::CloseFrame;
 use crate::payload::extend_within;
 
 use super::Connection;
+use super::event::Event;
 use super::opening::Opening;
 use super::parts::InParts;
 

@@ -5,11 +5,12 @@ use core::mem;
 
 use crate::config::Delivery;
 use crate::error::ProtocolError;
-use crate::event::{Event, Kind, Message, MessageHead};
+use crate::event::{Kind, Message, MessageHead};
 use crate::frame::{Opcode, WholeMessage};
 use crate::role::Role;
 
 use super::Connection;
+use super::event::Event;
 use super::gathering::{Came, whole_text};
 use super::reading::take_front;
 
@@ -352,7 +353,8 @@ impl Connection {
     /// chunks. Without this call it comes whole. At any other moment nothing changes.
     ///
     /// ```
-    /// use sansocket::{Connection, Event, Negotiated, config::{ClientConfig, Delivery}};
+    /// use sansocket::config::Delivery;
+    /// use sansocket::{ClientConfig, Connection, Event, Negotiated};
     /// let config = ClientConfig::new().delivery(Delivery::Ask);
     /// let mut ws = Connection::upgraded_client(&config, Negotiated::default());
     /// let mut read = *b"\x82\x05large";

@@ -1,9 +1,10 @@
 //! Messages out (RFC 6455 §6.1), and control frames of the application's.
 
-use super::outgoing::{Compress, Outgoing, Prepared};
+use super::outgoing::{Outgoing, Prepared};
 use super::{Connection, State};
 use crate::error::{NoEntropy, SendError, Unsent};
 use crate::event::Kind;
+use crate::extension::Compress;
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, first_byte};
 use crate::mask::MaskingKey;
 use crate::payload::OwnedBytes;
@@ -348,7 +349,7 @@ mod tests {
         let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
         let agreed = Negotiated::new().extensions("permessage-deflate");
         dry(config, agreed, |ws| {
-            ws.send_with(b"0123456789ab", crate::Compress::Always)
+            ws.send_with(b"0123456789ab", crate::extension::Compress::Always)
                 .unwrap();
         });
     }

@@ -3,7 +3,6 @@
 
 use core::mem;
 
-use crate::event::Event;
 #[cfg(feature = "bytes")]
 use crate::event::Message;
 #[cfg(feature = "bytes")]
@@ -12,6 +11,7 @@ use crate::frame::HeaderReader;
 use crate::role::Role;
 
 use super::Connection;
+use super::event::Event;
 use super::reading::take_front;
 
 impl Connection {

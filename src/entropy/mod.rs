@@ -29,7 +29,8 @@ use crate::mask::MaskingKey;
 /// one in tests only.
 ///
 /// ```
-/// use sansocket::{ClientConfig, ClientRequest, Connection, Entropy, Uri};
+/// use sansocket::entropy::Entropy;
+/// use sansocket::{ClientConfig, ClientRequest, Connection, Uri};
 ///
 /// struct Counter(u8); // for a test that needs the same bytes each time
 /// impl Entropy for Counter {

@@ -57,7 +57,7 @@ impl core::error::Error for Timeout {}
 /// Why the connection was failed (RFC 6455 §7.1.7).
 ///
 /// ```
-/// use sansocket::{Failure, error::ProtocolError};
+/// use sansocket::error::{Failure, ProtocolError};
 /// let failure = Failure::Protocol(ProtocolError::ReservedOpcode { opcode: 3 });
 /// assert_eq!(failure.close_code(), Some(1002));
 /// assert_eq!(failure.to_string(), "reserved opcode 3 (RFC 6455 §5.2)");

@@ -123,14 +123,14 @@ pub trait MessageCodec: Send + Sync {
     fn encode(&mut self, part: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), EncodeError>;
 
     /// Whether a message of `len` bytes is worth encoding where
-    /// [`Compress::Auto`](crate::Compress::Auto) leaves it open. A message that is sent in parts has
+    /// [`Compress::Auto`](crate::extension::Compress::Auto) leaves it open. A message that is sent in parts has
     /// `usize::MAX`. Always, unless overridden.
     fn wants(&self, len: usize) -> bool {
         let _ = len;
         true
     }
 
-    /// The next message is sent with [`Compress::Alone`](crate::Compress::Alone): nothing in it may
+    /// The next message is sent with [`Compress::Alone`](crate::extension::Compress::Alone): nothing in it may
     /// refer to messages before it, and later messages may not refer to it. A codec that keeps no
     /// context between messages has nothing to do.
     fn isolate(&mut self) {}

@@ -6,12 +6,14 @@
 //! [`Accept::extension`](crate::Accept::extension) or
 //! [`ClientRequest::extension`](crate::ClientRequest::extension), and gets and sets its reserved bits.
 
+mod compress;
 mod configured;
 mod grammar;
 mod message;
 #[cfg(feature = "deflate")]
 mod permessage_deflate;
 
+pub use compress::Compress;
 pub use grammar::{Extension, Extensions, Malformed, Param, Params};
 pub use message::{DecodeError, EncodeError, MessageCodec, MessageExtension};
 #[cfg(all(feature = "deflate", feature = "std"))]

@@ -1,9 +1,9 @@
 //! The opening handshake (RFC 6455 §4): pure functions over heads and lists of fields.
 
-mod accept;
+pub(crate) mod accept;
 mod accept_key;
 mod answer;
-mod client;
+pub(crate) mod client;
 pub mod extended_connect;
 pub(crate) mod extensions;
 pub(crate) mod field;
@@ -11,30 +11,31 @@ mod foreign;
 pub(crate) mod head;
 #[cfg(feature = "http")]
 mod http;
-mod negotiated;
+pub(crate) mod negotiated;
 mod origin;
 mod refusal;
 mod request;
-mod response;
+pub(crate) mod response;
 mod rules;
 pub(crate) mod scanner;
-mod uri;
+pub(crate) mod uri;
 
-pub use accept::Accept;
 pub use answer::AcceptedHead;
-pub use client::ClientRequest;
 pub use foreign::{ForeignResponse, Upgrade};
 pub use head::{Headers, HttpVersion};
-pub use negotiated::Negotiated;
 pub use refusal::Refusal;
 pub use request::Request;
-pub use response::Response;
-pub use uri::{Uri, UriError, UriPart};
+pub use uri::{UriError, UriPart};
 
 // What the connection drives.
 pub(crate) use {
+    accept::Accept,
     answer::{Answered, Expectation},
+    client::ClientRequest,
+    negotiated::Negotiated,
     refusal::RefusalReader,
+    response::Response,
     rules::{Asked, judge},
     scanner::HeadReader,
+    uri::Uri,
 };

@@ -7,7 +7,7 @@ use core::fmt;
 /// from.
 ///
 /// ```
-/// use sansocket::handshake::Negotiated;
+/// use sansocket::Negotiated;
 /// let negotiated = Negotiated::new().subprotocol("chat");
 /// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
 /// ```

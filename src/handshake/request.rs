@@ -18,7 +18,7 @@ use super::rules::Span;
 /// that is made elsewhere.
 ///
 /// ```no_run
-/// # fn decide(request: sansocket::Request<'_>) -> bool {
+/// # fn decide(request: sansocket::handshake::Request<'_>) -> bool {
 /// request.path() == "/chat"
 ///     && request.subprotocols().any(|name| name == "v2.chat")
 ///     && request.header("Authorization") == Some(b"Bearer x")

@@ -41,12 +41,13 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use crate::Event;
 use crate::close_code::CloseCode;
 use crate::config::{ClientConfig, Delivery};
 use crate::connection::{Connection, Outgoing, Transport};
 use crate::entropy::Entropy;
 use crate::error::SendError;
-use crate::event::{CloseReport, Event};
+use crate::event::CloseReport;
 use crate::handshake::{ClientRequest, Refusal, Uri};
 
 pub use attributes::{BinaryType, Exception, ReadyState};

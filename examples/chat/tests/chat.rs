@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use chat::{Room, Socket};
 use sansocket::config::{Limits, Timeouts};
+use sansocket::error::Failure;
 use sansocket::error::Timeout;
+use sansocket::event::CloseReport;
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Failure, OriginPolicy,
-    ServerConfig, Uri,
+    ClientConfig, ClientRequest, CloseCode, Connection, Event, OriginPolicy, ServerConfig, Uri,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};

@@ -22,10 +22,11 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use sansocket::ClientRequest;
 use sansocket::client::backoff::{Advice, Backoff, Ended, Reason};
 use sansocket::client::challenge::Challenge;
 use sansocket::client::redirect::Redirects;
-use sansocket::{ClientRequest, Refusal};
+use sansocket::handshake::Refusal;
 
 use args::{Args, Asked};
 use output::Output;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sansocket::client::backoff::Reason;
-use sansocket::{CloseReport, Connection, Message, Pong, Refusal};
+use sansocket::event::{CloseReport, Pong};
+use sansocket::handshake::Refusal;
+use sansocket::{Connection, Message};
 use serde_json::{Value, json};
 
 pub struct Output {

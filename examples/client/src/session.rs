@@ -10,11 +10,10 @@ use sansocket::client::gate::Gate;
 use sansocket::client::proxy::ConnectError;
 use sansocket::config::Timeouts;
 use sansocket::error::SendError;
+use sansocket::event::CloseReport;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{
-    ClientConfig, ClientRequest, CloseCode, CloseReport, Connection, Event, Refusal,
-    Transport as Todo,
-};
+use sansocket::handshake::Refusal;
+use sansocket::{ClientConfig, ClientRequest, CloseCode, Connection, Event, Transport as Todo};
 
 use crate::args::Args;
 use crate::gate::SharedGate;

@@ -10,9 +10,10 @@ use proptest::prelude::*;
 
 use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::client::proxy::{Connect, ConnectError, ConnectOutcome, Options};
+use crate::entropy::Entropy;
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::Uri;
-use crate::{ClientConfig, CloseCode, Connection, Entropy, Event, Negotiated};
+use crate::{ClientConfig, CloseCode, Connection, Event, Negotiated};
 
 const LOST: Ended = Ended::Closed(1006);
 

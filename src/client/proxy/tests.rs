@@ -10,9 +10,10 @@ use proptest::prelude::*;
 
 use super::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::config::Limits;
+use crate::entropy::Entropy;
 use crate::error::{FieldError, HandshakeError};
 use crate::handshake::{Refusal, Uri};
-use crate::{ClientConfig, ClientRequest, Connection, Entropy, Event};
+use crate::{ClientConfig, ClientRequest, Connection, Event};
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 

@@ -41,8 +41,8 @@ const POOL: usize = 16;
 /// # Secrets
 ///
 /// The length of a compressed message tells what it has in common with what was sent before it
-/// (CRIME, BREACH; RFC 7692 §8). Send secrets with [`Compress::Never`](crate::Compress::Never) or
-/// [`Compress::Alone`](crate::Compress::Alone).
+/// (CRIME, BREACH; RFC 7692 §8). Send secrets with [`Compress::Never`](crate::extension::Compress::Never) or
+/// [`Compress::Alone`](crate::extension::Compress::Alone).
 ///
 /// # Memory
 ///

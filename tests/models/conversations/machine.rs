@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use sansocket::config::{self, ClientConfig, Limits, ServerConfig, Timeouts};
+use sansocket::config::{self, Limits, Timeouts};
+use sansocket::entropy::Entropy;
+use sansocket::error::Failure;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{Limit, ProtocolError, Timeout};
+use sansocket::event::{CloseFrame, CloseReport, Side};
+use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{
-    CloseCode, CloseFrame, CloseReport, Connection, Entropy, Event, Failure, Kind, Message,
-    Negotiated, OriginPolicy, Part, Prepared, Side, State, Transport,
+    CloseCode, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Prepared, State,
+    Transport,
 };
 
 use super::alphabet::Does;

@@ -6,11 +6,12 @@ use super::model::{Seen, expected, streams};
 use super::opening::{self, Leads};
 use super::{Scripted, Taker, heads, wire};
 use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::error::Failure;
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Connection, Event, Failure, Negotiated, OriginPolicy,
-    Response, Role, ServerConfig, State, Transport, Uri,
+    Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, OriginPolicy, Response,
+    Role, ServerConfig, State, Transport, Uri,
 };
 
 /// A way to hand bytes to a connection.
@@ -490,7 +491,7 @@ fn compressed(t: &mut Taker<'_>, setup: &Setup) -> Vec<u8> {
     let mut out = Vec::new();
     #[cfg(feature = "deflate")]
     {
-        use sansocket::Compress;
+        use sansocket::extension::Compress;
         let peer = Setup {
             role: setup.role.peer(),
             limits: Limits::trusted(),

@@ -4,8 +4,9 @@
 use super::cut::{Setup, any_cut_as_expected};
 use super::{Taker, inflate, wire};
 use sansocket::config::Limits;
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Kind, Part, Prepared, Role};
+use sansocket::{Kind, Part, Prepared, Role};
 
 /// What may be agreed on; the last four have a parameter for one side only.
 const AGREED: [&str; 12] = [

@@ -20,7 +20,8 @@ pub mod operations;
 pub mod pair;
 pub mod wire;
 
-use sansocket::{Entropy, Role};
+use sansocket::Role;
+use sansocket::entropy::Entropy;
 
 /// An oracle that has a fuzz target and seeds of its own.
 pub type Oracle = fn(&[u8]);

@@ -3,8 +3,9 @@
 use super::cut::Setup;
 use super::inflate;
 use sansocket::config::Delivery;
+use sansocket::error::Failure;
 use sansocket::error::{Limit, ProtocolError};
-use sansocket::{Event, Failure, Kind, Message, Role};
+use sansocket::{Event, Kind, Message, Role};
 
 /// An event, free of the input and comparable.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,7 @@ pub enum Seen {
     Pong(Vec<u8>),
     Close(Option<u16>, String),
     Failed(Failure),
-    Closed(sansocket::CloseReport),
+    Closed(sansocket::event::CloseReport),
 }
 
 impl Seen {

@@ -8,9 +8,10 @@ use super::{Taker, heads, wire};
 use core::time::Duration;
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::SendError;
+use sansocket::event::{Payload, Text};
 use sansocket::{
-    Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Payload, Prepared,
-    Response, Role, State, Text, Transport,
+    Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Prepared, Response, Role,
+    State, Transport,
 };
 
 struct Bench {
@@ -161,7 +162,7 @@ impl Bench {
         let may = self.ws.can_send();
         #[cfg(feature = "deflate")]
         let compress = {
-            use sansocket::Compress;
+            use sansocket::extension::Compress;
             [
                 Compress::Auto,
                 Compress::Always,
@@ -455,7 +456,7 @@ impl Bench {
 
     #[cfg(feature = "deflate")]
     fn compressed_part(&mut self, t: &mut Taker<'_>) {
-        use sansocket::Compress;
+        use sansocket::extension::Compress;
         let kind = t.pick(&[Kind::Text, Kind::Binary]);
         let (part, last) = (self.part(kind, t), t.once_in(3));
         let compress = t.pick(&[

@@ -4,10 +4,13 @@
 use super::judge::Judge;
 use super::{Scripted, Taker, wire};
 use core::time::Duration;
-use sansocket::config::{ClientConfig, Delivery, Timeouts};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Timeouts};
+use sansocket::error::Failure;
+use sansocket::event::CloseReport;
 use sansocket::{
-    Accept, ClientRequest, CloseCode, CloseReport, Connection, Event, Failure, Kind, OriginPolicy,
-    Part, ServerConfig, State, Transport, Uri,
+    Accept, ClientRequest, CloseCode, Connection, Event, Kind, OriginPolicy, Part, ServerConfig,
+    State, Transport, Uri,
 };
 
 struct End {

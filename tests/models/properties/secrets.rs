@@ -5,10 +5,11 @@
 use crate::oracle::ACCEPT;
 use crate::support::{Frame, encode_for, open};
 use core::fmt::Debug;
+use sansocket::entropy::Entropy;
 use sansocket::extension::Extensions;
 use sansocket::handshake::{Upgrade, extended_connect};
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Entropy, Event, Kind, Negotiated,
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, Negotiated,
     OriginPolicy, Part, Prepared, Response, Role, ServerConfig, Uri,
 };
 

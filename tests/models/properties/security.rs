@@ -13,16 +13,18 @@ use crate::support::{
     take_output,
 };
 use core::time::Duration;
-use sansocket::config::{ClientConfig, Limits, ServerConfig, Timeouts};
+use sansocket::config::{Limits, Timeouts};
+use sansocket::error::Failure;
 use sansocket::error::{
     AcceptError, CloseError, Field, FieldError, HandshakeError, Limit, ProtocolError, SendError,
     Timeout,
 };
 use sansocket::extension::Extensions;
 use sansocket::{
-    Accept, ClientRequest, CloseCode, Connection, Failure, Kind, OriginPolicy, Part, Response,
-    Role, State, Transport, Uri,
+    Accept, ClientRequest, CloseCode, Connection, Kind, OriginPolicy, Part, Response, Role, State,
+    Transport, Uri,
 };
+use sansocket::{ClientConfig, ServerConfig};
 
 // ── helpers
 

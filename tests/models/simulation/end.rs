@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use sansocket::error::Failure;
+use sansocket::event::CloseReport;
 use sansocket::{
-    Accept, CloseCode, CloseReport, Connection, Event, Failure, Kind, Part, Prepared, Response,
-    Role, State, Transport,
+    Accept, CloseCode, Connection, Event, Kind, Part, Prepared, Response, Role, State, Transport,
 };
 
 use crate::judge::Judge;

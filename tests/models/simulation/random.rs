@@ -1,6 +1,6 @@
 //! Random numbers from a seed: splitmix64, so that a seed means the same for ever.
 
-use sansocket::Entropy;
+use sansocket::entropy::Entropy;
 
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::error::Failure;
 use sansocket::error::ProtocolError;
 use sansocket::{
-    ClientRequest, CloseCode, Connection, Failure, OriginPolicy, ServerConfig, State, Transport,
-    Uri,
+    ClientRequest, CloseCode, Connection, OriginPolicy, ServerConfig, State, Transport, Uri,
 };
 
 use crate::end::{CLOSE, End};

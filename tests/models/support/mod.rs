@@ -6,10 +6,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, ServerConfig};
-use sansocket::{
-    CloseReport, Connection, Entropy, Event, Failure, Kind, Message, Negotiated, OriginPolicy, Role,
-};
+use sansocket::entropy::Entropy;
+use sansocket::error::Failure;
+use sansocket::event::CloseReport;
+use sansocket::{ClientConfig, ServerConfig};
+use sansocket::{Connection, Event, Kind, Message, Negotiated, OriginPolicy, Role};
 
 // ── bytes
 

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use sansocket::{Compress, Connection, Kind, Negotiated, Part, Prepared, Role};
+use sansocket::extension::Compress;
+use sansocket::{Connection, Kind, Negotiated, Part, Prepared, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer};
 use crate::support::*;

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use sansocket::config::{Delivery, Limits};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Kind, Negotiated, Part, Prepared, Role};
+use sansocket::{Connection, Kind, Negotiated, Part, Prepared, Role};
 
 use super::{End, noise};
 use crate::support::*;

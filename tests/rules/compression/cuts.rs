@@ -4,8 +4,9 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use sansocket::config::{Delivery, Limits};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Role};
+use sansocket::{Connection, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, open};
 use crate::support::*;

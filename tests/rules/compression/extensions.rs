@@ -3,11 +3,11 @@
 
 use sansocket::config::Delivery;
 use sansocket::error::{AcceptError, FieldError, HandshakeError, SendError};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
 use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Compress, Connection, Event, Kind, Negotiated, Part, Role,
-    Uri,
+    Accept, ClientConfig, ClientRequest, Connection, Event, Kind, Negotiated, Part, Role, Uri,
 };
 
 use super::negotiation::{answer_with, connecting, deliver, extensions_of, request};

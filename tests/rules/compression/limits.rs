@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use sansocket::config::{Delivery, Limits};
+use sansocket::error::Failure;
 use sansocket::error::{Limit, ProtocolError};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Event, Failure, Role, State, Transport};
+use sansocket::{Connection, Event, Role, State, Transport};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, open};
 use crate::support::*;

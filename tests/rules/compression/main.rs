@@ -17,8 +17,9 @@ mod negotiation;
 mod sending;
 mod vectors;
 
-use sansocket::config::{ClientConfig, Delivery, Limits, ServerConfig};
+use sansocket::config::{Delivery, Limits};
 use sansocket::extension::PermessageDeflate;
+use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{Connection, Event, Negotiated, Role};
 
 use support::SampleKey;

@@ -1,8 +1,9 @@
 //! What a connection holds, and when. Heap is counted in tests/assurance/heap/tests/compression.rs.
 
 use sansocket::config::Delivery;
+use sansocket::extension::Compress;
 use sansocket::extension::{DeflatePool, PermessageDeflate};
-use sansocket::{Compress, Part, Role};
+use sansocket::{Part, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, delivering, open};
 use crate::support::*;

@@ -1,10 +1,11 @@
 //! RFC 7692 §5, §7 through the opening handshake: rows PN-1 to PN-16, D-18, D-19, D-23.
 
+use sansocket::error::Failure;
 use sansocket::error::{HandshakeError, ProtocolError};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Compress, Connection, Event, Failure, Role, ServerConfig,
-    State, Uri,
+    Accept, ClientConfig, ClientRequest, Connection, Event, Role, ServerConfig, State, Uri,
 };
 
 use crate::support::*;

@@ -2,8 +2,9 @@
 
 use sansocket::config::Limits;
 use sansocket::error::SendError;
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Compress, Connection, Kind, Part, Prepared, Role};
+use sansocket::{Connection, Kind, Part, Prepared, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, noise, open};
 use crate::support::*;

@@ -1,8 +1,9 @@
 //! The vectors VD (RFC 7692 §7.2.3) and VE, received: in both roles, in every way of reading and
 //! delivery, at every cut.
 
+use sansocket::Role;
 use sansocket::config::Delivery;
-use sansocket::{Failure, Role};
+use sansocket::error::Failure;
 
 use super::{NO_TAKEOVER, TAKEOVER, delivering};
 use crate::support::*;

@@ -1,9 +1,11 @@
 //! The closing handshake (RFC 6455 §7) and its codes (§7.4).
 
 use sansocket::config::Delivery;
+use sansocket::error::Failure;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{HandshakeError, Limit, ProtocolError, Timeout};
-use sansocket::{CloseCode, CloseReport, Connection, Failure, Kind, Role, Side, State, Transport};
+use sansocket::event::{CloseReport, Side};
+use sansocket::{CloseCode, Connection, Kind, Role, State, Transport};
 
 use crate::support::*;
 

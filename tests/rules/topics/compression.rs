@@ -2,14 +2,14 @@
 //! end reads it. The codec and the negotiation by themselves are tested beside their code; the bytes
 //! of the RFC are in `tests/models/data/vectors.txt`.
 
-use sansocket::config::{ClientConfig, Delivery, Limits};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits};
+use sansocket::error::Failure;
 use sansocket::error::SendError;
 use sansocket::error::{Limit, ProtocolError};
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{
-    Accept, ClientRequest, Compress, Connection, Failure, Kind, Negotiated, Part, Prepared, Role,
-    Uri,
-};
+use sansocket::{Accept, ClientRequest, Connection, Kind, Negotiated, Part, Prepared, Role, Uri};
 
 use crate::support::*;
 

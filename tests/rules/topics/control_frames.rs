@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sansocket::config::ClientConfig;
+use sansocket::ClientConfig;
 use sansocket::error::SendError;
 use sansocket::{Role, Transport};
 

@@ -1,8 +1,11 @@
 //! How messages are handed out: whole, in chunks, asked (RFC 6455 §5.4, §6.2, §8.1), lent or owned.
 
-use sansocket::config::{ClientConfig, Delivery};
+use sansocket::ClientConfig;
+use sansocket::config::Delivery;
+use sansocket::error::Failure;
 use sansocket::error::ProtocolError;
-use sansocket::{Chunk, Connection, Event, Failure, Kind, Message, Part, Payload, Role, State};
+use sansocket::event::{Chunk, Payload};
+use sansocket::{Connection, Event, Kind, Message, Part, Role, State};
 
 use crate::support::*;
 

@@ -1,9 +1,11 @@
 //! Limits (RFC 6455 §10.4): judged before anything is stored, exact, and memory that follows what
 //! was received.
 
-use sansocket::config::{ClientConfig, Delivery, Limits};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits};
+use sansocket::error::Failure;
 use sansocket::error::{HandshakeError, Limit, ProtocolError};
-use sansocket::{ClientRequest, Connection, Failure, Role};
+use sansocket::{ClientRequest, Connection, Role};
 
 use crate::support::*;
 

@@ -1,12 +1,12 @@
 //! The opening handshake (RFC 6455 §4) through the connection: every cut, every way of reading.
 //! The rules for each field are tested beside the code that judges them.
 
-use sansocket::config::{ClientConfig, Limits, OriginPolicy, ServerConfig};
+use sansocket::config::Limits;
+use sansocket::error::Failure;
 use sansocket::error::SendError;
 use sansocket::error::{AcceptError, ExtendedConnectError, Field, HandshakeError};
-use sansocket::{
-    Accept, ClientRequest, Connection, Event, Failure, Response, State, Transport, Uri,
-};
+use sansocket::{Accept, ClientRequest, Connection, Event, Response, State, Transport, Uri};
+use sansocket::{ClientConfig, OriginPolicy, ServerConfig};
 
 use crate::support::*;
 
@@ -30,7 +30,7 @@ const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 /// The nonce of §1.3 once, then the key of §5.7 for each frame.
 struct SampleNonce;
 
-impl sansocket::Entropy for SampleNonce {
+impl sansocket::entropy::Entropy for SampleNonce {
     fn fill(&mut self, out: &mut [u8]) {
         match out.len() {
             16 => out.copy_from_slice(b"the sample nonce"),

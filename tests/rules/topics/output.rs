@@ -1,6 +1,6 @@
 //! The queue: every byte of it, `buffered_amount` at every byte, buffers and memory (TX-4, W-11).
 
-use sansocket::config::ClientConfig;
+use sansocket::ClientConfig;
 use sansocket::{Connection, Kind, Part, Prepared, Role};
 
 use crate::support::*;

@@ -1,10 +1,13 @@
 //! Sending (RFC 6455 §6.1), masking (§5.3), fragments of our own (§5.4).
 
-use sansocket::config::{ClientConfig, Limits};
+use sansocket::ClientConfig;
+use sansocket::config::Limits;
+use sansocket::entropy::Entropy;
 use sansocket::error::SendError;
+use sansocket::error::Unsent;
+use sansocket::event::{Payload, Text};
 use sansocket::{
-    CloseCode, Connection, Entropy, Kind, Message, Outgoing, Part, Payload, Prepared, Role, State,
-    Text, Transport, Unsent,
+    CloseCode, Connection, Kind, Message, Outgoing, Part, Prepared, Role, State, Transport,
 };
 
 use crate::support::*;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Timeouts};
+use sansocket::ClientConfig;
+use sansocket::config::Timeouts;
 use sansocket::error::SendError;
 use sansocket::{Accept, ClientRequest, CloseCode, Connection, Kind, Part, Response, Role, Uri};
 

@@ -1,10 +1,11 @@
 //! What the errors say: each in its own words, and those about the peer with the section of the rule.
 
+use sansocket::error::Failure;
 use sansocket::error::{
     AcceptError, CloseError, ExtendedConnectError, Field, FieldError, HandshakeError, NoEntropy,
     ProtocolError, SendError, Timeout,
 };
-use sansocket::{CloseCode, Failure, Role};
+use sansocket::{CloseCode, Role};
 use std::collections::HashSet;
 
 use crate::support::*;

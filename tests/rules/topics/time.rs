@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sansocket::config::{ClientConfig, Delivery, Limits, Timeouts};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::error::Failure;
 use sansocket::error::SendError;
 use sansocket::error::Timeout;
-use sansocket::{
-    Accept, ClientRequest, Connection, Failure, Kind, Response, Role, State, Transport, Uri,
-};
+use sansocket::{Accept, ClientRequest, Connection, Kind, Response, Role, State, Transport, Uri};
 
 use crate::support::*;
 

@@ -1,7 +1,7 @@
 //! Connections over streams that were upgraded elsewhere: another HTTP stack, HTTP/2, HTTP/3
 //! (P-11, E-11, E-12).
 
-use sansocket::config::ClientConfig;
+use sansocket::ClientConfig;
 use sansocket::error::AcceptError;
 use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{Accept, Connection, Negotiated, Role, State, Transport};

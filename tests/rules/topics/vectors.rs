@@ -1,6 +1,7 @@
 //! `tests/models/data/vectors.txt`, in every way of reading and at every cut.
 
-use sansocket::config::{ClientConfig, Delivery, Limits};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits};
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
 use sansocket::{CloseCode, Connection, Negotiated, Role};

@@ -7,10 +7,10 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sansocket::entropy::ChaCha;
+use sansocket::entropy::Entropy;
 use sansocket::frame::FrameHeader;
 use sansocket::{
-    Accept, ClientConfig, Connection, Entropy, Event, Negotiated, OriginPolicy, Prepared, Role,
-    ServerConfig,
+    Accept, ClientConfig, Connection, Event, Negotiated, OriginPolicy, Prepared, Role, ServerConfig,
 };
 
 use crate::common::traffic::{Content, Sink, Traffic, fill};

@@ -6,10 +6,12 @@ use crate::oracle::{ACCEPT, Scripted, wire};
 use std::sync::OnceLock;
 
 use sansocket::config::{Delivery, Limits};
+use sansocket::error::Failure;
+use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Part, 
-    ClientConfig, ClientRequest, Compress, Connection, Event, Failure, Kind, Negotiated,
-    OriginPolicy, Role, ServerConfig, Uri,
+use sansocket::{
+    ClientConfig, ClientRequest, Connection, Event, Kind, Negotiated, OriginPolicy, Part, Role,
+    ServerConfig, Uri,
 };
 
 /// A connection and what its peer sends to it.
@@ -170,7 +172,11 @@ fn zeros(mebibytes: usize) -> Vec<u8> {
         let zeros = vec![0; 1 << 20];
         [false, false, true].map(|last| {
             let kind = Kind::Binary;
-            let sent = sender.send_part(Part::new(kind, &zeros).last_if(last).compress(Compress::Always));
+            let sent = sender.send_part(
+                Part::new(kind, &zeros)
+                    .last_if(last)
+                    .compress(Compress::Always),
+            );
             sent.expect("it is open");
             let frame = sender.output().to_vec();
             sender.consume_output(frame.len());

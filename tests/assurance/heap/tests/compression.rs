@@ -1,10 +1,13 @@
 //! What compression takes from the heap (RFC 7692 §8; RFC 6455 §10.4).
 #![cfg(feature = "deflate")]
 
-use sansocket::config::{ClientConfig, Delivery, Limits};
+use sansocket::ClientConfig;
+use sansocket::config::{Delivery, Limits};
+use sansocket::error::Failure;
 use sansocket::error::{Limit, ProtocolError};
+use sansocket::extension::Compress;
 use sansocket::extension::{DeflatePool, PermessageDeflate};
-use sansocket::{Part, Compress, Connection, Event, Failure, Kind, Message, Negotiated, ServerConfig};
+use sansocket::{Connection, Event, Kind, Message, Negotiated, Part, ServerConfig};
 use sansocket_heap::count;
 
 const MIB: usize = 1 << 20;
@@ -32,7 +35,11 @@ impl Bomb {
         let mut part = |last| {
             let kind = Kind::Binary;
             sender
-                .send_part(Part::new(kind, &zeros).last_if(last).compress(Compress::Always))
+                .send_part(
+                    Part::new(kind, &zeros)
+                        .last_if(last)
+                        .compress(Compress::Always),
+                )
                 .unwrap();
             let frame = sender.output().to_vec();
             sender.consume_output(frame.len());

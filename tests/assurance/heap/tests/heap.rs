@@ -1,8 +1,9 @@
 //! Memory stays within the limits (RFC 6455 §10.4), and what `memory_held` says is true.
 
 use sansocket::config::{Delivery, Limits};
-use sansocket::{Part, 
-    ClientConfig, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Role, ServerConfig,
+use sansocket::{
+    ClientConfig, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Role,
+    ServerConfig,
 };
 use sansocket_heap::oracle::{Scripted, Taker, cut::Setup, wire};
 use sansocket_heap::{Use, count};

@@ -178,7 +178,7 @@ fn large_payloads_are_queued_by_reference() {
 #[cfg(feature = "deflate")]
 #[test]
 fn compressed_messages_are_allocated_once() {
-    use sansocket::Compress;
+    use sansocket::extension::Compress;
     use sansocket::extension::PermessageDeflate;
 
     let deflate = PermessageDeflate::server();

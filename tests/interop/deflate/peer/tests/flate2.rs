@@ -3,7 +3,7 @@
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use proptest::prelude::*;
-use sansocket::config::{ClientConfig, ServerConfig};
+use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{Connection, Event, Message, OriginPolicy};
 use sansocket_deflate_peer::{agreed, limits, settings};
 

@@ -1,154 +1,17 @@
-//! What a connection tells its application.
+//! What events carry. The events themselves are [`Event`](crate::Event).
 
-use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::error::Failure;
-use crate::frame::Opcode;
-use crate::handshake::{Refusal, Request};
-use crate::payload::{Payload, Text};
 
-/// What happened. An event may borrow from the input, never from the connection, so the application can
-/// answer while it holds one.
-///
-/// The protocol works whatever the application handles: pongs, Close replies and the Close frames of
-/// failures are queued already. Only a request waits for the application's decision.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// Server: a valid upgrade request waits for [`accept`](crate::Connection::accept) or
-    /// [`respond`](crate::Connection::respond) (RFC 6455 §4.2).
-    Request(Request<'a>),
-    /// Server, with [`serve_http`](crate::ServerConfig::serve_http): a request that asks for no
-    /// upgrade waits for [`respond`](crate::Connection::respond).
-    Http(Request<'a>),
-    /// Client: the server refused the handshake with this answer (RFC 6455 §4.1).
-    Refused(Box<Refusal>),
-    /// The connection is established (RFC 6455 §4.1, §4.2.2).
-    Open,
-    /// The head of a message, with [`Delivery::Ask`](crate::config::Delivery::Ask).
-    Start(MessageHead),
-    /// A whole message (RFC 6455 §6.2).
-    Message(Message<'a>),
-    /// A part of a message, if messages come in chunks; or a whole message, if its frames have
-    /// reserved bits of the application's extensions ([`Chunk::reserved_bits`]).
-    Chunk(Chunk<'a>),
-    /// A Ping. The Pong is queued already, unless it is left to the application (RFC 6455 §5.5.2).
-    Ping(Payload<'a>),
-    /// A Pong, asked for or not (RFC 6455 §5.5.3).
-    Pong(Pong<'a>),
-    /// The peer's Close frame. The answer is queued already (RFC 6455 §5.5.1).
-    Close(Box<CloseFrame>),
-    /// The connection was failed (RFC 6455 §7.1.7). A Close frame is queued if one may be sent. At most once.
-    Failed(Failure),
-    /// The connection is closed (RFC 6455 §7.1.4). Exactly once, and last.
-    Closed(Box<CloseReport>),
-}
+pub use crate::payload::{Payload, Text};
 
-impl Event<'_> {
-    /// The same event without a borrow: what was lent is copied.
-    #[must_use]
-    pub fn into_owned(self) -> Event<'static> {
-        match self {
-            Self::Request(request) => Event::Request(request.into_owned()),
-            Self::Http(request) => Event::Http(request.into_owned()),
-            Self::Refused(refusal) => Event::Refused(refusal),
-            Self::Open => Event::Open,
-            Self::Start(head) => Event::Start(head),
-            Self::Message(message) => Event::Message(message.into_owned()),
-            Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
-            Self::Ping(payload) => Event::Ping(payload.into_owned()),
-            Self::Pong(pong) => Event::Pong(pong.into_owned()),
-            Self::Close(frame) => Event::Close(frame),
-            Self::Failed(failure) => Event::Failed(failure),
-            Self::Closed(report) => Event::Closed(report),
-        }
-    }
-}
+pub(crate) mod message;
 
-/// A whole message: text or binary (RFC 6455 §5.6).
-///
-/// ```
-/// use sansocket::{Message, Text};
-/// let message = Message::Text(Text::from(String::from("Hello")));
-/// assert_eq!(message.as_bytes(), b"Hello");
-/// ```
-#[derive(Debug, PartialEq, Eq)]
-pub enum Message<'a> {
-    /// Opcode 1: valid UTF-8.
-    Text(Text<'a>),
-    /// Opcode 2.
-    Binary(Payload<'a>),
-}
-
-impl Message<'_> {
-    /// The message's bytes, whatever its kind.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text.as_bytes(),
-            Self::Binary(payload) => payload,
-        }
-    }
-
-    /// Text or binary.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        match self {
-            Self::Text(_) => Kind::Text,
-            Self::Binary(_) => Kind::Binary,
-        }
-    }
-
-    /// The buffer that the message was gathered in, to be lent again with
-    /// [`lend_buffer`](crate::Connection::lend_buffer); `None` if the message was lent from the input.
-    #[must_use]
-    pub fn into_buffer(self) -> Option<Vec<u8>> {
-        match self {
-            Self::Text(text) => text.into_buffer(),
-            Self::Binary(payload) => payload.into_buffer(),
-        }
-    }
-
-    pub(crate) const fn is_lent(&self) -> bool {
-        match self {
-            Self::Text(text) => text.is_lent(),
-            Self::Binary(payload) => payload.is_lent(),
-        }
-    }
-
-    /// The same message without a borrow.
-    #[must_use]
-    pub fn into_owned(self) -> Message<'static> {
-        match self {
-            Self::Text(text) => Message::Text(text.into_owned()),
-            Self::Binary(payload) => Message::Binary(payload.into_owned()),
-        }
-    }
-}
-
-/// The kind of a message (RFC 6455 §5.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// UTF-8 text.
-    Text,
-    /// Any bytes.
-    Binary,
-}
-
-impl Kind {
-    #[inline]
-    pub(crate) const fn opcode(self) -> Opcode {
-        match self {
-            Self::Text => Opcode::Text,
-            Self::Binary => Opcode::Binary,
-        }
-    }
-}
+pub(crate) use message::{Kind, Message};
 
 /// A part of a message. Chunks come in order and joined are the message; where they are cut depends on the
 /// reads.

@@ -1,0 +1,155 @@
+//! Configuration: limits, timeouts, delivery, origin policy.
+//!
+//! A configuration is a value that any number of connections share: giving it to one costs a
+//! reference count at most, and the default ones cost nothing at all.
+
+use core::time::Duration;
+
+pub(crate) mod endpoint;
+
+pub(crate) use endpoint::{
+    CLIENT_DEFAULTS, ClientConfig, OriginPolicy, SERVER_DEFAULTS, ServerConfig, Settings,
+};
+
+/// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
+///
+/// Each is checked before anything is stored, and the error names the limit, the value and the maximum.
+/// Start from a preset and change what you need:
+///
+/// ```
+/// use sansocket::config::Limits;
+/// let mut limits = Limits::server();
+/// limits.message = 4 << 20;
+/// limits.frame = 4 << 20;
+/// assert_eq!(limits.head, Limits::server().head);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of the head of the opening handshake, 1xx answers before it included. Beyond it a server
+    /// answers 414 or 431. RFC 9112 §3 recommends to support request lines of 8000 bytes.
+    pub head: u32,
+    /// Header fields of one head, 128 at most. Beyond it a server answers 431, and a client drops the
+    /// answer (RFC 9110 §5.4).
+    pub fields: u16,
+    /// Bytes of payload that the header of a data frame may announce. Beyond it: 1009.
+    pub frame: u64,
+    /// Bytes of a message, after decompression. Beyond it: 1009. It holds for messages in chunks, too:
+    /// set it to `u64::MAX` for endless ones.
+    pub message: u64,
+    /// Frames of one message, empty ones included. Beyond it: 1008.
+    pub fragments: u32,
+    /// Bytes of queued output, framing included, from which on `send` refuses with
+    /// [`SendError::Full`](crate::error::SendError::Full). The bound is this mark plus one message.
+    pub output: u32,
+    /// Bytes kept after a request that the application has not decided on. Beyond it: 400.
+    pub held: u32,
+    /// Bytes of the body of a refusal that a client keeps; the rest is dropped and the refusal says so.
+    pub body: u32,
+}
+
+impl Limits {
+    /// For a server on the open internet: 16 KiB of head in 64 fields, 1 MiB a frame and a message, 4096 fragments.
+    #[must_use]
+    pub const fn server() -> Self {
+        Self {
+            head: 16 << 10,
+            fields: 64,
+            frame: 1 << 20,
+            message: 1 << 20,
+            fragments: 4096,
+            output: 1 << 20,
+            held: 64 << 10,
+            body: 64 << 10,
+        }
+    }
+
+    /// For a client, which chose its server: 64 KiB of head in 128 fields, 16 MiB a frame and a message, 65,536 fragments.
+    #[must_use]
+    pub const fn client() -> Self {
+        Self {
+            head: 64 << 10,
+            fields: 128,
+            frame: 16 << 20,
+            message: 16 << 20,
+            fragments: 65_536,
+            ..Self::server()
+        }
+    }
+
+    /// For trusted peers: 1 GiB a frame and a message, 16 million fragments, 64 MiB of output.
+    #[must_use]
+    pub const fn trusted() -> Self {
+        Self {
+            frame: 1 << 30,
+            message: 1 << 30,
+            fragments: 1 << 24,
+            output: 64 << 20,
+            ..Self::client()
+        }
+    }
+}
+
+/// Deadlines, driven by [`Connection::advance_time`](crate::Connection::advance_time). A caller that
+/// never tells the time has none.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::config::Timeouts;
+/// let mut timeouts = Timeouts::default();
+/// timeouts.ping = Some(Duration::from_secs(20));
+/// assert_eq!(timeouts.close, Duration::from_secs(5));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// From the first `advance_time` until the connection is established. 10 s.
+    pub handshake: Duration,
+    /// From our Close frame or failure until the transport is given up (RFC 6455 §7.1.1). 5 s.
+    pub close: Duration,
+    /// A ping is sent when nothing was received and none was sent for this long. At most one is queued,
+    /// also beyond [`Limits::output`]. Off.
+    pub ping: Option<Duration>,
+    /// How long the answer to such a ping may take before the peer counts as dead (1011). The wait begins
+    /// anew while the peer takes output that was queued before the ping, and while bytes of a long frame
+    /// come, as it cannot answer then. So a peer that reads slowly is alive, and one that neither reads
+    /// nor answers is dead after `ping` and `pong` together. 20 s.
+    pub pong: Option<Duration>,
+    /// How long nothing may be received before the connection is failed with 1001. Off.
+    pub idle: Option<Duration>,
+    /// How long a message may take from its first byte to its last before the connection is failed with
+    /// 1008, as a peer that sends a byte now and then is never idle. It also runs while the application
+    /// does not read. Off.
+    pub message: Option<Duration>,
+}
+
+impl Timeouts {
+    pub(crate) const DEFAULT: Self = Self {
+        handshake: Duration::from_secs(10),
+        close: Duration::from_secs(5),
+        ping: None,
+        pong: Some(Duration::from_secs(20)),
+        idle: None,
+        message: None,
+    };
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// How messages are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// As [`Event::Message`](crate::Event::Message): whole, lent from the input when it arrived in one piece, gathered otherwise.
+    #[default]
+    Whole,
+    /// As [`Event::Chunk`](crate::Event::Chunk)s as the bytes arrive, also within a frame, in constant memory (RFC 6455 §5.4).
+    Chunks,
+    /// [`Event::Start`](crate::Event::Start) first; then whole, unless
+    /// [`stream_message`](crate::Connection::stream_message) is called before the next `receive`.
+    Ask,
+}

@@ -1,0 +1,66 @@
+//! What a connection tells its application.
+
+use alloc::boxed::Box;
+
+use crate::error::Failure;
+use crate::event::{Chunk, CloseFrame, CloseReport, Message, MessageHead, Pong};
+use crate::handshake::{Refusal, Request};
+use crate::payload::Payload;
+
+/// What happened. An event may borrow from the input, never from the connection, so the application can
+/// answer while it holds one.
+///
+/// The protocol works whatever the application handles: pongs, Close replies and the Close frames of
+/// failures are queued already. Only a request waits for the application's decision.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Server: a valid upgrade request waits for [`accept`](crate::Connection::accept) or
+    /// [`respond`](crate::Connection::respond) (RFC 6455 §4.2).
+    Request(Request<'a>),
+    /// Server, with [`serve_http`](crate::ServerConfig::serve_http): a request that asks for no
+    /// upgrade waits for [`respond`](crate::Connection::respond).
+    Http(Request<'a>),
+    /// Client: the server refused the handshake with this answer (RFC 6455 §4.1).
+    Refused(Box<Refusal>),
+    /// The connection is established (RFC 6455 §4.1, §4.2.2).
+    Open,
+    /// The head of a message, with [`Delivery::Ask`](crate::config::Delivery::Ask).
+    Start(MessageHead),
+    /// A whole message (RFC 6455 §6.2).
+    Message(Message<'a>),
+    /// A part of a message, if messages come in chunks; or a whole message, if its frames have
+    /// reserved bits of the application's extensions ([`Chunk::reserved_bits`]).
+    Chunk(Chunk<'a>),
+    /// A Ping. The Pong is queued already, unless it is left to the application (RFC 6455 §5.5.2).
+    Ping(Payload<'a>),
+    /// A Pong, asked for or not (RFC 6455 §5.5.3).
+    Pong(Pong<'a>),
+    /// The peer's Close frame. The answer is queued already (RFC 6455 §5.5.1).
+    Close(Box<CloseFrame>),
+    /// The connection was failed (RFC 6455 §7.1.7). A Close frame is queued if one may be sent. At most once.
+    Failed(Failure),
+    /// The connection is closed (RFC 6455 §7.1.4). Exactly once, and last.
+    Closed(Box<CloseReport>),
+}
+
+impl Event<'_> {
+    /// The same event without a borrow: what was lent is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Request(request) => Event::Request(request.into_owned()),
+            Self::Http(request) => Event::Http(request.into_owned()),
+            Self::Refused(refusal) => Event::Refused(refusal),
+            Self::Open => Event::Open,
+            Self::Start(head) => Event::Start(head),
+            Self::Message(message) => Event::Message(message.into_owned()),
+            Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
+            Self::Ping(payload) => Event::Ping(payload.into_owned()),
+            Self::Pong(pong) => Event::Pong(pong.into_owned()),
+            Self::Close(frame) => Event::Close(frame),
+            Self::Failed(failure) => Event::Failed(failure),
+            Self::Closed(report) => Event::Closed(report),
+        }
+    }
+}
