@@ -230,6 +230,15 @@ impl Source {
         names
     }
 
+    /// What an import brings in: the names at the ends of its paths, which go on at `at`.
+    fn last_names(&self, at: usize) -> Vec<String> {
+        let rest = &self.tokens[at..];
+        let len = rest.iter().take_while(|token| *token != ";").count();
+        let pairs = rest[..=len].windows(2);
+        let ends = pairs.filter(|pair| matches!(&*pair[1], "," | "}" | ";") && pair[0] != "}");
+        ends.map(|pair| pair[0].clone()).collect()
+    }
+
     /// Whole paths into `std`, from imports and in place.
     fn paths_into_std(&self) -> Vec<String> {
         let mut paths = Vec::new();
@@ -348,7 +357,7 @@ impl Layers {
             if let ["pub", "use", module, "::"] =
                 window.iter().map(|token| &**token).collect::<Vec<_>>()[..]
             {
-                let names = lib.first_names(at + 4).into_iter();
+                let names = lib.last_names(at + 4).into_iter();
                 exports.extend(names.map(|name| (name, module.to_string())));
             }
         }
