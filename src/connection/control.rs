@@ -30,8 +30,8 @@ impl Connection {
         }
     }
 
-    /// RFC 6455 §5.5.2: answered with the same payload, also after our own Close frame (D-14: a
-    /// Pong is not data).
+    /// RFC 6455 §5.5.2: answered with the same payload, also after our own Close frame, as a Pong is
+    /// no data (§5.5.1).
     fn ping_received(&mut self, payload: &[u8]) {
         if !self.settings().auto_pong {
             return;

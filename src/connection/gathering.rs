@@ -390,7 +390,7 @@ impl Gathering {
         }
     }
 
-    /// Bytes of heap behind it.
+    /// Bytes of heap that the buffer takes.
     pub(super) fn memory_held(&self) -> usize {
         match &self.buffer {
             Buffer::None => 0,

@@ -1,4 +1,5 @@
-//! The machine: one type for the whole life of a connection, client or server.
+//! The machine: one type for the whole life of a connection, client or server. Each file holds one
+//! concern of it; those of [`Life`], [`Reading`], [`Gathering`] and [`Clock`] are types of their own.
 //!
 //! | file | what of it |
 //! |---|---|
@@ -118,7 +119,7 @@ pub use parts::Part;
 /// | input | Initial, Connecting | Open | Closing | Closed |
 /// |---|---|---|---|---|
 /// | `receive`, handshake bytes | S: `Request`, `Http` or an HTTP error; C: `Open`, `Refused` or `Failed` | – | – | – |
-/// | `receive`, frames | kept behind the request (S), read after the answer (C) | events | events until the peer's Close frame or a failure, then discarded | discarded |
+/// | `receive`, frames | kept until the request is decided on (S), read after the answer (C) | events | events until the peer's Close frame or a failure, then discarded | discarded |
 /// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
 /// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
@@ -197,7 +198,7 @@ impl Connection {
     }
 
     /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over
-    /// HTTP/2 or HTTP/3. Bytes that were read behind the handshake go into the first
+    /// HTTP/2 or HTTP/3. Bytes that were read after the handshake go into the first
     /// [`receive`](Self::receive).
     ///
     /// ```

@@ -143,7 +143,7 @@ impl Rare {
             && *ending == Ending::default()
     }
 
-    /// Bytes of heap behind it.
+    /// Bytes of heap that it holds.
     pub(super) fn memory_held(&self) -> usize {
         let reason =
             |frame: &Option<CloseFrame>| frame.as_ref().map_or(0, |frame| frame.reason().len());

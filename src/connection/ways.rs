@@ -26,7 +26,7 @@ impl Connection {
     /// # let mut input = &mut read[..];
     /// # assert!(matches!(ws.receive(&mut input), Some(Event::Open)));
     /// assert!(matches!(ws.receive(&mut input), Some(Event::Message(_))));
-    /// ws.keep_input(&mut input); // the relay behind us is full
+    /// ws.keep_input(&mut input); // the next connection is full
     /// assert!(input.is_empty());
     /// // later
     /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Message(_))));
@@ -87,7 +87,7 @@ impl Connection {
             if self.event_is_due() || self.lends_next(input) {
                 return true;
             }
-            // The last look is at what needs no input, such as Closed behind a failure.
+            // The last look is at what needs no input, such as Closed after a failure.
             let last = input.is_empty() && !self.frame_is_due();
             // None of what is found now is lent: that was asked before.
             let mut rest = &mut input[..];
@@ -170,7 +170,7 @@ impl Connection {
     /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
     /// connection: an uncompressed binary frame that is not there as a whole stays in `input`, so
     /// that it is not copied twice, and comes out as [`bytes::Bytes`] of that buffer, or copied if it is small.
-    /// Everything else is taken as it comes. `None`: read more, behind what is left in `input`.
+    /// Everything else is taken as it comes. `None`: read more, after what is left in `input`.
     ///
     /// ```
     /// use bytes::BytesMut;
@@ -235,7 +235,7 @@ impl Connection {
     /// instead of the read buffer, then say how much came with [`receive_target_filled`](Self::receive_target_filled).
     ///
     /// `None` unless the payload of a binary message that is delivered whole is due, 4 KiB of it at
-    /// least: less goes through the read buffer with whatever is behind it. The target ends with
+    /// least: less goes through the read buffer with whatever follows it. The target ends with
     /// the frame at the latest and is never longer than 64 KiB or than what came before,
     /// so that memory follows what was received, not what was announced (RFC 6455 §10.4).
     ///
@@ -272,7 +272,7 @@ impl Connection {
 
     /// The first `n` bytes of the [`receive_target`](Self::receive_target) were filled from the
     /// transport. The message comes from the next [`receive`](Self::receive). Without a target, or
-    /// with more than it has room for, the bytes beyond are not there and nothing is done for them.
+    /// with more than it has room for, excess bytes are ignored.
     pub fn receive_target_filled(&mut self, n: usize) {
         let left = self.target_left();
         let n = self.gathering.target_filled(n, left, self.reading.key());

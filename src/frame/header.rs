@@ -122,7 +122,7 @@ pub(crate) fn with_header<R>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 
@@ -132,7 +132,7 @@ mod tests {
         FrameHeader::decode(bytes)
     }
 
-    /// F-1, F-4: VL-1 … VL-8 of the vectors, both ways, masked and not.
+    /// RFC 6455 §5.2: the smallest and the largest length of each form, both ways, masked and not.
     #[test]
     fn lengths_take_their_shortest_form() {
         let rows: [(u64, &[u8]); 8] = [
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// F-3, F-5, F-6, C-1, G-5: VX-4, 5, 8 … 14 of the vectors, each at the byte that decides it.
+    /// RFC 6455 §5.2, §5.5: each at the byte that decides it.
     #[test]
     fn what_the_format_forbids_is_refused_at_once() {
         for opcode in [3, 4, 5, 6, 7, 11, 12, 13, 14, 15] {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     proptest! {
-        /// G-8: what was decoded is encoded to the same bytes, and the other way round.
+        /// RFC 6455 §5.4, for relays: what was decoded is encoded to the same bytes, and the other way round.
         #[test]
         fn headers_survive_both_ways(fin: bool, rsv in 0u8..8, opcode in 0u8..16, masking_key: Option<[u8; 4]>, payload_len: u64, shift in 1u32..64) {
             let Some(opcode) = Opcode::new(opcode) else { return Ok(()) };
