@@ -7,12 +7,11 @@ pub(crate) fn is_decimal(text: &[u8]) -> bool {
 
 /// The number, or `None` if there is something but digits, nothing, or more than fits.
 pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
+    if !is_decimal(text) {
         return None;
     }
-    text.iter().try_fold(0u64, |number, &digit| {
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
+    text.iter().try_fold(0u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
     })
 }
 

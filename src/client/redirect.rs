@@ -41,7 +41,8 @@ use core::fmt;
 use iri_string::format::ToDedicatedString;
 use iri_string::types::{UriAbsoluteStr, UriReferenceStr};
 
-use crate::handshake::{ClientRequest, Refusal, Uri, UriError};
+use crate::handshake::uri::Uri;
+use crate::handshake::{ClientRequest, Refusal, UriError};
 
 /// The URIs that one attempt was redirected to, and how many more it may be.
 ///
@@ -266,7 +267,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{NoRedirect, Redirect, Redirects};
-    use crate::handshake::{ClientRequest, Refusal, Uri, UriPart};
+    use crate::handshake::uri::Uri;
+    use crate::handshake::{ClientRequest, Refusal, UriPart};
 
     fn answer(status: u16, locations: &[&[u8]]) -> Refusal {
         let fields = locations

@@ -37,5 +37,4 @@ pub(crate) use {
     response::Response,
     rules::{Asked, judge},
     scanner::HeadReader,
-    uri::Uri,
 };

@@ -48,7 +48,8 @@ use crate::connection::{Connection, Outgoing, Transport};
 use crate::entropy::Entropy;
 use crate::error::SendError;
 use crate::event::CloseReport;
-use crate::handshake::{ClientRequest, Refusal, Uri};
+use crate::handshake::uri::Uri;
+use crate::handshake::{ClientRequest, Refusal};
 
 pub use attributes::{BinaryType, Exception, ReadyState};
 pub use event::{CloseEvent, DomEvent};

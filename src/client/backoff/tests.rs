@@ -12,7 +12,7 @@ use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::client::proxy::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::entropy::Entropy;
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
-use crate::handshake::Uri;
+use crate::handshake::uri::Uri;
 use crate::{ClientConfig, CloseCode, Connection, Event, Negotiated};
 
 const LOST: Ended = Ended::Closed(1006);

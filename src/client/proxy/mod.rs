@@ -43,7 +43,8 @@ use crate::error::{FieldError, HandshakeError};
 use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::scanner::{Scan, Scanner};
-use crate::handshake::{Refusal, RefusalReader, Uri};
+use crate::handshake::uri::Uri;
+use crate::handshake::{Refusal, RefusalReader};
 use crate::payload::extend_within;
 
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.

@@ -12,7 +12,8 @@ use super::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::config::Limits;
 use crate::entropy::Entropy;
 use crate::error::{FieldError, HandshakeError};
-use crate::handshake::{Refusal, Uri};
+use crate::handshake::Refusal;
+use crate::handshake::uri::Uri;
 use crate::{ClientConfig, ClientRequest, Connection, Event};
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
