@@ -12,6 +12,7 @@
 //! WORDS becomes WORDS             in the smallest expression they stand in; `$` is what stood there
 //! constant NAME = EXPRESSION      wherever the function uses it
 //! ACT when CONDITION              only then
+//! in … : ACT and in … : ACT       both, where a rule is kept twice
 //! ```
 //!
 //! Where both ways have to be of one type, the new words ask by themselves which one it is: `$.take(if BROKEN
@@ -102,10 +103,10 @@ impl Words {
 }
 
 impl Directive {
+    /// Without the `in`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("what is this? {text}");
         let (place, act) = text.split_once(": ").ok_or_else(wrong)?;
-        let place = place.strip_prefix("in ").ok_or_else(wrong)?;
         let (file, function) = place.split_once(" fn ").ok_or_else(wrong)?;
         let (act, when) = match act.rsplit_once(" when ") {
             Some((act, when)) => (act, Some(when.to_owned())),

@@ -28,68 +28,78 @@ fn main() {
     let mut list = String::new();
     stdin().read_to_string(&mut list).expect("a list");
 
-    let mut files: BTreeMap<String, (Source, Edits)> = BTreeMap::new();
-    let src = Path::new(&tree).join("src");
+    let mut woven = Crate {
+        src: Path::new(&tree).join("src"),
+        files: BTreeMap::new(),
+    };
     for line in list.lines() {
         let (id, text) = line.split_once('\t').expect("number and directive");
         let id: usize = id.parse().expect("a number");
         if excluded.contains(&id) {
             continue;
         }
-        match weave(id, text, &src, &mut files) {
+        match woven.weave(id, text) {
             Ok(locals) => println!("{id} ok {}", locals.join(" ")),
             Err(fault) => println!("{id} fault {fault}"),
         }
     }
-    for (file, (source, edits)) in files {
-        fs::write(src.join(file), edits.apply(&source.text)).expect("the woven source");
+    for (file, (source, edits)) in woven.files {
+        fs::write(woven.src.join(file), edits.apply(&source.text)).expect("the woven source");
     }
     weave::add_switch(&tree);
 }
 
-fn weave(
-    id: usize,
-    text: &str,
-    src: &Path,
-    files: &mut BTreeMap<String, (Source, Edits)>,
-) -> Result<Vec<String>, String> {
-    let directive = Directive::parse(text)?;
-    let file = directive.file.clone();
-    if !files.contains_key(&file) {
-        let text = fs::read_to_string(src.join(&file)).map_err(|_| format!("no file {file}"))?;
-        files.insert(file.clone(), (Source::read(text), Edits::default()));
-    }
-    let (source, edits) = files.get_mut(&file).expect("just read");
-    let scopes = source.scopes(&directive.function);
-    if scopes.is_empty() {
-        let other = elsewhere(src, src, &directive.function);
-        let other = other.map_or(String::new(), |other| format!("; there is one in {other}"));
-        return Err(format!(
-            "no function {} in {file}{other}",
-            directive.function
-        ));
-    }
-    // Of several of the name the one is meant where the change can be made.
-    let mut ways = Vec::new();
-    let mut fault = String::new();
-    for scope in &scopes {
-        let mut edits = Edits::default();
-        match change::put(id, &directive, source, scope, &mut edits) {
-            Ok(()) => ways.push((scope, edits)),
-            Err(why) => fault = why,
+struct Crate {
+    src: PathBuf,
+    files: BTreeMap<String, (Source, Edits)>,
+}
+
+impl Crate {
+    /// Puts one change in, wherever it has to be made; the local variables that it names.
+    fn weave(&mut self, id: usize, text: &str) -> Result<Vec<String>, String> {
+        let (mut places, mut locals) = (Vec::new(), Vec::new());
+        for part in text.split(" and in ") {
+            let part = part.strip_prefix("in ").unwrap_or(part);
+            let directive = Directive::parse(part)?;
+            let (edits, named) = self.place(id, &directive)?;
+            places.push((directive.file, edits));
+            locals.extend(named);
         }
-    }
-    match ways.len() {
-        0 => Err(fault),
-        1 => {
-            let (scope, own) = ways.remove(0);
-            edits.add(own);
-            Ok(directive.locals(&scope.locals))
+        for (file, edits) in places {
+            self.files.get_mut(&file).expect("just read").1.add(edits);
         }
-        n => Err(format!(
-            "{n} functions {} in {file}: which one?",
-            directive.function
-        )),
+        Ok(locals)
+    }
+
+    fn place(&mut self, id: usize, directive: &Directive) -> Result<(Edits, Vec<String>), String> {
+        let Directive { file, function, .. } = directive;
+        if !self.files.contains_key(file) {
+            let text = fs::read_to_string(self.src.join(file));
+            let source = Source::read(text.map_err(|_| format!("no file {file}"))?);
+            self.files.insert(file.clone(), (source, Edits::default()));
+        }
+        let (source, _) = &self.files[file];
+        let scopes = source.scopes(function);
+        if scopes.is_empty() {
+            let other = elsewhere(&self.src, &self.src, function);
+            let other = other.map_or(String::new(), |other| format!("; there is one in {other}"));
+            return Err(format!("no function {function} in {file}{other}"));
+        }
+        // Of several of the name the one is meant where the change can be made.
+        let mut ways = Vec::new();
+        let mut fault = String::new();
+        for scope in &scopes {
+            let mut edits = Edits::default();
+            match change::put(id, directive, source, scope, &mut edits) {
+                Ok(()) => ways.push((edits, directive.locals(&scope.locals))),
+                Err(why) => fault = why,
+            }
+        }
+        match ways.len() {
+            0 => Err(fault),
+            1 => Ok(ways.remove(0)),
+            n => Err(format!("{n} functions {function} in {file}: which one?")),
+        }
     }
 }
 
