@@ -8,9 +8,12 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 use core::ptr;
 
-use sansocket::error::AcceptError;
 use sansocket::entropy::Entropy;
-use sansocket::{Accept, ClientConfig, ClientRequest, Connection, Event, Message, OriginPolicy, ServerConfig, Transport, Uri};
+use sansocket::error::AcceptError;
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Event, Message, OriginPolicy, ServerConfig,
+    Transport, Uri,
+};
 
 /// Satisfies `alloc`. The library is built, not run, so there is no memory to give.
 struct NoMemory;

@@ -4,11 +4,14 @@
 use permessage_zstd::PermessageZstd;
 use proptest::prelude::*;
 use sansocket::config::{Delivery, Limits};
-use sansocket::error::{HandshakeError, Limit, ProtocolError};
-use sansocket::extension::{Extension, Extensions, MessageExtension, PermessageDeflate};
 use sansocket::error::Failure;
+use sansocket::error::{HandshakeError, Limit, ProtocolError};
 use sansocket::extension::Compress;
-use sansocket::{Accept, ClientConfig, ClientRequest, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Prepared, Role, ServerConfig, Uri};
+use sansocket::extension::{Extension, Extensions, MessageExtension, PermessageDeflate};
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Event, Kind, Message, Negotiated,
+    OriginPolicy, Part, Prepared, Role, ServerConfig, Uri,
+};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 const ANSWER: &str = "permessage-zstd; max_window_log=20";

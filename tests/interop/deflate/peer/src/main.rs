@@ -10,10 +10,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use sansocket::config::Delivery;
-use sansocket::{ClientConfig, ServerConfig};
-use sansocket::extension::PermessageDeflate;
 use sansocket::extension::Compress;
-use sansocket::{Accept, ClientRequest, CloseCode, Connection, Event, Message, OriginPolicy, Response, Uri};
+use sansocket::extension::PermessageDeflate;
+use sansocket::{
+    Accept, ClientRequest, CloseCode, Connection, Event, Message, OriginPolicy, Response, Uri,
+};
+use sansocket::{ClientConfig, ServerConfig};
 use sansocket_deflate_peer::{Tally, agreed, drive, limits, settings};
 
 const PAGE: &str = include_str!("page.html");
