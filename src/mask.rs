@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-/// From so many bytes on it pays to see that the words begin at round addresses, which takes about 5 ns.
+/// From so many bytes on it pays to align the words, which takes about 5 ns.
 const ALIGNED: usize = 4096;
 
 /// The four bytes that a client's frame is masked with (RFC 6455 §5.3).
@@ -101,8 +101,8 @@ pub(crate) fn rotate(key: MaskingKey, offset: u64) -> MaskingKey {
 
 /// XORs with a key that starts at the first byte.
 ///
-/// No loop over single bytes, and few cases: where lengths are random each further one costs a
-/// mispredicted branch.
+/// Without a loop over single bytes, and with few cases: if lengths are random, each further case costs
+/// a mispredicted branch.
 #[inline(always)]
 fn xor(payload: &mut [u8], key: MaskingKey) {
     match payload.len() {
@@ -144,13 +144,13 @@ fn xor_ends<const N: usize>(payload: &mut [u8], key: MaskingKey) {
     put_last(payload, d);
 }
 
-/// XORs more than 128 bytes. A call: it is the one long way.
+/// XORs more than 128 bytes. A call, so that short payloads are inlined without it.
 #[inline(never)]
 fn xor_long(payload: &mut [u8], key: MaskingKey) {
     if payload.len() < ALIGNED {
         return wide::xor(payload, key);
     }
-    // A word that lies over two lines of the cache takes longer.
+    // A word that spans two lines of the cache takes longer.
     let skip = payload.as_ptr().align_offset(32).min(32);
     let (front, rest) = payload.split_at_mut(skip);
     xor(front, key);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     proptest! {
-        /// M-6: pieces with their offsets are the same as the whole; twice is nothing.
+        /// Pieces with their offsets are the same as the whole; twice is nothing.
         #[test]
         fn any_cut_is_the_definition(bytes in proptest::collection::vec(any::<u8>(), 0..300), key: MaskingKey, offset: u64, cut: usize) {
             let offset = offset >> 1;

@@ -1,4 +1,4 @@
-//! Bytes and text that are lent from the caller's input, or owned when they had to be gathered.
+//! Bytes and text of messages: lent from the caller's input, or owned if they had to be gathered.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -305,7 +305,7 @@ mod absent {
 }
 
 /// The capacity for `needed` bytes: what there is if they fit, else twice that, but never beyond the
-/// limit, so that what is gathered stands at twice the limit at most, while it moves (RFC 6455 §10.4).
+/// limit, so that gathering takes at most twice the limit, while the bytes move (RFC 6455 §10.4).
 pub(crate) fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
     if needed <= capacity {
         return capacity;
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(growth(40, 41, 100), 80);
         assert_eq!(growth(40, 90, 100), 90);
         assert_eq!(growth(80, 81, 100), 100);
-        // What the limit does not count, such as the head behind which something is kept.
+        // Bytes that the limit does not count, such as a head before what is kept.
         assert_eq!(growth(80, 110, 100), 110);
         assert_eq!(growth(usize::MAX / 2 + 1, usize::MAX, u64::MAX), usize::MAX);
     }

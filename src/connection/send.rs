@@ -1,7 +1,5 @@
-//! Messages out (RFC 6455 §6.1), and control frames of the application's.
+//! Whole messages out (RFC 6455 §6.1), and the application's control frames.
 
-use super::outgoing::{Outgoing, Prepared};
-use super::{Connection, State};
 use crate::error::{NoEntropy, SendError, Unsent};
 use crate::event::Kind;
 use crate::extension::Compress;
@@ -9,6 +7,9 @@ use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, first_byte};
 use crate::mask::MaskingKey;
 use crate::payload::OwnedBytes;
 use crate::role::Role;
+
+use super::outgoing::{Outgoing, Prepared};
+use super::{Connection, State};
 
 impl Connection {
     // ── whole messages
@@ -76,7 +77,7 @@ impl Connection {
         }
     }
 
-    /// Below the high-water mark.
+    /// Refuses where the queue is full.
     #[inline]
     pub(super) fn check_room(&self) -> Result<(), SendError> {
         if self.has_room() {
@@ -113,7 +114,7 @@ impl Connection {
         Ok(self.masking_key()?)
     }
 
-    /// Inlined where it is called, a server's frame with it.
+    /// Inlined where it is called, with a server's frame: the common case is one call of the caller.
     #[inline(always)]
     pub(super) fn send_borrowed(
         &mut self,
@@ -143,7 +144,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whatever is not simply one frame.
+    /// A message that is refused, split or encoded: off the fast path, so that this stays small.
     #[inline(never)]
     fn send_otherwise(
         &mut self,
@@ -164,7 +165,7 @@ impl Connection {
         Ok(())
     }
 
-    /// What is handed over comes back if it is refused.
+    /// A message that was handed over, which comes back if it is refused.
     pub(super) fn send_owned<M: Into<OwnedBytes>>(
         &mut self,
         kind: Kind,
@@ -234,7 +235,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A buffer that was lent for gathering serves the output while nothing is gathered.
+    /// While nothing is gathered, the buffer that was lent for that serves the output.
     #[inline]
     fn use_spare(&mut self) {
         if self.output.lacks_buffer() && self.gathering.is_idle() {
@@ -255,8 +256,8 @@ impl Connection {
         fragment > 0 && len as u64 > u64::from(fragment)
     }
 
-    /// RFC 6455 §5.4: the message as fragments, each by itself in the queue, so that control
-    /// frames slip in between.
+    /// The message as fragments (RFC 6455 §5.4), each in a segment of its own in the queue, so that
+    /// control frames can go in between.
     fn queue_split(&mut self, kind: Kind, key: Option<MaskingKey>, payload: &[u8]) {
         // `max`: a fragment of nothing would never end; `as`: u32 fits where the payload does.
         let size = self.settings().fragment.max(1) as usize;
@@ -269,7 +270,7 @@ impl Connection {
                 Opcode::Continuation
             };
             if i > 0 {
-                // A source that ran dry in the middle: without a fresh key nothing may go out.
+                // Without a fresh key nothing may go out (RFC 6455 §5.3): the message cannot end.
                 let Ok(fresh) = self.masking_key() else {
                     return self.settled(|ws| ws.life.gave_up());
                 };
@@ -282,7 +283,7 @@ impl Connection {
 
     // ── control frames
 
-    /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip, if the time is told.
+    /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip if the caller tells the time.
     ///
     /// # Errors
     /// [`SendError::TooLong`] over 125 bytes (§5.5), [`SendError::NotOpen`], [`SendError::Closing`],
@@ -317,7 +318,11 @@ impl Connection {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 mod tests {
     use crate::entropy::Randomness;
     use crate::{ClientConfig, Connection, Event, Negotiated, Transport};

@@ -1,20 +1,14 @@
 //! The settings of permessage-deflate, written once for both roles.
 
-use super::Deflater;
-use super::pool::{Shape, Supply};
 use alloc::vec::Vec;
 use core::fmt;
 
-#[cfg(feature = "std")]
-use super::pool::DeflatePool;
+use super::Deflater;
+use super::pool::{DeflatePool, Shape, Supply};
 
 /// The largest window of RFC 7692, which is also the largest of DEFLATE: 2^15 bytes.
 pub(super) const MAX_BITS: u8 = 15;
 const MIN_BITS: u8 = 8;
-
-/// How many compressors and decompressors the pool of a preset keeps.
-#[cfg(feature = "std")]
-const POOL: usize = 16;
 
 /// permessage-deflate (RFC 7692) is offered or accepted, with these settings.
 ///
@@ -89,8 +83,7 @@ impl PermessageDeflate {
             client_max_window_bits: MAX_BITS,
             fallback: false,
             supply: Supply {
-                #[cfg(feature = "std")]
-                pool: Some(DeflatePool::new(POOL)),
+                pool: DeflatePool::preset(),
             },
         }
     }

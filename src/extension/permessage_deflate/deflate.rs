@@ -1,13 +1,15 @@
 //! Compression of messages (RFC 7692 §7.2.1).
 
-use super::config::PermessageDeflate;
-use super::pool::{Deflating, Shape, Supply};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+
 use zlib_rs::{Deflate, DeflateFlush};
 
-/// The empty stored block that a flush ends with, but for its first bits.
+use super::config::PermessageDeflate;
+use super::pool::{Deflating, Shape, Supply};
+
+/// The empty stored block that a flush ends with, without its first three bits.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// The payload where nothing came out, as there was nothing to flush (RFC 7692 §7.2.3.6).
@@ -16,9 +18,9 @@ const NOTHING: u8 = 0;
 /// Room for output of one step, at most.
 const STEP: usize = 64 << 10;
 
-/// A message that is short, and room for what it becomes: fixed codes make 9 bits of a byte.
+/// The longest message that is short, and room for it compressed: fixed codes make at most 9 bits of a byte.
 const SHORT: usize = 1600;
-const DESK: usize = 2 << 10;
+const SCRATCH: usize = 2 << 10;
 
 /// One direction: our own messages.
 pub(crate) struct Deflater {
@@ -85,7 +87,7 @@ impl Deflater {
     pub(crate) fn deflate(&mut self, part: &[u8], fin: bool, out: &mut Vec<u8>) {
         self.in_message = true;
         if part.is_empty() && !fin {
-            // Whether that is worth a block depends on where the compressor comes from: it never is.
+            // No block for an empty part: a pooled compressor and a fresh one would differ.
             return;
         }
         let flush = self.flush(fin);
@@ -108,19 +110,19 @@ impl Deflater {
     /// All of a short message at once: its payload. The message is over with [`end`](Self::end).
     /// `None`: nothing was done, as the message is long.
     ///
-    /// It comes out where it always does: to clear room for it behind what is queued takes longer
-    /// than a copy.
+    /// It is compressed in a buffer of its own and copied: clearing room for it at the end of the
+    /// queue takes longer.
     pub(crate) fn short(&mut self, message: &[u8]) -> Option<&[u8]> {
         if message.len() > SHORT {
             return None;
         }
         let flush = self.flush(true);
-        let Deflating { zlib, desk } = self.ready();
-        if desk.is_empty() {
-            desk.resize(DESK, 0);
+        let Deflating { zlib, scratch } = self.ready();
+        if scratch.is_empty() {
+            scratch.resize(SCRATCH, 0);
         }
-        let end = compress(zlib, message, desk, 0, flush);
-        Some(desk[..end].strip_suffix(&TAIL).unwrap_or(&[NOTHING]))
+        let end = compress(zlib, message, scratch, 0, flush);
+        Some(scratch[..end].strip_suffix(&TAIL).unwrap_or(&[NOTHING]))
     }
 
     /// The message is over, and with it the state where nothing is taken over.
@@ -139,7 +141,7 @@ impl Deflater {
 
     fn flush(&self, fin: bool) -> DeflateFlush {
         if fin && !self.keeps_context() {
-            // The same bytes, and no later message finds anything of this one: cheaper than a reset.
+            // It gives the same bytes, forgets the window, and is cheaper than a reset.
             DeflateFlush::FullFlush
         } else {
             DeflateFlush::SyncFlush

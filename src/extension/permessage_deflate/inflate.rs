@@ -12,25 +12,26 @@ use crate::extension::DecodeError;
 use super::pool::{INPUT, Inflating, Supply};
 use super::window::Window;
 
-/// What every compressed message ends with, and what the sender took off (RFC 7692 §7.2.1), with a
-/// probe byte behind it.
+/// What every compressed message ends with and its sender takes off (RFC 7692 §7.2.1), and a probe
+/// byte after it.
 const TAIL_AND_PROBE: [u8; 5] = [0, 0, 0xff, 0xff, 0];
 const TAIL: usize = 4;
-/// The same with more behind it than is ever read.
+/// The same, followed by more than is ever read.
 const TAIL_AND_MORE: [u8; AHEAD] = [0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// What has to lie behind the input of zlib-rs for it to be fast up to the end of the payload.
+/// So many bytes have to follow the payload for zlib-rs to be fast up to its end.
 const AHEAD: usize = 15;
 
-/// What a message may inflate to whatever the ratio limit says.
+/// A message may inflate to so many bytes, whatever the ratio limit says.
 const RATIO_FREE: u64 = 64 << 10;
 
-/// What a first step of output may take: small steps make inflating slow, and room that stays empty
-/// was zeroed for nothing.
+/// Room for a first step of output: small steps make inflating slow, and room that stays empty was
+/// zeroed for nothing.
 const MIN_STEP: usize = 2 << 10;
 const MAX_STEP: usize = 128 << 10;
 
-/// Room for the pieces of a long text: a text of 64 KiB is one, and what inflating does slowly stays empty.
+/// Room for the pieces of a long text: a text of 64 KiB is one piece, with the rest for the bytes at the
+/// end of its room, which zlib-rs would write slowly.
 const TEXT_STEP: usize = (64 << 10) + 512;
 
 /// One direction: the peer's messages.
@@ -41,26 +42,26 @@ pub(crate) struct Inflater {
     source: Source,
     /// `None` until a compressed message comes, and between messages without takeover.
     inflating: Option<Box<Inflating>>,
-    /// What of the caller's buffer the window holds.
+    /// How much of the caller's buffer the window has.
     noted: usize,
     in_message: bool,
     /// More may come out without more input.
     more: bool,
-    /// Payload of the frames of this message, and what has come out of it.
+    /// Payload bytes of this message's frames, and bytes that came out of them.
     announced: u64,
     produced: u64,
 }
 
-/// Where an inflater comes from, and what it begins with.
+/// Where an inflater comes from, and what its window begins with.
 struct Source {
     supply: Supply,
     /// The peer's window has 2^this bytes (RFC 7692 §7.1.2).
     window_bits: u8,
-    /// What a parked inflater's window held.
+    /// What the window of a parked inflater had.
     parked: Vec<u8>,
 }
 
-/// What a step ended at.
+/// Why a step ended.
 #[derive(PartialEq, Eq)]
 enum Stop {
     /// The end of the input or of the room for output.
@@ -78,7 +79,7 @@ impl Inflater {
             ratio,
             source: Source {
                 supply,
-                // zlib has no smaller one: a peer that agreed on 8 and is made of it uses 9.
+                // zlib has no smaller one: a peer that agreed on 8 and uses zlib has 9 too.
                 window_bits: window_bits.max(9),
                 parked: Vec::new(),
             },
@@ -99,8 +100,8 @@ impl Inflater {
 
     /// Inflates the next part of a message's payload; `fin`: it is the last part, which may be empty.
     ///
-    /// The message is `out[..*filled]`, from its beginning; what stands behind is room. `out` grows as
-    /// bytes come out, never past `limit`.
+    /// The message is `out[..*filled]`, from its beginning, and the rest of `out` is room. `out` grows
+    /// as bytes come out, never past `limit`.
     pub(crate) fn inflate(
         &mut self,
         mut input: &[u8],
@@ -149,8 +150,8 @@ impl Inflater {
     /// the window: at most 16 KiB then. It is lent until the next call. `None`: all of `input` was taken and
     /// nothing more comes out of it; with `fin`, the message is over.
     ///
-    /// What stands before corrupt data comes out first, however the input is cut, so that it can be
-    /// judged first.
+    /// What precedes corrupt data comes out first, however the input is cut, so that it is judged
+    /// first.
     ///
     /// A message is inflated either by this or by [`inflate`](Self::inflate).
     pub(crate) fn piece<'p>(
@@ -198,13 +199,13 @@ impl Inflater {
         Ok(None)
     }
 
-    /// All payload of a short message at once: the message, which is over with [`end`](Self::end).
+    /// Inflates a short message at once, which is over with [`end`](Self::end).
     /// `None`: nothing was done, as the message is to be inflated in another way.
     ///
-    /// zlib-rs slows down for the last bytes of what it is given, so it is given more: the payload,
-    /// the tail and something behind it. Told to stop behind each block, it has to stop right behind
-    /// the tail, with nothing put out by the block that ends there (D-17). Where that is not so, the
-    /// other way judges the message from its beginning.
+    /// zlib-rs slows down for the last bytes of its input, so it gets more: the payload, the tail and
+    /// something after that. Told to stop after each block, it has to stop right after the tail, and
+    /// the block that ends there must put out nothing: then the message is whole. If it is not, it is
+    /// inflated again from its beginning in the other way, which tells why.
     pub(crate) fn short(&mut self, payload: &[u8], limit: u64) -> Option<&[u8]> {
         let len = payload.len();
         let final_block = payload.first().is_none_or(|first| first & 1 != 0);
@@ -232,8 +233,8 @@ impl Inflater {
             if status != Ok(Status::Ok) || written == space.len() {
                 break false;
             }
-            if let Some(behind @ 1..) = read.checked_sub(len) {
-                break behind == TAIL && written == before;
+            if let Some(after @ 1..) = read.checked_sub(len) {
+                break after == TAIL && written == before;
             }
         };
         if !whole {
@@ -250,8 +251,8 @@ impl Inflater {
         inflating.map_or(&[], |inflating| inflating.window.last(len))
     }
 
-    /// How much room the pieces of a text want out of so much input, none where that in the window is enough.
-    /// Inflating slows down at the end of what it is given, so that a long text has few ends.
+    /// How much room the pieces of a text want for so much input; none if that in the window is enough.
+    /// Inflating is slow at the end of its room, so a long text gets few of them.
     pub(crate) fn room_for(input_len: usize) -> usize {
         match guess(input_len) {
             ..=Window::ROOM => 0,
@@ -304,7 +305,7 @@ impl Inflater {
         }
     }
 
-    /// Moves what the message has put out behind `noted` into the window.
+    /// Copies what came out of the message after `noted` into the window.
     fn note(&mut self, message: &[u8]) {
         if let Some(inflating) = &mut self.inflating {
             inflating.window.push(&message[self.noted..]);
@@ -312,8 +313,8 @@ impl Inflater {
         self.noted = message.len();
     }
 
-    /// Behind a final block the next one begins as in a new stream, at the byte boundary, but may
-    /// refer to all that came before (RFC 7692 §7.2.3.4).
+    /// After a final block the next one begins as in a new stream, at a byte boundary, but may refer
+    /// to everything before it (RFC 7692 §7.2.3.4).
     fn restart(&mut self) {
         if let Some(inflating) = &mut self.inflating {
             inflating.zlib.reset(false);
@@ -321,9 +322,10 @@ impl Inflater {
         }
     }
 
-    /// The end of the message (D-17). Its payload has to stop right before the four bytes that were
-    /// taken off: with them an empty stored block is whole, at a block boundary, and nothing else
-    /// comes out. Told to stop there, the inflater then leaves the probe byte.
+    /// The end of the message. A payload that is cut off, or that ends in another way than RFC 7692
+    /// §7.2.1 has it, is refused: with the four bytes that were taken off, an empty stored block has to
+    /// be whole, and nothing else may come out. Told to stop at a block boundary, the inflater then
+    /// leaves the probe byte.
     fn finish(&mut self) -> Result<(), DecodeError> {
         let Inflating { zlib, .. } = self.source.ready(&mut self.inflating);
         let before = zlib.total_in();
@@ -408,12 +410,12 @@ fn step(zlib: &mut Inflate, input: &mut &[u8], room: &mut [u8]) -> (usize, Stop)
     (written, stop)
 }
 
-/// What input of this length may become: text shrinks to a third or a sixth.
+/// How long input of this length may become: text is compressed to a third or a sixth.
 fn guess(input_len: usize) -> usize {
     input_len.saturating_mul(6).clamp(MIN_STEP, MAX_STEP)
 }
 
-/// Makes room behind `filled` for what `input_len` bytes may become: at most `left` bytes.
+/// Makes room after `filled` for what `input_len` bytes may become: at most `left` bytes.
 fn grow(out: &mut Vec<u8>, filled: usize, input_len: usize, left: u64) {
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     if out.len() - filled >= left.min(MIN_STEP) {

@@ -206,7 +206,7 @@ impl PermessageDeflate {
         };
         let mut text = offer.to_string();
         if offer.client_max_window_bits.is_none() {
-            // D-19: any value that the server answers can be obeyed.
+            // Without a value: whatever the server answers can be obeyed.
             text += "; client_max_window_bits";
         }
         text

@@ -22,7 +22,7 @@ pub(super) enum Stop {
 }
 
 /// `None`: not DEFLATE, or with its tail put back it does not end with an empty stored block at the last
-/// byte (D-17).
+/// byte.
 pub(super) fn inflate(history: &[u8], payload: &[u8]) -> Option<Read> {
     let mut input = payload.to_vec();
     input.extend([0, 0, 0xff, 0xff]);
@@ -38,7 +38,7 @@ pub(super) fn so_far(history: &[u8], payload: &[u8]) -> (Read, Stop) {
     (read, stop)
 }
 
-/// Also at which bit the last block begins, if it is stored and empty and nothing is behind it.
+/// Also at which bit the last block begins, if it is stored and empty and nothing follows it.
 fn read(history: &[u8], input: &[u8]) -> (Read, Stop, Option<usize>) {
     let mut read = Read {
         out: history.to_vec(),

@@ -1,25 +1,25 @@
-//! What came out of the inflater last, as far back as the peer refers (RFC 7692 §7.1.2, §7.2.2), and room
-//! behind it for what comes out next, which then is where it has to be.
+//! The window of the inflater: what came out last, as far back as the peer may refer (RFC 7692 §7.1.2,
+//! §7.2.2), and after it room for what comes out next, so that nothing is moved.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// The least room that there is.
+/// There is room for so many bytes at least.
 const LEAST: usize = 8 << 10;
 
 /// Long stretches are copied in parts of this length: a processor's own instruction for them took four
 /// times as long here.
 const PART: usize = 2 << 10;
 
-/// Owns nothing until there is to be room. Begins at the front again when it has come to its end.
+/// A ring: it begins at the front again after its end. It holds no memory until room is asked for.
 #[derive(Default)]
 pub(super) struct Window {
     buf: Vec<u8>,
     /// Bytes of history: what the peer's window holds at most.
     size: usize,
-    /// Where the next byte goes. What came last stands in front of it,
+    /// Write position: `buf[..at]` is the newest history.
     at: usize,
-    /// and what came before that, in front of this, if it began again.
+    /// After it began again: `buf[..end]` had the older history, of which the end is left.
     end: usize,
 }
 
@@ -39,12 +39,12 @@ impl Window {
 
     /// Room for what comes out next, 8 to 16 KiB.
     pub(super) fn room(&mut self) -> &mut [u8] {
-        // With so much there is always the least room, behind the history or between its parts.
+        // With so much there is always the least room, after the history or between its parts.
         let most = self.size + 2 * LEAST;
         if self.at + LEAST > most {
             (self.end, self.at) = (self.at, 0);
         }
-        // Who never takes more than that holds no more.
+        // A peer whose messages all fit into the first room takes no more memory than that.
         let len = if self.at + LEAST > Self::ROOM {
             most
         } else {
@@ -88,7 +88,7 @@ impl Window {
         [&self.buf[self.older()], &self.buf[newer]]
     }
 
-    /// Where the part of the history is that stands behind the room.
+    /// Where the older part of the history is, after the room.
     fn older(&self) -> Range<usize> {
         let len = match self.end {
             0 => 0,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// VD-1, VD-2, VD-5, VD-6, PC-1, PC-6, PC-8.
+/// RFC 7692 §7.2.1, §7.2.3: the examples, empty messages, with and without context takeover.
 #[test]
 fn vectors_that_are_sent() {
     let settings = PermessageDeflate::client();
@@ -26,7 +26,7 @@ fn vectors_that_are_sent() {
     }
 }
 
-/// VE-5, VD-10, PC-5: parts keep the four bytes, all but the last.
+/// RFC 7692 §7.2.1: parts keep the four bytes, all but the last.
 #[test]
 fn messages_in_parts() {
     let settings = PermessageDeflate::client();
@@ -113,7 +113,7 @@ fn every_window_both_ways() {
     }
 }
 
-/// PC-7: no distance beyond the window, at any level; 2^8 too, which zlib has no compressor for.
+/// RFC 7692 §7.1.2: no distance beyond the window, at any level; 2^8 too, which zlib has no compressor for.
 #[test]
 fn no_distance_beyond_the_window() {
     for bits in 8..=15u8 {
@@ -153,7 +153,7 @@ fn no_distance_beyond_the_window() {
     }
 }
 
-/// PC-11: as far back as DEFLATE goes.
+/// RFC 7692 §7.1.2: as far back as DEFLATE goes.
 #[test]
 fn a_distance_of_32_kib() {
     // A match of length 3 at distance 32768: fixed codes, 257 and 29 with 13 extra bits set.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// VD-2 to VD-10, VE-1 to VE-5, VE-10, VE-11, VE-16; PC-2, PC-3, PC-9.
+/// RFC 7692 §7.2.2, §7.2.3: the examples, and what else is a message.
 #[test]
 fn vectors_that_inflate() {
     let hello = Ok(&b"Hello"[..]);
@@ -65,7 +65,7 @@ fn vectors_that_inflate() {
     );
 }
 
-/// VE-6 to VE-9, VE-17, VE-18; PC-13, D-16, D-17.
+/// What is no DEFLATE, refers too far back, is cut off or does not end as RFC 7692 §7.2.1 has it.
 #[test]
 fn vectors_that_fail() {
     for takeover in [false, true] {
@@ -78,11 +78,11 @@ fn vectors_that_fail() {
             &[],
             &HELLO[..6],
             &HELLO[..5],
-            // The four bytes were left in place: an empty stored block with half of another behind it.
+            // The four bytes were left in place: an empty stored block, followed by half of another.
             &[
                 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00, 0x00, 0xff, 0xff,
             ],
-            // A final block, and not the byte behind it.
+            // A final block, without the byte after it.
             &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
             // The tail would be data of a stored block.
             &[0x00, 0x04, 0x00, 0xfb, 0xff],
@@ -160,7 +160,7 @@ fn short_messages_become_the_same() {
     }
 }
 
-/// PC-12: stops at the limit, not behind it, with room for no more.
+/// RFC 7692 §8: stops at the limit, not after it, with room for no more.
 #[test]
 fn bombs() {
     let settings = PermessageDeflate::client().level(9);
@@ -281,7 +281,7 @@ fn room_that_is_there_is_used() {
     );
 }
 
-/// PC-3, PC-4: final blocks in the middle of messages, with what comes later referring to what came before.
+/// RFC 7692 §7.2.3.4: final blocks in the middle of messages, with what comes later referring to what came before.
 #[test]
 fn final_blocks_keep_the_window() {
     let settings = PermessageDeflate::client();
@@ -317,13 +317,13 @@ fn final_blocks_keep_the_window() {
     }
 }
 
-/// RFC 7692 §7.1.2: behind a final block the peer refers as far back as was agreed on, and no farther;
+/// RFC 7692 §7.1.2: after a final block the peer refers as far back as was agreed on, and no farther;
 /// with 2^8 as far as 2^9, as peers made of zlib do.
 #[test]
 fn final_blocks_keep_the_window_that_was_agreed_on() {
     let noise = noise(40_000);
     let first = PermessageDeflate::client().compress(15, &noise);
-    let behind_final = |code: u32, extra: (u32, u32)| {
+    let after_final = |code: u32, extra: (u32, u32)| {
         bits(&[
             // A final block, empty, with fixed codes; and up to the next byte.
             (0b011, 3),
@@ -342,8 +342,8 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
         let reach = bits.max(9);
         let len = 1 << reach;
         // The last distance of a code, and the first one of the next.
-        let farthest = behind_final(2 * reach - 1, (u32::MAX, reach - 2));
-        let farther = behind_final(2 * reach, (0, reach - 1));
+        let farthest = after_final(2 * reach - 1, (u32::MAX, reach - 2));
+        let farther = after_final(2 * reach, (0, reach - 1));
         for (way, parked) in WAYS.into_iter().flat_map(|way| [(way, true), (way, false)]) {
             let again = |payload: &[u8]| {
                 let settings = PermessageDeflate::client();

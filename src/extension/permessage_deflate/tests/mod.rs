@@ -25,7 +25,7 @@ use super::{Agreed, DeflateCodec, Deflater, Inflater, PermessageDeflate, referen
 
 const NO_LIMIT: u64 = u64::MAX;
 
-/// VD-2, and what "Hello" is the second time with its context taken over.
+/// "Hello" compressed, and what it is the second time with its context taken over.
 const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
 const HELLO_AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];

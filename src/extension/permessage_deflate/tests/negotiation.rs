@@ -18,7 +18,7 @@ fn check(settings: &PermessageDeflate, answer: &str) -> Result<Option<Agreed>, (
     settings.check(answers).map_err(drop)
 }
 
-/// PN-2, PN-8, PN-10, PN-12, PN-13, PN-14, PN-15: offer, settings, answer.
+/// Offer, settings, answer (RFC 7692 §7.1).
 #[test]
 fn answers() {
     let strict = PermessageDeflate::server();
@@ -102,7 +102,7 @@ fn answers() {
     }
 }
 
-/// PN-1, PN-4, PN-5, PN-7: what is declined, and that the next offer counts then.
+/// RFC 7692 §7: what is declined, and that the next offer counts then.
 #[test]
 fn declined_offers() {
     for params in [
@@ -178,7 +178,7 @@ fn declined_offers() {
     );
 }
 
-/// D-19, PN-1.
+/// What a client offers of its settings (RFC 7692 §7.1).
 #[test]
 fn offers() {
     assert_eq!(
@@ -201,7 +201,7 @@ fn offers() {
     );
 }
 
-/// PN-6, PN-9, PN-11, PN-13, PN-14, PN-16.
+/// Which answers a client takes for its offers (RFC 7692 §5, §7.1).
 #[test]
 fn checked_answers() {
     for answer in [
@@ -292,7 +292,7 @@ fn agreed_is_done() {
             (c.takeover(), c.window_bits()),
             (client_takeover, client_bits)
         );
-        // A client keeps to its own hints, answered or not (PN-10, PN-15).
+        // A client keeps to its own hints, answered or not (RFC 7692 §7.1.1.2, §7.1.2.2).
         let c = agreed.codec(Role::Client, &client).deflater;
         assert_eq!(
             (c.takeover(), c.window_bits()),

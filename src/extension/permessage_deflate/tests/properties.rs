@@ -6,7 +6,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// Short messages in a row, of any blocks, cut off or changed: the way of short messages that are
-    /// there as a whole ends as the general way does, and leaves the same window (D-17).
+    /// there as a whole ends as the general way does, and leaves the same window.
     #[test]
     fn any_short_messages(
         messages in prop::collection::vec(
