@@ -12,6 +12,7 @@ mod control_frames;
 mod delivery;
 mod layering;
 mod limits;
+mod message_extension;
 mod opening_handshake;
 mod output;
 mod sending;

@@ -1,0 +1,292 @@
+//! An extension of the caller's that changes messages (RFC 6455 §5.8, §9), with nothing but what it has to
+//! implement, on RSV2: run lengths, each as a count and a byte.
+
+use sansocket::config::{Delivery, Limits};
+use sansocket::error::{Failure, Limit, ProtocolError};
+use sansocket::extension::{
+    Compress, DecodeError, EncodeError, Extension, MessageCodec, MessageExtension,
+};
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, Connection, Negotiated, Part, Prepared, Role, Transport,
+    Uri,
+};
+
+use crate::support::*;
+
+const RSV2: u8 = 2;
+
+#[derive(Debug)]
+struct RunLengths;
+
+impl MessageExtension for RunLengths {
+    fn name(&self) -> &str {
+        "x-run-lengths"
+    }
+
+    fn reserved_bit(&self) -> u8 {
+        RSV2
+    }
+
+    fn offer(&self) -> String {
+        "x-run-lengths".into()
+    }
+
+    fn answer(&self, offers: &[Extension<'_>]) -> Option<String> {
+        assert!(offers.iter().all(|offer| offer.name() == "x-run-lengths"));
+        Some("x-run-lengths".into())
+    }
+
+    fn codec(&self, _: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
+        let codec = Codec::default();
+        answer
+            .params()
+            .next()
+            .is_none()
+            .then(|| Box::new(codec) as _)
+    }
+}
+
+/// A run of which less than two bytes came, or that has not come out as a whole.
+#[derive(Default)]
+struct Codec {
+    count: Option<u8>,
+    left: (u8, u8),
+}
+
+impl MessageCodec for Codec {
+    fn encode(&mut self, part: &[u8], _: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        for run in part.chunk_by(|a, b| a == b).flat_map(|run| run.chunks(255)) {
+            out.extend([run.len() as u8, run[0]]);
+        }
+        // What it cannot encode.
+        if part.contains(&b'!') {
+            Err(EncodeError)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn decode<'c>(
+        &'c mut self,
+        input: &mut &[u8],
+        last: bool,
+        room: &'c mut [u8],
+        _: u64,
+    ) -> Result<Option<&'c [u8]>, DecodeError> {
+        let mut filled = 0;
+        while filled < room.len() {
+            if self.left.0 > 0 {
+                self.left.0 -= 1;
+                room[filled] = self.left.1;
+                filled += 1;
+                continue;
+            }
+            let Some((&byte, rest)) = input.split_first() else {
+                break;
+            };
+            *input = rest;
+            match self.count.take() {
+                None => self.count = Some(byte),
+                Some(0) => return Err(DecodeError::Corrupt),
+                Some(count) => self.left = (count, byte),
+            }
+        }
+        if filled == 0 && last && self.count.is_some() {
+            return Err(DecodeError::Corrupt);
+        }
+        Ok((filled > 0).then_some(&room[..filled]))
+    }
+}
+
+fn open_with(role: Role, limits: Limits, delivery: Delivery, fragment: u32) -> Connection {
+    let agreed = Negotiated::new().extensions("x-run-lengths");
+    opened(match role {
+        Role::Server => {
+            let config = server_config().limits(limits).delivery(delivery);
+            Connection::upgraded_server(&config.fragment(fragment).extension(RunLengths), agreed)
+        }
+        Role::Client => {
+            let config = ClientConfig::new().limits(limits).delivery(delivery);
+            let config = config.fragment(fragment).extension(RunLengths);
+            Connection::upgraded_client_with_entropy(&config, agreed, Box::new(SampleKey))
+        }
+    })
+}
+
+fn open(role: Role) -> Connection {
+    open_with(role, Limits::server(), Delivery::Whole, 0)
+}
+
+/// The bit is on the first frame, and everything that can be sent is encoded.
+#[test]
+fn what_is_sent_is_encoded() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.send("aaab").unwrap();
+        ws.send(vec![7; 300]).unwrap();
+        ws.send(&Prepared::text("cc")).unwrap();
+        ws.send_with("plain", Compress::Never).unwrap();
+        ws.send_with("d", Compress::Alone).unwrap();
+        ws.send_part(Part::text(b"ee")).unwrap();
+        ws.send_part(Part::text(b"").last()).unwrap();
+        ws.send("").unwrap();
+        assert_eq!(ws.buffered_amount(), 4 + 300 + 2 + 5 + 1 + 2);
+        let seen: Vec<_> = take_frames(&mut ws)
+            .into_iter()
+            .map(|frame| (frame.rsv, frame.opcode, frame.fin, frame.payload))
+            .collect();
+        let expected = [
+            (RSV2, TEXT, true, b"\x03a\x01b".to_vec()),
+            (RSV2, BINARY, true, vec![255, 7, 45, 7]),
+            (RSV2, TEXT, true, b"\x02c".to_vec()),
+            (0, TEXT, true, b"plain".to_vec()),
+            (RSV2, TEXT, true, b"\x01d".to_vec()),
+            (RSV2, TEXT, false, b"\x02e".to_vec()),
+            (0, CONTINUATION, true, vec![]),
+            (RSV2, TEXT, true, vec![]),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(ws.buffered_amount(), 0);
+        // The encoded message is what is split.
+        let mut ws = open_with(role, Limits::server(), Delivery::Whole, 3);
+        ws.send("abc").unwrap();
+        ws.send("").unwrap();
+        let lens: Vec<_> = take_frames(&mut ws)
+            .iter()
+            .map(|frame| frame.payload.len())
+            .collect();
+        assert_eq!(lens, [3, 3, 0]);
+    }
+}
+
+/// Frames and runs may be cut anywhere; UTF-8 is checked after decoding.
+#[test]
+fn what_comes_is_decoded() {
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            for cut in 0..=4 {
+                let (first, rest) = b"\x03a\xffb".split_at(cut);
+                for opcode in [TEXT, BINARY] {
+                    let mut start = Frame::new(opcode, first).more();
+                    start.rsv = RSV2;
+                    let frames = [start, Frame::new(PING, ""), Frame::new(CONTINUATION, rest)];
+                    let mut ws = open_with(role, Limits::server(), delivery, 0);
+                    let bytes = encode_for(role, &frames);
+                    let seen: Vec<_> = bytes
+                        .chunks(1)
+                        .flat_map(|byte| receive(&mut ws, byte))
+                        .collect();
+                    let mut got = (Vec::new(), 0);
+                    for one in seen {
+                        match one {
+                            Seen::Text(text) => got = (text.into_bytes(), 1),
+                            Seen::Binary(bytes) => got = (bytes, 1),
+                            Seen::Chunk { payload, last, .. } => {
+                                got.0.extend(payload);
+                                got.1 += u32::from(last);
+                            }
+                            other => assert_eq!(other, Seen::ping("")),
+                        }
+                    }
+                    let text = "aaa".to_owned() + &"b".repeat(255);
+                    assert_eq!(got, (text.into_bytes(), 1), "{opcode} {delivery:?} {cut}");
+                }
+            }
+            for (payload, error) in [
+                (&b"\x01"[..], ProtocolError::CompressedData),
+                (b"\x00a", ProtocolError::CompressedData),
+                (b"\x01\xff", ProtocolError::TextNotUtf8),
+                (b"\x01\xc3", ProtocolError::TextNotUtf8),
+            ] {
+                let mut frame = Frame::new(TEXT, payload);
+                frame.rsv = RSV2;
+                let mut ws = open_with(role, Limits::server(), delivery, 0);
+                let seen = receive_frames(&mut ws, &[frame]);
+                let error = Failure::Protocol(error);
+                assert_eq!(
+                    seen.iter().find_map(Seen::failure),
+                    Some(error),
+                    "{payload:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The limit holds whatever the codec does, before more than a piece over it has come out.
+#[test]
+fn the_limit_holds_while_it_is_decoded() {
+    let mut limits = Limits::server();
+    limits.message = 1000;
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            for opcode in [TEXT, BINARY] {
+                for (runs, fits) in [
+                    (&[250, b'a', 250, b'a'].repeat(2)[..], true),
+                    (&[255, b'a'].repeat(4), false),
+                ] {
+                    let mut frame = Frame::new(opcode, runs);
+                    frame.rsv = RSV2;
+                    let mut ws = open_with(role, limits, delivery, 0);
+                    let failure = receive_frames(&mut ws, &[frame])
+                        .iter()
+                        .find_map(Seen::failure);
+                    let (limit, value, max) = (Limit::Message, 1001, 1000);
+                    let error = ProtocolError::Limit { limit, value, max };
+                    assert_eq!(
+                        failure,
+                        (!fits).then_some(error.into()),
+                        "{opcode} {delivery:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A message that cannot be encoded cannot end: nothing goes out in its place.
+#[test]
+fn a_codec_that_cannot_go_on() {
+    for role in ROLES {
+        for fragment in [0, 3] {
+            let mut ws = open_with(role, Limits::server(), Delivery::Whole, fragment);
+            ws.send("before").unwrap();
+            let before = ws.output_len();
+            ws.send("aaa!").unwrap();
+            assert_eq!(
+                (ws.output_len(), ws.transport()),
+                (before, Transport::Close)
+            );
+        }
+        let mut ws = open(role);
+        ws.send_part(Part::text(b"aaa")).unwrap();
+        ws.send_part(Part::text(b"!").last()).unwrap();
+        assert_eq!(ws.transport(), Transport::Close);
+        assert!(matches!(&receive(&mut ws, b"")[..], [Seen::Closed(report)] if !report.clean));
+    }
+}
+
+/// Offered, answered and agreed on; not where an extension of the application uses the bit.
+#[test]
+fn agreed_on() {
+    for (bit, expected) in [(4, "x-own, x-run-lengths"), (RSV2, "x-own")] {
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let request = request.extension("x-own", bit).unwrap();
+        let config = ClientConfig::new().extension(RunLengths);
+        let mut client = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
+        let mut server = Connection::server(&server_config().extension(RunLengths));
+        receive(&mut server, &take_output(&mut client));
+        server
+            .accept(Accept::new().extension("x-own", bit).unwrap())
+            .unwrap();
+        receive(&mut client, &take_output(&mut server));
+        receive(&mut server, b"");
+        let mut named: Vec<_> = client.extensions().split(", ").collect();
+        named.sort_unstable();
+        assert_eq!(named.join(", "), expected);
+        server.send("aaaaaaaa").unwrap();
+        let output = take_output(&mut server);
+        assert_eq!(output.len(), if bit == RSV2 { 10 } else { 4 });
+        assert_eq!(receive(&mut client, &output), [Seen::text("aaaaaaaa")]);
+    }
+}
