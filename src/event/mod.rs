@@ -28,7 +28,7 @@ pub struct Chunk<'a> {
     pub last: bool,
     /// The reserved bits of the chunk's frame that an extension of the application's uses
     /// (RFC 6455 §5.2): RSV1 is 4, RSV2 2, RSV3 1. Where the message is gathered, those of all its
-    /// frames; and one without any is an [`Event::Message`].
+    /// frames; and one without any is an [`Event::Message`](crate::Event::Message).
     pub reserved_bits: u8,
 }
 
