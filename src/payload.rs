@@ -341,6 +341,21 @@ mod tests {
         assert_eq!(format!("{:?}", text("secret")), "Text(6 bytes)");
     }
 
+    /// What is lent or owned can be changed in place.
+    #[test]
+    fn changed_in_place() {
+        let mut input = *b"abc";
+        for mut payload in [
+            Payload::from(&mut input[..]),
+            Payload::from(b"abc".to_vec()),
+        ] {
+            if let Some(bytes) = payload.as_mut_slice() {
+                bytes[0] = b'x';
+            }
+            assert_eq!(&*payload, b"xbc");
+        }
+    }
+
     /// RFC 6455 §10.4: nothing is reserved before it is needed, nor beyond the limit.
     #[test]
     fn what_is_gathered_doubles_up_to_the_limit() {

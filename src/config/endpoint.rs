@@ -214,3 +214,24 @@ impl ClientConfig {
 
     shared_options!(Settings::CLIENT);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CLIENT_DEFAULTS, Limits, SERVER_DEFAULTS, Settings};
+
+    /// Both roles begin with the same settings but for their limits.
+    #[test]
+    fn defaults() {
+        let settings = Settings::new(Limits::trusted());
+        for (defaults, limits) in [
+            (&SERVER_DEFAULTS, Limits::server()),
+            (&CLIENT_DEFAULTS, Limits::client()),
+        ] {
+            assert_eq!(defaults.limits, limits);
+            assert_eq!(defaults.timeouts, settings.timeouts);
+            assert_eq!(defaults.delivery, settings.delivery);
+            assert_eq!(defaults.fragment, settings.fragment);
+            assert_eq!(defaults.auto_pong, settings.auto_pong);
+        }
+    }
+}

@@ -48,10 +48,4 @@ impl fmt::Display for CloseError {
 
 impl core::error::Error for CloseError {}
 
-impl From<NoEntropy> for CloseError {
-    fn from(_: NoEntropy) -> Self {
-        Self::NoEntropy
-    }
-}
-
 const _: () = assert!(size_of::<CloseError>() <= 24);

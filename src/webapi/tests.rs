@@ -37,6 +37,14 @@ fn connecting_to(url: &str, config: &ClientConfig, protocols: &[&str]) -> WebSoc
     WebSocket::from_request_with_entropy(config, request, Box::new(Zeros))
 }
 
+/// Without a source of the caller's, randomness is the operating system's.
+#[test]
+#[cfg(feature = "getrandom")]
+fn constructed_with_the_systems_randomness() {
+    let ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/chat", &["chat"]).unwrap();
+    assert_eq!(ws.ready_state(), ReadyState::Connecting);
+}
+
 fn event<'a>(ws: &mut WebSocket, mut input: &'a mut [u8]) -> Option<DomEvent<'a>> {
     let event = ws.receive(&mut input);
     assert!(input.is_empty() || event.is_some());

@@ -1,6 +1,7 @@
 //! The frame codec by itself (RFC 6455 §5.2), and what stands in one place only.
 
-use sansocket::frame::FrameHeader;
+use sansocket::error::ProtocolError;
+use sansocket::frame::{FrameHeader, HeaderReader};
 
 use crate::support::*;
 
@@ -41,6 +42,33 @@ fn decode_then_encode_gives_the_same_bytes() {
             }
         }
     }
+}
+
+/// RFC 6455 §5.2: a header that comes in two reads is the one that comes in one, and takes no more.
+#[test]
+fn a_header_in_two_reads() {
+    for len in [0, 125, 126, 65535, 65536] {
+        for key in [None, Some(KEY)] {
+            let frame = Frame {
+                key,
+                ..Frame::new(BINARY, vec![1; len])
+            };
+            let bytes = frame.encode();
+            let (whole, header_len) = FrameHeader::decode(&bytes).unwrap().unwrap();
+            for cut in 0..=header_len {
+                let mut reader = HeaderReader::default();
+                let (mut first, mut rest) = bytes.split_at(cut);
+                let early = reader.read(&mut first).unwrap();
+                let found = early.or_else(|| reader.read(&mut rest).unwrap());
+                assert_eq!(found, Some(whole));
+                assert_eq!(first.len() + rest.len(), bytes.len() - header_len);
+                // The next header begins.
+                assert_eq!(reader.read(&mut &bytes[..]), Ok(Some(whole)));
+            }
+        }
+    }
+    let reserved = HeaderReader::default().read(&mut &[0x83][..]);
+    assert_eq!(reserved, Err(ProtocolError::ReservedOpcode { opcode: 3 }));
 }
 
 /// RFC 6455 §5.1: a client masks, a server does not.

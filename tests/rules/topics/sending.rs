@@ -950,3 +950,11 @@ fn a_key_of_zeros_is_a_key() {
     ws.send("a").unwrap();
     assert_eq!(take_output(&mut ws), bytes("81 81 00 00 00 00 61"));
 }
+
+/// A part is printed by its kind and length; what it says stays out of logs.
+#[test]
+fn a_part_is_printed_without_its_bytes() {
+    let part = Part::text(b"secret").last();
+    assert_eq!(format!("{part:?}"), "Part(Text, 6 bytes, last)");
+    assert_eq!(format!("{:?}", Part::binary(b"")), "Part(Binary, 0 bytes)");
+}
