@@ -290,3 +290,35 @@ fn agreed_on() {
         assert_eq!(receive(&mut client, &output), [Seen::text("aaaaaaaa")]);
     }
 }
+
+/// A codec that holds no heap: nothing is given up, and what it is itself is counted.
+#[test]
+fn a_codec_without_heap() {
+    let mut ws = open_with(Role::Server, Limits::server(), Delivery::Whole, 0);
+    let before = ws.memory_held();
+    assert!(before >= size_of::<Codec>());
+    ws.park();
+    assert_eq!(ws.memory_held(), before);
+}
+
+/// What a codec says of a message is told with the limit and the value.
+#[test]
+fn the_errors_of_a_codec() {
+    for (error, text) in [
+        (DecodeError::Corrupt, "a message that is not well-formed"),
+        (
+            DecodeError::TooLong { value: 5, max: 4 },
+            "a message of 5 bytes, at most 4",
+        ),
+        (
+            DecodeError::Ratio { max: 10 },
+            "a message of more than 10 times its payload",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+    assert_eq!(
+        EncodeError.to_string(),
+        "a message that the extension cannot encode"
+    );
+}
