@@ -2,8 +2,7 @@
 
 use sansocket::config::{Delivery, Limits};
 use sansocket::{
-    ClientConfig, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Role,
-    ServerConfig,
+    ClientConfig, Connection, Event, Message, Negotiated, OriginPolicy, Part, Role, ServerConfig,
 };
 use sansocket_heap::oracle::{Scripted, Taker, cut::Setup, wire};
 use sansocket_heap::{Use, count};
