@@ -104,6 +104,9 @@ struct InProgress {
     begun: bool,
     bytes: Vec<u8>,
     frames: u64,
+    /// The application's reserved bits on its frames, and those of them that `Event::Start` told.
+    bits: u8,
+    told_bits: u8,
     /// RFC 7692 §6.2: the payload as it came, of a compressed message.
     compressed: Option<Vec<u8>>,
     /// What its frames said that it has.
@@ -247,10 +250,22 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
                 begun: false,
                 bytes: Vec::new(),
                 frames: 0,
+                bits: 0,
+                told_bits: 0,
                 compressed: begins_compressed.then(Vec::new),
                 announced: 0,
             }
         });
+        let told = current.frames == 0 && delivery == Delivery::Ask;
+        let codec_bit = if current.compressed.is_some() {
+            RSV1
+        } else {
+            0
+        };
+        if told {
+            current.told_bits = bits & !codec_bit;
+        }
+        current.bits |= bits & !codec_bit;
         current.frames += 1;
         current.announced += len;
         let before = current.bytes.len();
@@ -301,7 +316,12 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             );
         }
         if let Some(done) = done.filter(|done| !done.stream) {
-            events.push(Seen::Message(done.kind, done.bytes));
+            // Only a chunk can tell bits.
+            events.push(if done.bits == done.told_bits {
+                Seen::Message(done.kind, done.bytes)
+            } else {
+                Seen::Chunk(done.kind, done.bytes, true, true)
+            });
         }
     }
 }
