@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 pub(super) struct Read {
     /// With the bytes that it was given to begin with.
     pub(super) out: Vec<u8>,
+    /// Of those before it nothing is known: after a final block a reader keeps the window alone.
+    pub(super) known_from: usize,
     pub(super) farthest: usize,
     pub(super) blocks: usize,
 }
@@ -21,27 +23,31 @@ pub(super) enum Stop {
     Corrupt,
 }
 
-/// `None`: not DEFLATE, or with its tail put back it does not end with an empty stored block at the last
+/// The largest window (RFC 1951 §3.2.5).
+pub(super) const WINDOW: usize = 32 << 10;
+
+/// With a window of so many bytes. `None`: not DEFLATE, or with its tail put back it does not end with an empty stored block at the last
 /// byte.
-pub(super) fn inflate(history: &[u8], payload: &[u8]) -> Option<Read> {
+pub(super) fn inflate(history: &[u8], window: usize, payload: &[u8]) -> Option<Read> {
     let mut input = payload.to_vec();
     input.extend([0, 0, 0xff, 0xff]);
-    let (read, stop, stored) = read(history, &input);
+    let (read, stop, stored) = read(history, window, &input);
     // The block has to begin in the payload, not in the tail.
     let ends = stored.is_some_and(|from| from < payload.len() * 8);
     (stop == Stop::Edge && ends).then_some(read)
 }
 
 /// A payload, or the beginning of one, without its tail: all that can be said of it.
-pub(super) fn so_far(history: &[u8], payload: &[u8]) -> (Read, Stop) {
-    let (read, stop, _) = read(history, payload);
+pub(super) fn so_far(history: &[u8], window: usize, payload: &[u8]) -> (Read, Stop) {
+    let (read, stop, _) = read(history, window, payload);
     (read, stop)
 }
 
 /// Also at which bit the last block begins, if it is stored and empty and nothing follows it.
-fn read(history: &[u8], input: &[u8]) -> (Read, Stop, Option<usize>) {
+fn read(history: &[u8], window: usize, input: &[u8]) -> (Read, Stop, Option<usize>) {
     let mut read = Read {
         out: history.to_vec(),
+        known_from: 0,
         farthest: 0,
         blocks: 0,
     };
@@ -52,7 +58,7 @@ fn read(history: &[u8], input: &[u8]) -> (Read, Stop, Option<usize>) {
         if from == input.len() * 8 {
             return (read, Stop::Edge, stored);
         }
-        stored = match read.block(&mut bits) {
+        stored = match read.block(&mut bits, window) {
             Ok(empty) => empty.then_some(from),
             Err(stop) => return (read, stop, None),
         };
@@ -171,7 +177,7 @@ fn dynamic(bits: &mut Bits<'_>) -> Result<(Code, Code), Stop> {
 
 impl Read {
     /// Whether it was an empty stored one.
-    fn block(&mut self, bits: &mut Bits<'_>) -> Result<bool, Stop> {
+    fn block(&mut self, bits: &mut Bits<'_>, window: usize) -> Result<bool, Stop> {
         let last = bits.take(1)? == 1;
         let mut empty = false;
         match bits.take(2)? {
@@ -198,6 +204,8 @@ impl Read {
         }
         if last {
             bits.align();
+            let window_from = self.out.len().saturating_sub(window);
+            self.known_from = self.known_from.max(window_from);
         }
         Ok(empty)
     }
@@ -236,7 +244,8 @@ impl Read {
                 _ => return Err(Stop::Corrupt),
             };
             let from = self.out.len().checked_sub(distance);
-            let from = from.ok_or(Stop::Corrupt)?;
+            let known = |from: &usize| *from >= self.known_from;
+            let from = from.filter(known).ok_or(Stop::Corrupt)?;
             self.farthest = self.farthest.max(distance);
             for i in from..from + len {
                 self.out.push(self.out[i]);

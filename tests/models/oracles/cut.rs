@@ -198,6 +198,21 @@ impl Setup {
         })
     }
 
+    /// How much of what was sent before `role` may refer to (RFC 7692 §7.1.2): the engine has no window
+    /// smaller than 2^9.
+    pub fn window(&self, role: Role) -> usize {
+        let agreed = self.deflate.unwrap_or_default();
+        let name = match role {
+            Role::Server => "server_max_window_bits=",
+            Role::Client => "client_max_window_bits=",
+        };
+        let bits = agreed.split(name).nth(1).map_or(15, |rest| {
+            let digits = rest.split(';').next().unwrap_or_default();
+            digits.parse().expect("a number of bits")
+        });
+        1 << u32::max(bits, 9)
+    }
+
     pub fn judge(&self) -> Judge {
         let judge = if self.handshake {
             Judge::new(self.role)

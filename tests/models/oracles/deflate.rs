@@ -346,7 +346,8 @@ fn sent(t: &mut Taker<'_>, setup: &Setup) {
         if sent.compress == Compress::Alone || !setup.takes_over(setup.role) {
             history.clear();
         }
-        let read = inflate::inflate(&history, &message.payload).expect("DEFLATE with its end");
+        let read = inflate::inflate(&history, inflate::WINDOW, &message.payload)
+            .expect("DEFLATE with its end");
         assert!(read.out[history.len()..] == sent.bytes, "another message");
         assert!(
             read.farthest <= 1 << bits,

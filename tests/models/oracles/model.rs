@@ -109,6 +109,8 @@ struct InProgress {
     told_bits: u8,
     /// RFC 7692 §6.2: the payload as it came, of a compressed message.
     compressed: Option<Vec<u8>>,
+    /// Of the window and what came out of it, the part before this is forgotten.
+    known_from: usize,
     /// What its frames said that it has.
     announced: u64,
 }
@@ -253,6 +255,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
                 bits: 0,
                 told_bits: 0,
                 compressed: begins_compressed.then(Vec::new),
+                known_from: 0,
                 announced: 0,
             }
         });
@@ -274,7 +277,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             None => current.bytes.extend_from_slice(&payload),
             Some(packed) => {
                 packed.extend_from_slice(&payload);
-                (current.bytes, wrong) =
+                (current.bytes, current.known_from, wrong) =
                     inflated(&window, packed, whole && fin, current.announced, setup);
             }
         }
@@ -306,10 +309,10 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         let done = if fin { message.take() } else { None };
         if let Some(done) = done.as_ref().filter(|done| done.compressed.is_some()) {
             window.extend_from_slice(&done.bytes);
-            let old = window.len().saturating_sub(WINDOW);
+            let old = window.len().saturating_sub(inflate::WINDOW);
             window.drain(
                 ..if setup.takes_over(role.peer()) {
-                    old
+                    old.max(done.known_from)
                 } else {
                     window.len()
                 },
@@ -329,29 +332,28 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
 /// The reserved bit of RFC 7692 §6.
 const RSV1: u8 = 4;
 
-/// RFC 7692 §7.1.2: no window is larger.
-const WINDOW: usize = 32 << 10;
-
 /// What any message may come to, whatever the ratio limit says.
 const RATIO_FREE: u64 = 64 << 10;
 
-/// What comes out of `packed`, up to the first thing that is wrong (RFC 7692 §6.2, §7.2.2).
+/// What comes out of `packed`, up to the first thing that is wrong (RFC 7692 §6.2, §7.2.2), and from
+/// where on the next message may refer to the window and it.
 fn inflated(
     window: &[u8],
     packed: &[u8],
     last: bool,
     announced: u64,
     setup: &Setup,
-) -> (Vec<u8>, Option<ProtocolError>) {
+) -> (Vec<u8>, usize, Option<ProtocolError>) {
+    let size = setup.window(setup.role.peer());
     let whole = if last {
-        inflate::inflate(window, packed)
+        inflate::inflate(window, size, packed)
     } else {
         None
     };
     let ends = whole.is_some();
     let (read, stop) = match whole {
         Some(read) => (read, inflate::Stop::Edge),
-        None => inflate::so_far(window, packed),
+        None => inflate::so_far(window, size, packed),
     };
     let mut bytes = read.out[window.len()..].to_vec();
     let by_ratio = match setup.ratio {
@@ -372,11 +374,11 @@ fn inflated(
             }
         })
     } else {
-        // D-16, D-17: broken, or at the end of the message not at its end.
+        // Broken, or at the end of the message not at its end.
         let cut_off = last && !ends;
         (stop == inflate::Stop::Corrupt || cut_off).then_some(ProtocolError::CompressedData)
     };
-    (bytes, wrong)
+    (bytes, read.known_from, wrong)
 }
 
 /// RFC 3629: the shortest prefix that is past saving.

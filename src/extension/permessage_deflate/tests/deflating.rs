@@ -142,7 +142,7 @@ fn no_distance_beyond_the_window() {
             for message in [&text[..], &block, &block, &text[..window]] {
                 let mut payload = Vec::new();
                 deflater.deflate(message, true, &mut payload);
-                let read = reference::inflate(&history, &payload).unwrap();
+                let read = reference::inflate(&history, reference::WINDOW, &payload).unwrap();
                 assert!(read.out[history.len()..] == *message);
                 farthest = farthest.max(read.farthest);
                 history = read.out;

@@ -102,10 +102,10 @@ proptest! {
             prop_assert_eq!(&way(&mut inflater(true), &parts, limit), &uncut);
         }
         let limit = |out: &Vec<u8>| out.len() as u64 <= limit;
-        let expected = reference::inflate(&[], &payload).map(|read| read.out).filter(limit);
+        let expected = reference::inflate(&[], reference::WINDOW, &payload).map(|read| read.out).filter(limit);
         prop_assert_eq!(uncut.ok(), expected);
         // What has come out and what is certain before the end is known.
-        let (read, stop) = reference::so_far(&[], &payload);
+        let (read, stop) = reference::so_far(&[], reference::WINDOW, &payload);
         let (mut out, mut filled) = (Vec::new(), 0);
         let begun = inflater(true).inflate(&payload, false, &mut out, &mut filled, NO_LIMIT);
         prop_assert_eq!(begun.is_err(), stop == reference::Stop::Corrupt);
