@@ -56,7 +56,7 @@ fn converse(
     mut on_message: impl FnMut(&mut Connection, &Message<'_>),
 ) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
-    let mut stream = TcpStream::connect((uri.host(), uri.port()))?;
+    let mut stream = TcpStream::connect((uri.server_name(), uri.port()))?;
     stream.set_nodelay(true)?;
     let mut limits = Limits::client();
     limits.frame = 64 << 20; // the suite sends 16 MiB

@@ -37,7 +37,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if uri.secure() {
         return Err("this example speaks ws:// only".into());
     }
-    let stream = TcpStream::connect((uri.host().trim_matches(['[', ']']), uri.port()))?;
+    let stream = TcpStream::connect((uri.server_name(), uri.port()))?;
     stream.set_nodelay(true)?;
     let mut timeouts = Timeouts::default();
     timeouts.ping = Some(Duration::from_secs(20));

@@ -166,6 +166,15 @@ impl ServerConfig {
         }
     }
 
+    /// The defaults for streams that are upgraded elsewhere, by another HTTP stack or over HTTP/2:
+    /// whoever did the handshake has looked at the origin
+    /// ([`Connection::upgraded_server`](crate::Connection::upgraded_server) never does). A connection
+    /// that reads the request itself holds to [`OriginPolicy::SameHost`] with it.
+    #[must_use]
+    pub fn upgraded() -> Self {
+        Self(None)
+    }
+
     /// Hands out requests that ask for no upgrade as [`Event::Http`](crate::Event::Http), to serve pages
     /// on the same port. Otherwise they are answered with 426.
     #[must_use]

@@ -86,7 +86,7 @@ impl Connection {
         self.life.is_over(self.progress())
     }
 
-    /// Starts the closing handshake (RFC 6455 §7.1.2) with a code, or with none. What was queued
+    /// Starts the closing handshake (RFC 6455 §7.1.2) with a code, or with `None`. What was queued
     /// before still goes out first; a message that was begun in parts is left unfinished.
     ///
     /// Before the connection is established it ends it without a Close frame (§7.1.7, §7.2.2).
@@ -95,7 +95,23 @@ impl Connection {
     /// # Errors
     /// [`CloseError::ClientCode`] for 1010 on a server (§7.4.1), [`CloseError::ReasonWithoutCode`],
     /// [`CloseError::ReasonTooLong`] from 124 bytes on (§5.5), [`CloseError::NoEntropy`].
-    pub fn close(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), CloseError> {
+    ///
+    /// ```
+    /// # use sansocket::{CloseCode, Connection, Negotiated, ServerConfig, error::CloseError};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
+    /// ws.close(CloseCode::GOING_AWAY, "back in a minute")?;
+    /// assert_eq!(ws.output(), b"\x88\x12\x03\xe9back in a minute");
+    /// # Ok::<(), CloseError>(())
+    /// ```
+    pub fn close(
+        &mut self,
+        code: impl Into<Option<CloseCode>>,
+        reason: &str,
+    ) -> Result<(), CloseError> {
+        self.close_with(code.into(), reason)
+    }
+
+    fn close_with(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), CloseError> {
         if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role() == Role::Server {
             let code = CloseCode::MANDATORY_EXTENSION.into();
             return Err(CloseError::ClientCode { code });

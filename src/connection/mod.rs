@@ -12,6 +12,7 @@
 //! | `gathering` | payload into messages and chunks (§5.4, §6.2, §8.1) |
 //! | `ways` | other ways to read |
 //! | `opening` | the opening handshake (§4) |
+//! | `upgraded` | connections whose opening handshake was elsewhere |
 //! | `control` | Ping, Pong and Close received (§5.5) |
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
 //! | `encoding`, `decoding` | messages that an extension encodes, out and in (§5.8) |
@@ -37,6 +38,7 @@ mod receive;
 mod rules;
 mod send;
 mod time;
+mod upgraded;
 mod ways;
 
 use alloc::boxed::Box;
@@ -197,50 +199,6 @@ impl Connection {
         Self::client_from(config, &request, &nonce, Randomness::custom(entropy))
     }
 
-    /// A server's end of a stream that was upgraded elsewhere: by another HTTP stack, or over
-    /// HTTP/2 or HTTP/3. Bytes that were read after the handshake go into the first
-    /// [`receive`](Self::receive).
-    ///
-    /// ```
-    /// use sansocket::{Connection, Event, Negotiated, OriginPolicy, ServerConfig, State};
-    /// let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
-    /// assert_eq!(ws.state(), State::Open);
-    /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
-    /// ```
-    #[must_use]
-    pub fn upgraded_server(config: &ServerConfig, negotiated: Negotiated) -> Self {
-        Self::new(Role::Server, config.0.clone(), Randomness::SYSTEM).upgraded(negotiated)
-    }
-
-    /// A client's end of a stream that was upgraded elsewhere.
-    #[must_use]
-    pub fn upgraded_client(config: &ClientConfig, negotiated: Negotiated) -> Self {
-        Self::upgraded_client_from(config, negotiated, Randomness::SYSTEM)
-    }
-
-    /// The same with a source of randomness of the caller's.
-    #[must_use]
-    pub fn upgraded_client_with_entropy(
-        config: &ClientConfig,
-        negotiated: Negotiated,
-        entropy: Box<dyn Entropy + Send + Sync>,
-    ) -> Self {
-        Self::upgraded_client_from(config, negotiated, Randomness::custom(entropy))
-    }
-
-    fn upgraded_client_from(
-        config: &ClientConfig,
-        negotiated: Negotiated,
-        entropy: Randomness,
-    ) -> Self {
-        Self::new(Role::Client, config.0.clone(), entropy).upgraded(negotiated)
-    }
-
-    fn upgraded(mut self, negotiated: Negotiated) -> Self {
-        self.settled(|ws| ws.establish(negotiated));
-        self
-    }
-
     fn new(role: Role, config: Option<Arc<Settings>>, entropy: Randomness) -> Self {
         Self {
             life: Life::new(role),
@@ -314,8 +272,8 @@ impl Connection {
     /// event loop takes it back with [`take_buffer`](Self::take_buffer) and lends it to the next connection.
     ///
     /// ```
-    /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig};
-    /// # let config = ServerConfig::new(OriginPolicy::Application);
+    /// # use sansocket::{Connection, Negotiated, ServerConfig};
+    /// # let config = ServerConfig::upgraded();
     /// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
     /// let mut spare = Vec::with_capacity(64 << 10);
     /// for ws in &mut connections {

@@ -1,5 +1,7 @@
 //! What can be sent as a whole message: borrowed, handed over, or prepared for many connections.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -9,7 +11,7 @@ use crate::error::Unsent;
 use crate::event::{Kind, Message};
 use crate::extension::Compress;
 use crate::frame::{encode_frame, first_byte};
-use crate::payload::{OwnedBytes, SharedBytes};
+use crate::payload::{Payload, SharedBytes, SharedText, Text};
 
 use super::Connection;
 
@@ -71,6 +73,8 @@ borrowed! {
     [] &[u8], |bytes| Kind::Binary, bytes;
     [const N: usize] &[u8; N], |bytes| Kind::Binary, bytes;
     [] &Vec<u8>, |bytes| Kind::Binary, bytes;
+    [] &Text<'_>, |text| Kind::Text, text.as_bytes();
+    [] &Payload<'_>, |bytes| Kind::Binary, bytes;
     [] &Message<'_>, |message| message.kind(), message.as_bytes();
 }
 
@@ -95,31 +99,57 @@ macro_rules! owned {
 
 owned! {
     String, Kind::Text;
+    Box<str>, Kind::Text;
+    Arc<str>, Kind::Text;
+    SharedText, Kind::Text;
     Vec<u8>, Kind::Binary;
+    Box<[u8]>, Kind::Binary;
+    Arc<[u8]>, Kind::Binary;
     SharedBytes, Kind::Binary;
 }
 
-impl sealed::Sealed for Message<'_> {}
+/// Handed over if it is owned, and copied if it is not: the type, what copies it, its kind and bytes,
+/// and what it is handed over as.
+macro_rules! either {
+    ($([$($generic:tt)*] $type:ty, |$message:ident| $copied:expr, $kind:expr, $bytes:expr;)*) => {$(
+        impl<$($generic)*> sealed::Sealed for $type {}
 
-impl Outgoing for Message<'_> {
+        impl<$($generic)*> Outgoing for $type {
+            type Back = Self;
+
+            fn send_on(
+                self,
+                connection: &mut Connection,
+                compress: Compress,
+            ) -> Result<(), Unsent<Self>> {
+                let $message = &self;
+                let kind = $kind;
+                if $copied {
+                    let sent = connection.send_borrowed(kind, $bytes, compress);
+                    return sent.map_err(|why| Unsent { why, message: self });
+                }
+                connection.send_owned(kind, self, compress)
+            }
+        }
+    )*};
+}
+
+either! {
+    [] Message<'_>, |message| message.is_lent(), message.kind(), message.as_bytes();
+    [] Text<'_>, |text| text.is_lent(), Kind::Text, text.as_bytes();
+    [] Payload<'_>, |bytes| bytes.is_lent(), Kind::Binary, bytes;
+    [] Cow<'_, str>, |text| matches!(text, Cow::Borrowed(_)), Kind::Text, text.as_bytes();
+    [] Cow<'_, [u8]>, |bytes| matches!(bytes, Cow::Borrowed(_)), Kind::Binary, bytes;
+}
+
+impl<const N: usize> sealed::Sealed for [u8; N] {}
+
+impl<const N: usize> Outgoing for [u8; N] {
     type Back = Self;
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
-        let kind = self.kind();
-        if self.is_lent() {
-            let sent = connection.send_borrowed(kind, self.as_bytes(), compress);
-            return sent.map_err(|why| Unsent { why, message: self });
-        }
-        connection.send_owned(kind, self, compress)
-    }
-}
-
-impl From<Message<'_>> for OwnedBytes {
-    fn from(message: Message<'_>) -> Self {
-        match message {
-            Message::Text(text) => text.into_string().into(),
-            Message::Binary(payload) => payload.into_owned_bytes(),
-        }
+        let sent = connection.send_borrowed(Kind::Binary, &self, compress);
+        sent.map_err(|why| Unsent { why, message: self })
     }
 }
 
@@ -127,8 +157,8 @@ impl From<Message<'_>> for OwnedBytes {
 /// bytes by reference count; a client's masks a copy, as it has to (RFC 6455 §5.3).
 ///
 /// ```
-/// # use sansocket::{Connection, Negotiated, OriginPolicy, Prepared, ServerConfig};
-/// # let config = ServerConfig::new(OriginPolicy::Application);
+/// # use sansocket::{Connection, Negotiated, Prepared, ServerConfig};
+/// # let config = ServerConfig::upgraded();
 /// # let mut connections = [Connection::upgraded_server(&config, Negotiated::default())];
 /// let news = Prepared::text("to all of you");
 /// for ws in &mut connections {

@@ -101,8 +101,8 @@ impl Connection {
     /// [`SendError::ReservedBits`]. Nothing changed then.
     ///
     /// ```
-    /// # use sansocket::{Connection, Negotiated, OriginPolicy, Part, ServerConfig, error::SendError};
-    /// # let config = ServerConfig::new(OriginPolicy::Application);
+    /// # use sansocket::{Connection, Negotiated, Part, ServerConfig, error::SendError};
+    /// # let config = ServerConfig::upgraded();
     /// let negotiated = Negotiated::new().extensions("x-priority").reserved_bits(2);
     /// let mut ws = Connection::upgraded_server(&config, negotiated);
     /// ws.send_part(Part::text(b"Hel"))?;
@@ -165,8 +165,8 @@ impl Connection {
     /// As [`send`](Self::send); [`SendError::TooLong`] from 2^63 bytes on (§5.2).
     ///
     /// ```
-    /// # use sansocket::{Connection, Kind, Negotiated, OriginPolicy, ServerConfig, error::SendError};
-    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// # use sansocket::{Connection, Kind, Negotiated, ServerConfig, error::SendError};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
     /// ws.begin_message(Kind::Binary, 6)?;
     /// ws.write_message(b"abc")?;
     /// ws.ping(b"")?; // waits

@@ -23,8 +23,8 @@ impl Connection {
     /// [`Event::Failed`], and the answer is queued.
     ///
     /// ```
-    /// # use sansocket::{Connection, Event, Message, Negotiated, OriginPolicy, ServerConfig};
-    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// # use sansocket::{Connection, Event, Message, Negotiated, ServerConfig};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
     /// # assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
     /// // RFC 6455 §5.7: a single-frame masked text message.
     /// let mut read = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];

@@ -21,8 +21,8 @@ impl Connection {
     /// [`SendError::Closing`], [`SendError::Full`], [`SendError::MessageInProgress`], [`SendError::NoEntropy`].
     ///
     /// ```
-    /// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig, error::SendError};
-    /// # let mut ws = Connection::upgraded_server(&ServerConfig::new(OriginPolicy::Application), Negotiated::default());
+    /// # use sansocket::{Connection, Negotiated, ServerConfig, error::SendError};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
     /// ws.send("Hello")?;
     /// assert_eq!(ws.output(), b"\x81\x05Hello"); // RFC 6455 §5.7
     /// # Ok::<(), SendError>(())

@@ -7,8 +7,8 @@ use super::NoEntropy;
 /// The closing handshake was not started: nothing was queued and nothing changed.
 ///
 /// ```
-/// use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig, error::CloseError};
-/// # let config = ServerConfig::new(OriginPolicy::Application);
+/// use sansocket::{Connection, Negotiated, ServerConfig, error::CloseError};
+/// # let config = ServerConfig::upgraded();
 /// let mut ws = Connection::upgraded_server(&config, Negotiated::default());
 /// assert_eq!(ws.close(None, "bye"), Err(CloseError::ReasonWithoutCode));
 /// ```

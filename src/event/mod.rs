@@ -15,7 +15,7 @@ pub(crate) use message::{Kind, Message};
 
 /// A part of a message. Chunks come in order and joined are the message; where they are cut depends on the
 /// reads.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk<'a> {
     /// The kind of the message.
     pub kind: Kind,
@@ -64,7 +64,7 @@ pub struct MessageHead {
 }
 
 /// A Pong.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pong<'a> {
     /// The payload.
     pub payload: Payload<'a>,

@@ -7,9 +7,9 @@
 /// ```
 /// # #[cfg(feature = "deflate")] {
 /// # use sansocket::extension::Compress;
-/// # use sansocket::{Connection, Negotiated, OriginPolicy, ServerConfig};
+/// # use sansocket::{Connection, Negotiated, ServerConfig};
 /// # use sansocket::extension::PermessageDeflate;
-/// # let config = ServerConfig::new(OriginPolicy::Application).deflate(PermessageDeflate::server());
+/// # let config = ServerConfig::upgraded().deflate(PermessageDeflate::server());
 /// # let mut ws = Connection::upgraded_server(&config, Negotiated::new().extensions("permessage-deflate"));
 /// ws.send_with("a token that nobody shall guess", Compress::Never)?;
 /// assert_eq!(ws.output()[0], 0x81);

@@ -27,7 +27,7 @@ use super::Extension;
 ///
 /// ```
 /// use sansocket::extension::{DecodeError, EncodeError, Extension, MessageCodec, MessageExtension};
-/// use sansocket::{ClientConfig, Connection, Event, Message, Negotiated, OriginPolicy, Role, ServerConfig};
+/// use sansocket::{ClientConfig, Connection, Event, Message, Negotiated, Role, ServerConfig};
 ///
 /// /// Every byte of a message plus one.
 /// #[derive(Debug)]
@@ -64,7 +64,7 @@ use super::Extension;
 ///     }
 /// }
 ///
-/// let config = ServerConfig::new(OriginPolicy::Application).extension(PlusOne);
+/// let config = ServerConfig::upgraded().extension(PlusOne);
 /// let agreed = Negotiated::new().extensions("x-plus-one");
 /// let mut server = Connection::upgraded_server(&config, agreed.clone());
 /// server.send("HAL")?;

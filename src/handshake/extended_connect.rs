@@ -154,8 +154,9 @@ where
 /// ];
 /// let config = ServerConfig::new(OriginPolicy::SameHost);
 /// let upgrade = extended_connect::check(&config, fields).unwrap();
-/// let (response, _) = upgrade.accept(Accept::new()).unwrap();
+/// let (response, ws) = upgrade.accept(Accept::new()).unwrap();
 /// assert_eq!(response.status, 200);
+/// # let _ = ws;
 /// ```
 ///
 /// # Errors
@@ -195,11 +196,10 @@ where
         return Err(HandshakeError::Content);
     }
     gathered.check_version()?;
-    let settings = config.settings();
     let (subprotocols, extensions) = gathered.lists(fields)?;
-    gathered.check_origin(&authority, &settings.origin)?;
+    gathered.check_origin(&authority, &config.settings().origin)?;
     Ok(Upgrade {
-        configured: extensions::choose(settings, &extensions),
+        config: config.clone(),
         offer: Offer {
             subprotocols,
             extensions,

@@ -7,7 +7,6 @@ use core::fmt;
 
 use crate::config::ServerConfig;
 use crate::error::{AcceptError, Field, HandshakeError};
-use crate::extension::Answer;
 
 use super::accept::{Accept, Offer, negotiated_fields};
 use super::extensions;
@@ -31,17 +30,17 @@ use super::rules::{Asked, judge_fields};
 ///     ("sec-websocket-protocol", b"chat"),
 /// ];
 /// let upgrade = Upgrade::check(&config, "GET", "/ws", HttpVersion::Http11, fields).unwrap();
-/// let (response, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+/// let (response, ws) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
 /// assert_eq!(response.status, 101);
-/// assert_eq!(negotiated.subprotocol.as_deref(), Some("chat"));
-/// // Send `response`, take the upgraded stream and start a connection from `negotiated`.
+/// assert_eq!(ws.subprotocol(), Some("chat"));
+/// // Send `response`, take the upgraded stream, and go on with `ws`.
 /// ```
 #[derive(Clone)]
 pub struct Upgrade {
     pub(crate) offer: Offer,
     pub(crate) way: Way,
-    /// The configuration's answer to the extensions that were offered.
-    pub(crate) configured: Option<Answer>,
+    /// What the connection will have.
+    pub(crate) config: ServerConfig,
 }
 
 impl Upgrade {
@@ -65,12 +64,11 @@ impl Upgrade {
             target,
             version,
         };
-        let settings = config.settings();
-        match judge_fields(line, fields.into_iter(), &settings.origin)? {
+        match judge_fields(line, fields.into_iter(), &config.settings().origin)? {
             Asked::Upgrade(offer) => Ok(Self {
-                configured: extensions::choose(settings, &offer.extensions),
                 offer,
                 way: Way::Http1,
+                config: config.clone(),
             }),
             Asked::Plain { refusal, .. } => Err(refusal),
         }
@@ -88,15 +86,18 @@ impl Upgrade {
         &self.offer.extensions
     }
 
-    /// The response that opens the connection, and what it agrees to.
+    /// As [`accept`](Self::accept), for a connection that is made elsewhere: the response that opens
+    /// it, and what it agrees to, from which
+    /// [`upgraded_server`](crate::Connection::upgraded_server) starts.
     ///
     /// # Errors
     /// [`AcceptError::SubprotocolNotOffered`] and [`AcceptError::ExtensionNotOffered`] for what the
     /// client does not offer, [`AcceptError::ExtensionConflict`] if the extensions cannot be used
     /// together; in HTTP/2 and HTTP/3 [`AcceptError::Field`] for a field of `accept` that exists only
     /// in HTTP/1.
-    pub fn accept(&self, accept: Accept) -> Result<(ForeignResponse, Negotiated), AcceptError> {
-        let negotiated = self.offer.negotiate(&accept, self.configured.as_ref())?;
+    pub fn negotiate(&self, accept: Accept) -> Result<(ForeignResponse, Negotiated), AcceptError> {
+        let configured = extensions::choose(self.config.settings(), &self.offer.extensions);
+        let negotiated = self.offer.negotiate(&accept, configured.as_ref())?;
         let mut response = match self.way {
             Way::Http1 => {
                 let mut response = ForeignResponse::new(101);
@@ -264,7 +265,7 @@ pub(crate) mod tests {
         let accept = Accept::new()
             .subprotocol("chat")
             .header("Set-Cookie", b"a=1");
-        let (response, negotiated) = upgrade.accept(accept.unwrap()).unwrap();
+        let (response, negotiated) = upgrade.negotiate(accept.unwrap()).unwrap();
         assert_eq!((response.status, response.body.len()), (101, 0));
         assert_eq!(
             text(&response.fields),
@@ -278,7 +279,7 @@ pub(crate) mod tests {
     #[test]
     fn only_what_was_offered() {
         let upgrade = check(&SAMPLE).unwrap();
-        let result = upgrade.accept(Accept::new().subprotocol("other"));
+        let result = upgrade.negotiate(Accept::new().subprotocol("other"));
         assert_eq!(result.unwrap_err(), AcceptError::SubprotocolNotOffered);
         let mut fields = SAMPLE.to_vec();
         fields.push(("sec-websocket-extensions", b"foo; a=1"));
@@ -286,7 +287,7 @@ pub(crate) mod tests {
         let upgrade = check(&fields).unwrap();
         assert_eq!(upgrade.extensions(), "foo; a=1, bar");
         let accept = Accept::new().extension("bar", 0).unwrap();
-        let (response, negotiated) = upgrade.accept(accept).unwrap();
+        let (response, negotiated) = upgrade.negotiate(accept).unwrap();
         assert!(text(&response.fields).ends_with("Sec-WebSocket-Extensions: bar\n"));
         assert_eq!(negotiated.extensions, "bar");
     }
@@ -351,7 +352,7 @@ pub(crate) mod tests {
     #[test]
     fn debug_shows_lengths_only() {
         let upgrade = check(&SAMPLE).unwrap();
-        let (response, _) = upgrade.accept(Accept::new()).unwrap();
+        let (response, _) = upgrade.negotiate(Accept::new()).unwrap();
         let text = format!("{upgrade:?} {response:?}");
         assert!(!text.contains("chat") && !text.contains("s3p"), "{text}");
     }

@@ -28,9 +28,9 @@ impl Upgrade {
     ///     .unwrap();
     /// let config = ServerConfig::new(OriginPolicy::SameHost);
     /// let upgrade = Upgrade::check_http(&config, &request).unwrap();
-    /// let (response, negotiated) = upgrade.accept(Accept::new()).unwrap();
+    /// let (response, ws) = upgrade.accept(Accept::new()).unwrap();
     /// assert_eq!(response.into_http().status(), 101);
-    /// # let _ = negotiated;
+    /// # let _ = ws;
     /// ```
     ///
     /// # Errors
@@ -133,7 +133,9 @@ mod tests {
         for uri in ["/chat?a", "http://server.example.com/chat"] {
             let upgrade =
                 Upgrade::check_http(&any_origin(), &request(Version::HTTP_11, uri)).unwrap();
-            let (response, _) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+            let (response, _) = upgrade
+                .negotiate(Accept::new().subprotocol("chat"))
+                .unwrap();
             let response = response.into_http();
             assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
             let fields = response.headers();
@@ -171,7 +173,7 @@ mod tests {
         request.headers_mut().remove("connection");
         request.headers_mut().remove("upgrade");
         let upgrade = check(&request, Some("websocket")).unwrap();
-        let (response, _) = upgrade.accept(Accept::new()).unwrap();
+        let (response, _) = upgrade.negotiate(Accept::new()).unwrap();
         assert_eq!(response.into_http().status(), StatusCode::OK);
         let result = check(&request, Some("foo"));
         assert_eq!(result.unwrap_err(), HandshakeError::UnknownProtocol);

@@ -92,10 +92,28 @@ impl Uri {
         self.secure
     }
 
-    /// The host in lower case; an IPv6 address keeps its brackets.
+    /// The host in lower case; an IPv6 address keeps its brackets, as in `Host`. DNS, sockets and TLS
+    /// want [`server_name`](Self::server_name).
     #[must_use]
     pub fn host(&self) -> &str {
         self.text.get(..self.host_len).unwrap_or_default()
+    }
+
+    /// The host as DNS, sockets and TLS take it: an IPv6 address without brackets.
+    ///
+    /// ```
+    /// use sansocket::Uri;
+    /// assert_eq!(Uri::parse("wss://[::1]/")?.server_name(), "::1");
+    /// assert_eq!(Uri::parse("wss://Example.com/")?.server_name(), "example.com");
+    /// # Ok::<(), sansocket::handshake::UriError>(())
+    /// ```
+    #[must_use]
+    pub fn server_name(&self) -> &str {
+        let host = self.host();
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        literal.unwrap_or(host)
     }
 
     /// The port: the one given, or 80 for ws and 443 for wss.

@@ -290,7 +290,7 @@ fn send_and_buffered_amount() {
     ws.close(None, None).unwrap();
     let queued = ws.connection().output_len();
     ws.send("abc").unwrap();
-    ws.send(&[1, 2]).unwrap();
+    ws.send([1, 2]).unwrap();
     assert_eq!(ws.connection().output_len(), queued);
     assert_eq!(ws.buffered_amount(), 10_009);
     // Written: what was never queued stays.

@@ -167,7 +167,7 @@ fn blocked(written: io::Result<usize>) -> io::Result<usize> {
 
 /// Tries the addresses in order, each when `turn` returns.
 fn connect<P>(uri: &Uri, turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStream, P)> {
-    let host = uri.host().trim_matches(['[', ']']);
+    let host = uri.server_name();
     let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
     for address in (host, uri.port()).to_socket_addrs()? {
         let pass = turn(address);
@@ -256,7 +256,7 @@ fn tls(args: &Args, uri: &Uri) -> Result<ClientConnection, End> {
         .with_no_client_auth();
     // The opening handshake is one of HTTP/1.1.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    let host = uri.host().trim_matches(['[', ']']).to_owned();
+    let host = uri.server_name().to_owned();
     let name = ServerName::try_from(host).map_err(|error| setup(&error))?;
     ClientConnection::new(Arc::new(config), name).map_err(|error| setup(&error))
 }

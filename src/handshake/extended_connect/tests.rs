@@ -112,16 +112,16 @@ fn the_answer() {
         .subprotocol("chat")
         .header("X-Up", b"a")
         .unwrap();
-    let (response, negotiated) = upgrade.accept(accept).unwrap();
+    let (response, negotiated) = upgrade.negotiate(accept).unwrap();
     assert_eq!(response.status, 200);
     let expected: Fields = vec![("sec-websocket-protocol", b"chat"), ("x-up", b"a")];
     assert_eq!(names(&response.fields), expected);
     assert_eq!(negotiated, Negotiated::new().subprotocol("chat"));
-    let result = upgrade.accept(Accept::new().subprotocol("other"));
+    let result = upgrade.negotiate(Accept::new().subprotocol("other"));
     assert_eq!(result.unwrap_err(), AcceptError::SubprotocolNotOffered);
     let keep = Accept::new().header("Keep-Alive", b"1").unwrap();
     let reserved = AcceptError::Field(FieldError::Reserved);
-    assert_eq!(upgrade.accept(keep).unwrap_err(), reserved);
+    assert_eq!(upgrade.negotiate(keep).unwrap_err(), reserved);
     // The authority stands for Host.
     let same = ServerConfig::new(OriginPolicy::SameHost);
     assert_eq!(check(&same, sample()).unwrap_err(), HandshakeError::Origin);

@@ -257,7 +257,7 @@ fn handshakes_of_other_stacks() {
         .subprotocol(MARKER)
         .header("set-cookie", marker)
         .unwrap();
-    let (reply, negotiated) = upgrade.accept(accept).unwrap();
+    let (reply, negotiated) = upgrade.negotiate(accept).unwrap();
     clean(&reply);
     clean(&negotiated);
     clean(&Connection::upgraded_server(&config, negotiated));

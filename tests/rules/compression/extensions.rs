@@ -64,7 +64,7 @@ fn answered(deflate: bool, offers: &[&str], accept: Accept) -> Result<Option<Str
         ("sec-websocket-extensions", list.as_bytes()),
     ];
     let upgrade = Upgrade::check(&config, "GET", "/", HttpVersion::Http11, fields).unwrap();
-    match upgrade.accept(accept) {
+    match upgrade.negotiate(accept) {
         Ok((response, negotiated)) => {
             let field = |(name, _): &&(String, Vec<u8>)| name == "Sec-WebSocket-Extensions";
             let value = response.fields.iter().find(field);

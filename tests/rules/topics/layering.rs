@@ -571,6 +571,7 @@ fn the_system_is_asked_for_randomness_only() {
     let known = [
         "base64",
         "bytes",
+        "bytestring",
         "chacha20",
         "fearless_simd",
         "getrandom",

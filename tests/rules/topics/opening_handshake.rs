@@ -908,7 +908,7 @@ fn extended_connect() {
         .iter()
         .map(|(name, value)| (name.as_ref(), value.as_ref()));
     let upgrade = extended_connect::check(&server_config(), list).unwrap();
-    let (response, negotiated) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
+    let (response, mut server) = upgrade.accept(Accept::new().subprotocol("chat")).unwrap();
     assert_eq!(response.status, 200);
     let list = response
         .fields
@@ -920,7 +920,6 @@ fn extended_connect() {
     };
     let config = ClientConfig::new();
     let mut client = Connection::upgraded_client_with_entropy(&config, agreed, Box::new(SampleKey));
-    let mut server = Connection::upgraded_server(&server_config(), negotiated);
     assert_eq!(
         (client.subprotocol(), server.subprotocol()),
         (Some("chat"), Some("chat"))

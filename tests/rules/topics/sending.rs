@@ -1,13 +1,16 @@
 //! Sending (RFC 6455 §6.1), masking (§5.3), fragments of our own (§5.4).
 
-use sansocket::ClientConfig;
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use sansocket::config::Limits;
 use sansocket::entropy::Entropy;
 use sansocket::error::SendError;
 use sansocket::error::Unsent;
 use sansocket::event::{Payload, Text};
 use sansocket::{
-    CloseCode, Connection, Kind, Message, Outgoing, Part, Prepared, Role, State, Transport,
+    ClientConfig, CloseCode, Connection, Kind, Message, OriginPolicy, Outgoing, Part, Prepared,
+    Role, ServerConfig, State, Transport,
 };
 
 use crate::support::*;
@@ -20,34 +23,80 @@ use crate::support::*;
 fn every_outgoing_type_in_both_roles() {
     for role in ROLES {
         let mut ws = open(role);
-        ws.send("é").unwrap();
-        ws.send(&String::from("é")).unwrap();
-        ws.send(String::from("é")).unwrap();
-        let message = || Message::Text(Text::from(String::from("é")));
-        ws.send(&message()).unwrap();
-        ws.send(message()).unwrap();
-        let mut text = String::from("é");
-        ws.send(Message::Text(Text::from(&mut text[..]))).unwrap();
-        ws.send(&Prepared::text("é")).unwrap();
-        ws.send(&[0xff_u8][..]).unwrap();
-        ws.send(b"\xff").unwrap();
-        ws.send(&vec![0xff]).unwrap();
-        ws.send(vec![0xff]).unwrap();
-        ws.send(&Message::Binary(Payload::from(vec![0xff])))
-            .unwrap();
-        ws.send(Message::Binary(Payload::from(vec![0xff]))).unwrap();
-        ws.send(Message::Binary(Payload::from(&mut [0xff][..])))
-            .unwrap();
-        ws.send(&Prepared::binary(&[0xff])).unwrap();
-        #[cfg(feature = "bytes")]
-        ws.send(bytes::Bytes::from_static(b"\xff")).unwrap();
-        let binaries = if cfg!(feature = "bytes") { 9 } else { 8 };
+        let mut lent = String::from("é");
+        let texts = [
+            ws.send("é").is_ok(),
+            ws.send(&String::from("é")).is_ok(),
+            ws.send(String::from("é")).is_ok(),
+            ws.send(Box::<str>::from("é")).is_ok(),
+            ws.send(Arc::<str>::from("é")).is_ok(),
+            ws.send(Cow::Borrowed("é")).is_ok(),
+            ws.send(Cow::<str>::Owned("é".into())).is_ok(),
+            ws.send(Text::from("é")).is_ok(),
+            ws.send(&Text::from(String::from("é"))).is_ok(),
+            ws.send(Text::from(String::from("é"))).is_ok(),
+            ws.send(&Message::text("é")).is_ok(),
+            ws.send(Message::text("é")).is_ok(),
+            ws.send(Message::text(String::from("é"))).is_ok(),
+            ws.send(Message::Text(Text::from(&mut lent[..]))).is_ok(),
+            ws.send(&Prepared::text("é")).is_ok(),
+            #[cfg(feature = "bytes")]
+            ws.send(Text::from_bytes("é".into()).unwrap()).is_ok(),
+            #[cfg(feature = "bytes")]
+            ws.send(bytestring::ByteString::from("é")).is_ok(),
+        ];
+        let binaries = [
+            ws.send(&[0xff_u8][..]).is_ok(),
+            ws.send(b"\xff").is_ok(),
+            ws.send([0xff_u8]).is_ok(),
+            ws.send(&vec![0xff]).is_ok(),
+            ws.send(vec![0xff]).is_ok(),
+            ws.send(Box::<[u8]>::from([0xff])).is_ok(),
+            ws.send(Arc::<[u8]>::from([0xff])).is_ok(),
+            ws.send(Cow::Borrowed(&[0xff_u8][..])).is_ok(),
+            ws.send(Cow::<[u8]>::Owned(vec![0xff])).is_ok(),
+            ws.send(Payload::from(b"\xff")).is_ok(),
+            ws.send(&Payload::from(vec![0xff])).is_ok(),
+            ws.send(Payload::from(vec![0xff])).is_ok(),
+            ws.send(&Message::binary(vec![0xff])).is_ok(),
+            ws.send(Message::binary(vec![0xff])).is_ok(),
+            ws.send(Message::binary(b"\xff")).is_ok(),
+            ws.send(Message::Binary(Payload::from(&mut [0xff][..])))
+                .is_ok(),
+            ws.send(&Prepared::binary(&[0xff])).is_ok(),
+            #[cfg(feature = "bytes")]
+            ws.send(bytes::Bytes::from_static(b"\xff")).is_ok(),
+        ];
+        assert!(texts.iter().chain(&binaries).all(|sent| *sent));
         let expected = [
-            vec![Frame::new(TEXT, "é"); 7],
-            vec![Frame::new(BINARY, [0xff]); binaries],
+            vec![Frame::new(TEXT, "é"); texts.len()],
+            vec![Frame::new(BINARY, [0xff]); binaries.len()],
         ];
         assert_eq!(take_frames(&mut ws), expected.concat(), "{role:?}");
     }
+}
+
+/// What is refused comes back, whichever type it has.
+#[test]
+fn every_outgoing_type_comes_back() {
+    let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
+    fn back<M: Outgoing>(ws: &mut Connection, message: M) -> M::Back {
+        let unsent = ws.send(message).unwrap_err();
+        assert_eq!(unsent.why, SendError::NotOpen);
+        unsent.message
+    }
+    assert_eq!(&*back(&mut ws, Box::<str>::from("é")), "é");
+    assert_eq!(&*back(&mut ws, Arc::<str>::from("é")), "é");
+    assert_eq!(back(&mut ws, Cow::Borrowed("é")), "é");
+    assert_eq!(back(&mut ws, Cow::<str>::Owned("é".into())), "é");
+    assert_eq!(back(&mut ws, Text::from("é")), "é");
+    assert_eq!(back(&mut ws, Message::text("é")), "é");
+    assert_eq!(&*back(&mut ws, Box::<[u8]>::from([1])), [1]);
+    assert_eq!(&*back(&mut ws, Arc::<[u8]>::from([1])), [1]);
+    assert_eq!(back(&mut ws, Cow::Borrowed(&[1][..])), vec![1]);
+    assert_eq!(back(&mut ws, [1]), [1]);
+    assert_eq!(back(&mut ws, Payload::from(b"\x01")), [1]);
+    assert_eq!(back(&mut ws, Message::binary(vec![1])), [1]);
 }
 
 /// TX-2 as bytes.

@@ -1,10 +1,12 @@
 //! Connections over streams that were upgraded elsewhere: another HTTP stack, HTTP/2, HTTP/3
 //! (P-11, E-11, E-12).
 
-use sansocket::ClientConfig;
-use sansocket::error::AcceptError;
+use sansocket::config::Limits;
+use sansocket::error::{AcceptError, Failure, HandshakeError};
 use sansocket::handshake::{HttpVersion, Upgrade};
-use sansocket::{Accept, Connection, Negotiated, Role, State, Transport};
+use sansocket::{
+    Accept, ClientConfig, Connection, Negotiated, Role, ServerConfig, State, Transport,
+};
 
 use crate::support::*;
 
@@ -113,14 +115,10 @@ fn from_another_http_stack() {
         ("Sec-WebSocket-Protocol", b"chat, superchat"),
         ("Sec-WebSocket-Version", b"13"),
     ];
-    let upgrade = Upgrade::check(
-        &server_config(),
-        "GET",
-        "/chat",
-        HttpVersion::Http11,
-        fields,
-    )
-    .unwrap();
+    let mut limits = Limits::server();
+    limits.message = 4;
+    let config = server_config().limits(limits);
+    let upgrade = Upgrade::check(&config, "GET", "/chat", HttpVersion::Http11, fields).unwrap();
     assert_eq!(
         upgrade.subprotocols().collect::<Vec<_>>(),
         ["chat", "superchat"]
@@ -130,13 +128,42 @@ fn from_another_http_stack() {
         (accept.chosen(), Accept::new().chosen()),
         (Some("superchat"), None)
     );
-    let (response, negotiated) = upgrade.accept(accept).unwrap();
+    let (response, ws) = upgrade.accept(accept.clone()).unwrap();
     assert_eq!(response.status, 101);
+    // The same in two steps.
+    let (again, negotiated) = upgrade.negotiate(accept).unwrap();
+    assert_eq!(response, again);
     let accept = (
         "Sec-WebSocket-Accept".to_string(),
         b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_vec(),
     );
     assert!(response.fields.contains(&accept));
-    let ws = upgraded(Role::Server, negotiated);
-    assert_eq!(ws.subprotocol(), Some("superchat"));
+    for mut ws in [ws, Connection::upgraded_server(&config, negotiated)] {
+        assert_eq!(
+            (ws.subprotocol(), ws.state()),
+            (Some("superchat"), State::Open)
+        );
+        // The connection has the configuration of the check: a message of 5 bytes is too long for it.
+        let events = receive_frames(&mut ws, &[Frame::new(TEXT, "Hello")]);
+        assert!(
+            matches!(events[..], [Seen::Open, Seen::Failed(_)]),
+            "{events:?}"
+        );
+    }
+}
+
+/// Streams that were upgraded elsewhere need no word about origins; a connection that reads the request
+/// itself holds to its own host with the same configuration.
+#[test]
+fn a_configuration_without_an_origin_policy() {
+    let config = ServerConfig::upgraded();
+    let ws = Connection::upgraded_server(&config, Negotiated::default());
+    assert_eq!(ws.state(), State::Open);
+    let mut ws = Connection::server(&config);
+    let foreign = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+        Origin: http://elsewhere.example\r\n\r\n";
+    let events = receive(&mut ws, foreign.as_bytes());
+    let refused = Some(Failure::Handshake(HandshakeError::Origin));
+    assert_eq!(events[0].failure(), refused, "{events:?}");
 }

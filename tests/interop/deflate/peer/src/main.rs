@@ -118,7 +118,7 @@ fn messages() -> Vec<Message<'static>> {
 
 fn connect(uri: &str, deflate: &PermessageDeflate) -> io::Result<()> {
     let uri = Uri::parse(uri).map_err(io::Error::other)?;
-    let stream = TcpStream::connect((uri.host(), uri.port()))?;
+    let stream = TcpStream::connect((uri.server_name(), uri.port()))?;
     let config = ClientConfig::new()
         .deflate(deflate.clone())
         .limits(limits())

@@ -1,0 +1,146 @@
+//! Bytes that are queued without a copy.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Deref;
+
+/// Bytes that were handed over, or are shared by a reference count.
+pub(crate) enum OwnedBytes {
+    Vec(Vec<u8>),
+    Arc(Arc<[u8]>),
+    Shared(SharedBytes),
+}
+
+impl OwnedBytes {
+    /// Bytes of heap that belong to this value alone.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Vec(bytes) => bytes.capacity(),
+            Self::Arc(_) | Self::Shared(_) => 0,
+        }
+    }
+}
+
+impl Deref for OwnedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Vec(bytes) => bytes,
+            Self::Arc(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Vec<u8>> for OwnedBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Vec(bytes)
+    }
+}
+
+impl From<String> for OwnedBytes {
+    fn from(text: String) -> Self {
+        Self::Vec(text.into_bytes())
+    }
+}
+
+impl From<Box<[u8]>> for OwnedBytes {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Self::Vec(bytes.into())
+    }
+}
+
+impl From<Box<str>> for OwnedBytes {
+    fn from(text: Box<str>) -> Self {
+        String::from(text).into()
+    }
+}
+
+impl From<Cow<'_, str>> for OwnedBytes {
+    fn from(text: Cow<'_, str>) -> Self {
+        text.into_owned().into()
+    }
+}
+
+impl From<Cow<'_, [u8]>> for OwnedBytes {
+    fn from(bytes: Cow<'_, [u8]>) -> Self {
+        bytes.into_owned().into()
+    }
+}
+
+impl From<Arc<[u8]>> for OwnedBytes {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self::Arc(bytes)
+    }
+}
+
+impl From<Arc<str>> for OwnedBytes {
+    fn from(text: Arc<str>) -> Self {
+        Self::Arc(text.into())
+    }
+}
+
+impl From<SharedText> for OwnedBytes {
+    fn from(text: SharedText) -> Self {
+        Self::Shared(text.into_bytes())
+    }
+}
+
+impl From<SharedBytes> for OwnedBytes {
+    fn from(bytes: SharedBytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
+/// The types of the crates `bytes` and `bytestring` where they are in use, and types without values
+/// where they are not, so that nothing else depends on the feature.
+#[cfg(feature = "bytes")]
+pub(crate) use {bytes::Bytes as SharedBytes, bytestring::ByteString as SharedText};
+
+#[cfg(not(feature = "bytes"))]
+pub(crate) use absent::{SharedBytes, SharedText};
+
+#[cfg(not(feature = "bytes"))]
+mod absent {
+    use alloc::vec::Vec;
+    use core::convert::Infallible;
+    use core::ops::Deref;
+
+    #[derive(Clone)]
+    pub(crate) struct SharedBytes(Infallible);
+
+    impl Deref for SharedBytes {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            match self.0 {}
+        }
+    }
+
+    impl From<SharedBytes> for Vec<u8> {
+        fn from(absent: SharedBytes) -> Self {
+            match absent.0 {}
+        }
+    }
+
+    #[derive(Clone)]
+    pub(crate) struct SharedText(Infallible);
+
+    impl SharedText {
+        pub(crate) fn into_bytes(self) -> SharedBytes {
+            match self.0 {}
+        }
+    }
+
+    impl Deref for SharedText {
+        type Target = str;
+
+        fn deref(&self) -> &str {
+            match self.0 {}
+        }
+    }
+}
