@@ -101,7 +101,7 @@ fn run(
         if !ws.output().is_empty() {
             match stream.write(ws.output()) {
                 Ok(n) => ws.consume_output(n),
-                Err(_) => ws.transport_lost(),
+                Err(_) => ws.write_lost(),
             }
             continue;
         }

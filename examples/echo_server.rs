@@ -74,7 +74,7 @@ fn serve(mut stream: TcpStream, config: &ServerConfig) -> io::Result<()> {
             match stream.write(ws.output()) {
                 Ok(n) => ws.consume_output(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => ws.transport_lost(),
+                Err(_) => ws.write_lost(),
             }
             continue;
         }

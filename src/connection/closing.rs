@@ -30,7 +30,7 @@ pub enum State {
     Connecting,
     /// Established: messages flow both ways.
     Open,
-    /// A Close frame was queued or received, or the connection was failed.
+    /// A Close frame was queued or received, the connection was failed, or nothing can be written any more.
     Closing,
     /// The connection is over. What to do with the transport: [`Connection::transport`].
     Closed,
@@ -142,8 +142,12 @@ impl Connection {
         self.output.clear();
     }
 
-    /// Queues our Close frame and notes what the report will say. False if there is no masking key.
+    /// Queues our Close frame and notes what the report will say. False if it could not leave, or
+    /// there is no masking key.
     pub(super) fn queue_close(&mut self, code: Option<CloseCode>, reason: &str) -> bool {
+        if self.life.is_unwritable() {
+            return false;
+        }
         let mut payload = [0; MAX_CONTROL_PAYLOAD];
         let Some(len) = encode_close(code, reason, &mut payload) else {
             return false;
@@ -234,8 +238,50 @@ impl Connection {
         });
     }
 
-    /// The transport is gone in both directions: an error while reading or writing, a reset. What
-    /// is queued is dropped; the report says 1006, unless the closing handshake was complete.
+    /// Nothing can be written any more: an error while writing, or a peer that refuses to read. What
+    /// is queued is dropped, nothing is queued from now on, and [`send`](Self::send) returns
+    /// [`SendError::Closing`](crate::error::SendError::Closing).
+    ///
+    /// Reading goes on, since the peer may have said why: what arrived is delivered up to its Close
+    /// frame, or to the end of the stream, for the close timeout at most, and
+    /// [`transport`](Self::transport) says when to stop. The report has the peer's code, and is not
+    /// clean unless our Close frame had left. A client waits for the answer to its request in the
+    /// same way; a server that has not answered yet is over.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Transport};
+    /// # let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// # assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    /// ws.write_lost(); // "broken pipe": the server has closed
+    /// let mut read = *b"\x88\x02\x03\xf1"; // and its last words were 1009
+    /// let mut input = &mut read[..];
+    /// assert!(matches!(ws.receive(&mut input), Some(Event::Close(_))));
+    /// let Some(Event::Closed(report)) = ws.receive(&mut input) else { panic!() };
+    /// assert_eq!(report.to_string(), "closed not cleanly, code 1009, begun by the peer");
+    /// assert_eq!(ws.transport(), Transport::Close);
+    /// ```
+    pub fn write_lost(&mut self) {
+        // Nobody waits for what the peer could still ask.
+        if self.life.is_opening() && self.role() == Role::Server {
+            return self.transport_lost();
+        }
+        self.settled(|ws| {
+            if !ws.life.write_lost() {
+                return;
+            }
+            ws.output.clear();
+            if let Some(rare) = &mut ws.rare {
+                rare.end_sending();
+            }
+            if ws.life.is_established() {
+                ws.start_close_timer();
+            }
+        });
+    }
+
+    /// The transport is gone in both directions: an error while reading, a reset. What is queued is
+    /// dropped; the report says 1006, unless the closing handshake was complete. An error while
+    /// writing is [`write_lost`](Self::write_lost).
     pub fn transport_lost(&mut self) {
         self.settled(|ws| {
             if ws.life.lost() {

@@ -33,7 +33,7 @@ impl Connection {
     /// RFC 6455 §5.5.2: answered with the same payload, also after our own Close frame, as a Pong is
     /// no data (§5.5.1).
     fn ping_received(&mut self, payload: &[u8]) {
-        if !self.settings().auto_pong {
+        if !self.settings().auto_pong || self.life.is_unwritable() {
             return;
         }
         // §5.5.3: where pongs pile up only the latest ping needs its answer.

@@ -11,6 +11,7 @@
 //! | [`close_queued`](Life::close_queued) (§7.1.2) | messages, until the peer's Close frame (§5.5.1) | the frame that was begun, pongs (§5.5.2) | stays open |
 //! | [`close_received`](Life::close_received) (§5.5.1) | nothing | our Close frame, if it was not sent before | with both: the server closes first, a client waits for that (§7.1.1) |
 //! | [`failed`](Life::failed) (§7.1.7) | nothing | our Close frame, if none was queued before | is closed once that has left |
+//! | [`write_lost`](Life::write_lost) | messages, until the peer's Close frame | nothing | is closed once that came, or the stream has ended |
 //! | [`eof`](Life::eof): the peer sends no more | what came before | what is queued | is closed; clean only with both Close frames (§7.1.5) |
 //! | [`lost`](Life::lost), [`tls_failed`](Life::tls_failed) | nothing | nothing | is closed at once |
 //! | [`gave_up`](Life::gave_up): the close timeout, no masking key | nothing | nothing | is closed at once |
@@ -40,6 +41,8 @@ pub(super) struct Life {
 struct Facts {
     phase: Phase,
     stream: Stream,
+    /// Nothing can be written any more.
+    unwritable: bool,
     /// The transport is to be closed at once, whatever is queued.
     given_up: bool,
     /// `Event::Closed` was handed out.
@@ -116,6 +119,7 @@ impl Life {
             facts: Facts {
                 phase: Phase::Opening,
                 stream: Stream::Up,
+                unwritable: false,
                 given_up: false,
                 reported: false,
             },
@@ -177,6 +181,15 @@ impl Life {
         let news = self.facts.stream == Stream::Up;
         if news {
             self.change(|facts| facts.stream = Stream::Ended);
+        }
+        news
+    }
+
+    /// Nothing can be written any more. False if that is not news.
+    pub(super) fn write_lost(&mut self) -> bool {
+        let news = !self.facts.unwritable;
+        if news {
+            self.change(|facts| facts.unwritable = true);
         }
         news
     }
@@ -325,6 +338,11 @@ impl Life {
         matches!(self.facts.phase, Phase::Established { open_due: true, .. })
     }
 
+    /// Nothing can be written any more.
+    pub(super) const fn is_unwritable(&self) -> bool {
+        self.facts.unwritable
+    }
+
     /// The peer sends no more.
     pub(super) fn has_eof(&self) -> bool {
         self.facts.stream != Stream::Up
@@ -374,7 +392,7 @@ impl Life {
     /// A message that was begun may be finished: also after our Close frame was asked for, which
     /// cannot go into a frame (RFC 6455 §5.5.1), and not after a failure.
     pub(super) fn may_finish_message(&self, progress: Progress) -> bool {
-        !self.is_over(progress) && !self.has_failed()
+        !self.is_over(progress) && !self.has_failed() && !self.facts.unwritable
     }
 
     /// A Close frame may be asked for (RFC 6455 §7.1.2): there is one at most, and none after a failure.
@@ -383,6 +401,7 @@ impl Life {
             && !self.close_is_queued()
             && !self.has_failed()
             && !self.is_refused()
+            && !self.facts.unwritable
     }
 
     // ── when it is over, and who closes
@@ -399,6 +418,12 @@ impl Life {
             // The answer, or our Close frame, is still to leave.
             Phase::Refused => progress.drained || at_eof,
             Phase::Established { .. } if self.has_failed() => progress.drained || at_eof,
+            // Our Close frame will never leave.
+            Phase::Established { .. }
+                if self.facts.unwritable && self.peer_has_closed() && !progress.close_has_left =>
+            {
+                true
+            }
             // Our Close frame waits for the end of a frame in pieces: nobody reads either.
             Phase::Established { .. } if at_eof && progress.in_frame => true,
             Phase::Established { .. } if self.closes_are_exchanged() => {
@@ -415,7 +440,9 @@ impl Life {
         }
         let connecting = self.role == Role::Client && self.has_sent;
         match self.facts.phase {
-            Phase::Established { .. } if self.closes() != Closes::None || self.has_failed() => {
+            Phase::Established { .. }
+                if self.closes() != Closes::None || self.has_failed() || self.facts.unwritable =>
+            {
                 State::Closing
             }
             Phase::Established { .. } => State::Open,
@@ -444,7 +471,8 @@ impl Life {
             return Transport::KeepOpen;
         }
         // A close at once could reset what the peer has not read yet (§7.1.1).
-        if !self.closes_are_exchanged() && !self.has_eof() && progress.bounded {
+        let said_last = !self.facts.unwritable || progress.close_has_left;
+        if !self.closes_are_exchanged() && !self.has_eof() && progress.bounded && said_last {
             Transport::ShutdownWrite
         } else {
             Transport::Close
@@ -504,6 +532,7 @@ impl Facts {
                     ..
                 },
                 stream: Stream::Up,
+                unwritable: false,
                 given_up: false,
                 ..
             }

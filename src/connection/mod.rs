@@ -69,8 +69,8 @@ pub use parts::Part;
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///
-/// It opens no socket and reads no clock. A driver delivers what it read, writes what is queued,
-/// and asks what to do with the transport:
+/// It opens no socket and reads no clock. A driver delivers what it read, writes (and flushes) what is
+/// queued, and asks what to do with the transport:
 ///
 /// ```
 /// use sansocket::{Accept, Connection, Event, OriginPolicy, Response, ServerConfig, Transport};
@@ -95,7 +95,7 @@ pub use parts::Part;
 ///         }
 ///     }
 ///     if !ws.output().is_empty() {
-///         match socket.write(ws.output()) { Ok(n) => ws.consume_output(n), Err(_) => ws.transport_lost() }
+///         match socket.write(ws.output()) { Ok(n) => ws.consume_output(n), Err(_) => ws.write_lost() }
 ///         continue; // what was written can bring an event, such as Closed
 ///     }
 ///     if ws.transport() == Transport::Close { return Ok(()); }
@@ -123,6 +123,7 @@ pub use parts::Part;
 /// | `receive`, handshake bytes | S: `Request`, `Http` or an HTTP error; C: `Open`, `Refused` or `Failed` | – | – | – |
 /// | `receive`, frames | kept until the request is decided on (S), read after the answer (C) | events | events until the peer's Close frame or a failure, then discarded | discarded |
 /// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
+/// | `write_lost` | S: Closed, 1006; C: the answer is read | Closing; what was queued is dropped | Closing; what was queued is dropped | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
 /// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
 /// | `accept`, `respond` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
@@ -239,7 +240,8 @@ impl Connection {
     }
 
     /// Forgets the first `n` bytes of the output: the transport has taken them. `n` may end
-    /// anywhere, also inside a frame; more than there are means all.
+    /// anywhere, also inside a frame; more than there are means all. What the report says of our Close
+    /// frame rests on it: a driver that could not write calls [`write_lost`](Self::write_lost) instead.
     #[inline]
     pub fn consume_output(&mut self, n: usize) {
         self.life.output_left(n);

@@ -254,6 +254,9 @@ impl Connection {
             self.in_use = Some(Box::new(InUse { codec, negotiated }));
         }
         self.start_idle_timers();
+        if self.life.is_unwritable() {
+            self.start_close_timer();
+        }
         self.require_extension();
     }
 

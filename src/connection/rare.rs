@@ -119,6 +119,13 @@ impl Rare {
         self.unanswered = None;
     }
 
+    /// Drops what was to be sent.
+    pub(super) fn end_sending(&mut self) {
+        self.unanswered = None;
+        self.pings.before = 0;
+        self.in_parts = None;
+    }
+
     /// Nothing in it is needed any more. Each field is named, so that none is forgotten.
     pub(super) fn is_idle(&self) -> bool {
         let Self {

@@ -342,6 +342,11 @@ impl WebSocket {
         self.connection.receive_eof();
     }
 
+    /// As [`Connection::write_lost`].
+    pub fn write_lost(&mut self) {
+        self.connection.write_lost();
+    }
+
     /// As [`Connection::transport_lost`]; also if the name has no address or no server is there.
     pub fn transport_lost(&mut self) {
         self.connection.transport_lost();

@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                     self.ws.consume_output(n);
                     self.unflushed = true;
                 }
-                _ => self.ws.transport_lost(),
+                _ => self.ws.write_lost(),
             }
             return Poll::Ready(());
         }
@@ -123,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let flushed = ready!(stream.poll_flush(cx));
             self.unflushed = false;
             if flushed.is_err() {
-                self.ws.transport_lost();
+                self.ws.write_lost();
                 return Poll::Ready(());
             }
         }
@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             let shut = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
             self.shut = true;
             if shut.is_err() {
-                self.ws.transport_lost();
+                self.ws.write_lost();
                 return Poll::Ready(());
             }
         }

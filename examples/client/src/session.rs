@@ -134,6 +134,7 @@ impl Session {
         let mut opened = Some(opened);
         let (mut end, mut tls_error) = (None, None);
         let mut shut = false;
+        let mut writable = true;
         // When something was last sent or received.
         let mut stirred = born;
         let early = transport.take_early();
@@ -183,8 +184,9 @@ impl Session {
             }
 
             let before = ws.output_len();
-            if let Err(_lost) = write(ws, transport) {
-                ws.transport_lost();
+            if writable && write(ws, transport).is_err() {
+                writable = false;
+                ws.write_lost();
             }
             // What was written can bring an event.
             if ws.output_len() < before {
@@ -209,7 +211,7 @@ impl Session {
 
             let unwritten = !ws.output().is_empty() && !transport.is_handshaking();
             let quiet = quiet_until.filter(|_| self.no_more_lines && ws.can_send().is_ok());
-            let wait = if unwritten || transport.wants_write() {
+            let wait = if unwritten || (writable && transport.wants_write()) {
                 Duration::ZERO
             } else {
                 let deadline = ws

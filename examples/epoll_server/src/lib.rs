@@ -247,7 +247,11 @@ impl Client {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => break,
                     ErrorKind::Interrupted => {}
-                    _ => ws.transport_lost(),
+                    // What the peer said last may still be there to be read.
+                    _ => {
+                        ws.write_lost();
+                        turn = Turn::Unfinished;
+                    }
                 },
             }
         }

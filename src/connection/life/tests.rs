@@ -194,7 +194,7 @@ fn tls() {
 type Happens = (&'static str, fn(&mut Life, Progress));
 
 /// Whatever may happen, where it may: nothing is read or queued once a connection is over.
-const HAPPENS: [Happens; 13] = [
+const HAPPENS: [Happens; 14] = [
     ("established", |life, progress| {
         if life.is_opening() && !life.is_over(progress) {
             life.established();
@@ -209,7 +209,7 @@ const HAPPENS: [Happens; 13] = [
         }
     }),
     ("close_queued", |life, progress| {
-        if !life.is_over(progress) {
+        if !life.is_over(progress) && !life.is_unwritable() {
             life.close_queued();
         }
     }),
@@ -229,6 +229,7 @@ const HAPPENS: [Happens; 13] = [
         }
     }),
     ("eof", |life, _| _ = life.eof()),
+    ("write_lost", |life, _| _ = life.write_lost()),
     ("lost", |life, _| _ = life.lost()),
     ("tls_failed", |life, _| life.tls_failed()),
     ("gave_up", |life, _| life.gave_up()),

@@ -21,3 +21,4 @@ mod texts;
 mod time;
 mod upgraded;
 mod vectors;
+mod write_lost;

@@ -18,7 +18,7 @@ const REQUEST: &[u8] =
 const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: @\r\n\r\n";
 
-const SITUATIONS: [&str; 11] = [
+const SITUATIONS: [&str; 12] = [
     "initial",
     "connecting",
     "deciding",
@@ -28,6 +28,7 @@ const SITUATIONS: [&str; 11] = [
     "closing-theirs",
     "closing-failed",
     "refused",
+    "write-lost",
     "closed",
     "lost",
 ];
@@ -67,6 +68,7 @@ fn connection(role: Role, situation: &str) -> Option<Connection> {
         "closing-failed" => {
             receive(&mut ws, &[0x83]);
         }
+        "write-lost" => ws.write_lost(),
         "closed" => {
             ws.receive_eof();
             receive(&mut ws, b"");
@@ -142,6 +144,10 @@ fn apply(ws: &mut Connection, input: &str) -> String {
         }
         "eof" => {
             ws.receive_eof();
+            Ok(())
+        }
+        "write_lost" => {
+            ws.write_lost();
             Ok(())
         }
         "lost" => {
@@ -245,13 +251,14 @@ fn every_state_and_input() {
     assert_eq!(expected, BTreeMap::new(), "all of the table was run");
 }
 
-const INPUTS: [&str; 20] = [
+const INPUTS: [&str; 21] = [
     "handshake",
     "message",
     "ping-frame",
     "close-frame",
     "bad-frame",
     "eof",
+    "write_lost",
     "lost",
     "late",
     "accept",

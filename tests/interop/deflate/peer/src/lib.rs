@@ -71,7 +71,7 @@ pub fn drive(
         if !ws.output().is_empty() {
             match stream.write(ws.output()) {
                 Ok(n) => ws.consume_output(n),
-                Err(_) => ws.transport_lost(),
+                Err(_) => ws.write_lost(),
             }
             continue;
         }
