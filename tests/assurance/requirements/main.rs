@@ -184,7 +184,8 @@ fn every_rule_is_held() {
     assert_eq!(parse(MATRIX).unwrap().rows.len(), ROWS);
 }
 
-/// Where the requirements lie beside the checkout: their IDs are those of the matrix.
+/// Where the requirements lie beside the checkout: the matrix has all of them, each once, beside those
+/// that have come since.
 #[test]
 fn no_row_is_missing() {
     let Some(requirements) = read("../shared/spec/requirements.md") else {
@@ -206,7 +207,10 @@ fn no_row_is_missing() {
     let ours = ids(MATRIX, |line| {
         Some(line.split_once(" | ")?.0).filter(|id| !id.contains(' '))
     });
-    assert_eq!(ours, theirs);
+    let missing = |id: &&String| ours.get(*id) != Some(&1);
+    let missing: Vec<_> = theirs.keys().filter(missing).collect();
+    assert!(missing.is_empty() && !theirs.is_empty(), "{missing:?}");
+    assert!(ours.values().all(|rows| *rows == 1), "{ours:?}");
 }
 
 /// The checks themselves: each fault, planted, is found.
