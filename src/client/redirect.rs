@@ -279,6 +279,7 @@ mod tests {
             fields: fields.collect(),
             body: vec![],
             truncated: false,
+            reusable: true,
         }
     }
 

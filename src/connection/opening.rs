@@ -36,14 +36,16 @@ pub(super) enum Stage {
     /// Client: the connection is established, and the head of the response is kept until the application
     /// has seen `Event::Open`.
     Established(Vec<u8>),
+    /// The handshake failed with this head, as far as it was read.
+    Failed(Vec<u8>),
 }
 
 /// What reading comes to.
 enum Found<'a> {
     /// A request, which the application answers.
     Request(Request<'a>),
-    /// A request for no upgrade, which the application answers if it serves pages.
-    Plain(Request<'a>, HandshakeError),
+    /// A request for no upgrade, which the application answers.
+    Plain(Request<'a>),
     /// A response that establishes the connection.
     Open(Negotiated),
     /// A refusal, as complete as it will be.
@@ -76,11 +78,19 @@ impl Opening {
                 let Some(head) = self.head.read(input, &settings.limits)? else {
                     return Ok(None);
                 };
-                let (target, asked) = judge(&head, &settings.origin)?;
+                let (target, asked) = match judge(&head, &settings.origin) {
+                    Ok(judged) => judged,
+                    Err(error) => return self.failed(head.into_vec(), error),
+                };
+                if let Asked::Plain(refusal) = asked
+                    && !settings.serve_http
+                {
+                    return self.failed(head.into_vec(), refusal);
+                }
                 let request = Request::new(head, target);
                 let found = match asked {
                     Asked::Upgrade(_) => Found::Request(request),
-                    Asked::Plain { refusal, .. } => Found::Plain(request, refusal),
+                    Asked::Plain(_) => Found::Plain(request),
                 };
                 self.stage = Stage::Deciding(asked);
                 Ok(Some(found))
@@ -90,7 +100,11 @@ impl Opening {
                     return Ok(None);
                 };
                 let mut head = head.into_vec();
-                match expectation.judge(&mut head, settings)? {
+                let answered = match expectation.judge(&mut head, settings) {
+                    Ok(answered) => answered,
+                    Err(error) => return self.failed(head, error),
+                };
+                match answered {
                     // RFC 9110 §15.2: read and skipped.
                     Answered::Informational => {
                         self.head.next(head.len());
@@ -112,7 +126,24 @@ impl Opening {
                 take_front(input, used);
                 Ok(body.take_done().map(Found::Refusal))
             }
-            Stage::Deciding(_) | Stage::Established(_) => Ok(None),
+            Stage::Deciding(_) | Stage::Established(_) | Stage::Failed(_) => Ok(None),
+        }
+    }
+
+    /// Keeps a whole head that fails the handshake.
+    fn failed(
+        &mut self,
+        head: Vec<u8>,
+        error: HandshakeError,
+    ) -> Result<Option<Found<'static>>, HandshakeError> {
+        self.stage = Stage::Failed(head);
+        Err(error)
+    }
+
+    /// Nothing more is read: of the head there is what was read.
+    fn end(&mut self) {
+        if !matches!(self.stage, Stage::Failed(_)) {
+            self.stage = Stage::Failed(self.head.take_read());
         }
     }
 
@@ -123,6 +154,15 @@ impl Opening {
     /// The application answers a request.
     pub(super) const fn is_deciding(&self) -> bool {
         matches!(self.stage, Stage::Deciding(_))
+    }
+
+    /// RFC 9110 §9.3.2: the response to HEAD has no body, whoever makes it.
+    const fn response_writer(&self) -> fn(&Response, &mut Vec<u8>) {
+        if self.head.asks_head() {
+            Response::write_head
+        } else {
+            Response::write
+        }
     }
 
     /// The body that is being read.
@@ -139,8 +179,8 @@ impl Opening {
                 Stage::Deciding(Asked::Upgrade(offer)) => offer.memory_held(),
                 Stage::Response(_) => size_of::<Expectation>(),
                 Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
-                Stage::Established(head) => head.capacity(),
-                Stage::Request | Stage::Deciding(Asked::Plain { .. }) => 0,
+                Stage::Established(head) | Stage::Failed(head) => head.capacity(),
+                Stage::Request | Stage::Deciding(Asked::Plain(_)) => 0,
             }
     }
 }
@@ -178,15 +218,13 @@ impl Connection {
         match found {
             Ok(None) => None,
             Ok(Some(Found::Request(request))) => Some(Event::Request(request)),
-            Ok(Some(Found::Plain(request, _))) if self.settings().serve_http => {
-                Some(Event::Http(request))
-            }
+            Ok(Some(Found::Plain(request))) => Some(Event::Http(request)),
             Ok(Some(Found::Open(negotiated))) => {
                 self.establish(negotiated);
                 None
             }
             Ok(Some(Found::Refusal(refusal))) => Some(self.refused(refusal)),
-            Ok(Some(Found::Plain(_, error))) | Err(error) => Some(self.fail_opening(error.into())),
+            Err(error) => Some(self.fail_opening(error.into())),
         }
     }
 
@@ -197,7 +235,7 @@ impl Connection {
         let rare = self.rare();
         let stage = rare.opening.as_ref().map(Opening::stage);
         // Nothing is read after a request that cannot be accepted.
-        if matches!(stage, Some(Stage::Deciding(Asked::Plain { .. }))) {
+        if matches!(stage, Some(Stage::Deciding(Asked::Plain(_)))) {
             return None;
         }
         if rare.held.len().saturating_add(input.len()) > max {
@@ -274,8 +312,10 @@ impl Connection {
         self.life.refused();
         self.end_messages();
         let rare = self.rare();
-        rare.opening = None;
         rare.ending.failure = Some(failure);
+        let opening = rare.opening.get_or_insert_with(Opening::server);
+        opening.end();
+        let write = opening.response_writer();
         match self.role() {
             Role::Server => {
                 let response = match failure {
@@ -284,7 +324,7 @@ impl Connection {
                     _ if deciding => Response::new(503),
                     _ => Response::new(408),
                 };
-                self.output.head(|out| response.write(out));
+                self.output.head(|out| write(&response, out));
             }
             Role::Client => self.give_up(),
         }
@@ -338,19 +378,10 @@ impl Connection {
     pub fn respond(&mut self, response: Response) -> Result<(), AcceptError> {
         let gone = self.is_over();
         let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
-        let to_head = match opening.filter(|_| !gone).map(Opening::stage) {
-            Some(Stage::Deciding(Asked::Plain { to_head, .. })) => *to_head,
-            Some(Stage::Deciding(Asked::Upgrade(_))) => false,
-            _ => return Err(AcceptError::NoRequest),
-        };
+        let opening = opening.filter(|opening| !gone && opening.is_deciding());
+        let write = opening.ok_or(AcceptError::NoRequest)?.response_writer();
         response.check()?;
-        self.output.head(|out| {
-            if to_head {
-                response.write_head(out);
-            } else {
-                response.write(out);
-            }
-        });
+        self.output.head(|out| write(&response, out));
         self.settled(|ws| {
             ws.life.refused();
             ws.end_messages();
@@ -363,12 +394,36 @@ impl Connection {
     // ── the head of the response
 
     /// Client: the head of the response that opened the connection, with its cookies and other fields
-    /// (RFC 6455 §4.1). It is kept until the event after [`Event::Open`] is asked for.
+    /// (RFC 6455 §4.1). It is kept until the event after [`Event::Open`] is asked for. That of a
+    /// response which failed the handshake is kept like [`failed_head`](Self::failed_head), if
+    /// all of it was read: its cookies count all the same.
     #[must_use]
     pub fn response(&self) -> Option<AcceptedHead<'_>> {
-        let opening = self.rare.as_ref()?.opening.as_ref()?;
-        match opening.stage() {
+        match self.rare.as_ref()?.opening.as_ref()?.stage() {
             Stage::Established(head) => Some(AcceptedHead::new(head)),
+            Stage::Failed(head) if self.role() == Role::Client => {
+                head.ends_with(b"\r\n\r\n").then(|| AcceptedHead::new(head))
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes of the request or the response with which the opening handshake failed, as far as
+    /// they were read and no further than [`Limits::head`](crate::config::Limits::head): for a log,
+    /// though they can hold credentials. They are kept as long as the connection.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, OriginPolicy, ServerConfig};
+    /// # let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::Any));
+    /// let mut read = *b"HELO relay.example\r\n";
+    /// let Some(Event::Failed(failure)) = ws.receive(&mut &mut read[..]) else { panic!() };
+    /// assert_eq!(failure.to_string(), "line 1 of the head is not HTTP/1.1 (RFC 9112 §2)");
+    /// assert_eq!(ws.failed_head(), Some(&b"HELO relay.example\r\n"[..]));
+    /// ```
+    #[must_use]
+    pub fn failed_head(&self) -> Option<&[u8]> {
+        match self.rare.as_ref()?.opening.as_ref()?.stage() {
+            Stage::Failed(head) => Some(head),
             _ => None,
         }
     }

@@ -101,10 +101,16 @@ impl Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The head is not HTTP/1.1 (RFC 9112 §2). 400.
-    Malformed,
-    /// A line that does not end with CR LF, or NUL (RFC 9112 §2.2; RFC 9110 §5.5). 400.
-    LineEnd,
+    /// A line of the head is not HTTP/1.1 (RFC 9112 §2). 400.
+    Malformed {
+        /// Which one: 1 is the request line or the status line.
+        line: u8,
+    },
+    /// A line that does not end with CR LF, or has NUL (RFC 9112 §2.2; RFC 9110 §5.5). 400.
+    LineEnd {
+        /// Which one, in the same count.
+        line: u8,
+    },
     /// The request target is longer than [`Limits::head`](crate::config::Limits::head) (RFC 9112 §3). 414.
     TargetTooLong,
     /// The head is longer than [`Limits::head`](crate::config::Limits::head) (RFC 9110 §5.4). 431.
@@ -166,8 +172,8 @@ impl HandshakeError {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed
-            | Self::LineEnd
+            Self::Malformed { .. }
+            | Self::LineEnd { .. }
             | Self::HeldTooLong
             | Self::Http10
             | Self::Target
@@ -199,8 +205,8 @@ impl HandshakeError {
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
-            Self::Malformed => "RFC 9112 §2",
-            Self::LineEnd => "RFC 9112 §2.2",
+            Self::Malformed { .. } => "RFC 9112 §2",
+            Self::LineEnd { .. } => "RFC 9112 §2.2",
             Self::TargetTooLong => "RFC 9112 §3",
             Self::HeadTooLong | Self::TooManyFields => "RFC 9110 §5.4",
             Self::HttpVersion => "RFC 9110 §15.6.6",
@@ -223,14 +229,13 @@ impl HandshakeError {
                 Field::Host => "RFC 9112 §3.2",
                 Field::ContentLength | Field::TransferEncoding => "RFC 9112 §6.3",
                 Field::Expect => "RFC 9110 §10.1.1",
-                Field::Accept => "RFC 6455 §4.1",
+                // It has the rules for the response, and for these fields of the request too.
+                Field::Accept | Field::Upgrade | Field::Connection | Field::Protocol => {
+                    "RFC 6455 §4.1"
+                }
                 Field::Extensions => "RFC 6455 §9.1",
                 Field::Version => "RFC 6455 §4.4",
-                Field::Upgrade
-                | Field::Connection
-                | Field::Key
-                | Field::Protocol
-                | Field::Origin => "RFC 6455 §4.2.1",
+                Field::Key | Field::Origin => "RFC 6455 §4.2.1",
             },
         }
     }
@@ -239,8 +244,14 @@ impl HandshakeError {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
-            Self::Malformed => "not HTTP/1.1",
-            Self::LineEnd => "a line that does not end with CR LF, or NUL",
+            Self::Malformed { line } => {
+                write!(f, "line {line} of the head")?;
+                " is not HTTP/1.1"
+            }
+            Self::LineEnd { line } => {
+                write!(f, "line {line} of the head")?;
+                " does not end with CR LF, or has NUL"
+            }
             Self::TargetTooLong => "the request target is too long",
             Self::HeadTooLong => "the head is too long",
             Self::TooManyFields => "too many header fields",
@@ -323,8 +334,8 @@ mod tests {
     #[test]
     fn statuses() {
         for (error, status) in [
-            (HandshakeError::Malformed, 400),
-            (HandshakeError::LineEnd, 400),
+            (HandshakeError::Malformed { line: 1 }, 400),
+            (HandshakeError::LineEnd { line: 2 }, 400),
             (HandshakeError::Http10, 400),
             (HandshakeError::Target, 400),
             (HandshakeError::Content, 400),

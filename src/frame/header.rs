@@ -195,8 +195,24 @@ mod tests {
             decode(&[0x82, 0x7f, 0x80, 0, 0, 0, 0, 0, 0, 0]),
             Err(ProtocolError::LengthTopBit)
         );
-        assert_eq!(decode(&[0x89, 0x7e]), Err(ProtocolError::ControlTooLong));
-        assert_eq!(decode(&[0x89, 0xff]), Err(ProtocolError::ControlTooLong));
+        assert_eq!(
+            decode(&[0x89, 0x7e, 0, 0x7e]),
+            Err(ProtocolError::ControlTooLong)
+        );
+        assert_eq!(
+            decode(&[0x89, 0xff, 0, 0, 0, 0, 0, 1, 0, 0]),
+            Err(ProtocolError::ControlTooLong)
+        );
+        // Five bytes are not too many; their length is in a longer form than it needs.
+        assert_eq!(decode(&[0x89, 0x7e]), Ok(None));
+        assert_eq!(
+            decode(&[0x89, 0x7e, 0, 5]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
+        assert_eq!(
+            decode(&[0x88, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0x7e]),
+            Err(ProtocolError::LengthNotMinimal)
+        );
         assert_eq!(decode(&[0x09]), Err(ProtocolError::ControlFragmented));
         assert_eq!(decode(&[0x08]), Err(ProtocolError::ControlFragmented));
     }

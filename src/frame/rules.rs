@@ -4,8 +4,8 @@
 use crate::error::ProtocolError;
 use crate::role::Role;
 
+use super::Opcode;
 use super::raw::RawHeader;
-use super::{MAX_CONTROL_PAYLOAD, Opcode};
 
 /// The parts of a header, each judged when its last byte is there, so that every cut fails at the
 /// same byte.
@@ -29,7 +29,7 @@ impl RawHeader {
     pub(crate) fn check(&self, part: HeaderPart) -> Result<(), ProtocolError> {
         match part {
             HeaderPart::First => self.check_opcode(self.opcode()),
-            HeaderPart::Second => self.check_control_len(),
+            HeaderPart::Second => Ok(()),
             HeaderPart::Length { payload_len } => self.check_length(payload_len),
         }
     }
@@ -48,18 +48,12 @@ impl RawHeader {
     }
 
     #[inline(always)]
-    const fn check_control_len(&self) -> Result<(), ProtocolError> {
-        if self.is_control() && self.short_len() as usize > MAX_CONTROL_PAYLOAD {
-            return Err(ProtocolError::ControlTooLong);
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
     const fn check_length(&self, payload_len: u64) -> Result<(), ProtocolError> {
         match (self.short_len(), payload_len) {
             (126, ..126) | (127, ..=0xffff) => Err(ProtocolError::LengthNotMinimal),
             (127, len) if len >> 63 != 0 => Err(ProtocolError::LengthTopBit),
+            // What needs a longer form is beyond 125 bytes.
+            (126 | 127, _) if self.is_control() => Err(ProtocolError::ControlTooLong),
             _ => Ok(()),
         }
     }
@@ -92,10 +86,7 @@ impl Place {
                 header.check_opcode(opcode)?;
                 self.check_sequence(opcode)
             }
-            HeaderPart::Second => {
-                self.check_mask(header)?;
-                header.check_control_len()
-            }
+            HeaderPart::Second => self.check_mask(header),
             HeaderPart::Length { payload_len } => header.check_length(payload_len),
         }
     }
@@ -109,7 +100,6 @@ impl Place {
             header.check_opcode(opcode),
             self.check_sequence(opcode),
             self.check_mask(header),
-            header.check_control_len(),
             header.check_length(header.payload_len()),
         ]
         .into_iter()

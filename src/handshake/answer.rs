@@ -52,7 +52,7 @@ impl Expectation {
     ) -> Result<Answered, HandshakeError> {
         unfold(head);
         let mut slots = slots();
-        let (line, fields) = parse_response(head, &mut slots)?;
+        let (line, fields) = parse_response(head, 101..=101, &mut slots)?;
         let fields = pairs(fields);
         Ok(match line.status {
             // RFC 9110 §2.5: HTTP/1.0 has neither 101 nor other interim responses.
@@ -62,8 +62,8 @@ impl Expectation {
             101 => Answered::Open(self.check_upgrade(fields, settings)?),
             100..200 => Answered::Informational,
             // In HTTP/1.0 too, such as a 503.
-            200.. => Answered::Refused(RefusalReader::new(line.status, fields, &settings.limits)?),
-            _ => return Err(HandshakeError::Malformed),
+            200.. => Answered::Refused(RefusalReader::new(line, fields, &settings.limits)?),
+            _ => return Err(HandshakeError::Malformed { line: 1 }),
         })
     }
 
@@ -454,16 +454,37 @@ mod tests {
             bad(&with("HTTP/1.1", "HTTP/2")),
             HandshakeError::HttpVersion
         );
-        assert_eq!(bad(&with("HTTP/1.1", "ICY")), HandshakeError::Malformed);
-        assert_eq!(bad(&with("101", "1O1")), HandshakeError::Malformed);
-        assert_eq!(bad(&with("101", "99")), HandshakeError::Malformed);
-        assert_eq!(bad(&with("101", "099")), HandshakeError::Malformed);
-        assert_eq!(bad(&with("chat", "ch\0at")), HandshakeError::LineEnd);
-        assert_eq!(bad(&with("chat", "ch\rat")), HandshakeError::LineEnd);
-        assert_eq!(bad(&with("chat\r\n", "chat\n")), HandshakeError::LineEnd);
+        assert_eq!(
+            bad(&with("HTTP/1.1", "ICY")),
+            HandshakeError::Malformed { line: 1 }
+        );
+        assert_eq!(
+            bad(&with("101", "1O1")),
+            HandshakeError::Malformed { line: 1 }
+        );
+        assert_eq!(
+            bad(&with("101", "99")),
+            HandshakeError::Malformed { line: 1 }
+        );
+        assert_eq!(
+            bad(&with("101", "099")),
+            HandshakeError::Malformed { line: 1 }
+        );
+        assert_eq!(
+            bad(&with("chat", "ch\0at")),
+            HandshakeError::LineEnd { line: 5 }
+        );
+        assert_eq!(
+            bad(&with("chat", "ch\rat")),
+            HandshakeError::LineEnd { line: 5 }
+        );
+        assert_eq!(
+            bad(&with("chat\r\n", "chat\n")),
+            HandshakeError::LineEnd { line: 5 }
+        );
         assert_eq!(
             bad(&with("Upgrade:", "Upgrade :")),
-            HandshakeError::Malformed
+            HandshakeError::Malformed { line: 2 }
         );
     }
 

@@ -70,7 +70,7 @@ impl Upgrade {
                 way: Way::Http1,
                 config: config.clone(),
             }),
-            Asked::Plain { refusal, .. } => Err(refusal),
+            Asked::Plain(refusal) => Err(refusal),
         }
     }
 

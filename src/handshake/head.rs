@@ -2,12 +2,15 @@
 
 use core::fmt;
 use core::mem::MaybeUninit;
+use core::ops::{Range, RangeInclusive};
 
 use memchr::memchr;
 
+use crate::decimal::decimal;
 use crate::error::HandshakeError;
+use crate::token::is_token;
 
-use super::field::trim;
+use super::field::{is_value, trim};
 use super::scanner::MAX_FIELDS;
 
 /// Room on the stack for the fields of a head while it is judged.
@@ -62,7 +65,7 @@ pub(crate) fn parse_request<'s, 'h>(
             };
             Ok((line, request.headers))
         }
-        _ => Err(HandshakeError::Malformed),
+        _ => Err(HandshakeError::Malformed { line: 1 }),
     }
 }
 
@@ -73,13 +76,19 @@ pub(crate) struct StatusLine {
     pub(crate) version: HttpVersion,
 }
 
-/// Parses a whole response head, in which [`unfold`] left no folded line.
+/// Parses a whole response head, in which [`unfold`] left no folded line. A line that is no field fails a
+/// response whose status is one of `opening`; of any other the status counts, and the line is left out.
 pub(crate) fn parse_response<'s, 'h>(
     head: &'h [u8],
+    opening: RangeInclusive<u64>,
     slots: &'s mut Slots<'h>,
 ) -> Result<(StatusLine, &'s [httparse::Header<'h>]), HandshakeError> {
     let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
+    let mut config = httparse::ParserConfig::default();
+    let (_, line) = first_line(head);
+    let status = line.get(STATUS).and_then(decimal);
+    let opens = status.is_some_and(|status| opening.contains(&status));
+    config.ignore_invalid_headers_in_responses(!opens);
     let parsed = config.parse_response_with_uninit_headers(&mut response, head, slots);
     whole(parsed, head)?;
     match (response.code, response.version) {
@@ -87,19 +96,38 @@ pub(crate) fn parse_response<'s, 'h>(
             let version = HttpVersion::minor(minor);
             Ok((StatusLine { status, version }, response.headers))
         }
-        _ => Err(HandshakeError::Malformed),
+        _ => Err(HandshakeError::Malformed { line: 1 }),
     }
 }
+
+/// Where the status stands in a status line.
+const STATUS: Range<usize> = 9..12;
 
 /// The parser has to end where the scanner found the end.
 fn whole(parsed: httparse::Result<usize>, head: &[u8]) -> Result<(), HandshakeError> {
     match parsed {
         Ok(httparse::Status::Complete(len)) if len == head.len() => Ok(()),
-        Ok(_) => Err(HandshakeError::Malformed),
+        Ok(_) => Err(HandshakeError::Malformed { line: 1 }),
         Err(httparse::Error::TooManyHeaders) => Err(HandshakeError::TooManyFields),
         Err(httparse::Error::Version) => Err(HandshakeError::HttpVersion),
-        Err(_) => Err(HandshakeError::Malformed),
+        Err(_) => Err(HandshakeError::Malformed {
+            line: malformed_line(head),
+        }),
     }
+}
+
+/// The number of the first line that is no field, or 1 for the first line of the head if all are.
+fn malformed_line(head: &[u8]) -> u8 {
+    let fields = &head[line_start(head)..];
+    let lines = fields.split(|&byte| byte == b'\n').zip(1..).skip(1);
+    let is_field = |line: &[u8]| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut parts = line.splitn(2, |&byte| byte == b':');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next());
+        line.is_empty() || is_token(name) && value.is_some_and(is_value)
+    };
+    let mut bad = lines.filter(|(line, _)| !is_field(line));
+    bad.next().map_or(1, |(_, number)| number)
 }
 
 /// The fields as the rules take them, whichever parser they come from.
@@ -165,12 +193,19 @@ impl<'r> Iterator for Headers<'r> {
     type Item = (&'r str, &'r [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let end = memchr(b'\n', self.rest)?;
-        let (line, rest) = self.rest.split_at(end + 1);
-        self.rest = rest;
-        let colon = memchr(b':', line)?;
-        let name = core::str::from_utf8(&line[..colon]).ok()?;
-        Some((name, trim(line[colon + 1..].trim_ascii_end())))
+        loop {
+            let end = memchr(b'\n', self.rest)?;
+            let (line, rest) = self.rest.split_at(end + 1);
+            self.rest = rest;
+            // Only a head that failed has lines that are no fields.
+            let Some(colon) = memchr(b':', line) else {
+                continue;
+            };
+            let Ok(name) = core::str::from_utf8(&line[..colon]) else {
+                continue;
+            };
+            return Some((name, trim(line[colon + 1..].trim_ascii_end())));
+        }
     }
 }
 
@@ -255,42 +290,35 @@ pub(crate) mod tests {
     /// What a strict parser refuses in a request.
     #[test]
     fn strict_requests() {
+        let malformed = |line| HandshakeError::Malformed { line };
         for (head, error) in [
+            ("GET / HTTP/1.1\r\nHost : h\r\n\r\n", malformed(2)),
+            ("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", malformed(3)),
+            ("GET / HTTP/1.1\r\n X: y\r\n\r\n", malformed(2)),
+            ("\r\nGET / HTTP/1.1\r\n: y\r\n\r\n", malformed(2)),
             (
-                "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
-                HandshakeError::Malformed,
+                "GET / HTTP/1.1\r\nA: b\r\nC:\r\nnocolon\r\n\r\n",
+                malformed(4),
             ),
-            (
-                "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n",
-                HandshakeError::Malformed,
-            ),
-            ("GET / HTTP/1.1\r\n X: y\r\n\r\n", HandshakeError::Malformed),
-            ("GET / HTTP/1.1\r\n: y\r\n\r\n", HandshakeError::Malformed),
-            (
-                "GET / HTTP/1.1\r\nnocolon\r\n\r\n",
-                HandshakeError::Malformed,
-            ),
-            (
-                "GET / HTTP/1.1\r\nA\u{e9}: b\r\n\r\n",
-                HandshakeError::Malformed,
-            ),
-            (
-                "GET / HTTP/1.1\r\nA: \x07\r\n\r\n",
-                HandshakeError::Malformed,
-            ),
-            (
-                "GET / HTTP/1.1\r\nA: \x7f\r\n\r\n",
-                HandshakeError::Malformed,
-            ),
-            ("GET  / HTTP/1.1\r\n\r\n", HandshakeError::Malformed),
-            ("GET / HTTP/1.1 \r\n\r\n", HandshakeError::Malformed),
+            ("GET / HTTP/1.1\r\nA\u{e9}: b\r\n\r\n", malformed(2)),
+            ("GET / HTTP/1.1\r\nA: \x07\r\n\r\n", malformed(2)),
+            ("GET / HTTP/1.1\r\nA: \x7f\r\n\r\n", malformed(2)),
+            ("GET /\u{7f} HTTP/1.1\r\n\r\n", malformed(1)),
+        ] {
+            let scan = Scanner::request().scan(head.as_bytes(), &Limits::server());
+            assert_eq!(scan, Scan::Head(head.len()));
+            assert_eq!(fields(head).unwrap_err(), error, "{head:?}");
+        }
+        for (head, error) in [
+            ("GET  / HTTP/1.1\r\n\r\n", malformed(1)),
+            ("GET / HTTP/1.1 \r\n\r\n", malformed(1)),
             ("GET / HTTP/2.0\r\n\r\n", HandshakeError::HttpVersion),
             ("PRI * HTTP/2.0\r\n\r\n", HandshakeError::HttpVersion),
             ("GET / http/1.1\r\n\r\n", HandshakeError::HttpVersion),
             ("GET / \r\n\r\n", HandshakeError::HttpVersion),
         ] {
             let scan = Scanner::request().scan(head.as_bytes(), &Limits::server());
-            assert_eq!(scan, Scan::Head(head.len()));
+            assert_eq!(scan, Scan::Bad(error));
             assert_eq!(fields(head).unwrap_err(), error, "{head:?}");
         }
         assert!(fields("GET /\r\n\r\n").is_err());
@@ -323,10 +351,36 @@ pub(crate) mod tests {
         }
         let head = unfolded("HTTP/1.1 200 x\r\nA:\r\n b\r\n\r\n");
         let mut slots = slots();
-        let (line, fields) = parse_response(head.as_bytes(), &mut slots).unwrap();
+        let (line, fields) = parse_response(head.as_bytes(), 101..=101, &mut slots).unwrap();
         assert_eq!(line.status, 200);
         assert_eq!(pairs(fields).collect::<Vec<_>>(), [("A", &b"b"[..])]);
-        let folded = b"HTTP/1.1 200 x\r\n A: b\r\n\r\n";
-        assert!(parse_response(folded, &mut super::slots()).is_err());
+        let folded = b"HTTP/1.1 101 x\r\n A: b\r\n\r\n";
+        let error = parse_response(folded, 101..=101, &mut super::slots()).err();
+        assert_eq!(error, Some(HandshakeError::Malformed { line: 2 }));
+    }
+
+    /// A line that is no field hides neither the status nor the other fields; in a 101 it fails.
+    #[test]
+    fn a_bad_line_of_an_answer() {
+        for bad in [
+            "X Foo: 1",
+            "X-Foo : 1",
+            "nocolon",
+            ": x",
+            "A: \x07",
+            " b: c",
+        ] {
+            for status in [100, 200, 302, 503] {
+                let head = format!("HTTP/1.1 {status} x\r\n{bad}\r\nA: b\r\n{bad}\r\n\r\n");
+                let mut slots = slots();
+                let (line, fields) =
+                    parse_response(head.as_bytes(), 101..=101, &mut slots).unwrap();
+                assert_eq!(line.status, status);
+                assert_eq!(pairs(fields).collect::<Vec<_>>(), [("A", &b"b"[..])]);
+            }
+            let head = format!("HTTP/1.1 101 x\r\nA: b\r\n{bad}\r\n\r\n");
+            let error = parse_response(head.as_bytes(), 101..=101, &mut slots()).err();
+            assert_eq!(error, Some(HandshakeError::Malformed { line: 3 }), "{bad}");
+        }
     }
 }

@@ -18,6 +18,7 @@ mod request;
 pub(crate) mod response;
 mod rules;
 pub(crate) mod scanner;
+mod start_line;
 pub(crate) mod uri;
 
 pub use answer::AcceptedHead;

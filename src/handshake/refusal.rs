@@ -11,6 +11,7 @@ use crate::error::{Field, HandshakeError};
 use crate::payload::extend_within;
 
 use super::field::{elements, has_element, trim, values};
+use super::head::{HttpVersion, StatusLine};
 
 /// The server refused the handshake: it answered with a status that does not open the connection
 /// (RFC 6455 §4.1), such as an error, a redirect or a demand to authenticate. The caller may try again.
@@ -35,6 +36,9 @@ pub struct Refusal {
     pub body: Vec<u8>,
     /// The body is not complete: it was cut at the limit, by the end of the stream, or by a deadline.
     pub truncated: bool,
+    /// HTTP/1: the server takes another request on this transport (RFC 9112 §9.3). The body ended by itself,
+    /// and nothing asked for the end of the transport.
+    pub reusable: bool,
 }
 
 impl Refusal {
@@ -46,6 +50,7 @@ impl Refusal {
                 .collect(),
             body: Vec::new(),
             truncated: false,
+            reusable: false,
         }
     }
 
@@ -78,6 +83,7 @@ impl fmt::Debug for Refusal {
             .field("fields", &self.fields.len())
             .field("body", &self.body.len())
             .field("truncated", &self.truncated)
+            .field("reusable", &self.reusable)
             .finish()
     }
 }
@@ -123,13 +129,18 @@ enum ChunkState {
 impl RefusalReader {
     /// Begins after the head of a final response that is not 101.
     pub(crate) fn new<'h>(
-        status: u16,
+        line: StatusLine,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         limits: &Limits,
     ) -> Result<Self, HandshakeError> {
+        let framing = framing(line.status, fields.clone())?;
+        let reusable = framing != Framing::UntilEnd && persists(line.version, fields.clone());
         Ok(Self {
-            framing: framing(status, fields.clone())?,
-            refusal: Refusal::new(status, fields),
+            framing,
+            refusal: Refusal {
+                reusable,
+                ..Refusal::new(line.status, fields)
+            },
             max_body: limits.body as usize,
             overhead: limits.head.max(limits.body),
         })
@@ -207,6 +218,7 @@ impl RefusalReader {
 
     fn cut(&mut self) {
         self.refusal.truncated = true;
+        self.refusal.reusable = false;
         self.framing = Framing::Done;
     }
 
@@ -262,6 +274,26 @@ impl ChunkState {
     }
 }
 
+/// Whether the sender keeps the transport open after the response (RFC 9112 §9.3). Old proxies say so in a
+/// field of their own.
+fn persists<'h>(
+    version: HttpVersion,
+    fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+) -> bool {
+    let says = |option: &[u8]| {
+        let mut fields = fields.clone();
+        fields.any(|(name, value)| {
+            let named = |known: &str| name.eq_ignore_ascii_case(known);
+            (named("Connection") || named("Proxy-Connection")) && has_element(trim(value), option)
+        })
+    };
+    match version {
+        _ if says(b"close") => false,
+        HttpVersion::Http10 => says(b"keep-alive"),
+        HttpVersion::Http11 => true,
+    }
+}
+
 /// How long the body is (RFC 9112 §6.3).
 fn framing<'h>(
     status: u16,
@@ -310,12 +342,54 @@ mod tests {
 
     use super::*;
 
+    const fn line(status: u16) -> StatusLine {
+        StatusLine {
+            status,
+            version: HttpVersion::Http11,
+        }
+    }
+
+    /// RFC 9112 §9.3: the body ends by itself, and nobody asked for the end of the transport.
+    #[test]
+    fn what_leaves_the_transport_usable() {
+        let reusable = |version, fields: &[(&str, &str)], body: &[u8]| {
+            let fields = fields.iter().map(|&(name, value)| (name, value.as_bytes()));
+            let line = StatusLine {
+                status: 407,
+                version,
+            };
+            let mut reader = RefusalReader::new(line, fields, &Limits::client()).unwrap();
+            reader.feed(body);
+            reader.end();
+            reader.take_done().unwrap().reusable
+        };
+        let (old, new) = (HttpVersion::Http10, HttpVersion::Http11);
+        let length = ("content-length", "2");
+        assert!(reusable(new, &[length], b"ab"));
+        assert!(reusable(new, &[("Content-Length", "0")], b""));
+        let chunked = ("Transfer-Encoding", "chunked");
+        assert!(reusable(new, &[chunked], b"0\r\n\r\n"));
+        assert!(!reusable(new, &[chunked], b"0\r\n"));
+        assert!(!reusable(new, &[], b"ab"), "the end of the stream ends it");
+        assert!(!reusable(new, &[length], b"a"), "cut off");
+        for close in [("connection", "x, Close"), ("Proxy-Connection", "close")] {
+            assert!(!reusable(new, &[length, close], b"ab"));
+        }
+        assert!(!reusable(old, &[length], b"ab"));
+        for keep in [
+            ("Connection", "keep-alive"),
+            ("proxy-connection", "Keep-Alive"),
+        ] {
+            assert!(reusable(old, &[length, keep], b"ab"));
+        }
+    }
+
     fn reader_with(max_body: u32, status: u16, fields: &[(&str, &str)]) -> RefusalReader {
         let mut limits = Limits::client();
         limits.body = max_body;
         limits.head = 100;
         let fields = fields.iter().map(|&(name, value)| (name, value.as_bytes()));
-        RefusalReader::new(status, fields, &limits).unwrap()
+        RefusalReader::new(line(status), fields, &limits).unwrap()
     }
 
     fn reader(fields: &[(&str, &str)]) -> RefusalReader {
@@ -382,7 +456,7 @@ mod tests {
             "18446744073709551616",
         ] {
             let fields = [("Content-Length", value.as_bytes())];
-            let result = RefusalReader::new(404, fields.into_iter(), &Limits::client());
+            let result = RefusalReader::new(line(404), fields.into_iter(), &Limits::client());
             let expected = HandshakeError::Invalid(Field::ContentLength);
             assert_eq!(result.err(), Some(expected), "{value}");
         }
@@ -490,7 +564,8 @@ mod tests {
     fn debug_shows_lengths_only() {
         let mut reader = reader(&[("Set-Cookie", "secret")]);
         reader.feed(b"secret");
-        let expected = "Refusal { status: 404, fields: 1, body: 6, truncated: false }";
+        let expected =
+            "Refusal { status: 404, fields: 1, body: 6, truncated: false, reusable: false }";
         assert_eq!(format!("{:?}", reader.refusal), expected);
     }
 

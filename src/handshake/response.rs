@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn every_ready_made_answer() {
         for (error, line) in [
-            (HandshakeError::Malformed, "400 Bad Request"),
+            (HandshakeError::Malformed { line: 1 }, "400 Bad Request"),
             (HandshakeError::Origin, "403 Forbidden"),
             (HandshakeError::Method, "405 Method Not Allowed"),
             (HandshakeError::TargetTooLong, "414 URI Too Long"),

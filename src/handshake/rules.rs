@@ -20,13 +20,8 @@ use super::uri::{AbsoluteUri, Authority};
 pub(crate) enum Asked {
     /// WebSocket: a valid opening handshake.
     Upgrade(Offer),
-    /// No upgrade to WebSocket.
-    Plain {
-        /// The answer of a server that serves nothing else.
-        refusal: HandshakeError,
-        /// The method is HEAD: the response has no body (RFC 9110 §9.3.2).
-        to_head: bool,
-    },
+    /// No upgrade to WebSocket; the answer of a server that serves nothing else.
+    Plain(HandshakeError),
 }
 
 /// Where the request target stands in the head, in bytes.
@@ -54,19 +49,15 @@ pub(crate) fn judge_fields<'h>(
     let absolute = target(line.target)?;
     let gathered = Gathered::from(fields.clone());
     let host = host(gathered.host, line.version)?;
-    let plain = |refusal| {
-        let to_head = line.method == "HEAD";
-        Ok(Asked::Plain { refusal, to_head })
-    };
     // RFC 9110 §7.8: in HTTP/1.0 Upgrade is ignored.
     if line.version == HttpVersion::Http10 {
-        return plain(HandshakeError::Http10);
+        return Ok(Asked::Plain(HandshakeError::Http10));
     }
     if !gathered.websocket && line.method == "GET" {
-        return plain(HandshakeError::NotAnUpgrade);
+        return Ok(Asked::Plain(HandshakeError::NotAnUpgrade));
     }
     if !gathered.websocket {
-        return plain(HandshakeError::Method);
+        return Ok(Asked::Plain(HandshakeError::Method));
     }
     if line.method != "GET" {
         return Err(HandshakeError::Method);

@@ -12,7 +12,8 @@ use memchr::memchr3;
 use crate::config::Limits;
 use crate::error::HandshakeError;
 use crate::payload::{Payload, extend_within};
-use crate::token::is_token_byte;
+
+use super::start_line::{StartLine, position};
 
 /// Reads a head, which may come in several reads.
 pub(crate) struct HeadReader {
@@ -61,20 +62,36 @@ impl HeadReader {
                 Ok(None)
             }
             Scan::Bad(error) => {
-                *input = &mut [];
+                let read = mem::take(input);
+                if gathered == 0 {
+                    let kept = read.len().min(limits.head as usize);
+                    self.gathered.extend_from_slice(&read[..kept]);
+                }
                 Err(error)
             }
             Scan::Head(len) => {
                 let (last, rest) = mem::take(input).split_at_mut(len - gathered);
                 *input = rest;
                 if gathered == 0 {
+                    self.scanner.start_line.lower_minor(last);
                     return Ok(Some(Payload::from(last)));
                 }
                 let mut head = mem::take(&mut self.gathered);
                 head.truncate(len);
+                self.scanner.start_line.lower_minor(&mut head);
                 Ok(Some(Payload::from(head)))
             }
         }
+    }
+
+    /// The request is HEAD, whose response has no content (RFC 9110 §9.3.2).
+    pub(crate) const fn asks_head(&self) -> bool {
+        self.scanner.start_line.is_head()
+    }
+
+    /// What was read of a head that was not handed out.
+    pub(crate) fn take_read(&mut self) -> Vec<u8> {
+        mem::take(&mut self.gathered)
     }
 
     /// Starts over for the head after one of `len` bytes, on the same limit of bytes.
@@ -110,6 +127,7 @@ pub(crate) struct Scanner {
     line_start: u32,
     /// Lines that have ended, not counting the empty one before a request.
     lines: u32,
+    start_line: StartLine,
 }
 
 impl Scanner {
@@ -120,6 +138,7 @@ impl Scanner {
             at: 0,
             line_start: 0,
             lines: 0,
+            start_line: StartLine::NEW,
         }
     }
 
@@ -156,9 +175,18 @@ impl Scanner {
         }
     }
 
+    /// The number of the line that is read: 1 is the first.
+    fn line(&self) -> u8 {
+        u8::try_from(self.lines + 1).unwrap_or(u8::MAX)
+    }
+
     fn lines(&mut self, bytes: &[u8], max_fields: u16) -> Result<Option<usize>, HandshakeError> {
         if self.lines == 0 {
-            self.check_start(bytes)?;
+            if self.request {
+                self.start_line.request(bytes)?;
+            } else {
+                self.start_line.response(bytes)?;
+            }
         }
         if self.at == 0 && is_plain_head(bytes, max_fields) {
             return Ok(Some(bytes.len()));
@@ -177,7 +205,7 @@ impl Scanner {
                     return Ok(None);
                 }
                 [b'\r', b'\n', ..] => {}
-                _ => return Err(HandshakeError::LineEnd),
+                _ => return Err(HandshakeError::LineEnd { line: self.line() }),
             }
             let next = at + 2;
             let empty = at == self.line_start as usize;
@@ -192,27 +220,7 @@ impl Scanner {
             } else if self.lines > 0 {
                 return Ok(Some(next));
             }
-            // RFC 9112 §2.2: one empty line before a request is skipped; `check_start` refuses a second.
-        }
-    }
-
-    /// Tells another protocol (TLS, SSH, an old draft) by its first bytes, without waiting for an end.
-    fn check_start(&self, bytes: &[u8]) -> Result<(), HandshakeError> {
-        let fits = if self.request {
-            let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-            let method = &line[..line.len().min(MAX_METHOD + 1)];
-            match method.iter().position(|&byte| !is_token_byte(byte)) {
-                Some(end) => line[end] == b' ' && end > 0 || line == b"\r",
-                None => method.len() <= MAX_METHOD,
-            }
-        } else {
-            let len = bytes.len().min(5);
-            bytes[..len] == b"HTTP/"[..len]
-        };
-        if fits {
-            Ok(())
-        } else {
-            Err(HandshakeError::Malformed)
+            // RFC 9112 §2.2: one empty line before a request is skipped; a second is no request line.
         }
     }
 }
@@ -269,16 +277,8 @@ impl Pairs {
     }
 }
 
-/// The longest registered method has 17 letters.
-const MAX_METHOD: usize = 20;
-
 /// The most fields of a head, whatever the limits say: there is room for them on the stack.
 pub(crate) const MAX_FIELDS: usize = 128;
-
-/// Positions lie below [`Limits::head`], which is a `u32`.
-fn position(at: usize) -> Result<u32, HandshakeError> {
-    u32::try_from(at).map_err(|_| HandshakeError::HeadTooLong)
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
@@ -287,7 +287,9 @@ mod tests {
     use alloc::string::String;
 
     use super::super::head::tests::SAMPLE;
-    use super::super::head::{Headers, pairs, parse_request, parse_response, slots, unfold};
+    use super::super::head::{
+        Headers, StatusLine, pairs, parse_request, parse_response, slots, unfold,
+    };
     use super::*;
 
     const LIMITS: Limits = Limits::server();
@@ -351,7 +353,7 @@ mod tests {
             request(format!("\r\n{SAMPLE}")),
             Scan::Head(SAMPLE.len() + 2)
         );
-        let malformed = Scan::Bad(HandshakeError::Malformed);
+        let malformed = Scan::Bad(HandshakeError::Malformed { line: 1 });
         assert_eq!(request(format!("\r\n\r\n{SAMPLE}")), malformed);
         assert_eq!(request("\r\n\r"), Scan::More);
         assert_eq!(response("\r\nHTTP/1.1 101\r\n\r\n"), malformed);
@@ -360,28 +362,30 @@ mod tests {
     /// A lone LF, a bare CR and NUL are refused as soon as they are seen, in both roles.
     #[test]
     fn one_idea_of_a_line_end() {
-        let bad = Scan::Bad(HandshakeError::LineEnd);
-        for tail in [
-            "\n",
-            "\rX",
-            "\r\r",
-            "\0",
-            "\r\nA: b\n",
-            "\r\nA: b\rc",
-            "\r\nA: \0",
-            "\r\nA: b\0\n\r\n",
+        let bad = |line| Scan::Bad(HandshakeError::LineEnd { line });
+        for (tail, line) in [
+            ("\n", 1),
+            ("\rX", 1),
+            ("\r\r", 1),
+            ("\0", 1),
+            ("\r\nA: b\n", 2),
+            ("\r\nA: b\rc", 2),
+            ("\r\nA: \0", 2),
+            ("\r\nA:\r\nB: b\0\n\r\n", 3),
         ] {
+            let bad = bad(line);
             assert_eq!(request(format!("GET / HTTP/1.1{tail}")), bad, "{tail:?}");
             assert_eq!(response(format!("HTTP/1.1 101 x{tail}")), bad, "{tail:?}");
         }
-        assert_eq!(request("GET / HTTP/1.1\r\n\n"), bad);
+        assert_eq!(request("GET / HTTP/1.1\r\n\n"), bad(2));
+        assert_eq!(request("\r\nGET / HTTP/1.1\n"), bad(1));
         assert_eq!(request("GET / HTTP/1.1\r"), Scan::More);
     }
 
     /// Another protocol is told from its first bytes.
     #[test]
     fn not_http_from_the_first_bytes() {
-        let bad = Scan::Bad(HandshakeError::Malformed);
+        let bad = Scan::Bad(HandshakeError::Malformed { line: 1 });
         for bytes in [
             &b"\x16"[..],
             b"\x16\x03\x01\x02\x00",
@@ -544,7 +548,7 @@ mod tests {
                         }
                     } else {
                         unfold(&mut own);
-                        if let Ok((_, fields)) = parse_response(&own, &mut slots()) {
+                        if let Ok((StatusLine { status: 101, .. }, fields)) = parse_response(&own, 101..=101, &mut slots()) {
                             prop_assert_eq!(Headers::of(&own).collect::<Vec<_>>(), pairs(fields).collect::<Vec<_>>());
                         }
                     }

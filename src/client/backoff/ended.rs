@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::client::proxy::ConnectError;
 use crate::close_code::CloseCode;
-use crate::error::{Failure, Timeout};
+use crate::error::{Failure, HandshakeError, Timeout};
 use crate::event::{CloseReport, Side};
 use crate::handshake::Refusal;
 
@@ -191,6 +191,7 @@ impl From<ConnectError> for Ended {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Answer(error) => Self::Failed(error.into()),
+            ConnectError::Status(_) => Self::Failed(HandshakeError::Status.into()),
             ConnectError::Closed | ConnectError::Timeout => Self::Unreachable,
         }
     }

@@ -164,7 +164,7 @@ fn statuses() {
 #[test]
 fn failures_and_transport() {
     let protocol = Failure::Protocol(ProtocolError::UnexpectedContinuation);
-    let handshake = Failure::Handshake(HandshakeError::Malformed);
+    let handshake = Failure::Handshake(HandshakeError::Malformed { line: 1 });
     for failure in [protocol, handshake] {
         let ended = Ended::Failed(failure);
         assert_eq!(first(ended), Advice::GiveUp(Reason::Ended(ended)));
@@ -250,7 +250,7 @@ fn refusals_and_proxies() {
     }
     assert_eq!(
         answer("SSH-2.0\r\n"),
-        Ended::Failed(HandshakeError::Malformed.into())
+        Ended::Failed(HandshakeError::Malformed { line: 1 }.into())
     );
     for error in [ConnectError::Closed, ConnectError::Timeout] {
         assert_eq!(Ended::from(error), Ended::Unreachable);

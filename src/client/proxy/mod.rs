@@ -32,8 +32,8 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
+use core::{fmt, mem};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -42,10 +42,8 @@ use crate::config::{Limits, Timeouts};
 use crate::error::{FieldError, HandshakeError};
 use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
-use crate::handshake::scanner::{Scan, Scanner};
 use crate::handshake::uri::Uri;
-use crate::handshake::{Refusal, RefusalReader};
-use crate::payload::extend_within;
+use crate::handshake::{HeadReader, Refusal, RefusalReader};
 
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///
@@ -149,7 +147,7 @@ const BASIC: &[u8] = b"Basic ";
 /// let mut read = *b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\n\r\n";
 /// match connect.receive(&mut &mut read[..]) {
 ///     Some(ConnectOutcome::Refused(refusal)) if refusal.status == 407 => {
-///         // With credentials, over a new connection, it may be accepted.
+///         // With credentials it may be accepted: here, or over a new connection if it is not reusable.
 ///         assert!(Challenge::of(&refusal).iter().any(|challenge| challenge.is("Basic")));
 ///     }
 ///     outcome => unreachable!("{outcome:?}"),
@@ -160,7 +158,9 @@ const BASIC: &[u8] = b"Basic ";
 pub enum ConnectOutcome {
     /// The tunnel is open. The rest of the input, and everything after it, is from the server.
     Open,
-    /// The proxy refused. Close the transport (RFC 6455 §4.1 (4)).
+    /// The proxy refused (RFC 6455 §4.1 (4)). Close the transport, unless the refusal is
+    /// [`reusable`](Refusal::reusable): then another [`Connect`] may follow on it, as NTLM and Negotiate need,
+    /// which authenticate a transport in several rounds.
     Refused(Box<Refusal>),
     /// There was no valid answer. Close the transport.
     Failed(ConnectError),
@@ -177,6 +177,8 @@ pub enum ConnectOutcome {
 pub enum ConnectError {
     /// The answer is not HTTP/1 or exceeds a limit.
     Answer(HandshakeError),
+    /// A status that answers no CONNECT: 101, or above 599 (RFC 9110 §15).
+    Status(u16),
     /// The connection to the proxy ended before the answer was complete.
     Closed,
     /// The answer took longer than [`Options::timeout`].
@@ -187,6 +189,10 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answer(error) => write!(f, "the proxy's answer: {error}"),
+            Self::Status(status) => write!(
+                f,
+                "the proxy's answer: the status {status} answers no CONNECT (RFC 9110 §15)"
+            ),
             Self::Closed => f.write_str("the proxy closed the connection without an answer"),
             Self::Timeout => f.write_str("the proxy took too long to answer"),
         }
@@ -194,6 +200,12 @@ impl fmt::Display for ConnectError {
 }
 
 impl core::error::Error for ConnectError {}
+
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Answer(error)
+    }
+}
 
 /// One CONNECT request and its answer, up to the [`ConnectOutcome`].
 ///
@@ -222,8 +234,8 @@ pub struct Connect {
 }
 
 enum Awaited {
-    /// The head so far.
-    Head(Scanner, Vec<u8>),
+    /// The head.
+    Head(HeadReader),
     /// A refusal whose body is not complete.
     Body(Box<RefusalReader>),
     Done,
@@ -245,7 +257,7 @@ impl fmt::Debug for Connect {
 impl fmt::Debug for Awaited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Head(_, head) => write!(f, "Head({} bytes)", head.len()),
+            Self::Head(_) => f.write_str("Head"),
             Self::Body(_) => f.write_str("Body"),
             Self::Done => f.write_str("Done"),
         }
@@ -275,7 +287,7 @@ impl Connect {
             limits: options.limits,
             timeout: options.timeout,
             started: None,
-            awaited: Awaited::Head(Scanner::response(), Vec::new()),
+            awaited: Awaited::Head(HeadReader::response()),
             end: None,
         }
     }
@@ -338,38 +350,24 @@ impl Connect {
     fn step(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         loop {
             match &mut self.awaited {
-                Awaited::Head(scanner, head) => {
-                    let before = head.len();
-                    // One byte beyond the limit lets the scanner report it.
-                    let room = (self.limits.head as usize).saturating_add(1) - before;
-                    let more = &input[..room.min(input.len())];
-                    extend_within(head, more, (self.limits.head as usize).saturating_add(1));
-                    let len = match scanner.scan(head, &self.limits) {
-                        Scan::More => {
-                            *input = &mut [];
-                            return self.end.map(End::without_answer);
-                        }
-                        Scan::Head(len) => len,
-                        Scan::Bad(error) => return Some(failed(error)),
+                Awaited::Head(reader) => {
+                    let head = match reader.read(input, &self.limits) {
+                        Ok(Some(head)) => head.into_vec(),
+                        Ok(None) => return self.end.map(End::without_answer),
+                        Err(error) => return Some(ConnectOutcome::Failed(error.into())),
                     };
-                    advance(input, len - before);
-                    head.truncate(len);
                     match read_head(head, &self.limits) {
-                        Ok(Verdict::Interim) => {
-                            scanner.next_head(len);
-                            head.clear();
-                        }
+                        Ok(Verdict::Interim(len)) => reader.next(len),
                         Ok(Verdict::Open) => return Some(ConnectOutcome::Open),
                         Ok(Verdict::Refused(reader)) => {
-                            self.awaited = Awaited::Body(Box::new(reader))
+                            self.awaited = Awaited::Body(Box::new(reader));
                         }
-                        Err(error) => return Some(failed(error)),
+                        Err(error) => return Some(ConnectOutcome::Failed(error)),
                     }
                 }
                 Awaited::Body(reader) => {
-                    // Nothing after a refusal is used, as the transport is closed.
-                    let bytes: &mut [u8] = core::mem::take(input);
-                    reader.feed(bytes);
+                    let used = reader.feed(input);
+                    *input = mem::take(input).get_mut(used..).unwrap_or_default();
                     match self.end {
                         Some(End::Eof) => reader.end(),
                         Some(End::Lost | End::Timeout) => reader.stop(),
@@ -392,33 +390,25 @@ impl End {
     }
 }
 
-const fn failed(error: HandshakeError) -> ConnectOutcome {
-    ConnectOutcome::Failed(ConnectError::Answer(error))
-}
-
-fn advance(input: &mut &mut [u8], n: usize) {
-    *input = core::mem::take(input).get_mut(n..).unwrap_or_default();
-}
-
 enum Verdict {
-    Interim,
+    /// Of so many bytes.
+    Interim(usize),
     Open,
     Refused(RefusalReader),
 }
 
 /// Judges a head: 1xx is skipped, any 2xx opens whatever its fields say, the rest refuses (RFC 9110
 /// §9.3.6, §15.2). HTTP/1.0 is accepted, as many proxies answer with it.
-fn read_head(head: &mut [u8], limits: &Limits) -> Result<Verdict, HandshakeError> {
-    unfold(head);
+fn read_head(mut head: Vec<u8>, limits: &Limits) -> Result<Verdict, ConnectError> {
+    unfold(&mut head);
     let mut slots = slots();
-    let (line, fields) = parse_response(head, &mut slots)?;
+    let (line, fields) = parse_response(&head, 200..=299, &mut slots)?;
     match line.status {
         // RFC 9110 §15.2.2: nobody asked for another protocol.
-        101 => Err(HandshakeError::Status),
-        100..=199 => Ok(Verdict::Interim),
+        101 => Err(ConnectError::Status(101)),
+        100..=199 => Ok(Verdict::Interim(head.len())),
         200..=299 => Ok(Verdict::Open),
-        300..=599 => RefusalReader::new(line.status, pairs(fields), limits).map(Verdict::Refused),
-        // RFC 9110 §15: not a status.
-        _ => Err(HandshakeError::Status),
+        300..=599 => Ok(RefusalReader::new(line, pairs(fields), limits).map(Verdict::Refused)?),
+        status => Err(ConnectError::Status(status)),
     }
 }

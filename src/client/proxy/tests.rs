@@ -79,7 +79,7 @@ fn run(mut connect: Connect, pieces: &[&[u8]]) -> (String, Vec<u8>) {
     // Once, and nothing after it.
     assert!(feed(&mut connect, b"more").0.is_none());
     assert_eq!(connect.next_deadline(), None);
-    // What follows a refusal is dropped, if it came in the same read.
+    // What follows a refusal that is not reusable is nobody's.
     if !matches!(outcome, ConnectOutcome::Open) {
         left.clear();
     }
@@ -322,11 +322,11 @@ fn what_is_no_answer_fails() {
     for (answer, error) in [
         (
             "SSH-2.0-OpenSSH_9.6\r\n",
-            ConnectError::Answer(HandshakeError::Malformed),
+            ConnectError::Answer(HandshakeError::Malformed { line: 1 }),
         ),
         (
             "\u{15}\u{3}\u{1}",
-            ConnectError::Answer(HandshakeError::Malformed),
+            ConnectError::Answer(HandshakeError::Malformed { line: 1 }),
         ),
         (
             "HTTP/2 200\r\n\r\n",
@@ -334,27 +334,21 @@ fn what_is_no_answer_fails() {
         ),
         (
             "HTTP/1.1 2x0\r\n\r\n",
-            ConnectError::Answer(HandshakeError::Malformed),
+            ConnectError::Answer(HandshakeError::Malformed { line: 1 }),
         ),
         (
             "HTTP/1.1 200 ok\nA: b\n\n",
-            ConnectError::Answer(HandshakeError::LineEnd),
+            ConnectError::Answer(HandshakeError::LineEnd { line: 1 }),
         ),
         (
             "HTTP/1.1 200 ok\r\nA b\r\n\r\n",
-            ConnectError::Answer(HandshakeError::Malformed),
+            ConnectError::Answer(HandshakeError::Malformed { line: 2 }),
         ),
-        (
-            "HTTP/1.1 101 x\r\n\r\n",
-            ConnectError::Answer(HandshakeError::Status),
-        ),
-        (
-            "HTTP/1.1 600 x\r\n\r\n",
-            ConnectError::Answer(HandshakeError::Status),
-        ),
+        ("HTTP/1.1 101 x\r\n\r\n", ConnectError::Status(101)),
+        ("HTTP/1.1 600 x\r\n\r\n", ConnectError::Status(600)),
         (
             "HTTP/1.1 099 x\r\n\r\n",
-            ConnectError::Answer(HandshakeError::Status),
+            ConnectError::Answer(HandshakeError::Malformed { line: 1 }),
         ),
         ("", ConnectError::Closed),
         ("HTTP/1.1 200 ok\r\n", ConnectError::Closed),
@@ -370,6 +364,28 @@ fn what_is_no_answer_fails() {
         Some(ConnectOutcome::Failed(ConnectError::Closed))
     ));
     assert!(connect.output().is_empty());
+}
+
+/// RFC 9112 §9.3: NTLM authenticates a transport, in two rounds; a proxy that keeps it says so.
+#[test]
+fn a_second_round_on_the_same_transport() {
+    let first = Options::new().header("Proxy-Authorization", b"NTLM AAAA");
+    let mut connect = with(&first.unwrap());
+    let challenge =
+        "HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM BBBB\r\nContent-Length: 2\r\n\r\nno";
+    let mut read = [challenge, ESTABLISHED, "server"].concat().into_bytes();
+    let mut input = &mut read[..];
+    let Some(ConnectOutcome::Refused(first)) = connect.receive(&mut input) else {
+        panic!("not refused");
+    };
+    assert!(first.reusable);
+    // What follows the refusal is for the next round.
+    let second = Options::new().header("Proxy-Authorization", b"NTLM CCCC");
+    let mut connect = with(&second.unwrap());
+    let outcome = connect.receive(&mut input);
+    assert!(matches!(outcome, Some(ConnectOutcome::Open)));
+    assert_eq!(input, b"server");
+    assert!(!refusal("HTTP/1.1 407 x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").reusable);
 }
 
 /// RFC 6455 §10.4: head, fields and body are bounded, 1xx answers count.

@@ -27,7 +27,7 @@ fn judged(head: &str, origin: &OriginPolicy) -> Result<(String, Asked), Handshak
 fn offer(head: &str) -> Offer {
     match judged(head, &OriginPolicy::Any) {
         Ok((_, Asked::Upgrade(offer))) => offer,
-        Ok((_, Asked::Plain { refusal: error, .. })) | Err(error) => panic!("{error} in {head:?}"),
+        Ok((_, Asked::Plain(error))) | Err(error) => panic!("{error} in {head:?}"),
     }
 }
 
@@ -50,24 +50,14 @@ fn answered(
 fn error(head: &str) -> HandshakeError {
     match judged(head, &OriginPolicy::Any) {
         Ok((_, Asked::Upgrade(_))) => panic!("accepted: {head:?}"),
-        Ok((
-            _,
-            Asked::Plain {
-                refusal: answer, ..
-            },
-        )) => panic!("plain: {answer} in {head:?}"),
+        Ok((_, Asked::Plain(answer))) => panic!("plain: {answer} in {head:?}"),
         Err(error) => error,
     }
 }
 
 fn plain(head: &str) -> HandshakeError {
     match judged(head, &OriginPolicy::Any) {
-        Ok((
-            _,
-            Asked::Plain {
-                refusal: answer, ..
-            },
-        )) => answer,
+        Ok((_, Asked::Plain(answer))) => answer,
         _ => panic!("not plain: {head:?}"),
     }
 }

@@ -50,9 +50,6 @@ fn drawn(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
     let (Some(mask), Some(short)) = (bits(8, 1), bits(9, 7)) else {
         return Ok(None);
     };
-    if opcode >= 8 && short > 125 {
-        return Err(ProtocolError::ControlTooLong);
-    }
     let (least, extended) = match short {
         126 => (126, 16),
         127 => (0x1_0000, 64),
@@ -67,6 +64,9 @@ fn drawn(bytes: &[u8]) -> Result<Option<(FrameHeader, usize)>, ProtocolError> {
     }
     if payload_len >> 63 == 1 {
         return Err(ProtocolError::LengthTopBit);
+    }
+    if opcode >= 8 && payload_len > 125 {
+        return Err(ProtocolError::ControlTooLong);
     }
     let at = 16 + extended;
     let masking_key = match mask {

@@ -167,9 +167,6 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             _ => {}
         }
         let short = second & 0x7f;
-        if opcode >= 8 && short > 125 {
-            return fail(ProtocolError::ControlTooLong);
-        }
         let form = match short {
             126 => 2,
             127 => 8,
@@ -189,6 +186,9 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         }
         if len >> 63 != 0 {
             return fail(ProtocolError::LengthTopBit);
+        }
+        if opcode >= 8 && len > 125 {
+            return fail(ProtocolError::ControlTooLong);
         }
         if opcode < 8 {
             let limit = |limit, value, max| fail(ProtocolError::Limit { limit, value, max });

@@ -695,7 +695,7 @@ fn cve_2026_61666() {
         assert!(
             matches!(
                 error,
-                HandshakeError::Invalid(Field::Host) | HandshakeError::Malformed
+                HandshakeError::Invalid(Field::Host) | HandshakeError::Malformed { .. }
             ),
             "{host:?}: {error:?}"
         );

@@ -161,10 +161,6 @@ impl Incoming {
             (false, true) => return Err(Fault::Masked),
             _ => {}
         }
-        // §5.5: at most 125 bytes of payload in a control frame.
-        if is_control(self.opcode()) && self.header[1] & 0x7f > 125 {
-            return Err(Fault::ControlTooLong);
-        }
         Ok(())
     }
 
@@ -182,6 +178,10 @@ impl Incoming {
         };
         if !shortest {
             return Err(Fault::NotShortest);
+        }
+        // §5.5: at most 125 bytes of payload in a control frame.
+        if is_control(self.opcode()) && len > 125 {
+            return Err(Fault::ControlTooLong);
         }
         // §10.4, at the header: before a byte of payload is stored.
         if !is_control(self.opcode()) {

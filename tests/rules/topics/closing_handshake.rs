@@ -679,7 +679,10 @@ fn every_failure_has_a_fitting_code() {
     ] {
         assert_eq!(Failure::from(timeout).close_code(), number);
     }
-    assert_eq!(Failure::from(HandshakeError::Malformed).close_code(), None);
+    assert_eq!(
+        Failure::from(HandshakeError::Malformed { line: 1 }).close_code(),
+        None
+    );
 }
 
 /// C-4: reasons stay out of logs.

@@ -4,6 +4,7 @@
 #[path = "../../models/support/mod.rs"]
 mod support;
 
+mod bad_heads;
 mod closing_handshake;
 mod codec;
 #[cfg(feature = "deflate")]

@@ -125,8 +125,8 @@ fn broken_rules_of_frames() {
 #[test]
 fn broken_rules_of_the_handshake() {
     let rules = [
-        (HandshakeError::Malformed, "RFC 9112 §2"),
-        (HandshakeError::LineEnd, "RFC 9112 §2.2"),
+        (HandshakeError::Malformed { line: 1 }, "RFC 9112 §2"),
+        (HandshakeError::LineEnd { line: 1 }, "RFC 9112 §2.2"),
         (HandshakeError::TargetTooLong, "RFC 9112 §3"),
         (HandshakeError::HeadTooLong, "RFC 9110 §5.4"),
         (HandshakeError::TooManyFields, "RFC 9110 §5.4"),
@@ -158,10 +158,10 @@ fn broken_rules_of_the_handshake() {
         (Field::Accept, "RFC 6455 §4.1"),
         (Field::Extensions, "RFC 6455 §9.1"),
         (Field::Version, "RFC 6455 §4.4"),
-        (Field::Upgrade, "RFC 6455 §4.2.1"),
-        (Field::Connection, "RFC 6455 §4.2.1"),
+        (Field::Upgrade, "RFC 6455 §4.1"),
+        (Field::Connection, "RFC 6455 §4.1"),
         (Field::Key, "RFC 6455 §4.2.1"),
-        (Field::Protocol, "RFC 6455 §4.2.1"),
+        (Field::Protocol, "RFC 6455 §4.1"),
         (Field::Origin, "RFC 6455 §4.2.1"),
     ];
     let fields = fields.into_iter().flat_map(|(field, section)| {
