@@ -36,8 +36,10 @@ pub(super) enum Stage {
     /// Client: the connection is established, and the head of the response is kept until the application
     /// has seen `Event::Open`.
     Established(Vec<u8>),
-    /// The handshake failed with this head, as far as it was read.
+    /// The handshake failed with this head, which was whole.
     Failed(Vec<u8>),
+    /// It failed before the head was whole: this was read of it.
+    Broken(Vec<u8>),
 }
 
 /// What reading comes to.
@@ -126,7 +128,7 @@ impl Opening {
                 take_front(input, used);
                 Ok(body.take_done().map(Found::Refusal))
             }
-            Stage::Deciding(_) | Stage::Established(_) | Stage::Failed(_) => Ok(None),
+            _ => Ok(None),
         }
     }
 
@@ -143,7 +145,7 @@ impl Opening {
     /// Nothing more is read: of the head there is what was read.
     fn end(&mut self) {
         if !matches!(self.stage, Stage::Failed(_)) {
-            self.stage = Stage::Failed(self.head.take_read());
+            self.stage = Stage::Broken(self.head.take_read());
         }
     }
 
@@ -179,7 +181,9 @@ impl Opening {
                 Stage::Deciding(Asked::Upgrade(offer)) => offer.memory_held(),
                 Stage::Response(_) => size_of::<Expectation>(),
                 Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
-                Stage::Established(head) | Stage::Failed(head) => head.capacity(),
+                Stage::Established(head) | Stage::Failed(head) | Stage::Broken(head) => {
+                    head.capacity()
+                }
                 Stage::Request | Stage::Deciding(Asked::Plain(_)) => 0,
             }
     }
@@ -395,17 +399,16 @@ impl Connection {
 
     /// Client: the head of the response that opened the connection, with its cookies and other fields
     /// (RFC 6455 §4.1). It is kept until the event after [`Event::Open`] is asked for. That of a
-    /// response which failed the handshake is kept like [`failed_head`](Self::failed_head), if
-    /// all of it was read: its cookies count all the same.
+    /// 101 which failed the handshake is kept like [`failed_head`](Self::failed_head), as its cookies
+    /// count all the same.
     #[must_use]
     pub fn response(&self) -> Option<AcceptedHead<'_>> {
-        match self.rare.as_ref()?.opening.as_ref()?.stage() {
-            Stage::Established(head) => Some(AcceptedHead::new(head)),
-            Stage::Failed(head) if self.role() == Role::Client => {
-                head.ends_with(b"\r\n\r\n").then(|| AcceptedHead::new(head))
-            }
-            _ => None,
-        }
+        let head = match self.rare.as_ref()?.opening.as_ref()?.stage() {
+            Stage::Established(head) => head,
+            Stage::Failed(head) if self.role() == Role::Client => head,
+            _ => return None,
+        };
+        Some(AcceptedHead::new(head)).filter(|head| head.status() == 101)
     }
 
     /// The bytes of the request or the response with which the opening handshake failed, as far as
@@ -423,7 +426,7 @@ impl Connection {
     #[must_use]
     pub fn failed_head(&self) -> Option<&[u8]> {
         match self.rare.as_ref()?.opening.as_ref()?.stage() {
-            Stage::Failed(head) => Some(head),
+            Stage::Failed(head) | Stage::Broken(head) => Some(head),
             _ => None,
         }
     }

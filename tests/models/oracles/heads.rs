@@ -3,7 +3,7 @@
 use super::{ACCEPT, Taker};
 use sansocket::Role;
 
-const REQUEST_LINES: [&str; 12] = [
+const REQUEST_LINES: [&str; 16] = [
     "GET /chat HTTP/1.1",
     "GET /chat?a=b HTTP/1.1",
     "GET http://example.com/chat HTTP/1.1",
@@ -16,6 +16,10 @@ const REQUEST_LINES: [&str; 12] = [
     "GET  /chat HTTP/1.1",
     "GET /\u{e9} HTTP/1.1",
     "OPTIONS * HTTP/1.1",
+    "GET /chat HTTP/1.2",
+    "HELO relay.invalid",
+    "GET /chat HTTP/1.10",
+    "GET /chat",
 ];
 
 const REQUEST_FIELDS: [&str; 6] = [
@@ -56,7 +60,7 @@ const REQUEST_EXTRA: [&str; 26] = [
     "X-Bare: a\rb",
 ];
 
-const STATUS_LINES: [&str; 14] = [
+const STATUS_LINES: [&str; 17] = [
     "HTTP/1.1 101 Switching Protocols",
     "HTTP/1.1 101 Switching Protocols",
     "HTTP/1.1 101 ",
@@ -71,9 +75,12 @@ const STATUS_LINES: [&str; 14] = [
     "HTTP/1.1 99 X",
     "HTTP/2 101 X",
     "HTTP/1.1 1010 X",
+    "HTTP/1.2 101 X",
+    "HTTP/1.9 503 X",
+    "HTTP/1.1  101",
 ];
 
-const ANSWER_EXTRA: [&str; 22] = [
+const ANSWER_EXTRA: [&str; 25] = [
     "Sec-WebSocket-Protocol: chat",
     "Sec-WebSocket-Protocol: other",
     "Sec-WebSocket-Protocol: chat, chat",
@@ -96,6 +103,9 @@ const ANSWER_EXTRA: [&str; 22] = [
     " folded",
     "Sec-WebSocket-Extensions: permessage-deflate",
     "Location: ws://example.com/other",
+    "no colon",
+    "X Foo: 1",
+    "Content-Length : 5",
 ];
 
 const BODIES: [&str; 9] = [

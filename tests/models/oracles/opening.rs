@@ -139,15 +139,8 @@ fn host_and_port(scheme: &str, authority: &str) -> Option<(String, u16)> {
 // ── the server's side
 
 fn request<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
-    let start = |head: &[u8]| {
-        // A method of at most 20 characters, and one space.
-        let line = head.strip_prefix(b"\r\n").unwrap_or(head);
-        let method = line.iter().position(|&byte| byte == b' ');
-        let method = &line[..method.unwrap_or(line.len())];
-        line.is_empty() || line == b"\r" || is_token(method) && method.len() <= 20
-    };
     let limits = &setup.limits;
-    match scan(stream, limits.head as usize, limits.fields, start) {
+    match scan(stream, limits.head as usize, limits.fields, begins_request) {
         Scanned::More => (Leads::Nowhere, &[]),
         Scanned::Wrong => (Leads::ToFailure, &[]),
         Scanned::Head(lines, rest) => {
@@ -160,6 +153,51 @@ fn request<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
     }
 }
 
+/// The first line up to its end, and whether that is there.
+fn first_line(head: &[u8]) -> (&[u8], bool) {
+    let end = head.iter().position(|&byte| byte == b'\r');
+    (&head[..end.unwrap_or(head.len())], end.is_some())
+}
+
+/// RFC 9112 §3: a method of at most 20 characters, a target, and a version; or the start of that.
+fn begins_request(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\r\n").unwrap_or(head);
+    if matches!(head, b"" | b"\r") {
+        return true;
+    }
+    let (line, ended) = first_line(head);
+    let mut parts = line.splitn(3, |&byte| byte == b' ');
+    let (method, target, version) = (parts.next(), parts.next(), parts.next());
+    let is_method = |method: &[u8]| is_token(method) && method.len() <= 20;
+    let is_target = |target: &[u8]| target.iter().all(|&byte| byte > b' ');
+    method.is_some_and(is_method)
+        && target.is_none_or(is_target)
+        && version.is_none_or(|version| target != Some(b"") && begins_version(version, ended))
+        && (version.is_some() || !ended)
+}
+
+/// `HTTP/1.` and a digit, or the start of that.
+fn begins_version(version: &[u8], ended: bool) -> bool {
+    let (name, minor) = version.split_at(version.len().min(7));
+    b"HTTP/1.".starts_with(name)
+        && matches!(minor, [] | [b'0'..=b'9'])
+        && (minor.len() == 1 || !ended)
+}
+
+/// RFC 9112 §4: a version, a status, and a reason; or the start of that.
+fn begins_answer(head: &[u8]) -> bool {
+    let (line, ended) = first_line(head);
+    let (version, rest) = line.split_at(line.len().min(8));
+    let digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit) && !digits.starts_with(b"0");
+    let status = match rest {
+        [] => !ended,
+        [b' ', status @ ..] if status.len() < 4 => digits(status) && (status.len() == 3 || !ended),
+        [b' ', a, b, c, b' ', ..] => digits(&[*a, *b, *c]),
+        _ => false,
+    };
+    begins_version(version, ended) && status
+}
+
 /// RFC 6455 §4.2.1; `None` where it is refused.
 fn judge_request(lines: &[Vec<u8>], setup: &Setup) -> Option<Leads> {
     let line = core::str::from_utf8(&lines[0]).ok()?;
@@ -167,9 +205,6 @@ fn judge_request(lines: &[Vec<u8>], setup: &Setup) -> Option<Leads> {
     let [method, target, version] = parts[..] else {
         return None;
     };
-    if !matches!(version, "HTTP/1.1" | "HTTP/1.0") {
-        return None;
-    }
     let fields = fields(&lines[1..])?;
     let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
     let absolute = if target.starts_with('/') && target.bytes().all(visible) {
@@ -233,11 +268,7 @@ fn answer<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
     let limits = &setup.limits;
     let (mut rest, mut max) = (stream, limits.head as usize);
     loop {
-        let start = |head: &[u8]| {
-            let len = head.len().min(5);
-            head[..len] == b"HTTP/"[..len]
-        };
-        let (lines, behind) = match scan(rest, max, limits.fields, start) {
+        let (lines, behind) = match scan(rest, max, limits.fields, begins_answer) {
             Scanned::More => return (Leads::Nowhere, &[]),
             Scanned::Wrong => return (Leads::ToFailure, &[]),
             Scanned::Head(lines, behind) => (lines, behind),
@@ -262,17 +293,10 @@ fn answer<'s>(stream: &'s [u8], setup: &Setup) -> (Leads, &'s [u8]) {
 /// RFC 9112 §4, §5.2: folded lines are one line.
 fn status_and_fields(lines: &[&[u8]]) -> Option<(bool, u16, Fields)> {
     let line = lines[0];
-    let http10 = match line.get(..9)? {
-        b"HTTP/1.1 " => false,
-        b"HTTP/1.0 " => true,
-        _ => return None,
-    };
+    let http10 = line.starts_with(b"HTTP/1.0 ");
     let (digits, reason) = line[9..].split_at_checked(3)?;
     let legal = |&byte: &u8| byte == b'\t' || byte >= b' ' && byte != 0x7f;
-    if !digits.iter().all(u8::is_ascii_digit) || !reason.iter().all(legal) {
-        return None;
-    }
-    if !matches!(reason, [] | [b' ', ..]) {
+    if !reason.iter().all(legal) {
         return None;
     }
     let status: u16 = core::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -286,7 +310,11 @@ fn status_and_fields(lines: &[&[u8]]) -> Option<(bool, u16, Fields)> {
             _ => unfolded.push(line.to_vec()),
         }
     }
-    (status >= 100).then_some((http10, status, fields(&unfolded)?))
+    // A line that is no field counts against a 101 alone.
+    if status != 101 {
+        unfolded.retain(|line| fields(core::slice::from_ref(line)).is_some());
+    }
+    Some((http10, status, fields(&unfolded)?))
 }
 
 /// RFC 6455 §4.1, on what [`Setup`] asks for.
