@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::extension::{Configured, MessageExtension};
 
@@ -95,6 +96,16 @@ macro_rules! shared_options {
         #[must_use]
         pub fn timeouts(self, timeouts: Timeouts) -> Self {
             self.with(|settings| settings.timeouts = timeouts)
+        }
+
+        /// Sends keepalive pings this often, unless [`timeouts`](Self::timeouts) has set how often: for
+        /// drivers that tell the time and ping by default. [`Duration::MAX`] sends none.
+        #[must_use]
+        pub fn default_ping(self, every: Duration) -> Self {
+            if self.settings().timeouts.ping.is_some() {
+                return self;
+            }
+            self.with(|settings| settings.timeouts.ping = Some(every))
         }
 
         /// Sets how messages are handed out. Whole, unless set.
@@ -226,7 +237,23 @@ impl ClientConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENT_DEFAULTS, Limits, SERVER_DEFAULTS, Settings};
+    use core::time::Duration;
+
+    use super::{CLIENT_DEFAULTS, ClientConfig, Limits, SERVER_DEFAULTS, Settings};
+
+    /// What the application has set stays, and shares its settings.
+    #[test]
+    fn the_default_of_pings() {
+        let minute = Duration::from_secs(60);
+        let config = ClientConfig::new().default_ping(minute);
+        assert_eq!(config.settings().timeouts.ping, Some(minute));
+        let mut timeouts = config.settings().timeouts;
+        assert_eq!(timeouts.pong, Settings::CLIENT.timeouts.pong);
+        timeouts.ping = Some(Duration::MAX);
+        let off = ClientConfig::new().timeouts(timeouts);
+        let same = off.clone().default_ping(minute);
+        assert!(core::ptr::eq(off.settings(), same.settings()));
+    }
 
     /// Both roles begin with the same settings but for their limits.
     #[test]

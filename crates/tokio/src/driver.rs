@@ -1,0 +1,532 @@
+//! Moves bytes between a connection and the stream below it, and tells the connection the time.
+//!
+//! All progress is kept here: a future that polls this can be dropped at any time.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use sansocket::error::{CloseError, SendError, Unsent};
+use sansocket::event::CloseReport;
+use sansocket::{CloseCode, Connection, Event, Outgoing, Role, State, Transport};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::buffers::{Input, give_spare, take_spare};
+use crate::wakers::{Place, Wakers};
+
+/// How long a peer may take nothing while somebody waits to send, before deadlines pass although not
+/// all that came from it was looked at.
+const STALLED: Duration = Duration::from_secs(20);
+
+/// How long the stream may take to say goodbye when all is over.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// More than a socket keeps of what was received.
+const LATE: usize = 16 << 20;
+
+/// Pieces of output for one vectored write.
+const PIECES: usize = 32;
+
+pub(crate) struct Driver<S> {
+    ws: Connection,
+    io: S,
+    wakers: Arc<Wakers>,
+    /// The same, as the stream and the timer see it.
+    waker: Waker,
+    /// The origin of the connection's time.
+    born: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Since when a sender has waited and nothing has left.
+    stalled: Option<Instant>,
+    /// Since when the stream is asked to say goodbye.
+    goodbye: Option<Instant>,
+    report: Option<Box<CloseReport>>,
+    /// The first error of the stream.
+    error: Option<io::Error>,
+    /// Something was written that the stream may still keep to itself.
+    unflushed: bool,
+    /// The stream's writing end was shut down, or is broken.
+    shut: bool,
+    /// Writing has failed.
+    broken: bool,
+    /// The stream's reading end was reached, or is broken.
+    ended: bool,
+    /// A deadline has passed since the peer was last heard.
+    quiet: bool,
+    /// The connection has one of the thread's buffers.
+    lent: bool,
+    /// `Event::Closed` was handed out, and the stream is done with.
+    over: bool,
+    /// Bytes read since a deadline is late because of them.
+    late: usize,
+}
+
+impl<S> Driver<S> {
+    pub(crate) fn new(mut ws: Connection, io: S) -> Self {
+        ws.advance_time(Duration::ZERO);
+        let wakers = Arc::<Wakers>::default();
+        Self {
+            ws,
+            io,
+            waker: wakers.clone().into(),
+            wakers,
+            born: Instant::now(),
+            timer: None,
+            stalled: None,
+            goodbye: None,
+            report: None,
+            error: None,
+            unflushed: false,
+            shut: false,
+            broken: false,
+            ended: false,
+            lent: false,
+            quiet: false,
+            over: false,
+            late: 0,
+        }
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.ws
+    }
+
+    /// What is called on it takes effect when the driver is polled next.
+    pub(crate) const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.ws
+    }
+
+    pub(crate) const fn wakers(&self) -> &Arc<Wakers> {
+        &self.wakers
+    }
+
+    pub(crate) const fn io(&self) -> &S {
+        &self.io
+    }
+
+    pub(crate) fn report(&self) -> Option<&CloseReport> {
+        self.report.as_deref()
+    }
+
+    pub(crate) const fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// The event that [`poll_event`](Self::poll_event) found.
+    pub(crate) fn event<'a>(&mut self, input: &'a mut Input) -> Option<Event<'a>> {
+        let event = input.offer(|rest| self.ws.receive(rest));
+        match &event {
+            Some(Event::Closed(report)) => self.report = Some(report.clone()),
+            Some(Event::Message(_)) => return event,
+            _ => {}
+        }
+        self.tell_others();
+        event
+    }
+
+    /// A sender can no longer send: it need not wait.
+    fn tell_others(&self) {
+        if self.ws.state() > State::Open {
+            self.wakers.wake_senders();
+        }
+    }
+
+    /// Queues a message.
+    pub(crate) fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
+        self.lend_buffer();
+        self.ws.send(message)
+    }
+
+    /// For output, or for a message that is gathered.
+    fn lend_buffer(&mut self) {
+        if !self.lent {
+            self.lent = true;
+            if let Some(buffer) = take_spare() {
+                self.ws.lend_buffer(buffer);
+            }
+        }
+    }
+
+    /// The task waits: an idle connection owns no heap. A client's draws its randomness in blocks and
+    /// keeps them as long as it is busy.
+    fn rest(&mut self) {
+        if self.quiet || self.ws.role() == Role::Server {
+            self.lent = false;
+            if let Some(buffer) = self.ws.take_buffer() {
+                give_spare(buffer);
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    // ── the receiver
+
+    /// Works on until an event is certain: `true`, and [`event`](Self::event) has it. `false`: all is
+    /// over.
+    pub(crate) fn poll_event(&mut self, input: &mut Input, cx: &Context<'_>) -> Poll<bool> {
+        if self.find_event(input) {
+            return Poll::Ready(true);
+        }
+        self.wakers.receiver_waits(cx.waker());
+        let waker = self.waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        while !self.over {
+            if self.turn(input, cx).is_pending() {
+                input.rest();
+                self.rest();
+                return Poll::Pending;
+            }
+            if self.find_event(input) {
+                return Poll::Ready(true);
+            }
+        }
+        input.rest();
+        self.rest();
+        self.timer = None;
+        Poll::Ready(false)
+    }
+
+    /// Looks at all that has come, if the connection's time lags behind because of it: the close timeout
+    /// is counted from that. Messages are dropped.
+    pub(crate) fn catch_up(&mut self, input: &mut Input) {
+        let waker = self.waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        while !self.over && self.early(self.born.elapsed()) < self.born.elapsed() {
+            if self.find_event(input) {
+                drop(self.event(input));
+            } else if self.turn(input, cx).is_pending() {
+                return;
+            }
+        }
+    }
+
+    fn find_event(&mut self, input: &mut Input) -> bool {
+        input.offer(|rest| self.ws.find_event(rest))
+    }
+
+    /// Ready when something has happened that may bring an event. All that was read has been looked at.
+    fn turn(&mut self, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_write(cx).is_ready() || self.poll_end(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if self.poll_read(input, cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.poll_time(cx)
+    }
+
+    // ── senders
+
+    /// Ready when a message would not be refused for want of room.
+    pub(crate) fn poll_room(&mut self, place: &mut Option<Place>, cx: &Context<'_>) -> Poll<()> {
+        self.poll_output(place, cx, |ws| {
+            !matches!(ws.can_send(), Err(SendError::Full { .. }))
+        })
+    }
+
+    /// Ready when everything that is queued has left, or nothing can leave any more.
+    pub(crate) fn poll_flush(
+        &mut self,
+        place: &mut Option<Place>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        ready!(self.poll_output(place, cx, |ws| ws.output().is_empty()));
+        if self.unflushed && !self.shut {
+            self.wait_in(place, cx);
+            let waker = self.waker.clone();
+            ready!(self.poll_flush_io(&mut Context::from_waker(&waker)));
+            *place = None;
+        }
+        self.rest();
+        Poll::Ready(if self.broken {
+            Err(SendError::Closing)
+        } else {
+            Ok(())
+        })
+    }
+
+    fn wait_in(&self, place: &mut Option<Place>, cx: &Context<'_>) {
+        let place = place.get_or_insert_with(|| Place::new(&self.wakers));
+        place.waits(cx.waker());
+    }
+
+    fn poll_output(
+        &mut self,
+        place: &mut Option<Place>,
+        cx: &Context<'_>,
+        enough: impl Fn(&Connection) -> bool,
+    ) -> Poll<()> {
+        if enough(&self.ws) {
+            return Poll::Ready(());
+        }
+        self.wait_in(place, cx);
+        let waker = self.waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        loop {
+            let moved = self.poll_write(cx).is_ready() || self.poll_stall(cx).is_ready();
+            if enough(&self.ws) {
+                *place = None;
+                self.tell_receiver();
+                return Poll::Ready(());
+            }
+            if !moved {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Writes what can be written now. What is left leaves while somebody waits for the connection.
+    pub(crate) fn push(&mut self) {
+        let waker = self.waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        let _ = self.poll_write(cx);
+        self.rest();
+        self.tell_receiver();
+    }
+
+    /// Starts the closing handshake.
+    pub(crate) fn close(
+        &mut self,
+        code: Option<CloseCode>,
+        reason: &str,
+    ) -> Result<(), CloseError> {
+        self.ws.advance_time(self.early(self.born.elapsed()));
+        self.ws.close(code, reason)?;
+        self.push();
+        Ok(())
+    }
+
+    /// The end needs the receiver: to read what comes, and to wait for no longer than the deadline.
+    fn tell_receiver(&self) {
+        if self.ws.state() > State::Open {
+            self.wakers.wake_receiver();
+        }
+    }
+
+    // ── the stream
+
+    /// Ready when something has left or the stream has failed; pending if there is nothing to write, too.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut moved = Poll::Pending;
+        while !self.ws.output().is_empty() {
+            match self.write_some(cx) {
+                Poll::Ready(Ok(0)) => self.write_failed(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    self.ws.consume_output(n);
+                    self.unflushed = true;
+                }
+                Poll::Ready(Err(error)) => self.write_failed(error),
+                Poll::Pending => break,
+            }
+            moved = Poll::Ready(());
+        }
+        if self.ws.output().is_empty() {
+            let _ = self.poll_flush_io(cx);
+        }
+        if moved.is_ready() {
+            self.stalled = None;
+            self.wakers.wake_senders();
+        }
+        moved
+    }
+
+    fn write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let io = Pin::new(&mut self.io);
+        let first = self.ws.output();
+        if first.len() == self.ws.output_len() || !io.is_write_vectored() {
+            return io.poll_write(cx, first);
+        }
+        let mut pieces = [&[][..]; PIECES];
+        let n = self.ws.output_slices(&mut pieces);
+        let pieces = pieces.map(IoSlice::new);
+        io.poll_write_vectored(cx, pieces.get(..n).unwrap_or_default())
+    }
+
+    /// Pending while the stream keeps something to itself.
+    fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.unflushed && !self.shut {
+            match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
+                Ok(()) => self.unflushed = false,
+                Err(error) => self.write_failed(error),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Nothing can be written any more.
+    fn write_failed(&mut self, error: io::Error) {
+        self.shut = true;
+        self.broken = true;
+        self.ended = true;
+        self.error.get_or_insert(error);
+        self.ws.transport_lost();
+    }
+
+    /// Ready when something was read, or the stream has ended.
+    fn poll_read(&mut self, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended {
+            return Poll::Pending;
+        }
+        self.lend_buffer();
+        let target = self.ws.receive_target();
+        let into_target = target.is_some();
+        let mut buf = ReadBuf::new(target.unwrap_or_else(|| input.room()));
+        let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf));
+        let n = buf.filled().len();
+        match read {
+            Ok(()) if n == 0 => self.end_of_input(),
+            Ok(()) => {
+                self.quiet = false;
+                self.tell_early(n);
+                if into_target {
+                    self.ws.receive_target_filled(n);
+                } else {
+                    input.filled(n);
+                }
+            }
+            // TLS without a goodbye: what counts is the closing handshake.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.error.get_or_insert(error);
+                self.end_of_input();
+            }
+            Err(error) => {
+                self.ended = true;
+                self.shut = true;
+                self.error.get_or_insert(error);
+                self.ws.transport_lost();
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn end_of_input(&mut self) {
+        self.ended = true;
+        self.ws.receive_eof();
+    }
+
+    /// Ends the stream as the connection asks for (RFC 6455 §7.1.1). Ready when that is done.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ws.output().is_empty() {
+            return Poll::Pending;
+        }
+        match self.ws.transport() {
+            Transport::ShutdownWrite if !self.shut => {
+                let shut = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
+                self.shut = true;
+                if let Err(error) = shut {
+                    self.write_failed(error);
+                }
+                Poll::Ready(())
+            }
+            Transport::Close => {
+                ready!(self.poll_goodbye(cx));
+                self.over = true;
+                Poll::Ready(())
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// After a clean end the stream says goodbye, as TLS does. After any other it is dropped: a stream of
+    /// HTTP/2 is reset then (RFC 8441 §5).
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let clean = self.report.as_ref().is_some_and(|report| report.clean);
+        if self.shut || !clean {
+            return Poll::Ready(());
+        }
+        let since = *self.goodbye.get_or_insert_with(Instant::now);
+        let shut = Pin::new(&mut self.io).poll_shutdown(cx);
+        if shut.is_pending() && Instant::now() < since + GOODBYE {
+            ready!(self.poll_timer(since + GOODBYE, cx));
+        }
+        self.shut = true;
+        Poll::Ready(())
+    }
+
+    // ── the time
+
+    /// Ready when a deadline has passed. The stream has just said that nothing has come.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.born.elapsed();
+        if !coop::has_budget_remaining() {
+            // It may have said so for tokio's sake, which will wake us at once.
+            self.ws.advance_time(self.early(now));
+            return Poll::Pending;
+        }
+        let passed = self.ws.next_deadline().is_some_and(|at| at <= now);
+        self.ws.advance_time(now);
+        self.late = 0;
+        if passed {
+            self.quiet = true;
+            return Poll::Ready(());
+        }
+        self.poll_deadline(cx)
+    }
+
+    /// The same for a sender that waits. What the peer has sent is not looked at, such as the answer to
+    /// a ping, so that no deadline passes as long as the peer takes something now and then.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let since = *self.stalled.get_or_insert(now);
+        let told = now.duration_since(self.born);
+        if now < since + STALLED {
+            self.ws.advance_time(self.early(told));
+            return self.poll_timer(since + STALLED, cx);
+        }
+        let passed = self.ws.next_deadline().is_some_and(|at| at <= told);
+        self.ws.advance_time(told);
+        if passed {
+            return Poll::Ready(());
+        }
+        self.poll_deadline(cx)
+    }
+
+    /// Bytes have come, perhaps long ago: whoever sent the answer to a ping in time is alive, however
+    /// late we look. So no deadline passes before all was read that had come by then, which is no more
+    /// than [`LATE`].
+    fn tell_early(&mut self, read: usize) {
+        let now = self.born.elapsed();
+        let early = self.early(now);
+        self.late = if early < now { self.late + read } else { 0 };
+        self.ws
+            .advance_time(if self.late > LATE { now } else { early });
+    }
+
+    /// The time that is told while not all that came was looked at: before any deadline.
+    fn early(&self, now: Duration) -> Duration {
+        match self.ws.next_deadline() {
+            Some(at) if at <= now => at.saturating_sub(Duration::from_nanos(1)),
+            _ => now,
+        }
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.ws.next_deadline();
+        match deadline.and_then(|at| self.born.checked_add(at)) {
+            Some(at) => self.poll_timer(at, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Sees to it that we are woken then. Each read makes deadlines later: the timer is left alone as
+    /// long as it is early enough.
+    fn poll_timer(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            None => self.timer = Some(Box::pin(sleep_until(at))),
+            Some(timer) if at < timer.deadline() || timer.is_elapsed() => timer.as_mut().reset(at),
+            Some(_) => return Poll::Pending,
+        }
+        let Some(timer) = &mut self.timer else {
+            return Poll::Pending;
+        };
+        // Without tokio's budget, so that it is certain that the timer knows our waker.
+        let mut timer = coop::unconstrained(timer.as_mut());
+        Pin::new(&mut timer).poll(cx)
+    }
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![forbid(unsafe_code)]
+
+mod buffers;
+mod driver;
+mod error;
+mod handshake;
+mod socket;
+mod split;
+mod wakers;
+
+pub use error::{Closed, Error};
+pub use handshake::{Incoming, PING};
+pub use socket::WebSocket;
+pub use split::{Receiver, Sender};
+
+pub use sansocket;
+#[doc(no_inline)]
+pub use sansocket::{
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Message, Negotiated,
+    OriginPolicy, Prepared, Response, ServerConfig, Uri,
+};
