@@ -242,6 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let waker = self.waker.clone();
             ready!(self.poll_flush_io(&mut Context::from_waker(&waker)));
             *place = None;
+            self.tell_receiver();
         }
         self.rest();
         Poll::Ready(if self.broken {
@@ -302,7 +303,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Ok(())
     }
 
-    /// The end needs the receiver: to read what comes, and to wait for no longer than the deadline.
+    /// The end needs the receiver: to read what comes, to wait for no longer than the deadline, and to end
+    /// the stream, which can write now.
     fn tell_receiver(&self) {
         if self.ws.state() > State::Open {
             self.wakers.wake_receiver();
@@ -355,17 +357,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Ok(()) => self.unflushed = false,
                 Err(error) => self.write_failed(error),
             }
+            // Whoever else waits for it.
+            self.wakers.wake_senders();
         }
         Poll::Ready(())
     }
 
-    /// Nothing can be written any more.
+    /// Nothing can be written any more. What the peer said last may still be read.
     fn write_failed(&mut self, error: io::Error) {
         self.shut = true;
         self.broken = true;
-        self.ended = true;
         self.error.get_or_insert(error);
-        self.ws.transport_lost();
+        self.ws.write_lost();
     }
 
     /// Ready when something was read, or the stream has ended.
