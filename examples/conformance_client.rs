@@ -6,13 +6,24 @@
 use std::env;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sansocket::config::Limits;
 use sansocket::error::SendError;
 use sansocket::{ClientConfig, ClientRequest, Connection, Event, Message, Transport, Uri};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let base = env::args()
         .nth(1)
         .unwrap_or_else(|| "ws://127.0.0.1:9001".into());

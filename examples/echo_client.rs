@@ -28,7 +28,14 @@ enum Input {
     Lost,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
     let uri = Uri::parse(
         &env::args()
             .nth(1)
@@ -50,10 +57,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let (lines, bytes) = (sender.clone(), sender);
     let reading = stream.try_clone()?;
     thread::spawn(move || read_socket(reading, &bytes));
-    run(ws, stream, &inputs, lines)
+    converse(ws, stream, &inputs, lines)
 }
 
-fn run(
+fn converse(
     mut ws: Connection,
     mut stream: TcpStream,
     inputs: &Receiver<Input>,

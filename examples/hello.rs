@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use sansocket::entropy::Entropy;
@@ -98,7 +99,17 @@ impl End {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let uri = Uri::parse("ws://server.example.com/chat")?;
     let request = ClientRequest::new(uri)
         .subprotocol("chat")?

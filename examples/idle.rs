@@ -21,7 +21,14 @@ use sansocket::{
 /// Bytes of resident memory for each connection, everything that the process has counted.
 const ALLOWED: u64 = 300;
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let count = arguments
         .next()

@@ -1,5 +1,6 @@
 //! `cargo run -p chat [ADDR]`, then open <http://127.0.0.1:9002/> in two browser windows.
 
+use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, io};
 
@@ -13,7 +14,17 @@ use tokio::time::sleep;
 use tokio::{select, signal, task};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> io::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> io::Result<()> {
     let addr = env::args()
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:9002".into());

@@ -3,6 +3,7 @@
 //! `cargo run --release -p epoll_server [ADDR] [SECONDS]`: how long it waits for a request, until it
 //! asks whether a silent peer is still there, and for the answer. 30 if that is not said.
 
+use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, io};
 
@@ -10,7 +11,17 @@ use epoll_server::Server;
 use sansocket::config::Timeouts;
 use sansocket::{OriginPolicy, ServerConfig};
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
     let address = arguments.next();
     let address = address.as_deref().unwrap_or("127.0.0.1:9001");
