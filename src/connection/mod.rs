@@ -88,7 +88,7 @@ pub use parts::Part;
 ///     while let Some(event) = ws.receive(&mut input) {
 ///         match event {
 ///             Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new())?,
-///             Event::Request(_) | Event::Http(_) => ws.respond(Response::new(404))?,
+///             Event::Request(_) => ws.respond(Response::new(404))?,
 ///             Event::Message(message) => { let _ = ws.send(&message); } // a real server stops reading when it is full
 ///             Event::Closed(report) => println!("{report}"),
 ///             _ => {} // pongs and Close replies are queued already

@@ -18,6 +18,10 @@ impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
     /// taken. What an event lends is a part of `input`, unmasked in place.
     ///
+    /// Pass a variable that holds what was read, `let mut input = &mut buf[..n];`, as `&mut input`: each
+    /// call moves it past what it took. With nothing to read, `&mut &mut [][..]` will do. A function that
+    /// returns the event out of its own read loop needs [`find_event`](Self::find_event).
+    ///
     /// Call it until it returns `None`, also with an empty input: the end of the stream, deadlines
     /// and written output bring events too. It never fails: what the peer did wrong is
     /// [`Event::Failed`], and the answer is queued.

@@ -29,6 +29,8 @@ const MIN_BITS: u8 = 8;
 /// # let _ = chat;
 /// ```
 ///
+/// Debug builds: set `opt-level = 3` in `[profile.dev.package.zlib-rs]`, or each message takes twenty times as long.
+///
 /// How to choose, and what to keep out of it: [`manual::compression`](crate::manual::compression).
 /// Time for each level, and the overhead over zlib-rs alone: `benches/deflate.md`.
 ///
