@@ -38,7 +38,8 @@ mod role;
 mod token;
 
 pub use close_code::CloseCode;
-pub use config::endpoint::{ClientConfig, OriginPolicy, ServerConfig};
+pub use config::admission::OriginPolicy;
+pub use config::endpoint::{ClientConfig, ServerConfig};
 pub use connection::{Connection, Event, Outgoing, Part, Prepared, State, Transport};
 pub use event::message::{Kind, Message};
 pub use handshake::accept::Accept;

@@ -2,40 +2,13 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::error::BadEntry;
 use crate::extension::{Configured, MessageExtension};
 
+use super::admission::{Hosts, OriginPolicy};
 use super::{Delivery, Limits, Timeouts};
-
-/// Which origins a server takes connections from (RFC 6455 §4.2.2, §10.2). There is no default:
-/// leaving it open is how cross-site WebSocket hijacking happens.
-///
-/// Only browsers send a true `Origin`; other clients send none or any value. So a request without the
-/// field passes every policy, and no policy replaces authentication.
-///
-/// ```
-/// use sansocket::{OriginPolicy, ServerConfig};
-/// let own_pages = ServerConfig::new(OriginPolicy::SameHost);
-/// let two_sites = ServerConfig::new(OriginPolicy::List(vec![
-///     "https://example.com".into(),
-///     "https://www.example.com".into(),
-/// ]));
-/// # let _ = (own_pages, two_sites);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OriginPolicy {
-    /// The origin's host and port are those of the request's own authority. Others get 403.
-    SameHost,
-    /// One of these, as `scheme://host[:port]`, compared without regard to ASCII case. Others get 403.
-    List(Vec<String>),
-    /// Anyone: for public services that use no cookies or other ambient authority.
-    Any,
-    /// The application looks at [`Request::origin`](crate::handshake::Request::origin) itself.
-    Application,
-}
 
 /// The settings of a connection.
 #[derive(Debug, Clone)]
@@ -51,6 +24,10 @@ pub(crate) struct Settings {
     pub(crate) serve_http: bool,
     /// Server.
     pub(crate) origin: OriginPolicy,
+    /// Server: a request without an origin is refused.
+    pub(crate) require_origin: bool,
+    /// Server: the hosts that it answers to; all of them if there is no list.
+    pub(crate) hosts: Option<Hosts>,
     /// Client: fail if the server chose none of the offered subprotocols.
     pub(crate) require_subprotocol: bool,
     /// Offered by a client, chosen by a server.
@@ -73,6 +50,8 @@ impl Settings {
             fragment: 0,
             serve_http: false,
             origin: OriginPolicy::SameHost,
+            require_origin: false,
+            hosts: None,
             require_subprotocol: false,
             extensions: Configured::NONE,
             require_extension: false,
@@ -191,6 +170,43 @@ impl ServerConfig {
     #[must_use]
     pub fn serve_http(self) -> Self {
         self.with(|settings| settings.serve_http = true)
+    }
+
+    /// Refuses requests without an `Origin` with 403, for services that only pages of browsers use. Whether
+    /// the origin is wanted is for the policy to say.
+    ///
+    /// ```
+    /// use sansocket::{OriginPolicy, ServerConfig};
+    /// let pages_only = ServerConfig::new(OriginPolicy::SameHost).require_origin();
+    /// # let _ = pages_only;
+    /// ```
+    #[must_use]
+    pub fn require_origin(self) -> Self {
+        self.with(|settings| settings.require_origin = true)
+    }
+
+    /// Answers only requests for these hosts; others get 421 (RFC 9110 §7.4). Without a list every `Host` is
+    /// believed, and a page whose name was made to resolve to this server's address (DNS rebinding) passes
+    /// [`OriginPolicy::SameHost`].
+    ///
+    /// An entry is a name or an address, on any port unless it has one. `*.example.com` stands for all names
+    /// below `example.com`.
+    ///
+    /// ```
+    /// use sansocket::{OriginPolicy, ServerConfig};
+    /// let config = ServerConfig::new(OriginPolicy::SameHost).hosts(["localhost", "127.0.0.1", "[::1]"])?;
+    /// # let _ = config;
+    /// # Ok::<(), sansocket::error::BadEntry>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadEntry::Host`] for an entry that no host fits, such as a URL.
+    pub fn hosts<S: Into<String>>(
+        self,
+        hosts: impl IntoIterator<Item = S>,
+    ) -> Result<Self, BadEntry> {
+        let hosts = Hosts::new(hosts)?;
+        Ok(self.with(|settings| settings.hosts = Some(hosts)))
     }
 
     shared_options!(Settings::SERVER);

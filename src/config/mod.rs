@@ -5,11 +5,13 @@
 
 use core::time::Duration;
 
+pub(crate) mod admission;
 pub(crate) mod endpoint;
 
-pub(crate) use endpoint::{
-    CLIENT_DEFAULTS, ClientConfig, OriginPolicy, SERVER_DEFAULTS, ServerConfig, Settings,
-};
+pub(crate) use endpoint::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
+
+pub use admission::Origins;
+pub(crate) use admission::{ANY_PORT, Hosts, OriginPolicy};
 
 /// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///

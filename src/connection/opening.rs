@@ -80,7 +80,7 @@ impl Opening {
                 let Some(head) = self.head.read(input, &settings.limits)? else {
                     return Ok(None);
                 };
-                let (target, asked) = match judge(&head, &settings.origin) {
+                let (target, asked) = match judge(&head, settings) {
                     Ok(judged) => judged,
                     Err(error) => return self.failed(head.into_vec(), error),
                 };

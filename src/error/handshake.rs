@@ -136,6 +136,8 @@ pub enum HandshakeError {
     Version,
     /// An origin that the policy refuses (RFC 6455 §4.2.2, §10.2). 403.
     Origin,
+    /// A host that the server does not answer to (RFC 9110 §7.4). 421.
+    Misdirected,
     /// Extended CONNECT for a `:protocol` that is not `websocket` (RFC 9220 §3). 501.
     UnknownProtocol,
     /// HTTP/2 or HTTP/3: a pseudo-header field that is missing, repeated, unknown, or after other fields
@@ -143,7 +145,7 @@ pub enum HandshakeError {
     PseudoHeader,
     /// HTTP/2 or HTTP/3: a field that belongs to a connection of HTTP/1 (RFC 9113 §8.2.2). 400.
     ConnectionSpecific,
-    /// A field is missing. 400, and 426 for `Sec-WebSocket-Version`.
+    /// A field is missing. 400, 403 for `Origin`, and 426 for `Sec-WebSocket-Version`.
     Missing(Field),
     /// A field that may come once came twice. 400.
     Repeated(Field),
@@ -180,9 +182,10 @@ impl HandshakeError {
             | Self::Content
             | Self::PseudoHeader
             | Self::ConnectionSpecific => 400,
-            Self::Origin => 403,
+            Self::Origin | Self::Missing(Field::Origin) => 403,
             Self::Method => 405,
             Self::TargetTooLong => 414,
+            Self::Misdirected => 421,
             Self::NotAnUpgrade | Self::Version | Self::Missing(Field::Version) => 426,
             Self::HeadTooLong | Self::TooManyFields => 431,
             Self::UnknownProtocol => 501,
@@ -214,6 +217,7 @@ impl HandshakeError {
             Self::Method | Self::Target | Self::NotAnUpgrade => "RFC 6455 §4.2.1",
             Self::Version => "RFC 6455 §4.4",
             Self::Origin => "RFC 6455 §10.2",
+            Self::Misdirected => "RFC 9110 §7.4",
             Self::UnknownProtocol => "RFC 9220 §3",
             Self::PseudoHeader => "RFC 9113 §8.3",
             Self::ConnectionSpecific => "RFC 9113 §8.2.2",
@@ -235,7 +239,8 @@ impl HandshakeError {
                 }
                 Field::Extensions => "RFC 6455 §9.1",
                 Field::Version => "RFC 6455 §4.4",
-                Field::Key | Field::Origin => "RFC 6455 §4.2.1",
+                Field::Key => "RFC 6455 §4.2.1",
+                Field::Origin => "RFC 6455 §10.2",
             },
         }
     }
@@ -264,6 +269,7 @@ impl fmt::Display for HandshakeError {
             Self::Content => "an upgrade request may not have content",
             Self::Version => "the only version of the protocol here is 13",
             Self::Origin => "the origin is not allowed",
+            Self::Misdirected => "this server does not answer to that host",
             Self::UnknownProtocol => "the only protocol here is websocket",
             Self::PseudoHeader => "a pseudo-header field is missing, repeated, unknown or late",
             Self::ConnectionSpecific => "a field that only a connection of HTTP/1 has",
@@ -344,6 +350,8 @@ mod tests {
             (HandshakeError::Repeated(Field::Version), 400),
             (HandshakeError::Invalid(Field::Version), 400),
             (HandshakeError::Origin, 403),
+            (HandshakeError::Missing(Field::Origin), 403),
+            (HandshakeError::Misdirected, 421),
             (HandshakeError::Method, 405),
             (HandshakeError::TargetTooLong, 414),
             (HandshakeError::Missing(Field::Version), 426),

@@ -5,6 +5,7 @@
 //! allowed; nothing was queued and nothing changed. No error holds bytes of the peer.
 
 mod accept;
+mod bad_entry;
 mod close;
 mod extended_connect;
 mod field;
@@ -14,6 +15,7 @@ mod protocol;
 mod send;
 
 pub use accept::AcceptError;
+pub use bad_entry::BadEntry;
 pub use close::CloseError;
 pub use extended_connect::ExtendedConnectError;
 pub use field::FieldError;

@@ -28,6 +28,7 @@ use super::extensions;
 use super::field::{is_connection_specific, lower_case, trim};
 use super::foreign::{ForeignResponse, Upgrade, Way};
 use super::negotiated::Negotiated;
+use super::origin::answers_to;
 use super::refusal::Refusal;
 use super::rules::{Gathered, is_resource_name};
 use super::uri::Authority;
@@ -192,12 +193,16 @@ where
     check_not_http1(fields.clone())?;
     let gathered = Gathered::from(fields.clone());
     gathered.check_host(&authority, scheme)?;
+    let settings = config.settings();
+    if !answers_to(settings.hosts.as_ref(), &authority) {
+        return Err(HandshakeError::Misdirected);
+    }
     if gathered.content {
         return Err(HandshakeError::Content);
     }
     gathered.check_version()?;
     let (subprotocols, extensions) = gathered.lists(fields)?;
-    gathered.check_origin(&authority, &config.settings().origin)?;
+    gathered.check_origin(&authority, settings)?;
     Ok(Upgrade {
         config: config.clone(),
         offer: Offer {

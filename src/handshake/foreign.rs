@@ -64,7 +64,7 @@ impl Upgrade {
             target,
             version,
         };
-        match judge_fields(line, fields.into_iter(), &config.settings().origin)? {
+        match judge_fields(line, fields.into_iter(), config.settings())? {
             Asked::Upgrade(offer) => Ok(Self {
                 offer,
                 way: Way::Http1,

@@ -165,10 +165,14 @@ mod tests {
     use super::super::head::tests::SAMPLE;
     use super::super::rules::judge;
     use super::*;
-    use crate::config::OriginPolicy;
+    use crate::config::{OriginPolicy, Settings};
 
     fn request(head: &mut [u8]) -> Request<'_> {
-        match judge(head, &OriginPolicy::Any) {
+        let settings = Settings {
+            origin: OriginPolicy::Any,
+            ..Settings::SERVER
+        };
+        match judge(head, &settings) {
             Ok((target, _)) => Request::new(Payload::from(head), target),
             Err(error) => panic!("{error}"),
         }

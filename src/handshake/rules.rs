@@ -4,7 +4,7 @@
 use alloc::string::String;
 use core::iter::once;
 
-use crate::config::OriginPolicy;
+use crate::config::Settings;
 use crate::error::{Field, HandshakeError};
 use crate::extension::Extensions;
 use crate::token::is_token;
@@ -28,13 +28,13 @@ pub(crate) enum Asked {
 pub(crate) type Span = (u32, u32);
 
 /// Judges a whole head, as the scanner cut it off: where its target is, and what it asks for.
-pub(crate) fn judge(head: &[u8], policy: &OriginPolicy) -> Result<(Span, Asked), HandshakeError> {
+pub(crate) fn judge(head: &[u8], settings: &Settings) -> Result<(Span, Asked), HandshakeError> {
     let mut slots = slots();
     let (line, fields) = parse_request(head, &mut slots)?;
     let start = line_start(head) + line.method.len() + 1;
     let offset = |at: usize| u32::try_from(at).map_err(|_| HandshakeError::HeadTooLong);
     let target = (offset(start)?, offset(start + line.target.len())?);
-    Ok((target, judge_fields(line, pairs(fields), policy)?))
+    Ok((target, judge_fields(line, pairs(fields), settings)?))
 }
 
 /// Judges a request of HTTP/1.
@@ -44,11 +44,17 @@ pub(crate) fn judge(head: &[u8], policy: &OriginPolicy) -> Result<(Span, Asked),
 pub(crate) fn judge_fields<'h>(
     line: RequestLine<'h>,
     fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    policy: &OriginPolicy,
+    settings: &Settings,
 ) -> Result<Asked, HandshakeError> {
     let absolute = target(line.target)?;
     let gathered = Gathered::from(fields.clone());
     let host = host(gathered.host, line.version)?;
+    // RFC 9112 §3.2.2: in absolute form the target's host counts, and `Host` is ignored.
+    let authority = absolute.map(|uri| uri.authority).or(host);
+    let hosts = settings.hosts.as_ref();
+    if authority.is_some_and(|authority| !origin::answers_to(hosts, &authority)) {
+        return Err(HandshakeError::Misdirected);
+    }
     // RFC 9110 §7.8: in HTTP/1.0 Upgrade is ignored.
     if line.version == HttpVersion::Http10 {
         return Ok(Asked::Plain(HandshakeError::Http10));
@@ -75,11 +81,9 @@ pub(crate) fn judge_fields<'h>(
     }
     gathered.check_version()?;
     let accept = gathered.accept()?;
-    // RFC 9112 §3.2.2: in absolute form the target's host counts, and `Host` is ignored.
-    let authority = absolute.map(|uri| uri.authority).or(host);
     let authority = authority.ok_or(HandshakeError::Missing(Field::Host))?;
     let (subprotocols, extensions) = gathered.lists(fields)?;
-    gathered.check_origin(&authority, policy)?;
+    gathered.check_origin(&authority, settings)?;
     Ok(Asked::Upgrade(Offer {
         accept,
         subprotocols,
@@ -187,19 +191,24 @@ impl<'h> Gathered<'h> {
         }
     }
 
-    /// RFC 6455 §10.2. A client that sends no `Origin` is not a browser, and the policy does not apply.
+    /// RFC 6455 §10.2. A client that sends no `Origin` is not a browser: the policy does not apply to it.
     pub(crate) fn check_origin(
         &self,
         authority: &Authority<'_>,
-        policy: &OriginPolicy,
+        settings: &Settings,
     ) -> Result<(), HandshakeError> {
         let Some(value) = self.origin.optional(Field::Origin)? else {
-            return Ok(());
+            let missing = HandshakeError::Missing(Field::Origin);
+            return if settings.require_origin {
+                Err(missing)
+            } else {
+                Ok(())
+            };
         };
         if !value.is_ascii() {
             return Err(HandshakeError::Invalid(Field::Origin));
         }
-        if origin::allowed(policy, value, authority) {
+        if origin::allowed(&settings.origin, value, authority) {
             Ok(())
         } else {
             Err(HandshakeError::Origin)

@@ -214,6 +214,23 @@ fn host_beside_the_authority() {
     assert_eq!(error(twice), HandshakeError::Repeated(Field::Host));
 }
 
+/// RFC 9110 §7.4, in HTTP/2 and HTTP/3 too; and an origin may be demanded there.
+#[test]
+fn hosts_and_origins_that_are_demanded() {
+    let only = |host| any_origin().hosts([host]).unwrap();
+    assert!(check(&only("server.example.com"), sample()).is_ok());
+    assert_eq!(
+        check(&only("other.example"), sample()).err(),
+        Some(HandshakeError::Misdirected)
+    );
+    assert_eq!(refusal(HandshakeError::Misdirected).status, 421);
+    let config = any_origin().require_origin();
+    assert_eq!(
+        check(&config, without("origin")).err(),
+        Some(HandshakeError::Missing(Field::Origin))
+    );
+}
+
 /// RFC 9113 §8.2.2: one list, in what is received and in what is sent.
 #[test]
 fn fields_of_a_connection() {

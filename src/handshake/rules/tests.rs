@@ -9,18 +9,29 @@ use super::super::accept::Accept;
 use super::super::head::tests::SAMPLE;
 use super::super::scanner::{Scan, Scanner};
 use super::*;
-use crate::config::Limits;
+use crate::config::{Hosts, Limits, OriginPolicy};
 use crate::error::{AcceptError, FieldError};
 use crate::extension::Answer;
 
 /// Scanned and judged, as a server does; the target as text.
 fn judged(head: &str, origin: &OriginPolicy) -> Result<(String, Asked), HandshakeError> {
+    judged_by(head, &settings(origin))
+}
+
+fn settings(origin: &OriginPolicy) -> Settings {
+    Settings {
+        origin: origin.clone(),
+        ..Settings::SERVER
+    }
+}
+
+fn judged_by(head: &str, settings: &Settings) -> Result<(String, Asked), HandshakeError> {
     match Scanner::request().scan(head.as_bytes(), &Limits::server()) {
         Scan::Head(len) => assert_eq!(len, head.len()),
         Scan::Bad(error) => return Err(error),
         Scan::More => panic!("no end: {head:?}"),
     }
-    let ((from, to), asked) = judge(head.as_bytes(), origin)?;
+    let ((from, to), asked) = judge(head.as_bytes(), settings)?;
     Ok((head[from as usize..to as usize].to_string(), asked))
 }
 
@@ -293,10 +304,45 @@ fn version() {
     assert_eq!(error(&old), missing);
 }
 
+/// RFC 6455 §10.2: only browsers send an origin, and some servers are for them alone.
+#[test]
+fn a_required_origin() {
+    let mut settings = settings(&OriginPolicy::Any);
+    settings.require_origin = true;
+    assert!(judged_by(SAMPLE, &settings).is_ok());
+    let without = with("Origin: http://example.com\r\n", "");
+    let missing = HandshakeError::Missing(Field::Origin);
+    assert_eq!(judged_by(&without, &settings).err(), Some(missing));
+    assert_eq!(missing.status(), 403);
+    assert!(judged(&without, &OriginPolicy::Any).is_ok());
+}
+
+/// RFC 9110 §7.4: a host that the server does not answer to, whatever is asked of it. DNS rebinding makes
+/// the origin of a foreign page the same host.
+#[test]
+fn hosts_that_are_answered_to() {
+    let mut settings = settings(&OriginPolicy::SameHost);
+    settings.hosts = Hosts::new(["own.example", "127.0.0.1"]).ok();
+    let to = |host: &str| {
+        let head = with("server.example.com", host);
+        head.replace("http://example.com", &format!("http://{host}"))
+    };
+    assert!(judged_by(&to("own.example:9001"), &settings).is_ok());
+    let misdirected = Some(HandshakeError::Misdirected);
+    assert_eq!(judged_by(&to("evil.example"), &settings).err(), misdirected);
+    assert!(judged(&to("evil.example"), &OriginPolicy::SameHost).is_ok());
+    let page = "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(judged_by(page, &settings).err(), misdirected);
+    let absolute = "GET http://evil.example/ HTTP/1.1\r\nHost: own.example\r\n\r\n";
+    assert_eq!(judged_by(absolute, &settings).err(), misdirected);
+    // Not even a name: nothing that a browser sends.
+    assert!(judged_by("GET / HTTP/1.0\r\n\r\n", &settings).is_ok());
+}
+
 /// 403 by the policy, nothing without the field.
 #[test]
 fn origin() {
-    let policy = OriginPolicy::List(vec!["https://a.example".into()]);
+    let policy = OriginPolicy::list(["https://a.example"]).unwrap();
     let origin = |line: &str| with("Origin: http://example.com\r\n", line);
     let verdict = |line: &str| judged(&origin(line), &policy).err();
     assert_eq!(verdict("Origin: HTTPS://a.EXAMPLE\r\n"), None);
@@ -489,7 +535,7 @@ mod properties {
             let end = (at + cut).min(head.len());
             head.splice(at..end, bytes);
             let Scan::Head(len) = Scanner::request().scan(&head, &Limits::server()) else { return Ok(()) };
-            if let Ok((target, Asked::Upgrade(offer))) = judge(&head[..len], &OriginPolicy::Any) {
+            if let Ok((target, Asked::Upgrade(offer))) = judge(&head[..len], &settings(&OriginPolicy::Any)) {
                 let text = String::from_utf8_lossy(&head[..len]).to_ascii_lowercase();
                 prop_assert!(text.starts_with("get /") && text.contains("websocket") && text.contains("13"));
                 prop_assert_eq!(head[target.0 as usize], b'/');

@@ -141,9 +141,8 @@ fn failures() {
 
 #[test]
 fn handshakes() {
-    let server = ServerConfig::new(OriginPolicy::List(vec![format!(
-        "https://{MARKER}.example"
-    )]));
+    let policy = OriginPolicy::list([format!("https://{MARKER}.example")]).unwrap();
+    let server = ServerConfig::new(policy);
     let request = |fields: &str| {
         format!(
             "GET /{MARKER}?{MARKER} HTTP/1.1\r\nHost: {MARKER}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

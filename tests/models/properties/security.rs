@@ -979,10 +979,7 @@ fn bun_32825() {
 /// Nginx-UI, DevSpace, Dozzle, Kubetail. A policy has to be given, and is kept.
 #[test]
 fn cve_2026_22689_55883_34403_42283_44985_44514() {
-    let list = OriginPolicy::List(vec![
-        "https://own.example".into(),
-        "http://own.example:8080".into(),
-    ]);
+    let list = OriginPolicy::list(["https://own.example", "http://own.example:8080"]).unwrap();
     let policies = [
         (
             OriginPolicy::SameHost,

@@ -349,8 +349,8 @@ fn a_bad_request_is_answered_with_http() {
 fn an_origin_that_is_not_wanted() {
     for (policy, allowed) in [
         (OriginPolicy::SameHost, false),
-        (OriginPolicy::List(vec!["http://example.com".into()]), true),
-        (OriginPolicy::List(vec!["http://example.org".into()]), false),
+        (OriginPolicy::list(["http://example.com"]).unwrap(), true),
+        (OriginPolicy::list(["http://example.org"]).unwrap(), false),
         (OriginPolicy::Any, true),
         (OriginPolicy::Application, true),
     ] {

@@ -139,6 +139,7 @@ fn broken_rules_of_the_handshake() {
         (HandshakeError::Content, "RFC 9110 §7.8"),
         (HandshakeError::Version, "RFC 6455 §4.4"),
         (HandshakeError::Origin, "RFC 6455 §10.2"),
+        (HandshakeError::Misdirected, "RFC 9110 §7.4"),
         (HandshakeError::UnknownProtocol, "RFC 9220 §3"),
         (HandshakeError::PseudoHeader, "RFC 9113 §8.3"),
         (HandshakeError::ConnectionSpecific, "RFC 9113 §8.2.2"),
@@ -162,7 +163,7 @@ fn broken_rules_of_the_handshake() {
         (Field::Connection, "RFC 6455 §4.1"),
         (Field::Key, "RFC 6455 §4.2.1"),
         (Field::Protocol, "RFC 6455 §4.1"),
-        (Field::Origin, "RFC 6455 §4.2.1"),
+        (Field::Origin, "RFC 6455 §10.2"),
     ];
     let fields = fields.into_iter().flat_map(|(field, section)| {
         [
