@@ -46,6 +46,9 @@ pub(crate) struct Driver<S> {
     /// Since when the stream is asked to say goodbye.
     goodbye: Option<Instant>,
     report: Option<Box<CloseReport>>,
+    /// Who else wants the report.
+    #[cfg(feature = "client")]
+    last: Option<crate::connect::Last>,
     /// The first error of the stream.
     error: Option<io::Error>,
     /// Something was written that the stream may still keep to itself.
@@ -80,6 +83,8 @@ impl<S> Driver<S> {
             stalled: None,
             goodbye: None,
             report: None,
+            #[cfg(feature = "client")]
+            last: None,
             error: None,
             unflushed: false,
             shut: false,
@@ -121,12 +126,29 @@ impl<S> Driver<S> {
     pub(crate) fn event<'a>(&mut self, input: &'a mut Input) -> Option<Event<'a>> {
         let event = input.offer(|rest| self.ws.receive(rest));
         match &event {
-            Some(Event::Closed(report)) => self.report = Some(report.clone()),
+            Some(Event::Closed(report)) => self.reported(report.clone()),
             Some(Event::Message(_)) => return event,
             _ => {}
         }
         self.tell_others();
         event
+    }
+
+    fn reported(&mut self, report: Box<CloseReport>) {
+        #[cfg(feature = "client")]
+        if let Some(last) = self.last.take() {
+            let mut last = last
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            *last = Some(CloseReport::clone(&report));
+        }
+        self.report = Some(report);
+    }
+
+    /// The report goes there as well.
+    #[cfg(feature = "client")]
+    pub(crate) fn tell_end(&mut self) -> crate::connect::Last {
+        self.last.get_or_insert_default().clone()
     }
 
     /// A sender can no longer send: it need not wait.

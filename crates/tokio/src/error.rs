@@ -4,6 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+#[cfg(feature = "client")]
+use sansocket::client::proxy::{ConnectError, ProxyError};
+#[cfg(feature = "client")]
+use sansocket::client::redirect::NoRedirect;
 use sansocket::error::{AcceptError, CloseError, FieldError, NoEntropy, SendError, Unsent};
 use sansocket::event::CloseReport;
 use sansocket::handshake::{Refusal, UriError};
@@ -28,6 +32,24 @@ pub enum Error {
     Uri(UriError),
     /// A header field, a subprotocol or an extension that cannot be sent like that.
     Field(FieldError),
+    /// No address, nobody there, or not in time.
+    #[cfg(feature = "client")]
+    Connect(io::Error),
+    /// The TLS handshake failed, or there can be none.
+    #[cfg(feature = "client")]
+    Tls(io::Error),
+    /// A variable of the environment names no proxy.
+    #[cfg(feature = "client")]
+    Environment(ProxyError),
+    /// The proxy gave no valid answer.
+    #[cfg(feature = "client")]
+    Proxy(ConnectError),
+    /// The proxy refused with this answer.
+    #[cfg(feature = "client")]
+    ProxyRefused(Box<Refusal>),
+    /// A redirection that leads nowhere.
+    #[cfg(feature = "client")]
+    Redirect(NoRedirect),
 }
 
 /// How a connection ended that did not end in the orderly way.
@@ -55,6 +77,8 @@ impl Error {
     pub fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Closed(closed) => closed.io.as_ref(),
+            #[cfg(feature = "client")]
+            Self::Connect(why) | Self::Tls(why) => Some(why),
             _ => None,
         }
     }
@@ -71,6 +95,18 @@ impl fmt::Display for Error {
             Self::NoEntropy(why) => why.fmt(f),
             Self::Uri(why) => why.fmt(f),
             Self::Field(why) => why.fmt(f),
+            #[cfg(feature = "client")]
+            Self::Connect(why) => write!(f, "no connection: {why}"),
+            #[cfg(feature = "client")]
+            Self::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
+            #[cfg(feature = "client")]
+            Self::Environment(why) => write!(f, "in the environment: {why}"),
+            #[cfg(feature = "client")]
+            Self::Proxy(why) => why.fmt(f),
+            #[cfg(feature = "client")]
+            Self::ProxyRefused(refusal) => write!(f, "the proxy answered with {}", refusal.status),
+            #[cfg(feature = "client")]
+            Self::Redirect(why) => why.fmt(f),
         }
     }
 }
@@ -89,6 +125,8 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Closed(closed) => closed.source(),
+            #[cfg(feature = "client")]
+            Self::Connect(why) | Self::Tls(why) => Some(why),
             _ => None,
         }
     }

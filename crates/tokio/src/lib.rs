@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod buffers;
+#[cfg(feature = "client")]
+mod connect;
 mod driver;
 mod error;
 mod handshake;
@@ -10,11 +12,15 @@ mod socket;
 mod split;
 mod wakers;
 
+#[cfg(feature = "client")]
+pub use connect::{Connector, MaybeTls, Sessions, connect};
 pub use error::{Closed, Error};
 pub use handshake::{Incoming, PING};
 pub use socket::WebSocket;
 pub use split::{Receiver, Sender};
 
+#[cfg(feature = "rustls")]
+pub use rustls;
 pub use sansocket;
 #[doc(no_inline)]
 pub use sansocket::{

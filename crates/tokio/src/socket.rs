@@ -94,6 +94,12 @@ impl<S> WebSocket<S> {
         self.driver.take_error()
     }
 
+    /// Where the report of the end will be, wherever the connection goes.
+    #[cfg(feature = "client")]
+    pub(crate) fn tell_end(&mut self) -> crate::connect::Last {
+        self.driver.tell_end()
+    }
+
     /// Two halves for two tasks: one receives, the other one and its clones send.
     #[must_use]
     pub fn split(self) -> (Receiver<S>, Sender<S>) {

@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod choice;
 #[cfg(test)]
 mod tests;
 
@@ -44,6 +45,8 @@ use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::uri::Uri;
 use crate::handshake::{HeadReader, Refusal, RefusalReader};
+
+pub use choice::{Environment, Proxy, ProxyError};
 
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///
