@@ -233,15 +233,12 @@ impl Setup {
             body,
             ..
         } = self.limits;
-        let message = message as usize;
-        2 * message
-            + 2 * (output as usize + message)
-            + 2 * held as usize
-            + 2 * head as usize
-            + 2 * body as usize
-            + (64 << 10)
-            // A compressor and a decompressor.
-            + self.deflate.map_or(0, |_| 500 << 10)
+        let queue = u64::from(output).saturating_add(message);
+        let fixed = 2 * (u64::from(held) + u64::from(head) + u64::from(body)) + (64 << 10);
+        // A compressor and a decompressor.
+        let codec = self.deflate.map_or(0, |_| 500 << 10);
+        let bound = message.saturating_add(queue).saturating_mul(2);
+        usize::try_from(bound.saturating_add(fixed + codec)).unwrap_or(usize::MAX)
     }
 }
 
@@ -305,7 +302,7 @@ impl Bench<'_> {
         Seen::of(&event).push_to(&mut self.run.seen);
         let (held, bound) = (self.ws.memory_held(), self.setup.memory_bound());
         assert!(
-            held <= bound + 2 * self.own,
+            held <= bound.saturating_add(2 * self.own),
             "{held} bytes held, {bound} allowed"
         );
     }

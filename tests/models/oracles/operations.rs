@@ -135,7 +135,8 @@ impl Bench {
         }
         // A message in small fragments is a queue of small buffers: the caller's own choice.
         let per_byte = 4 + 128 / (self.setup.fragment.max(1) as usize);
-        let bound = self.setup.memory_bound() + per_byte * self.largest + 2 * self.own;
+        let own = per_byte * self.largest + 2 * self.own;
+        let bound = self.setup.memory_bound().saturating_add(own);
         let held = self.ws.memory_held();
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
     }
