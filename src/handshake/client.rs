@@ -140,6 +140,22 @@ impl ClientRequest {
         self
     }
 
+    /// The request without subprotocols. Some services put tokens there, which are not for another origin.
+    ///
+    /// ```
+    /// use sansocket::{ClientRequest, Uri};
+    /// let request = ClientRequest::new(Uri::parse("wss://example.com/").unwrap())
+    ///     .subprotocol("bearer.SECRET")?
+    ///     .without_subprotocols();
+    /// assert_eq!(request.subprotocols().count(), 0);
+    /// # Ok::<(), sansocket::error::FieldError>(())
+    /// ```
+    #[must_use]
+    pub fn without_subprotocols(mut self) -> Self {
+        self.subprotocols = String::new();
+        self
+    }
+
     /// Replaces the origin, if there is one, by the one that names nobody (RFC 6454 §7.3).
     #[cfg(feature = "client")]
     pub(crate) fn with_opaque_origin(mut self) -> Self {

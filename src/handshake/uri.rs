@@ -3,6 +3,9 @@
 //! It borrows from the text, and also reads the absolute form of a request target (RFC 9112 §3.2.2),
 //! `Host` (RFC 9110 §7.2) and `Origin` (RFC 6454 §6.1).
 
+#[cfg(any(feature = "client", feature = "webapi"))]
+mod standard;
+
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -13,6 +16,9 @@ use memchr::{memchr, memchr3};
 
 use crate::decimal::decimal;
 use crate::token::is_reg_name_byte;
+
+#[cfg(feature = "client")]
+pub(crate) use standard::part_of;
 
 /// A ws or wss URI: where a client connects to and what it asks for (RFC 6455 §3).
 ///

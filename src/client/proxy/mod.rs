@@ -39,6 +39,7 @@ use core::{fmt, mem};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::exchange::{End, Exchange};
 use crate::config::{Limits, Timeouts};
 use crate::error::{FieldError, HandshakeError};
 use crate::handshake::field::{self, Extra};
@@ -225,15 +226,9 @@ impl From<HandshakeError> for ConnectError {
 /// # Ok::<(), sansocket::handshake::UriError>(())
 /// ```
 pub struct Connect {
-    /// The request, and how much of it was written.
-    output: Vec<u8>,
-    written: usize,
+    exchange: Exchange,
     limits: Limits,
-    timeout: Duration,
-    started: Option<Duration>,
     awaited: Awaited,
-    /// Why no more of the answer will come.
-    end: Option<End>,
 }
 
 enum Awaited {
@@ -248,9 +243,8 @@ enum Awaited {
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
-            .field("output", &self.output().len())
+            .field("exchange", &self.exchange)
             .field("awaited", &self.awaited)
-            .field("end", &self.end)
             .field("deadline", &self.next_deadline())
             .finish_non_exhaustive()
     }
@@ -267,13 +261,6 @@ impl fmt::Debug for Awaited {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Eof,
-    Lost,
-    Timeout,
-}
-
 impl Connect {
     /// Asks for a tunnel to the host and port of the URI; the port is always written
     /// (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
@@ -285,30 +272,21 @@ impl Connect {
         options.extra.write(&mut output);
         output.extend_from_slice(b"\r\n");
         Self {
-            output,
-            written: 0,
+            exchange: Exchange::new(output, options.timeout),
             limits: options.limits,
-            timeout: options.timeout,
-            started: None,
             awaited: Awaited::Head(HeadReader::response()),
-            end: None,
         }
     }
 
     /// The bytes to write to the proxy.
     #[must_use]
     pub fn output(&self) -> &[u8] {
-        self.output.get(self.written..).unwrap_or_default()
+        self.exchange.output()
     }
 
     /// Tells that `n` bytes of [`output`](Self::output) were written.
     pub fn consume_output(&mut self, n: usize) {
-        self.written = self.written.saturating_add(n).min(self.output.len());
-        if self.written == self.output.len() {
-            // The credentials need not stay in memory.
-            self.output = Vec::new();
-            self.written = 0;
-        }
+        self.exchange.consume_output(n);
     }
 
     /// Takes what was read from the proxy and returns the outcome, once. What is left of `input` when
@@ -317,28 +295,24 @@ impl Connect {
     pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         let outcome = self.step(input)?;
         self.awaited = Awaited::Done;
-        self.output = Vec::new();
-        self.written = 0;
+        self.exchange.forget_output();
         Some(outcome)
     }
 
     /// The proxy will send no more.
     pub fn receive_eof(&mut self) {
-        self.end.get_or_insert(End::Eof);
+        self.exchange.end_with(End::Eof);
     }
 
     /// The connection to the proxy is gone.
     pub fn transport_lost(&mut self) {
-        self.end.get_or_insert(End::Lost);
+        self.exchange.end_with(End::Lost);
     }
 
     /// Tells the time since an origin that the caller picks. The first call starts the deadline;
     /// without a call there is none.
     pub fn advance_time(&mut self, now: Duration) {
-        let started = *self.started.get_or_insert(now);
-        if now >= started.saturating_add(self.timeout) {
-            self.end.get_or_insert(End::Timeout);
-        }
+        self.exchange.advance_time(now);
     }
 
     /// The time by which [`advance_time`](Self::advance_time) has to be called.
@@ -346,7 +320,7 @@ impl Connect {
     pub fn next_deadline(&self) -> Option<Duration> {
         match self.awaited {
             Awaited::Done => None,
-            _ => Some(self.started?.saturating_add(self.timeout)),
+            _ => self.exchange.deadline(),
         }
     }
 
@@ -356,7 +330,7 @@ impl Connect {
                 Awaited::Head(reader) => {
                     let head = match reader.read(input, &self.limits) {
                         Ok(Some(head)) => head.into_vec(),
-                        Ok(None) => return self.end.map(End::without_answer),
+                        Ok(None) => return self.exchange.end().map(without_answer),
                         Err(error) => return Some(ConnectOutcome::Failed(error.into())),
                     };
                     match read_head(head, &self.limits) {
@@ -371,7 +345,7 @@ impl Connect {
                 Awaited::Body(reader) => {
                     let used = reader.feed(input);
                     *input = mem::take(input).get_mut(used..).unwrap_or_default();
-                    match self.end {
+                    match self.exchange.end() {
                         Some(End::Eof) => reader.end(),
                         Some(End::Lost | End::Timeout) => reader.stop(),
                         None => {}
@@ -384,13 +358,11 @@ impl Connect {
     }
 }
 
-impl End {
-    const fn without_answer(self) -> ConnectOutcome {
-        ConnectOutcome::Failed(match self {
-            Self::Eof | Self::Lost => ConnectError::Closed,
-            Self::Timeout => ConnectError::Timeout,
-        })
-    }
+const fn without_answer(end: End) -> ConnectOutcome {
+    ConnectOutcome::Failed(match end {
+        End::Eof | End::Lost => ConnectError::Closed,
+        End::Timeout => ConnectError::Timeout,
+    })
 }
 
 enum Verdict {

@@ -474,7 +474,6 @@ fn output_is_written_in_pieces_and_forgotten() {
     }
     assert!(connect.output().is_empty());
     connect.consume_output(usize::MAX);
-    assert!(connect.output.capacity() == 0);
 }
 
 /// `Debug` shows lengths, never credentials, fields or bodies.
