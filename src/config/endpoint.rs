@@ -165,6 +165,12 @@ impl ServerConfig {
         Self(None)
     }
 
+    /// Sets which origins are let in, in place of the policy that it began with.
+    #[must_use]
+    pub fn origin(self, policy: OriginPolicy) -> Self {
+        self.with(|settings| settings.origin = policy)
+    }
+
     /// Hands out requests that ask for no upgrade as [`Event::Http`](crate::Event::Http), to serve pages
     /// on the same port. Otherwise they are answered with 426.
     #[must_use]
@@ -255,7 +261,20 @@ impl ClientConfig {
 mod tests {
     use core::time::Duration;
 
-    use super::{CLIENT_DEFAULTS, ClientConfig, Limits, SERVER_DEFAULTS, Settings};
+    use super::{
+        CLIENT_DEFAULTS, ClientConfig, Limits, OriginPolicy, SERVER_DEFAULTS, ServerConfig,
+        Settings,
+    };
+
+    /// The rest of the settings stays.
+    #[test]
+    fn another_origin_policy() {
+        let config = ServerConfig::upgraded()
+            .fragment(7)
+            .origin(OriginPolicy::Any);
+        assert_eq!(config.settings().origin, OriginPolicy::Any);
+        assert_eq!(config.settings().fragment, 7);
+    }
 
     /// What the application has set stays, and shares its settings.
     #[test]

@@ -8,6 +8,8 @@ mod connect;
 mod driver;
 mod error;
 mod handshake;
+#[cfg(feature = "hyper")]
+mod http;
 mod socket;
 mod split;
 mod wakers;
@@ -16,6 +18,10 @@ mod wakers;
 pub use connect::{Connector, MaybeTls, Sessions, connect};
 pub use error::{Closed, Error};
 pub use handshake::{Incoming, PING};
+#[cfg(feature = "axum")]
+pub use http::WebSocketUpgrade;
+#[cfg(feature = "hyper")]
+pub use http::{HttpStream, HttpUpgrade, NotUpgraded, Upgrading};
 pub use socket::WebSocket;
 pub use split::{Receiver, Sender};
 
