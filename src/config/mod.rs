@@ -95,6 +95,22 @@ impl Limits {
 /// Deadlines, driven by [`Connection::advance_time`](crate::Connection::advance_time). A caller that
 /// never tells the time has none.
 ///
+/// | deadline | measures | put off or met by | then |
+/// |---|---|---|---|
+/// | `handshake` | from the first `advance_time` | the connection is established | 408 or 503, a client drops |
+/// | `ping` | since a frame ended or a KiB of one came, or a ping was sent | either | a ping is sent |
+/// | `pong` | since that ping, or since the last of what was queued before it left | any frame that ends, any KiB of one; fewer bytes put it off, to twice the time at most | 1011 |
+/// | `idle` | since the last byte came | any byte | 1001 |
+/// | `message` | since the first byte of a message | its last byte | 1008 |
+/// | `close` | since our Close frame left, and before that since the last of the queue that left | the peer's Close frame and its end | the transport is closed |
+///
+/// So whatever a peer sends proves that it lives, also before its pong, and a frame that comes a byte now
+/// and then does not keep it alive. What arrived before a deadline counts, however late it is read
+/// ([`advance_time`](crate::Connection::advance_time)). While input is held
+/// ([`keep_input`](crate::Connection::keep_input), or an event that was found and not taken) what waits for
+/// the peer stands still, and while the queue is full what the peer takes counts like what it sends, as a
+/// driver then reads nothing.
+///
 /// ```
 /// use core::time::Duration;
 /// use sansocket::config::Timeouts;
@@ -107,21 +123,22 @@ impl Limits {
 pub struct Timeouts {
     /// From the first `advance_time` until the connection is established. 10 s.
     pub handshake: Duration,
-    /// From our Close frame or failure until the transport is given up (RFC 6455 §7.1.1). 5 s.
+    /// How long the peer may take for its end of the closing handshake once our Close frame, or another
+    /// last word such as an HTTP answer, has left; and before that, how long it may take nothing of what is
+    /// queued. Then the transport is given up (RFC 6455 §7.1.1). 5 s.
     pub close: Duration,
-    /// A ping is sent when nothing was received and none was sent for this long. At most one is queued,
-    /// also beyond [`Limits::output`]. Off.
+    /// A ping is sent when no frame was received and no ping was sent for this long. At most one is
+    /// queued, also beyond [`Limits::output`]. Off.
     pub ping: Option<Duration>,
-    /// How long the answer to such a ping may take before the peer counts as dead (1011). The wait begins
-    /// anew while the peer takes output that was queued before the ping, and while bytes of a long frame
-    /// come, as it cannot answer then. So a peer that reads slowly is alive, and one that neither reads
-    /// nor answers is dead after `ping` and `pong` together. 20 s.
+    /// How long nothing may come after such a ping before the peer counts as dead (1011). The wait begins
+    /// anew while the peer takes output that was queued before the ping, as it cannot answer then. So a
+    /// peer that reads slowly is alive, and one that neither reads nor sends is dead after `ping` and
+    /// `pong` together. 20 s.
     pub pong: Option<Duration>,
     /// How long nothing may be received before the connection is failed with 1001. Off.
     pub idle: Option<Duration>,
     /// How long a message may take from its first byte to its last before the connection is failed with
-    /// 1008, as a peer that sends a byte now and then is never idle. It also runs while the application
-    /// does not read. Off.
+    /// 1008, as a peer that sends a byte now and then is never idle. Off.
     pub message: Option<Duration>,
 }
 

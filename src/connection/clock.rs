@@ -6,23 +6,33 @@ use core::time::Duration;
 use crate::config::Timeouts;
 
 /// What is waited for, and until when. Before the time is told nothing is.
+///
+/// | deadline | begins with | what arrives |
+/// |---|---|---|
+/// | ping | the last frame or KiB that came, or the last ping | puts it off |
+/// | pong | the ping, once what was queued before it has left | settles it with a frame or a KiB, puts it off once with less |
+/// | idle | the last byte that came | puts it off |
+/// | message | the first byte of the message | ends it with the last one |
+/// | handshake, close | its beginning | ends it with what is waited for |
 pub(super) struct Clock {
+    /// [`NEVER`] before it was told.
     now: Nanos,
-    /// When the peer was last heard.
+    /// When the peer was last heard: a frame ended, or a KiB of one came.
     heard: Nanos,
     /// When the last keepalive ping was queued, or later: from when on its answer is waited for.
     pinged: Nanos,
     /// The handshake or close deadline.
     due: Nanos,
-    /// How much later, in microseconds.
-    prolonged: u32,
+    since: Since,
     /// The payload of the last keepalive ping.
     ping_number: u16,
-    /// The time was told at least once.
-    running: bool,
     /// The last keepalive ping was not answered yet.
     unanswered: bool,
 }
+
+/// What has happened since the peer was heard; one number, as hearing it sets it to zero: nothing.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Since(u32);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,25 +55,26 @@ pub(super) type Nanos = u64;
 impl Clock {
     // ── the time
 
-    /// Tells the time. True if it is the first: the clock starts. Time that goes backwards is ignored.
-    pub(super) fn tell(&mut self, now: Duration) -> bool {
-        let now = nanos(now);
-        let starts = !self.running;
-        if starts {
+    /// Tells the time: how much has passed, or `None` if the clock starts. Time that goes backwards is
+    /// ignored.
+    pub(super) fn tell(&mut self, now: Duration) -> Option<Nanos> {
+        let now = nanos(now).min(NEVER - 1);
+        if self.now == NEVER {
             *self = Self {
                 now,
                 heard: now,
-                running: true,
                 ..Self::default()
             };
+            return None;
         }
-        self.now = self.now.max(now);
-        starts
+        let passed = now.saturating_sub(self.now);
+        self.now += passed;
+        Some(passed)
     }
 
     /// The time, if it was told.
     pub(super) fn now(&self) -> Option<Nanos> {
-        self.running.then_some(self.now)
+        (self.now != NEVER).then_some(self.now)
     }
 
     /// Whether a deadline has passed.
@@ -71,18 +82,54 @@ impl Clock {
         due <= self.now
     }
 
+    // ── deadlines that have passed
+
+    /// One was found to have passed. What it waits for may have arrived before and not been read: the
+    /// driver gets the time to do so. True if it had that time already.
+    pub(super) const fn find_late(&mut self) -> bool {
+        let had = self.since.late() == Since::LATEST;
+        if !had {
+            self.since.0 += 1;
+        }
+        had
+    }
+
+    /// Whether a deadline has passed, and the driver is given time.
+    #[inline]
+    pub(super) const fn is_late(&self) -> bool {
+        self.since.late() > 0
+    }
+
+    /// Whether the driver has had the time to read, and delivers now what it has.
+    pub(super) const fn is_last_chance(&self) -> bool {
+        self.since.late() == Since::LATEST
+    }
+
+    /// No deadline has passed, or something came after it had.
+    #[inline]
+    pub(super) const fn in_time(&mut self) {
+        self.since.0 &= !Since::LATE;
+    }
+
     // ── the handshakes
 
     /// The opening or closing handshake has to end in time. Nothing is bounded before the time is told.
     pub(super) fn bound(&mut self, after: Duration) {
-        if self.running {
-            self.due = self.now.saturating_add(nanos(after));
+        if self.now != NEVER {
+            self.due = self::after(self.now, after);
+            self.in_time();
         }
+    }
+
+    /// So much time does not count.
+    pub(super) const fn prolong(&mut self, by: Nanos) {
+        self.due = self.due.saturating_add(by);
     }
 
     /// The handshake has ended, or its deadline has passed.
     pub(super) const fn unbound(&mut self) {
         self.due = NEVER;
+        self.in_time();
     }
 
     /// A handshake has to end in time.
@@ -92,66 +139,81 @@ impl Clock {
 
     // ── the peer
 
-    /// The peer was heard. Once per read and frame, never per byte.
+    /// The peer was heard: a frame ended, or a KiB of one came. It lives, whatever was waited for.
     #[inline]
     pub(super) const fn heard(&mut self) {
         self.heard = self.now;
+        self.since = Since(0);
     }
 
-    /// Bytes came of a frame that is split over reads: a Pong cannot come inside it (RFC 6455
-    /// §5.4), so the wait for one begins with its latest bytes.
-    pub(super) fn frame_goes_on(&mut self) {
-        if self.heard == self.now {
-            self.wait_anew();
+    /// Bytes came. What ends nothing and is not much may be a drip that never ends, and is noted beside.
+    #[inline]
+    pub(super) fn trickled(&mut self) {
+        self.in_time();
+        self.begin_idle();
+    }
+
+    /// The idle time begins now.
+    pub(super) fn begin_idle(&mut self) {
+        if self.heard < self.now {
+            self.since.set_trickle(self.now - self.heard);
         }
     }
 
-    /// The wait for a Pong begins now.
-    pub(super) fn wait_anew(&mut self) {
-        if self.unanswered {
-            let micros = (self.now - self.pinged) / 1000;
-            self.prolonged = self
-                .prolonged
-                .saturating_add(u32::try_from(micros).unwrap_or(u32::MAX));
-            self.pinged = self.now;
-        }
+    /// When the latest byte came.
+    const fn last_byte(&self) -> Nanos {
+        self.heard.saturating_add(self.since.trickle())
     }
 
-    /// It is time for a keepalive ping, and none can be queued: the next try comes as late as the
-    /// next ping would.
-    pub(super) fn put_ping_off(&mut self) {
-        self.wait_anew();
+    /// The wait for a Pong begins now: how much later than before.
+    pub(super) const fn wait_anew(&mut self) -> Nanos {
+        let later = if self.unanswered {
+            self.now - self.pinged
+        } else {
+            0
+        };
         self.pinged = self.now;
+        later
+    }
+
+    /// It is time for a keepalive ping, and the last one has not left: that one is waited for, from now on.
+    pub(super) const fn put_ping_off(&mut self) -> Nanos {
+        self.since.0 |= Since::ASKED;
+        self.wait_anew()
+    }
+
+    /// An answer is waited for, and nothing else that would prove life has come.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.since.is_asked()
     }
 
     /// A keepalive ping begins.
     pub(super) const fn begin_ping(&mut self) {
         self.pinged = self.now;
-        self.prolonged = 0;
     }
 
-    /// The keepalive ping is queued. Its payload is a number of our own, so that a Pong that nobody
-    /// asked for proves nothing.
+    /// The keepalive ping is queued. Its payload is a number of our own, so that no other Pong is taken
+    /// for its answer.
     pub(super) const fn ping_queued(&mut self) -> [u8; 2] {
         self.ping_number = self.ping_number.wrapping_add(1);
         self.unanswered = true;
+        self.since.0 |= Since::ASKED;
         self.ping_number.to_be_bytes()
     }
 
-    /// When the keepalive ping was queued, if this answers it.
+    /// From when on the answer was waited for, if this is it.
     pub(super) fn ping_answered(&mut self, payload: &[u8]) -> Option<Nanos> {
         let answers = self.unanswered && payload == self.ping_number.to_be_bytes();
         if !answers {
             return None;
         }
         self.unanswered = false;
-        let prolonged = u64::from(self.prolonged) * 1000;
-        Some(self.pinged.saturating_sub(prolonged))
+        Some(self.pinged)
     }
 
     /// Microseconds since then, as far as they can be told.
     pub(super) fn micros_since(&self, then: Nanos) -> Option<u32> {
-        u32::try_from((self.now - then) / 1000).ok()
+        u32::try_from(self.now.saturating_sub(then) / 1000).ok()
     }
 
     // ── deadlines
@@ -167,43 +229,87 @@ impl Clock {
         timeouts: &Timeouts,
         message_since: Option<Nanos>,
     ) -> Option<(Deadline, Nanos)> {
-        let since = |start: Nanos, after: Option<Duration>| {
-            after.map_or(NEVER, |after| start.saturating_add(nanos(after)))
-        };
-        let waits = self.unanswered && timeouts.pong.is_some();
-        let (pong, ping) = if waits {
-            (since(self.pinged, timeouts.pong), NEVER)
-        } else {
-            let last = self.heard.max(self.pinged);
-            (NEVER, since(last, timeouts.ping))
+        let pong = match timeouts.pong {
+            Some(pong) if self.is_asked() => self.pong_due(pong),
+            _ => NEVER,
         };
         let message = since(message_since.unwrap_or(NEVER), timeouts.message);
         [
             set(Deadline::Pong, pong),
-            set(Deadline::Ping, ping),
-            set(Deadline::Idle, since(self.heard, timeouts.idle)),
+            self.ping_deadline(timeouts),
+            set(Deadline::Idle, since(self.last_byte(), timeouts.idle)),
             set(Deadline::Message, message),
-            self.handshake_deadline(),
         ]
         .into_iter()
         .flatten()
         .min_by_key(|(_, due)| *due)
+    }
+
+    /// When the next keepalive ping is due, unless the answer to the last one is waited for.
+    pub(super) fn ping_deadline(&self, timeouts: &Timeouts) -> Option<(Deadline, Nanos)> {
+        if self.is_asked() && timeouts.pong.is_some() {
+            return None;
+        }
+        let last = self.heard.max(self.pinged);
+        set(Deadline::Ping, since(last, timeouts.ping))
+    }
+
+    /// The latest bytes put the wait off, for as long again at most.
+    fn pong_due(&self, pong: Duration) -> Nanos {
+        let latest = after(after(self.pinged, pong), pong);
+        after(self.pinged.max(self.last_byte()), pong).min(latest)
+    }
+}
+
+impl Since {
+    /// How often a deadline was found to have passed.
+    const LATE: u32 = 0b11;
+    const LATEST: u32 = 2;
+    /// A keepalive ping was queued.
+    const ASKED: u32 = 0b100;
+    /// Above these: milliseconds until the latest byte of an unfinished frame came.
+    const TRICKLE: u32 = 3;
+
+    const fn late(self) -> u32 {
+        self.0 & Self::LATE
+    }
+
+    const fn is_asked(self) -> bool {
+        self.0 & Self::ASKED != 0
+    }
+
+    const fn trickle(self) -> Nanos {
+        (self.0 >> Self::TRICKLE) as Nanos * MILLI
+    }
+
+    fn set_trickle(&mut self, nanos: Nanos) {
+        let most = u32::MAX >> Self::TRICKLE;
+        let millis = u32::try_from(nanos.div_ceil(MILLI)).map_or(most, |millis| millis.min(most));
+        self.0 = millis << Self::TRICKLE | self.0 & (Self::ASKED | Self::LATE);
     }
 }
 
 impl Default for Clock {
     fn default() -> Self {
         Self {
-            now: 0,
+            now: NEVER,
             heard: 0,
             pinged: 0,
             due: NEVER,
-            prolonged: 0,
+            since: Since::default(),
             ping_number: 0,
-            running: false,
             unanswered: false,
         }
     }
+}
+
+fn since(start: Nanos, after: Option<Duration>) -> Nanos {
+    after.map_or(NEVER, |wait| self::after(start, wait))
+}
+
+/// So long after that time.
+pub(super) fn after(start: Nanos, wait: Duration) -> Nanos {
+    start.saturating_add(nanos(wait))
 }
 
 fn set(deadline: Deadline, due: Nanos) -> Option<(Deadline, Nanos)> {
@@ -214,6 +320,8 @@ fn nanos(duration: Duration) -> Nanos {
     // 584 years are enough; a longer wait is one without a deadline.
     Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
+
+const MILLI: Nanos = 1_000_000;
 
 /// No deadline is set.
 const NEVER: Nanos = Nanos::MAX;

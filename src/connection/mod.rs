@@ -125,7 +125,7 @@ pub use parts::Part;
 /// | `receive_eof` | Closed, 1006 | Closed, 1006 | Closed: clean if both Close frames were exchanged | – |
 /// | `write_lost` | S: Closed, 1006; C: the answer is read | Closing; what was queued is dropped | Closing; what was queued is dropped | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
-/// | `advance_time` past a deadline | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
+/// | `advance_time` past a deadline, and nothing comes | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
 /// | `accept`, `respond` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
 /// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
@@ -253,9 +253,13 @@ impl Connection {
 
     #[inline(never)]
     fn consume_and_answer(&mut self, n: usize) {
-        let queued = self.output.len();
+        let (queued, closed) = (self.output.len(), self.output.close_has_left());
         self.output.consume(n);
-        self.output_before_ping_left(queued - self.output.len());
+        let left = queued - self.output.len();
+        self.output_before_ping_left(left);
+        if left > 0 {
+            self.note_taken(closed);
+        }
         self.answer_latest_ping();
     }
 

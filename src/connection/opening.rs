@@ -494,7 +494,11 @@ mod tests {
     /// was cut off in any other way says so.
     #[test]
     fn a_refusal_that_is_cut_off_says_so() {
-        let late = |ws: &mut Connection| ws.advance_time(Duration::from_secs(60));
+        let late = |ws: &mut Connection| {
+            for _ in 0..3 {
+                ws.advance_time(Duration::from_secs(60)); // nothing comes any more
+            }
+        };
         let without_length = "HTTP/1.1 503 x\r\n\r\nbody";
         let with_length = "HTTP/1.1 503 x\r\nContent-Length: 5\r\n\r\nbody";
         let chunked = "HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody";

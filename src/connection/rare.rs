@@ -24,6 +24,12 @@ pub(super) struct Rare {
     /// The latest Ping that was not answered because too many pongs are queued (RFC 6455 §5.5.3).
     pub(super) unanswered: Option<Vec<u8>>,
     pub(super) pings: Pings,
+    /// When a deadline of a handshake or a message was first found to have passed, and when the peer last
+    /// took some of a full queue.
+    pub(super) late_since: Option<u64>,
+    pub(super) taken: Option<u64>,
+    /// The close timer runs.
+    pub(super) closing: bool,
     /// When the message in progress began, if there is a deadline for messages.
     pub(super) message_since: Option<u64>,
     /// The message being sent in parts.
@@ -36,6 +42,8 @@ pub(super) struct Rare {
 pub(super) struct Pings {
     /// Bytes queued before the keepalive ping that have not left.
     pub(super) before: u64,
+    /// How much later than it was queued its answer is waited for.
+    pub(super) later: u64,
     /// The last ping of the application, and when it was queued, if the time was told.
     pub(super) last: Option<(Vec<u8>, Option<u64>)>,
 }
@@ -135,6 +143,9 @@ impl Rare {
             control,
             unanswered,
             pings,
+            late_since,
+            taken,
+            closing,
             message_since,
             in_parts,
             ending,
@@ -145,6 +156,9 @@ impl Rare {
             && control.is_empty()
             && unanswered.is_none()
             && *pings == Pings::default()
+            && late_since.is_none()
+            && taken.is_none()
+            && !closing
             && message_since.is_none()
             && in_parts.is_none()
             && *ending == Ending::default()

@@ -18,11 +18,18 @@ pub(super) struct Reading {
     key: MaskingKey,
     /// The header, as far as it has come; it stays while the payload comes.
     header: HeaderReader,
-    /// A read ended inside the frame.
-    split: bool,
+    /// A frame has ended since that was asked.
+    ended: bool,
     /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
     #[cfg(feature = "bytes")]
     waiting: u32,
+}
+
+/// Where reading stands in a frame.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// What is left of its payload, once its header has come.
+    left: Option<u64>,
 }
 
 /// A piece of payload, still masked.
@@ -100,7 +107,29 @@ impl Reading {
     #[inline]
     pub(super) const fn end_frame(&mut self) {
         self.header.restart();
-        self.split = false;
+        self.ended = true;
+    }
+
+    /// Where reading stands, for [`has_moved_on`](Self::has_moved_on).
+    #[inline]
+    pub(super) fn place(&self) -> Place {
+        Place {
+            left: self.in_payload().then_some(self.left),
+        }
+    }
+
+    /// Whether a frame has ended, or a KiB of its payload is full, since reading stood there.
+    #[inline]
+    pub(super) fn has_moved_on(&mut self, since: Place) -> bool {
+        mem::take(&mut self.ended) || self.in_payload() && self.has_filled(since)
+    }
+
+    #[inline(never)]
+    fn has_filled(&self, since: Place) -> bool {
+        let len = self.header.raw().payload_len();
+        let before = since.left.map_or(0, |left| len - left);
+        let now = len - self.left;
+        self.left == 0 || before >> HEARD != now >> HEARD
     }
 
     /// The key for the next byte of payload, `None` if there is nothing to take off.
@@ -159,23 +188,13 @@ impl Reading {
         self.is_idle()
     }
 
-    /// Some read ended inside the frame.
-    #[inline]
-    pub(super) const fn is_split(&self) -> bool {
-        self.split
-    }
-
-    /// Notes that a read ends here. An event between a header and its payload splits nothing.
-    #[inline]
-    pub(super) const fn read_ends(&mut self) {
-        self.split |= !self.header.is_empty() && (!self.in_payload() || self.left > 0);
-    }
-
-    /// So many bytes of an unfinished frame stay with the caller. False if that is not news.
+    /// So many bytes of an unfinished frame stay with the caller: whether there are more than before,
+    /// and whether a KiB of them is full.
     #[cfg(feature = "bytes")]
-    pub(super) fn wait_with(&mut self, len: usize) -> bool {
+    pub(super) fn wait_with(&mut self, len: usize) -> (bool, bool) {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        mem::replace(&mut self.waiting, len) != len
+        let before = mem::replace(&mut self.waiting, len);
+        (before != len, before >> HEARD != len >> HEARD)
     }
 }
 
@@ -201,6 +220,9 @@ impl<'a> Piece<'a> {
         self.bytes
     }
 }
+
+/// So much of a frame is heard although the frame has not ended: a KiB, as a shift.
+const HEARD: u32 = 10;
 
 #[inline]
 fn some_key(key: MaskingKey) -> Option<MaskingKey> {

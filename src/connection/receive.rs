@@ -12,7 +12,7 @@ use crate::role::Role;
 use super::Connection;
 use super::event::Event;
 use super::gathering::{Came, whole_text};
-use super::reading::take_front;
+use super::reading::{Place, take_front};
 
 impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
@@ -51,7 +51,7 @@ impl Connection {
         input: &mut &'a mut [u8],
     ) -> Option<Event<'a>> {
         let Some(whole) = self.whole_message::<MASKED>(input, 0) else {
-            return self.settled(|ws| ws.receive_any(input));
+            return self.settled(|ws| ws.receive_in_time(input));
         };
         self.clock.heard();
         let payload = whole.payload(take_front(input, whole.end), MASKED);
@@ -78,6 +78,31 @@ impl Connection {
         }
     }
 
+    /// The general way, and what to do where a deadline has passed.
+    #[inline]
+    pub(super) fn receive_in_time<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+        let event = self.receive_any(input);
+        if self.clock.is_late() {
+            return self.receive_late(event, input);
+        }
+        event
+    }
+
+    /// What came before the deadline counts, and is read first.
+    #[cold]
+    fn receive_late<'a>(
+        &mut self,
+        event: Option<Event<'a>>,
+        input: &mut &'a mut [u8],
+    ) -> Option<Event<'a>> {
+        if event.is_some() {
+            self.clock.in_time();
+        } else if self.judge_last_chance() {
+            return self.receive_any(input);
+        }
+        event
+    }
+
     /// The general way.
     pub(super) fn receive_any<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
         let bit = self.codec_bit();
@@ -94,14 +119,13 @@ impl Connection {
         if input.is_empty() && !self.frame_is_due() {
             return None;
         }
-        self.hear(input);
         self.frames(input)
     }
 
-    /// Notes that the peer was heard, if there is anything of it.
+    /// Notes that bytes came, if there are any.
     pub(super) fn hear(&mut self, input: &[u8]) {
         if !input.is_empty() {
-            self.clock.heard();
+            self.clock.trickled();
         }
     }
 
@@ -208,9 +232,9 @@ impl Connection {
     /// [`frames_rarely`]: Self::frames_rarely
     #[inline(always)]
     fn frames<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let was_split = self.reading.is_split();
+        let (place, came) = (self.reading.place(), !input.is_empty());
         let event = self.read_frames(input);
-        self.note_split(was_split, input);
+        self.note_heard(place, came);
         event
     }
 
@@ -219,14 +243,13 @@ impl Connection {
         self.frames(input)
     }
 
-    /// Tells the clock when bytes of a frame came that is split over reads: some read ended inside
-    /// it, before these bytes or now.
-    pub(super) fn note_split(&mut self, was_split: bool, rest: &[u8]) {
-        if rest.is_empty() {
-            self.reading.read_ends();
-        }
-        if was_split || self.reading.is_split() {
-            self.clock.frame_goes_on();
+    /// Tells the clock what came since reading stood there, if anything did.
+    #[inline]
+    pub(super) fn note_heard(&mut self, place: Place, came: bool) {
+        if self.reading.has_moved_on(place) && came {
+            self.clock.heard();
+        } else if came {
+            self.clock.trickled();
         }
     }
 

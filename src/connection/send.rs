@@ -88,7 +88,7 @@ impl Connection {
     }
 
     #[inline]
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let limit = self.settings().limits.output;
         self.output.len() < usize::try_from(limit).unwrap_or(usize::MAX)
     }

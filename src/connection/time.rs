@@ -1,12 +1,14 @@
 //! What a connection does when time passes.
 
+use core::mem;
 use core::time::Duration;
 
 use crate::error::Timeout;
 use crate::event::Pong;
 use crate::frame::Opcode;
 
-use super::clock::{Deadline, Nanos};
+use super::clock::{Deadline, Nanos, after};
+use super::rare::Rare;
 use super::{Connection, Transport};
 
 impl Connection {
@@ -15,19 +17,28 @@ impl Connection {
     /// birth and before each [`receive`](Self::receive). Time that goes backwards is ignored. A
     /// caller that never calls it has no timers.
     ///
+    /// What arrived before a deadline counts, however late it is read: the call that finds a deadline
+    /// passed gives the driver the time to read once, and what then comes settles it. The next call and
+    /// the `receive` after it, or a third call, end the connection if nothing came. Where the
+    /// [`Timeouts`](crate::config::Timeouts) bound the whole of something, such as a handshake, they do so
+    /// however much still comes, by as long again at most.
+    ///
     /// What a deadline brings comes as an event from the next `receive`.
     pub fn advance_time(&mut self, now: Duration) {
-        if self.clock.tell(now) {
-            self.start_first_timer();
-            self.time_message();
+        match self.clock.tell(now) {
+            None => {
+                self.start_first_timer();
+                self.time_message();
+            }
+            Some(passed) => self.stand_still(passed),
         }
-        // Twice at most: a failure starts the close timer.
-        for _ in 0..2 {
-            let Some((deadline, due)) = self.earliest() else {
-                break;
+        // Thrice at most: a ping, and a failure, which starts the close timer.
+        for _ in 0..3 {
+            let Some(deadline) = self.past_deadline() else {
+                return self.be_in_time();
             };
-            if !self.clock.is_past(due) {
-                break;
+            if deadline != Deadline::Ping && !self.find_late(deadline) {
+                return;
             }
             self.settled(|ws| ws.deadline_passed(deadline));
         }
@@ -35,7 +46,7 @@ impl Connection {
 
     /// When [`advance_time`](Self::advance_time) has to be called next, in the caller's time;
     /// `None` while nothing is waited for, and before the first `advance_time`. A driver bounds
-    /// its read by it.
+    /// its read by it, and reads without waiting if that time has passed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.earliest().map(|(_, due)| Duration::from_nanos(due))
@@ -45,22 +56,31 @@ impl Connection {
         if self.clock.now().is_none() || self.transport() == Transport::Close {
             return None;
         }
-        // The peer's bytes are only waited for while it may send any.
-        if self.life.may_send() {
-            let timeouts = &self.settings().timeouts;
-            self.clock.earliest(timeouts, self.message_since())
-        } else {
-            self.clock.handshake_deadline()
+        let holds = self.holds_input();
+        let timeouts = &self.settings().timeouts;
+        match self.life.may_send() {
+            // The peer's bytes are only waited for while it may send any.
+            true if holds => self.clock.ping_deadline(timeouts),
+            true => self.clock.earliest(timeouts, self.message_since()),
+            false if holds && self.output.is_empty() => None,
+            false => self.clock.handshake_deadline(),
         }
     }
 
+    fn past_deadline(&self) -> Option<Deadline> {
+        let (deadline, due) = self.earliest()?;
+        self.clock.is_past(due).then_some(deadline)
+    }
+
     fn deadline_passed(&mut self, deadline: Deadline) {
+        self.be_in_time();
+        if self.counts_what_is_taken(deadline) {
+            return;
+        }
         match deadline {
             Deadline::Ping => self.keep_alive(),
             // The application has not finished the frame that the ping has to follow.
-            Deadline::Pong if self.ping_waits() && self.output().is_empty() => {
-                self.clock.wait_anew();
-            }
+            Deadline::Pong if self.ping_waits() && self.output().is_empty() => self.wait_anew(),
             Deadline::Pong => self.fail_later(Timeout::Pong.into()),
             Deadline::Idle => self.fail_later(Timeout::Idle.into()),
             Deadline::Message => self.fail_later(Timeout::Message.into()),
@@ -75,6 +95,94 @@ impl Connection {
         }
     }
 
+    // ── a deadline that has passed
+
+    /// A deadline was found to have passed. True if what came before it must have been read by now.
+    fn find_late(&mut self, deadline: Deadline) -> bool {
+        let timeouts = self.settings().timeouts;
+        let whole = match deadline {
+            Deadline::Handshake if self.life.is_opening() => timeouts.handshake,
+            Deadline::Handshake => timeouts.close,
+            Deadline::Message => timeouts.message.unwrap_or_default(),
+            Deadline::Pong => timeouts.pong.unwrap_or_default(),
+            // Whatever comes begins it anew.
+            Deadline::Idle | Deadline::Ping => return self.clock.find_late(),
+        };
+        let now = self.clock.now().unwrap_or_default();
+        let since = *self.rare().late_since.get_or_insert(now);
+        self.clock.find_late() || now > since && after(since, whole) <= now
+    }
+
+    /// The driver had the time to read, and nothing came. True if the deadline is judged now.
+    pub(super) fn judge_last_chance(&mut self) -> bool {
+        if !self.clock.is_last_chance() {
+            return false;
+        }
+        let deadline = self.past_deadline().filter(|it| *it != Deadline::Ping);
+        if let Some(deadline) = deadline {
+            self.deadline_passed(deadline);
+        }
+        deadline.is_some()
+    }
+
+    fn be_in_time(&mut self) {
+        self.clock.in_time();
+        if let Some(rare) = &mut self.rare {
+            rare.late_since = None;
+        }
+    }
+
+    /// The application has not taken what has come: the next answer may be among it.
+    fn holds_input(&self) -> bool {
+        let rare = self.rare.as_deref();
+        rare.is_some_and(Rare::has_unread) && !self.life.discards()
+    }
+
+    /// A full queue stops a driver from reading: then what the peer takes counts like what it sends. True
+    /// if it took something within the time that has passed.
+    fn counts_what_is_taken(&mut self, deadline: Deadline) -> bool {
+        let timeouts = &self.settings().timeouts;
+        let wait = match deadline {
+            Deadline::Pong if !self.ping_waits() => timeouts.pong,
+            Deadline::Idle => timeouts.idle,
+            Deadline::Message => timeouts.message,
+            _ => None,
+        };
+        let (Some(wait), Some(now)) = (wait, self.clock.now()) else {
+            return false;
+        };
+        if self.has_room() {
+            return false;
+        }
+        // What was taken before is not known, at first.
+        let taken = *self.rare().taken.get_or_insert(now);
+        let counts = after(taken, wait) > now;
+        match deadline {
+            _ if !counts => {}
+            Deadline::Pong => self.wait_anew(),
+            Deadline::Message => self.rare().message_since = Some(now),
+            _ => self.clock.begin_idle(),
+        }
+        counts
+    }
+
+    /// While input is held, what waits for the peer stands still.
+    fn stand_still(&mut self, passed: Nanos) {
+        if !self.holds_input() {
+            return;
+        }
+        self.clock.begin_idle();
+        if self.clock.is_asked() {
+            self.wait_anew();
+        }
+        if let Some(since) = &mut self.rare().message_since {
+            *since = since.saturating_add(passed);
+        }
+        if self.clock.is_bounded() && self.output.is_empty() {
+            self.clock.prolong(passed);
+        }
+    }
+
     // ── keepalive
 
     /// Queues a keepalive ping. It passes the limit on queued output, so that a peer that reads
@@ -82,9 +190,14 @@ impl Connection {
     fn keep_alive(&mut self) {
         if self.ping_waits() {
             // Its round trip goes on.
-            return self.clock.put_ping_off();
+            let later = self.clock.put_ping_off();
+            self.rare().pings.later += later;
+            return;
         }
         self.clock.begin_ping();
+        if let Some(rare) = &mut self.rare {
+            rare.pings.later = 0;
+        }
         let Ok(key) = self.masking_key() else { return };
         let before = (self.output.len() as u64).saturating_add(self.output.frame_left());
         if before > 0 {
@@ -105,17 +218,31 @@ impl Connection {
         if n > 0 && self.ping_waits() {
             let before = &mut self.rare().pings.before;
             *before = before.saturating_sub(n as u64);
-            self.clock.wait_anew();
+            self.clock.in_time();
+            self.wait_anew();
+        }
+    }
+
+    /// The wait for a Pong begins now. Its round trip goes on.
+    fn wait_anew(&mut self) {
+        let later = self.clock.wait_anew();
+        if later > 0 {
+            self.rare().pings.later += later;
         }
     }
 
     /// The round trip in microseconds if this is the answer to a ping of ours.
     pub(super) fn pong_received(&mut self, payload: &[u8]) -> u32 {
-        let sent = self.clock.ping_answered(payload).or_else(|| {
-            let pings = &mut self.rare.as_deref_mut()?.pings;
-            let (_, sent) = pings.last.take_if(|(ping, _)| ping == payload)?;
-            sent
-        });
+        let mut pings = self.rare.as_deref_mut().map(|rare| &mut rare.pings);
+        let sent = match self.clock.ping_answered(payload) {
+            Some(since) => {
+                let later = pings.map(|pings| mem::take(&mut pings.later));
+                Some(since.saturating_sub(later.unwrap_or_default()))
+            }
+            None => pings
+                .as_mut()
+                .and_then(|pings| pings.last.take_if(|(ping, _)| ping == payload)?.1),
+        };
         sent.map_or(Pong::NO_ROUND_TRIP, |sent| {
             let micros = self.clock.micros_since(sent);
             micros.unwrap_or(Pong::NO_ROUND_TRIP - 1)
@@ -132,7 +259,10 @@ impl Connection {
         }
         let complete = self.gathering.is_idle() && self.reading.is_complete();
         match self.message_since() {
-            Some(_) if complete => self.rare().message_since = None,
+            Some(_) if complete => {
+                self.be_in_time();
+                self.rare().message_since = None;
+            }
             None if !complete => self.rare().message_since = self.clock.now(),
             _ => {}
         }
@@ -145,7 +275,8 @@ impl Connection {
     // ── handshakes
 
     /// The connection is established: the handshake deadline is off.
-    pub(super) const fn start_idle_timers(&mut self) {
+    pub(super) fn start_idle_timers(&mut self) {
+        self.be_in_time();
         self.clock.unbound();
         self.clock.heard();
     }
@@ -155,7 +286,27 @@ impl Connection {
     pub(super) fn start_close_timer(&mut self) {
         let closing = self.life.is_established() && self.clock.is_bounded();
         if !closing && !self.life.is_given_up() {
-            self.clock.bound(self.settings().timeouts.close);
+            self.rare().closing = true;
+            self.restart_close_timer();
+        }
+    }
+
+    fn restart_close_timer(&mut self) {
+        self.be_in_time();
+        self.clock.bound(self.settings().timeouts.close);
+    }
+
+    /// Output has left. While the connection closes, the end is waited for from when our Close frame has
+    /// left, and before that a peer that takes something has time for the rest.
+    pub(super) fn note_taken(&mut self, close_had_left: bool) {
+        let now = self.clock.now();
+        let empty = self.output.is_empty();
+        let rare = self.rare();
+        if rare.taken.is_some() {
+            rare.taken = now.filter(|_| !empty);
+        }
+        if rare.closing && !close_had_left && self.clock.is_bounded() {
+            self.restart_close_timer();
         }
     }
 

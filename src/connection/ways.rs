@@ -33,8 +33,8 @@ impl Connection {
     /// ```
     pub fn keep_input(&mut self, input: &mut &mut [u8]) {
         let input = mem::take(input);
+        self.hear(input);
         if !input.is_empty() && !self.life.discards() {
-            self.clock.heard();
             self.settled(|ws| ws.rare().held.keep(input, usize::MAX));
         }
     }
@@ -85,6 +85,7 @@ impl Connection {
     pub fn find_event(&mut self, input: &mut &mut [u8]) -> bool {
         loop {
             if self.event_is_due() || self.lends_next(input) {
+                self.clock.in_time();
                 return true;
             }
             // The last look is at what needs no input, such as Closed after a failure.
@@ -105,7 +106,7 @@ impl Connection {
             if found {
                 return true;
             }
-            if last {
+            if last && !self.settled(Self::judge_last_chance) {
                 return self.event_is_due();
             }
         }
@@ -133,12 +134,12 @@ impl Connection {
             take_front(input, used);
             return event;
         }
-        let was_split = self.reading.is_split();
+        let place = self.reading.place();
         let event = match self.header(input) {
             Ok(event) => event,
             Err(error) => Some(self.fail(error.into())),
         };
-        self.note_split(was_split, input);
+        self.note_heard(place, true);
         event
     }
 
@@ -190,8 +191,7 @@ impl Connection {
         if self.fast().whole_below() > 0 && input.first() == Some(&0x82) {
             if let Some(whole) = self.next_whole(input, 0) {
                 self.clock.heard();
-                if self.reading.wait_with(0) {
-                    self.clock.frame_goes_on();
+                if let (true, _) = self.reading.wait_with(0) {
                     self.time_message();
                 }
                 let mut frame = input.split_to(whole.end);
@@ -205,17 +205,18 @@ impl Connection {
                 return Some(Event::Message(Message::Binary(payload.into())));
             }
             if self.may_become_whole(input) {
-                if self.reading.wait_with(input.len()) {
+                let (more, moved_on) = self.reading.wait_with(input.len());
+                if moved_on {
                     self.clock.heard();
-                    self.clock.frame_goes_on();
-                    self.time_message();
+                } else if more {
+                    self.clock.trickled();
                 }
-                return self.settled(Self::closed_event);
+                return self.settled(|ws| ws.receive_in_time(&mut &mut [][..]));
             }
         }
         let mut rest = &mut input[..];
         let before = rest.len();
-        let event = self.settled(|ws| ws.receive_any(&mut rest).map(Event::into_owned));
+        let event = self.settled(|ws| ws.receive_in_time(&mut rest).map(Event::into_owned));
         let used = before - rest.len();
         input.advance(used);
         event
@@ -277,9 +278,9 @@ impl Connection {
         let left = self.target_left();
         let n = self.gathering.target_filled(n, left, self.reading.key());
         if n > 0 {
+            let place = self.reading.place();
             self.reading.advance(n);
-            self.clock.heard();
-            self.clock.frame_goes_on();
+            self.note_heard(place, true);
         }
     }
 }

@@ -215,7 +215,7 @@ fn failures_before_open_look_alike() {
         WebSocket::transport_lost,
         WebSocket::receive_eof,
         |ws| ws.close(None, None).unwrap(),
-        |ws| ws.advance_time(Duration::from_secs(11)),
+        |ws| pass(ws, Duration::from_secs(11)),
     ];
     for fail in ways {
         let mut ws = connecting(&ClientConfig::new(), &[]);
@@ -412,7 +412,7 @@ fn error_and_close() {
     let mut ws = open();
     ws.close(Some(1000), None).unwrap();
     ws.consume_output(usize::MAX);
-    ws.advance_time(Timeouts::default().close);
+    pass(&mut ws, Timeouts::default().close);
     assert_eq!(events(&mut ws, b""), failed());
 
     // Their Close frame came, ours never left: the code is known, and it was not clean.
@@ -421,6 +421,13 @@ fn error_and_close() {
     ws.transport_lost();
     let wanted = [DomEvent::Error, close_event(false, 4000, "ab")];
     assert_eq!(events(&mut ws, b""), wanted);
+}
+
+/// The time of a deadline, told by a driver that finds nothing to read in between.
+fn pass(ws: &mut WebSocket, now: Duration) {
+    for _ in 0..3 {
+        ws.advance_time(now);
+    }
 }
 
 /// Pings and pongs are not visible, keepalive is the configuration's.
@@ -438,7 +445,7 @@ fn pings_are_invisible() {
     ws.advance_time(Duration::from_secs(20));
     assert_eq!(ws.output()[0], 0x89);
     assert_eq!(ws.buffered_amount(), 0);
-    ws.advance_time(Duration::from_secs(40));
+    pass(&mut ws, Duration::from_secs(40));
     ws.consume_output(usize::MAX);
     assert_eq!(events(&mut ws, b""), failed());
 }

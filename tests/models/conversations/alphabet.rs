@@ -16,6 +16,7 @@ pub(crate) enum Does {
     Eof,
     /// The same, and so much output leaves before the connection is asked for events.
     EofUnseen(usize),
+    WriteLost,
     Lost,
     TlsFailed,
     /// A buffer is taken back and another one lent.
@@ -160,10 +161,12 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     inputs.extend([
         input("eof", Does::Eof),
         input("eof, 1 leaves unseen", Does::EofUnseen(1)),
+        input("write lost", Does::WriteLost),
         input("lost", Does::Lost),
         input("TLS failed", Does::TlsFailed),
         input("4 s", Does::Pass(4)),
         input("10 s", Does::Pass(10)),
+        input("an hour", Does::Pass(3600)),
         input("consume 1", Does::Consume(1)),
         input("consume 5", Does::Consume(5)),
         input("consume all", Does::Consume(usize::MAX)),

@@ -239,6 +239,10 @@ impl Machine for Modelled {
                 endpoint.consume(*n);
                 Ok(())
             }
+            Does::WriteLost => {
+                endpoint.write_lost();
+                Ok(())
+            }
             Does::Lost => {
                 endpoint.transport_lost();
                 Ok(())
@@ -267,6 +271,8 @@ impl Machine for Modelled {
             Does::Pong(payload) => endpoint.pong(payload),
             Does::Close(code, reason) => endpoint.close(*code, reason),
         };
+        // The driver asks for events after each call, also without anything to read.
+        endpoint.read_nothing();
         events.extend(endpoint.take_events());
         result
     }
@@ -302,6 +308,7 @@ impl Real {
                 ws.receive_eof();
                 ws.consume_output(*n);
             }
+            Does::WriteLost => ws.write_lost(),
             Does::Lost => ws.transport_lost(),
             Does::TlsFailed => ws.tls_failed(),
             Does::Reclaim => {

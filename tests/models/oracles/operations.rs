@@ -34,6 +34,7 @@ struct Bench {
     closed: bool,
     eof: bool,
     lost: bool,
+    unwritable: bool,
     /// A frame in pieces was begun at some time.
     in_pieces: bool,
     /// How much of the output was looked at.
@@ -106,7 +107,7 @@ impl Bench {
             // As it was handed in, which cannot be seen in what is compressed.
             assert!(buffered <= self.handed, "buffered_amount");
             // What was dropped stays counted, and a compressor may keep a part that is not the last.
-            let kept = self.in_parts || self.ws.transport() == Transport::Close;
+            let kept = self.in_parts || self.unwritable || self.ws.transport() == Transport::Close;
             assert!(buffered == 0 || kept || self.ws.output_len() > 0);
         }
         // Nothing is added after the answer to the peer's Close, pongs included.
@@ -124,7 +125,9 @@ impl Bench {
         assert!(!self.closed || state == State::Closed);
         if self.ws.can_send().is_ok() {
             assert_eq!(state, State::Open);
+            assert!(!self.unwritable);
         }
+        assert!(!self.unwritable || self.ws.output_len() == 0);
         // What was agreed on is what was offered or asked for.
         let named = ["", "chat", "superchat"];
         assert!(named.contains(&self.ws.subprotocol().unwrap_or_default()));
@@ -376,11 +379,8 @@ impl Bench {
                 };
                 self.now = self.now.max(now);
                 self.ws.advance_time(now);
-                if let Some(deadline) = self.ws.next_deadline() {
-                    assert!(
-                        deadline > self.now,
-                        "a deadline that has passed: the driver would spin"
-                    );
+                if t.once_in(2) {
+                    self.tell_until_judged();
                 }
             }
             24 => match t.below(24) {
@@ -397,6 +397,11 @@ impl Bench {
                 2 => {
                     self.ws.tls_failed();
                     self.lost = true;
+                }
+                23 => {
+                    self.ws.write_lost();
+                    self.unwritable = true;
+                    self.in_parts = false;
                 }
                 #[cfg(feature = "deflate")]
                 3..6 => self.ws.park(),
@@ -512,6 +517,18 @@ impl Bench {
         }
     }
 
+    /// A driver that only tells the time: a deadline that has passed is judged, soon.
+    fn tell_until_judged(&mut self) {
+        // Two calls to read in between, for each of the deadlines that there are.
+        for _ in 0..12 {
+            if self.ws.next_deadline().is_none_or(|due| due > self.now) {
+                return;
+            }
+            self.ws.advance_time(self.now);
+        }
+        panic!("a deadline that has passed: the driver would spin");
+    }
+
     /// The end, in order: the output is written, the peer ends the stream.
     fn finish(&mut self) {
         let _ = self.ws.respond(Response::new(503));
@@ -581,6 +598,7 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         closed: false,
         eof: false,
         lost: false,
+        unwritable: false,
         in_pieces: false,
         judged: 0,
         in_parts: false,

@@ -223,16 +223,33 @@ enum Sending {
 #[derive(Clone)]
 struct Clock {
     now: Seconds,
-    /// When the peer was last heard.
+    /// When the last frame ended, or the last KiB of one was full.
     heard: Seconds,
+    /// When the last byte came.
+    byte: Seconds,
     /// From when on the answer to the last keepalive ping is waited for.
     pinged: Seconds,
+    /// Nothing was heard since it was sent.
+    asked: bool,
     /// The keepalive ping that was not answered: its number and when it was sent.
     unanswered: Option<(u16, Seconds)>,
     /// When the message that has not ended began, or the frame that has not.
     begun: Option<Seconds>,
     /// When the wait for the closing handshake ends.
     close_by: Option<Seconds>,
+    /// How often a deadline was found to have passed, and since when one of something that has to be
+    /// whole.
+    late: u8,
+    late_since: Option<Seconds>,
+    /// When the peer last took some of a queue that was full at a deadline.
+    taken: Option<Seconds>,
+}
+
+impl Clock {
+    fn in_time(&mut self) {
+        self.late = 0;
+        self.late_since = None;
+    }
 }
 
 #[derive(Clone)]
@@ -264,6 +281,8 @@ pub(crate) struct Endpoint {
     began: Option<Began>,
     failure: Option<Fault>,
     eof: bool,
+    /// Nothing can be written any more.
+    unwritable: bool,
     lost: bool,
     tls_failed: bool,
     /// The transport is closed without waiting for anything.
@@ -298,6 +317,7 @@ impl Endpoint {
             began: None,
             failure: None,
             eof: false,
+            unwritable: false,
             lost: false,
             tls_failed: false,
             dropped_transport: false,
@@ -332,7 +352,11 @@ impl Endpoint {
     pub(crate) fn state(&self) -> State {
         if self.is_over() {
             State::Closed
-        } else if self.sent.is_some() || self.received.is_some() || self.failure.is_some() {
+        } else if self.sent.is_some()
+            || self.received.is_some()
+            || self.failure.is_some()
+            || self.unwritable
+        {
             // §7.1.3
             State::Closing
         } else {
@@ -349,10 +373,11 @@ impl Endpoint {
             let bounded = self
                 .clock
                 .as_ref()
-                .is_some_and(|clock| clock.close_by.is_some_and(|by| clock.now < by));
+                .is_some_and(|clock| clock.close_by.is_some());
+            let said_last = !self.unwritable || self.close_has_left();
             return if !self.queue.is_empty() {
                 Transport::KeepOpen
-            } else if !handshake_done && !self.eof && bounded {
+            } else if !handshake_done && !self.eof && bounded && said_last {
                 // §7.1.1: the last bytes are not lost to a reset.
                 Transport::ShutdownWrite
             } else {
@@ -376,6 +401,9 @@ impl Endpoint {
         if self.failure.is_some() {
             return drained || self.eof;
         }
+        if self.unwritable && self.received.is_some() && !self.close_has_left() {
+            return true;
+        }
         if self.sent.is_some() && self.received.is_some() {
             // A frame that is not finished never will be: nobody reads it.
             let stuck = self.eof && self.frame_left() > 0;
@@ -394,24 +422,48 @@ impl Endpoint {
     /// One read.
     pub(crate) fn receive(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
-            return;
+            return self.read_nothing();
         }
-        let in_frame = !self.frame.is_empty();
         if let Some(clock) = &mut self.clock {
-            clock.heard = clock.now;
+            clock.byte = clock.now;
+            clock.late = 0;
         }
         let mut bytes = bytes;
         while !bytes.is_empty() && !self.reads_no_more() {
-            if let Err(fault) = self.read(&mut bytes) {
+            let before = self.frame.payload.len();
+            let result = self.read(&mut bytes);
+            // What ends nothing, and is less than a KiB, may be a drip that never ends.
+            let ended = self.frame.is_empty() || self.frame.payload.len() / 1024 > before / 1024;
+            if let Some(clock) = &mut self.clock
+                && ended
+            {
+                clock.heard = clock.now;
+                clock.asked = false;
+            }
+            if let Err(fault) = result {
                 self.fail(fault);
             }
             self.time_message();
         }
-        // §5.4: no Pong can come inside a frame, so the wait for it begins with the frame's bytes.
-        if in_frame || !self.frame.is_empty() {
-            self.wait_anew();
-        }
         self.finish();
+    }
+
+    /// The driver had nothing to deliver: what has to have come by now does not come.
+    pub(crate) fn read_nothing(&mut self) {
+        let waits = !self.events.is_empty();
+        let Some(clock) = &mut self.clock else { return };
+        if waits && clock.late > 0 {
+            clock.late = 0;
+        }
+        if clock.late < 2 {
+            return;
+        }
+        if let Some((what, _)) = self.next_deadline().filter(|(_, due)| *due <= self.now())
+            && what != Deadline::Ping
+        {
+            self.deadline_passed(what);
+            self.finish();
+        }
     }
 
     /// Notes when something began that has not ended.
@@ -419,7 +471,9 @@ impl Endpoint {
         let complete = self.frame.is_empty() && self.message.is_none();
         if let Some(clock) = &mut self.clock {
             if complete {
-                clock.begun = None;
+                if clock.begun.take().is_some() && self.rules.message_within.is_some() {
+                    clock.in_time();
+                }
             } else {
                 clock.begun.get_or_insert(clock.now);
             }
@@ -566,7 +620,7 @@ impl Endpoint {
             PING => {
                 self.events.push(Event::Ping(payload.clone()));
                 // §5.5.2: answered, also after our own Close frame (D-14). §5.5.3: the latest will do.
-                if !self.rules.answers_pings {
+                if !self.rules.answers_pings || self.unwritable {
                     return Ok(());
                 }
                 if self.pongs_waiting() < PONGS {
@@ -627,7 +681,9 @@ impl Endpoint {
         self.events.push(Event::Close(body.0, body.1));
         self.forget_input();
         // §5.5.1: answered if ours was not sent; the same code, no reason (D-13).
-        if self.sent.is_none() {
+        if self.unwritable {
+            self.dropped_transport |= self.sent.is_none();
+        } else if self.sent.is_none() {
             self.queue_close(body.0, "");
         }
         Ok(())
@@ -639,7 +695,7 @@ impl Endpoint {
         self.failure = Some(fault);
         self.forget_input();
         // One Close frame at most (D-27), and none inside a frame that was begun.
-        if self.sent.is_some() || self.frame_left() > 0 {
+        if self.sent.is_some() || self.frame_left() > 0 || self.unwritable {
             self.dropped_transport = true;
         } else {
             self.queue_close(fault.code(), "");
@@ -656,6 +712,18 @@ impl Endpoint {
     pub(crate) fn receive_eof(&mut self) {
         if !self.eof && !self.lost {
             self.eof = true;
+            self.await_close();
+        }
+        self.finish();
+    }
+
+    /// §7.1.5: what the peer said last is still read.
+    pub(crate) fn write_lost(&mut self) {
+        if !self.unwritable {
+            self.unwritable = true;
+            self.drop_output();
+            self.late_ping = None;
+            self.before_ping = 0;
             self.await_close();
         }
         self.finish();
@@ -792,9 +860,26 @@ impl Endpoint {
         // §5.4: a peer that reads what stands before a ping cannot answer it yet.
         if n > 0 && self.before_ping > 0 {
             self.before_ping = self.before_ping.saturating_sub(n as u64);
+            if let Some(clock) = &mut self.clock {
+                clock.late = 0;
+            }
             self.wait_anew();
         }
+        let close_had_left = self.close_has_left();
         self.queue.drain(..n);
+        let (left, after) = (self.output_len(), self.rules.close_after);
+        if let Some(clock) = &mut self.clock
+            && n > 0
+        {
+            if clock.taken.is_some() {
+                clock.taken = (left > 0).then_some(clock.now);
+            }
+            // §7.1.1: the wait begins when our Close frame has left, and a peer that reads has time.
+            if clock.close_by.is_some() && !close_had_left {
+                clock.close_by = Some(clock.now + after);
+                clock.in_time();
+            }
+        }
         if self.pongs_waiting() < PONGS
             && let Some(ping) = self.late_ping.take()
         {
@@ -883,7 +968,7 @@ impl Endpoint {
     }
 
     pub(crate) fn write_message(&mut self, piece: &[u8]) -> Result<(), Refused> {
-        if self.is_over() || self.failure.is_some() {
+        if self.is_over() || self.failure.is_some() || self.unwritable {
             return Err(Refused::Closing);
         }
         let Some(Sending::Pieces {
@@ -967,7 +1052,10 @@ impl Endpoint {
         if let Some(clock) = &mut self.clock
             && !self.dropped_transport
         {
-            clock.close_by.get_or_insert(clock.now + after);
+            if clock.close_by.is_none() {
+                clock.close_by = Some(clock.now + after);
+                clock.in_time();
+            }
         }
     }
 
@@ -978,10 +1066,15 @@ impl Endpoint {
                 self.clock = Some(Clock {
                     now,
                     heard: now,
+                    byte: now,
                     pinged: now,
+                    asked: false,
                     unanswered: None,
                     begun: None,
                     close_by: None,
+                    late: 0,
+                    late_since: None,
+                    taken: None,
                 });
                 self.time_message();
                 if !self.is_writable() {
@@ -990,23 +1083,84 @@ impl Endpoint {
             }
         }
         // A deadline can bring another one, which has time then.
-        for _ in 0..2 {
+        for _ in 0..3 {
             let Some((what, _)) = self.next_deadline().filter(|(_, due)| *due <= self.now()) else {
+                if let Some(clock) = &mut self.clock {
+                    clock.in_time();
+                }
                 break;
             };
-            match what {
-                Deadline::Ping => self.keep_alive(),
-                // §5.4: it waits for the application to finish a frame.
-                Deadline::Pong if self.before_ping > 0 && self.queue.is_empty() => {
-                    self.wait_anew();
-                }
-                Deadline::Pong => self.fail(Fault::PongTimeout),
-                Deadline::Idle => self.fail(Fault::IdleTimeout),
-                Deadline::Message => self.fail(Fault::MessageTimeout),
-                Deadline::Close => self.give_up(),
+            if what != Deadline::Ping && !self.is_judged(what) {
+                break;
             }
+            self.deadline_passed(what);
         }
         self.finish();
+    }
+
+    /// What lies in the socket may meet the deadline: two calls give the time to read it. What has to be
+    /// whole by then has as long again at most, however much comes.
+    fn is_judged(&mut self, what: Deadline) -> bool {
+        let whole = match what {
+            Deadline::Close => Some(self.rules.close_after),
+            Deadline::Message => self.rules.message_within,
+            Deadline::Pong => self.rules.pong_within,
+            Deadline::Idle | Deadline::Ping => None,
+        };
+        let Some(clock) = &mut self.clock else {
+            return false;
+        };
+        let had = clock.late == 2;
+        clock.late += u8::from(!had);
+        let over = whole.is_some_and(|whole| {
+            let since = *clock.late_since.get_or_insert(clock.now);
+            clock.now > since && since + whole <= clock.now
+        });
+        had || over
+    }
+
+    fn deadline_passed(&mut self, what: Deadline) {
+        if let Some(clock) = &mut self.clock {
+            clock.in_time();
+        }
+        if self.takes_what_is_queued(what) {
+            return;
+        }
+        match what {
+            Deadline::Ping => self.keep_alive(),
+            // §5.4: it waits for the application to finish a frame.
+            Deadline::Pong if self.before_ping > 0 && self.queue.is_empty() => {
+                self.wait_anew();
+            }
+            Deadline::Pong => self.fail(Fault::PongTimeout),
+            Deadline::Idle => self.fail(Fault::IdleTimeout),
+            Deadline::Message => self.fail(Fault::MessageTimeout),
+            Deadline::Close => self.give_up(),
+        }
+    }
+
+    /// With a full queue nobody reads what the peer sends: it lives if it has taken something.
+    fn takes_what_is_queued(&mut self, what: Deadline) -> bool {
+        let full = self.check_room().is_err();
+        let within = match what {
+            Deadline::Pong if self.before_ping == 0 => self.rules.pong_within,
+            Deadline::Idle => self.rules.idle_for,
+            Deadline::Message => self.rules.message_within,
+            _ => None,
+        };
+        let (Some(within), Some(clock), true) = (within, &mut self.clock, full) else {
+            return false;
+        };
+        let taken = *clock.taken.get_or_insert(clock.now);
+        if taken + within <= clock.now {
+            return false;
+        }
+        match what {
+            Deadline::Pong => clock.pinged = clock.now,
+            Deadline::Message => clock.begun = Some(clock.now),
+            _ => clock.byte = clock.now,
+        }
+        true
     }
 
     fn now(&self) -> Seconds {
@@ -1028,17 +1182,19 @@ impl Endpoint {
         } = self.rules;
         let mut all = Vec::new();
         if self.is_writable() {
-            let waits = clock.unanswered.is_some();
-            if waits && let Some(within) = pong_within {
-                all.push((Deadline::Pong, clock.pinged + within));
+            if clock.asked
+                && let Some(within) = pong_within
+            {
+                let due = clock.pinged.max(clock.byte) + within;
+                all.push((Deadline::Pong, due.min(clock.pinged + 2 * within)));
             }
-            if !(waits && pong_within.is_some())
+            if !(clock.asked && pong_within.is_some())
                 && let Some(after) = ping_after
             {
                 all.push((Deadline::Ping, clock.heard.max(clock.pinged) + after));
             }
             if let Some(idle) = idle_for {
-                all.push((Deadline::Idle, clock.heard + idle));
+                all.push((Deadline::Idle, clock.byte + idle));
             }
             if let (Some(begun), Some(within)) = (clock.begun, message_within) {
                 all.push((Deadline::Message, begun + within));
@@ -1053,6 +1209,7 @@ impl Endpoint {
         let before = self.output_len() as u64 + self.frame_left();
         let Some(clock) = &mut self.clock else { return };
         clock.pinged = clock.now;
+        clock.asked = true;
         if self.before_ping == 0 {
             self.before_ping = before;
             self.pings_sent += 1;
@@ -1064,9 +1221,7 @@ impl Endpoint {
 
     /// The wait for the answer to the keepalive ping begins now.
     fn wait_anew(&mut self) {
-        if let Some(clock) = &mut self.clock
-            && clock.unanswered.is_some()
-        {
+        if let Some(clock) = &mut self.clock {
             clock.pinged = clock.now;
         }
     }
@@ -1075,6 +1230,7 @@ impl Endpoint {
     fn give_up(&mut self) {
         if let Some(clock) = &mut self.clock {
             clock.close_by = None;
+            clock.late = 0;
         }
         let done = self.sent.is_some() && self.received.is_some() && self.output_len() == 0;
         if !done {

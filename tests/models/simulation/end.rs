@@ -43,8 +43,11 @@ pub(crate) struct End {
     close_received: bool,
     state: State,
     now: Option<Duration>,
-    /// When it was first seen to be closing.
+    /// When it was first seen to be closing, or last took a step towards its end.
     closing_since: Option<Duration>,
+    /// How often a deadline was found to have passed since anything came or went, and which one.
+    pub(crate) late: u8,
+    late_for: Option<Duration>,
     /// The most that a message has.
     message: u64,
     /// What of the application's own may lie in the queue at once.
@@ -81,6 +84,8 @@ impl End {
             state: State::Initial,
             now: None,
             closing_since: None,
+            late: 0,
+            late_for: None,
             message,
             largest: 0,
             bound,
@@ -153,6 +158,9 @@ impl End {
         let mut own = Vec::new();
         let mut read = bytes.to_vec();
         let mut input = &mut read[..];
+        if !bytes.is_empty() {
+            self.late = 0;
+        }
         while let Some(event) = next(&mut self.ws, &mut input) {
             self.event(&event);
             keep(&event, &mut own);
@@ -163,10 +171,11 @@ impl End {
             let mut rest = bytes.to_vec();
             let mut input = &mut rest[..];
             loop {
-                let n = if random.once_in(3) {
+                // A read of nothing says that nothing came.
+                let n = if random.once_in(3) || input.is_empty() {
                     input.len()
                 } else {
-                    random.below(input.len() + 1)
+                    1 + random.below(input.len())
                 };
                 let (mut read, rest) = input.split_at_mut(n);
                 input = rest;
@@ -188,11 +197,21 @@ impl End {
             }
             assert_eq!(own, others, "another cut, other events");
         }
+        if !self.is_late() {
+            self.late = 0;
+        }
         self.check();
+    }
+
+    /// A deadline has passed and was not judged yet.
+    fn is_late(&self) -> bool {
+        let due = self.ws.next_deadline();
+        due.is_some_and(|due| Some(due) <= self.now)
     }
 
     /// Within the limits, nothing after a failure; and what came.
     fn event(&mut self, event: &Event<'_>) {
+        self.late = 0;
         assert!(self.report.is_none(), "{event:?} behind Closed");
         let last = matches!(event, Event::Closed(_));
         assert!(last || self.failed.is_none(), "{event:?} behind Failed");
@@ -271,6 +290,10 @@ impl End {
             assert!(theirs == bytes, "another cut, other output");
         }
         self.both(|ws| ws.consume_output(n));
+        self.late = 0;
+        if n > 0 && self.closing_since.is_some() {
+            self.closing_since = self.now;
+        }
         self.receive(&[], random);
         bytes
     }
@@ -278,15 +301,30 @@ impl End {
     pub(crate) fn tell(&mut self, now: Duration, random: &mut Random) {
         self.now = Some(now);
         self.both(|ws| ws.advance_time(now));
-        if let Some(deadline) = self.ws.next_deadline() {
-            assert!(deadline > now, "a deadline that has passed");
+        if self.is_late() {
+            // What came before it is to be read, and that has an end.
+            let due = self.ws.next_deadline();
+            if std::mem::replace(&mut self.late_for, due) != due {
+                self.late = 0;
+            }
+            self.late += 1;
+            assert!(self.late <= 2, "the driver would spin");
         }
         self.receive(&[], random);
-        // RFC 6455 §7.1.1: closing ends, and nothing prolongs it.
-        if self.closing_since.is_some_and(|since| now >= since + CLOSE) {
-            assert!(self.report.is_some(), "Closed is late");
-            assert_eq!(self.ws.transport(), Transport::Close, "the end is late");
+        // RFC 6455 §7.1.1: closing ends, and only a peer that takes what is queued prolongs it.
+        if let Some(since) = self.closing_since
+            && self.ws.transport() != Transport::Close
+        {
+            let due = self.ws.next_deadline().expect("a bound");
+            assert!(due <= since + CLOSE, "the end is late");
         }
+    }
+
+    /// Nothing can be written any more.
+    pub(crate) fn write_lost(&mut self, random: &mut Random) {
+        self.both(Connection::write_lost);
+        assert_eq!(self.ws.output_len(), 0);
+        self.receive(&[], random);
     }
 
     pub(crate) fn eof(&mut self, random: &mut Random) {

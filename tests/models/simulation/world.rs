@@ -35,6 +35,8 @@ struct World {
     pipes: [Pipe; 2],
     /// The transport is closed at this end.
     gone: [bool; 2],
+    /// The process of this end does nothing until then, and its clock jumps when it goes on.
+    stopped: [Duration; 2],
     now: Duration,
     /// Bytes were lost on the way.
     lossy: bool,
@@ -141,6 +143,7 @@ impl World {
             ends,
             pipes: <[Pipe; 2]>::default(),
             gone: [false; 2],
+            stopped: [Duration::ZERO; 2],
             now: Duration::from_secs(1),
             lossy: false,
         };
@@ -159,13 +162,42 @@ impl World {
     }
 
     fn tell_time(&mut self) {
-        for end in &mut self.ends {
-            end.tell(self.now, &mut self.random);
+        for at in 0..2 {
+            if self.stopped[at] > self.now {
+                continue;
+            }
+            let awake = std::mem::take(&mut self.stopped[at]) == Duration::ZERO;
+            let in_time = self.ends[at].late == 0;
+            self.ends[at].tell(self.now, &mut self.random);
+            if !awake && in_time {
+                self.wake(at);
+            }
+        }
+    }
+
+    /// What arrived while the process stood still is read, and counts.
+    fn wake(&mut self, at: usize) {
+        let from = 1 - at;
+        let alive = self.ends[at].failed.is_none();
+        let arrived = !self.pipes[from].bytes.is_empty() && self.pipes[from].stalled <= self.now;
+        self.deliver(from, usize::MAX);
+        if let Some(Failure::Timeout(timeout)) = self.ends[at].failed
+            && alive
+            && arrived
+        {
+            panic!("{timeout:?}, though something had arrived");
         }
     }
 
     fn step(&mut self) {
         let at = self.random.below(2);
+        if self.stopped[at] > self.now {
+            if self.random.once_in(2) {
+                self.now = self.stopped[at];
+                self.tell_time();
+            }
+            return;
+        }
         match self.random.below(20) {
             0..6 => self.ends[at].act(&mut self.random),
             6..10 => {
@@ -177,7 +209,7 @@ impl World {
                 self.deliver(at, n);
             }
             15 => {
-                let millis = self.random.pick(&[1, 50, 500, 3000]);
+                let millis = self.random.pick(&[1, 50, 500, 500, 3000, 60_000]);
                 self.now += Duration::from_millis(millis);
                 self.tell_time();
             }
@@ -191,6 +223,10 @@ impl World {
             17 => {
                 let millis = self.random.pick(&[10, 400, 2500]);
                 self.pipes[at].stalled = self.now + Duration::from_millis(millis);
+            }
+            18 if self.random.once_in(3) => {
+                let millis = self.random.pick(&[100, 5000, 3_600_000]);
+                self.stopped[at] = self.now + Duration::from_millis(millis);
             }
             18 => self.write(at, usize::MAX),
             _ => {
@@ -207,7 +243,13 @@ impl World {
     /// The network fails in one of its ways.
     fn fault(&mut self, at: usize) {
         self.lossy = true;
-        match self.random.below(4) {
+        match self.random.below(5) {
+            // The peer has closed its reading half: nothing can be written here, and its last words come.
+            4 => {
+                self.pipes[at].bytes.clear();
+                self.pipes[at].ended = true;
+                self.ends[at].write_lost(&mut self.random);
+            }
             // A reset here; the other end hears of the end after a part of what was on its way.
             0 => {
                 let kept = self.random.below(self.pipes[at].bytes.len() + 1);
@@ -252,7 +294,7 @@ impl World {
     fn deliver(&mut self, from: usize, n: usize) {
         let pipe = &mut self.pipes[from];
         let to = 1 - from;
-        if pipe.stalled > self.now {
+        if pipe.stalled > self.now || self.stopped[to] > self.now {
             return;
         }
         let bytes: Vec<u8> = pipe.bytes.drain(..n.min(pipe.bytes.len())).collect();
@@ -285,6 +327,10 @@ impl World {
 
     /// Nothing fails any more; whoever is open closes; whoever waits is told the time.
     fn finish(&mut self) {
+        if self.stopped != [Duration::ZERO; 2] {
+            self.now = self.now.max(self.stopped[0]).max(self.stopped[1]);
+            self.tell_time();
+        }
         for round in 0..200 {
             for at in 0..2 {
                 self.ends[at].decide(&mut self.random);

@@ -251,6 +251,13 @@ fn decode_one(bytes: &[u8]) -> Option<(Frame, usize)> {
     Some((frame, at + len))
 }
 
+/// Tells the time of a deadline to a connection whose driver finds nothing to read in between.
+pub(crate) fn pass(ws: &mut Connection, now: Duration) {
+    for _ in 0..3 {
+        ws.advance_time(now);
+    }
+}
+
 /// Takes all of the output.
 pub(crate) fn take_output(ws: &mut Connection) -> Vec<u8> {
     let mut out = Vec::new();

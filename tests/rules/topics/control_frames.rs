@@ -184,7 +184,7 @@ fn the_end_of_the_stream_ends_what_waits() {
         ws.advance_time(Duration::ZERO);
         receive_frames(&mut ws, &pings);
         ws.receive_eof();
-        ws.advance_time(Duration::from_secs(5));
+        pass(&mut ws, Duration::from_secs(5));
         assert_eq!((ws.transport(), ws.output_len()), (Transport::Close, 0));
         ws.consume_output(0);
         assert_eq!(ws.output_len(), 0, "{role:?}");

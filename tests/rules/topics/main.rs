@@ -10,6 +10,7 @@ mod codec;
 #[cfg(feature = "deflate")]
 mod compression;
 mod control_frames;
+mod deadlines;
 mod delivery;
 mod layering;
 mod limits;
