@@ -1051,11 +1051,10 @@ impl Endpoint {
         let after = self.rules.close_after;
         if let Some(clock) = &mut self.clock
             && !self.dropped_transport
+            && clock.close_by.is_none()
         {
-            if clock.close_by.is_none() {
-                clock.close_by = Some(clock.now + after);
-                clock.in_time();
-            }
+            clock.close_by = Some(clock.now + after);
+            clock.in_time();
         }
     }
 
