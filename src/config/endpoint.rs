@@ -87,6 +87,18 @@ macro_rules! shared_options {
             self.with(|settings| settings.timeouts.ping = Some(every))
         }
 
+        /// Whether both are one configuration: the one a clone of the other, and nothing changed since.
+        ///
+        /// For who keeps something beside a configuration that is made from it.
+        #[must_use]
+        pub fn is_same(&self, other: &Self) -> bool {
+            match (&self.0, &other.0) {
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                (None, None) => true,
+                _ => false,
+            }
+        }
+
         /// Sets how messages are handed out. Whole, unless set.
         #[must_use]
         pub fn delivery(self, delivery: Delivery) -> Self {
@@ -274,6 +286,17 @@ mod tests {
             .origin(OriginPolicy::Any);
         assert_eq!(config.settings().origin, OriginPolicy::Any);
         assert_eq!(config.settings().fragment, 7);
+    }
+
+    /// Clones are, and equal ones that were made apart are not.
+    #[test]
+    fn the_same_configuration() {
+        let (plain, set) = (ClientConfig::new(), ClientConfig::new().fragment(7));
+        assert!(plain.is_same(&ClientConfig::new()) && set.is_same(&set.clone()));
+        let again = ClientConfig::new().fragment(7);
+        for (one, other) in [(&plain, &set), (&set, &plain), (&set, &again)] {
+            assert!(!one.is_same(other));
+        }
     }
 
     /// What the application has set stays, and shares its settings.

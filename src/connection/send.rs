@@ -189,6 +189,7 @@ impl Connection {
         compress: Compress,
     ) {
         let len = payload.len();
+        self.use_spare();
         if self.encodes(len, compress) {
             self.queue_encoded(kind, key, &payload, compress);
         } else if self.splits(len) {

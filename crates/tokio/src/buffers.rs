@@ -51,6 +51,10 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Lets `take` have what is left; what it leaves stays.
     pub(crate) fn offer<'a, T>(&'a mut self, take: impl FnOnce(&mut &'a mut [u8]) -> T) -> T {
         let mut rest = self.buf.get_mut(self.start..self.end).unwrap_or_default();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sansocket::error::{CloseError, SendError, Unsent};
 use sansocket::event::CloseReport;
-use sansocket::{CloseCode, Connection, Event, Outgoing, Role, State, Transport};
+use sansocket::{CloseCode, Connection, Event, Message, Outgoing, Role, State, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -25,9 +25,6 @@ const STALLED: Duration = Duration::from_secs(20);
 
 /// How long the stream may take to say goodbye when all is over.
 const GOODBYE: Duration = Duration::from_secs(5);
-
-/// More than a socket keeps of what was received.
-const LATE: usize = 16 << 20;
 
 /// Pieces of output for one vectored write.
 const PIECES: usize = 32;
@@ -61,12 +58,14 @@ pub(crate) struct Driver<S> {
     ended: bool,
     /// A deadline has passed since the peer was last heard.
     quiet: bool,
+    /// There may be a deadline that is earlier than the timer.
+    rearm: bool,
+    /// A message may have begun.
+    partial: bool,
     /// The connection has one of the thread's buffers.
     lent: bool,
     /// `Event::Closed` was handed out, and the stream is done with.
     over: bool,
-    /// Bytes read since a deadline is late because of them.
-    late: usize,
 }
 
 impl<S> Driver<S> {
@@ -92,8 +91,9 @@ impl<S> Driver<S> {
             ended: false,
             lent: false,
             quiet: false,
+            rearm: true,
+            partial: false,
             over: false,
-            late: 0,
         }
     }
 
@@ -103,6 +103,7 @@ impl<S> Driver<S> {
 
     /// What is called on it takes effect when the driver is polled next.
     pub(crate) const fn connection_mut(&mut self) -> &mut Connection {
+        self.rearm = true;
         &mut self.ws
     }
 
@@ -124,14 +125,33 @@ impl<S> Driver<S> {
 
     /// The event that [`poll_event`](Self::poll_event) found.
     pub(crate) fn event<'a>(&mut self, input: &'a mut Input) -> Option<Event<'a>> {
+        let some = !input.is_empty();
         let event = input.offer(|rest| self.ws.receive(rest));
         match &event {
-            Some(Event::Closed(report)) => self.reported(report.clone()),
-            Some(Event::Message(_)) => return event,
-            _ => {}
+            Some(Event::Message(_)) => {}
+            Some(event) => self.happened(event),
+            None => self.used_up(some),
         }
-        self.tell_others();
         event
+    }
+
+    /// All input was taken; there was some. A message may have begun, which has to end in time, and whose rest
+    /// may be read to where it belongs.
+    const fn used_up(&mut self, some: bool) {
+        self.rearm |= some;
+        self.partial |= some;
+    }
+
+    /// What else follows from an event.
+    fn happened(&mut self, event: &Event<'_>) {
+        self.rearm = true;
+        if let Event::Closed(report) = event {
+            self.reported(report.clone());
+        }
+        // A sender that waits for room can no longer send.
+        if self.ws.state() > State::Open {
+            self.wakers.wake_senders();
+        }
     }
 
     fn reported(&mut self, report: Box<CloseReport>) {
@@ -149,13 +169,6 @@ impl<S> Driver<S> {
     #[cfg(feature = "client")]
     pub(crate) fn tell_end(&mut self) -> crate::connect::Last {
         self.last.get_or_insert_default().clone()
-    }
-
-    /// A sender can no longer send: it need not wait.
-    fn tell_others(&self) {
-        if self.ws.state() > State::Open {
-            self.wakers.wake_senders();
-        }
     }
 
     /// Queues a message.
@@ -189,50 +202,60 @@ impl<S> Driver<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     // ── the receiver
 
+    /// The next message. `None`: all is over.
+    pub(crate) fn poll_message(
+        &mut self,
+        input: &mut Input,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Message<'static>>> {
+        loop {
+            match self.event(input) {
+                Some(Event::Message(message)) => return Poll::Ready(Some(message.into_owned())),
+                Some(_) => {}
+                None => {
+                    if !ready!(self.poll_more(input, cx)) {
+                        return Poll::Ready(None);
+                    }
+                }
+            }
+        }
+    }
+
     /// Works on until an event is certain: `true`, and [`event`](Self::event) has it. `false`: all is
     /// over.
     pub(crate) fn poll_event(&mut self, input: &mut Input, cx: &Context<'_>) -> Poll<bool> {
-        if self.find_event(input) {
-            return Poll::Ready(true);
-        }
-        self.wakers.receiver_waits(cx.waker());
-        let waker = self.waker.clone();
-        let cx = &mut Context::from_waker(&waker);
-        while !self.over {
-            if self.turn(input, cx).is_pending() {
-                input.rest();
-                self.rest();
-                return Poll::Pending;
+        loop {
+            let some = !input.is_empty();
+            if input.offer(|rest| self.ws.find_event(rest)) {
+                return Poll::Ready(true);
             }
-            if self.find_event(input) {
+            self.used_up(some);
+            if !ready!(self.poll_more(input, cx)) {
+                return Poll::Ready(false);
+            }
+        }
+    }
+
+    /// Ready when something has happened that may bring an event: all that was read has been looked at.
+    /// `false`: all is over.
+    fn poll_more(&mut self, input: &mut Input, cx: &Context<'_>) -> Poll<bool> {
+        if !self.over {
+            self.wakers.receiver_waits(cx.waker());
+            let waker = self.waker.clone();
+            let moved = self.turn(input, &mut Context::from_waker(&waker));
+            if moved.is_ready() && !self.over {
                 return Poll::Ready(true);
             }
         }
         input.rest();
         self.rest();
+        if !self.over {
+            return Poll::Pending;
+        }
         self.timer = None;
         Poll::Ready(false)
     }
 
-    /// Looks at all that has come, if the connection's time lags behind because of it: the close timeout
-    /// is counted from that. Messages are dropped.
-    pub(crate) fn catch_up(&mut self, input: &mut Input) {
-        let waker = self.waker.clone();
-        let cx = &mut Context::from_waker(&waker);
-        while !self.over && self.early(self.born.elapsed()) < self.born.elapsed() {
-            if self.find_event(input) {
-                drop(self.event(input));
-            } else if self.turn(input, cx).is_pending() {
-                return;
-            }
-        }
-    }
-
-    fn find_event(&mut self, input: &mut Input) -> bool {
-        input.offer(|rest| self.ws.find_event(rest))
-    }
-
-    /// Ready when something has happened that may bring an event. All that was read has been looked at.
     fn turn(&mut self, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_write(cx).is_ready() || self.poll_end(cx).is_ready() {
             return Poll::Ready(());
@@ -307,10 +330,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Writes what can be written now. What is left leaves while somebody waits for the connection.
     pub(crate) fn push(&mut self) {
         let waker = self.waker.clone();
-        let cx = &mut Context::from_waker(&waker);
-        let _ = self.poll_write(cx);
-        self.rest();
+        let _ = self.poll_write(&mut Context::from_waker(&waker));
         self.tell_receiver();
+    }
+
+    /// The same where the receiver is another task, which need not wake up for it.
+    pub(crate) fn push_and_rest(&mut self) {
+        self.push();
+        self.rest();
     }
 
     /// Starts the closing handshake.
@@ -319,8 +346,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         code: Option<CloseCode>,
         reason: &str,
     ) -> Result<(), CloseError> {
-        self.ws.advance_time(self.early(self.born.elapsed()));
+        self.ws.advance_time(self.born.elapsed());
         self.ws.close(code, reason)?;
+        self.rearm = true;
         self.push();
         Ok(())
     }
@@ -328,7 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The end needs the receiver: to read what comes, to wait for no longer than the deadline, and to end
     /// the stream, which can write now.
     fn tell_receiver(&self) {
-        if self.ws.state() > State::Open {
+        if matches!(self.ws.can_send(), Err(SendError::Closing)) {
             self.wakers.wake_receiver();
         }
     }
@@ -399,8 +427,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Pending;
         }
         self.lend_buffer();
-        let target = self.ws.receive_target();
+        let target = if self.partial {
+            self.ws.receive_target()
+        } else {
+            None
+        };
         let into_target = target.is_some();
+        self.partial = into_target;
         let mut buf = ReadBuf::new(target.unwrap_or_else(|| input.room()));
         let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf));
         let n = buf.filled().len();
@@ -408,7 +441,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(()) if n == 0 => self.end_of_input(),
             Ok(()) => {
                 self.quiet = false;
-                self.tell_early(n);
+                self.ws.advance_time(self.born.elapsed());
                 if into_target {
                     self.ws.receive_target_filled(n);
                 } else {
@@ -437,7 +470,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ends the stream as the connection asks for (RFC 6455 §7.1.1). Ready when that is done.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.ws.output().is_empty() {
+        let open = self.ws.can_send().is_ok();
+        if open || !self.ws.output().is_empty() {
             return Poll::Pending;
         }
         match self.ws.transport() {
@@ -476,17 +510,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     // ── the time
 
-    /// Ready when a deadline has passed. The stream has just said that nothing has come.
+    /// Ready when a deadline has passed. The stream has just said that nothing has come; what came before
+    /// the deadline is read first, as the connection asks for that once before it judges.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.born.elapsed();
-        if !coop::has_budget_remaining() {
-            // It may have said so for tokio's sake, which will wake us at once.
-            self.ws.advance_time(self.early(now));
+        let timer = self.timer.as_ref();
+        if !self.rearm && !timer.is_some_and(|timer| timer.is_elapsed()) {
             return Poll::Pending;
         }
+        // It may have said so because others are to run first.
+        if !coop::has_budget_remaining() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let now = self.born.elapsed();
         let passed = self.ws.next_deadline().is_some_and(|at| at <= now);
         self.ws.advance_time(now);
-        self.late = 0;
+        self.rearm = passed;
         if passed {
             self.quiet = true;
             return Poll::Ready(());
@@ -499,36 +538,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         let since = *self.stalled.get_or_insert(now);
-        let told = now.duration_since(self.born);
+        self.rearm = true;
         if now < since + STALLED {
-            self.ws.advance_time(self.early(told));
             return self.poll_timer(since + STALLED, cx);
         }
-        let passed = self.ws.next_deadline().is_some_and(|at| at <= told);
-        self.ws.advance_time(told);
-        if passed {
-            return Poll::Ready(());
-        }
-        self.poll_deadline(cx)
-    }
-
-    /// Bytes have come, perhaps long ago: whoever sent the answer to a ping in time is alive, however
-    /// late we look. So no deadline passes before all was read that had come by then, which is no more
-    /// than [`LATE`].
-    fn tell_early(&mut self, read: usize) {
-        let now = self.born.elapsed();
-        let early = self.early(now);
-        self.late = if early < now { self.late + read } else { 0 };
-        self.ws
-            .advance_time(if self.late > LATE { now } else { early });
-    }
-
-    /// The time that is told while not all that came was looked at: before any deadline.
-    fn early(&self, now: Duration) -> Duration {
-        match self.ws.next_deadline() {
-            Some(at) if at <= now => at.saturating_sub(Duration::from_nanos(1)),
-            _ => now,
-        }
+        self.poll_time(cx)
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {

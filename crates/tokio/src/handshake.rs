@@ -1,5 +1,6 @@
 //! The opening handshake of either side (RFC 6455 §4).
 
+use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,6 +16,32 @@ use crate::socket::WebSocket;
 /// How often a connection is kept alive by a ping, unless the configuration says so itself: often enough
 /// for the proxies between, most of which give up after 30 to 60 s.
 pub const PING: Duration = Duration::from_secs(20);
+
+/// A configuration with pings. Each thread keeps the last one, so that connections share it as they share
+/// the one that it is made from.
+macro_rules! with_ping {
+    ($name:ident, $config:ty) => {
+        pub(crate) fn $name(config: &$config) -> $config {
+            thread_local! {
+                static LAST: RefCell<Option<($config, $config)>> = const { RefCell::new(None) };
+            }
+            let last = LAST.try_with(|last| last.borrow().clone()).ok().flatten();
+            if let Some((plain, pinging)) = last
+                && plain.is_same(config)
+            {
+                return pinging;
+            }
+            let pinging = config.clone().default_ping(PING);
+            let pair = (config.clone(), pinging.clone());
+            // While the thread ends nothing is kept.
+            let _ = LAST.try_with(|last| last.replace(Some(pair)));
+            pinging
+        }
+    };
+}
+
+with_ping!(client_with_ping, ClientConfig);
+with_ping!(server_with_ping, ServerConfig);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Opens a connection over a stream that leads to the server (RFC 6455 §4.1).
@@ -46,8 +73,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         config: &ClientConfig,
         request: ClientRequest,
     ) -> Result<Self, Error> {
-        let connection = Connection::client(&config.clone().default_ping(PING), request)?;
-        Self::from_connection(io, connection).opened().await
+        let connection = Connection::client(&client_with_ping(config), request)?;
+        let mut ws = Self::from_connection(io, connection);
+        ws.opened().await?;
+        Ok(ws)
     }
 
     /// Waits for a client's request (RFC 6455 §4.2), which is to be accepted or answered otherwise.
@@ -61,7 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// [`Error::Closed`] if no valid request came in time.
     pub async fn server(io: S, config: &ServerConfig) -> Result<Incoming<S>, Error> {
-        let connection = Connection::server(&config.clone().default_ping(PING));
+        let connection = Connection::server(&server_with_ping(config));
         let mut ws = Self::from_connection(io, connection);
         loop {
             match ws.next_event().await {
@@ -81,32 +110,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                         is_upgrade,
                     });
                 }
-                Some(Event::Closed(report)) => return Err(ws.ended(*report).await),
+                Some(Event::Closed(report)) => return Err(ws.ended(report).await),
                 _ => {}
             }
         }
     }
 
-    /// The connection once it is established.
-    async fn opened(mut self) -> Result<Self, Error> {
+    /// Waits until the connection is established.
+    async fn opened(&mut self) -> Result<(), Error> {
         loop {
             match self.next_event().await {
                 Some(Event::Open) => {
                     // A server's answer is still to leave; if it cannot, whoever receives is told.
                     let _ = self.flush().await;
-                    return Ok(self);
+                    return Ok(());
                 }
                 Some(Event::Refused(refusal)) => return Err(Error::Refused(refusal)),
-                Some(Event::Closed(report)) => return Err(self.ended(*report).await),
+                Some(Event::Closed(report)) => return Err(self.ended(report).await),
                 _ => {}
             }
         }
     }
 
     /// Ends the stream in an orderly way, and says how the connection ended.
-    async fn ended(mut self, report: CloseReport) -> Error {
+    async fn ended(&mut self, report: Box<CloseReport>) -> Error {
         while self.next_event().await.is_some() {}
-        let io = self.take_error();
+        let (report, io) = (*report, self.take_error());
         Error::Closed(Box::new(Closed { report, io }))
     }
 }
@@ -164,10 +193,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     /// [`Error::Accept`] if that is no answer to this request, such as a subprotocol that was not offered:
     /// the client is told 500. [`Error::Closed`] if the connection is lost on the way.
     pub async fn accept(mut self, accept: Accept) -> Result<WebSocket<S>, Error> {
-        match self.ws.connection_mut().accept(accept) {
-            Ok(()) => self.ws.opened().await,
-            Err(why) => Err(self.failed(why).await),
+        if let Err(why) = self.ws.connection_mut().accept(accept) {
+            return Err(self.failed(why).await);
         }
+        self.ws.opened().await?;
+        Ok(self.ws)
     }
 
     /// Answers with a page or a refusal, and ends the stream in an orderly way. One request is answered
@@ -183,22 +213,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
         self.answered().await
     }
 
-    async fn failed(mut self, why: AcceptError) -> Error {
+    async fn failed(&mut self, why: AcceptError) -> Error {
         // Nothing is wrong with this one.
         let _ = self.ws.connection_mut().respond(Response::new(500));
         let _ = self.answered().await;
         Error::Accept(why)
     }
 
-    async fn answered(mut self) -> Result<(), Error> {
+    async fn answered(&mut self) -> Result<(), Error> {
         let mut ended = None;
         while let Some(event) = self.ws.next_event().await {
             if let Event::Closed(report) = event {
-                ended = Some(*report);
+                ended = Some(report);
             }
         }
         match (ended, self.ws.take_error()) {
-            (Some(report), io @ Some(_)) => Err(Error::Closed(Box::new(Closed { report, io }))),
+            (Some(report), io @ Some(_)) => {
+                let report = *report;
+                Err(Error::Closed(Box::new(Closed { report, io })))
+            }
             _ => Ok(()),
         }
     }

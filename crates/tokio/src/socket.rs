@@ -31,7 +31,8 @@ use crate::wakers::Place;
 ///
 /// It is also a [`Stream`] of messages and a [`Sink`] for everything that can be sent.
 pub struct WebSocket<S> {
-    driver: Driver<S>,
+    /// Boxed, as futures keep a place for each value that is moved through them.
+    driver: Box<Driver<S>>,
     input: Input,
     /// Where the [`Sink`] waits.
     place: Option<Place>,
@@ -58,7 +59,7 @@ impl<S> WebSocket<S> {
     /// ```
     pub fn from_connection(io: S, connection: Connection) -> Self {
         Self {
-            driver: Driver::new(connection, io),
+            driver: Box::new(Driver::new(connection, io)),
             input: Input::default(),
             place: None,
             told: false,
@@ -103,7 +104,7 @@ impl<S> WebSocket<S> {
     /// Two halves for two tasks: one receives, the other one and its clones send.
     #[must_use]
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
-        split::split(self.driver, self.input, self.told)
+        split::split(*self.driver, self.input, self.told)
     }
 }
 
@@ -159,10 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message<'static>, Error>>> {
-        while ready!(self.driver.poll_event(&mut self.input, cx)) {
-            if let Some(Event::Message(message)) = self.driver.event(&mut self.input) {
-                return Poll::Ready(Some(Ok(message.into_owned())));
-            }
+        if let Some(message) = ready!(self.driver.poll_message(&mut self.input, cx)) {
+            return Poll::Ready(Some(Ok(message)));
         }
         Poll::Ready(end(&mut self.driver, &mut self.told).map(Err))
     }
@@ -273,7 +272,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         code: impl Into<Option<CloseCode>>,
         reason: &str,
     ) -> Result<CloseReport, CloseError> {
-        self.driver.catch_up(&mut self.input);
         self.driver.close(code.into(), reason)?;
         Ok(poll_fn(|cx| self.poll_closed(cx)).await)
     }

@@ -86,10 +86,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message<'static>, Error>>> {
         let mut driver = self.shared.lock();
-        while ready!(driver.poll_event(&mut self.input, cx)) {
-            if let Some(Event::Message(message)) = driver.event(&mut self.input) {
-                return Poll::Ready(Some(Ok(message.into_owned())));
-            }
+        if let Some(message) = ready!(driver.poll_message(&mut self.input, cx)) {
+            return Poll::Ready(Some(Ok(message)));
         }
         Poll::Ready(end(&mut driver, &mut self.told).map(Err))
     }
@@ -142,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.queue(message, Driver::push).await
+        self.queue(message, Driver::push_and_rest).await
     }
 
     /// As [`send`](Self::send), but leaves the writing to the [`Receiver`], whose task is woken: many small
@@ -180,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub fn try_send<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
         let mut driver = self.shared.lock();
         driver.send(message)?;
-        driver.push();
+        driver.push_and_rest();
         Ok(())
     }
 
@@ -200,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
         let mut driver = self.shared.lock();
         driver.connection_mut().ping(payload)?;
-        driver.push();
+        driver.push_and_rest();
         Ok(())
     }
 

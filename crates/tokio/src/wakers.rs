@@ -7,12 +7,17 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
 /// Who waits for a connection.
 #[derive(Default)]
-pub(crate) struct Wakers(Mutex<Waiting>);
+pub(crate) struct Wakers {
+    waiting: Mutex<Waiting>,
+    /// How many senders wait: nearly always none does.
+    senders: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -44,20 +49,25 @@ impl Wakers {
     }
 
     pub(crate) fn wake_senders(&self) {
-        let mut waiting = self.waiting();
-        if waiting.senders.is_empty() {
+        if self.senders.load(Ordering::Acquire) == 0 {
             return;
         }
+        let mut waiting = self.waiting();
         let senders = mem::take(&mut waiting.senders);
+        self.count(&waiting);
         drop(waiting);
         for (_, waker) in senders {
             waker.wake();
         }
     }
 
+    fn count(&self, waiting: &Waiting) {
+        self.senders.store(waiting.senders.len(), Ordering::Release);
+    }
+
     /// A crash elsewhere leaves nothing half changed here.
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,6 +116,7 @@ impl Place {
             Some((_, known)) => Some(mem::replace(known, waker.clone())),
             None => {
                 waiting.senders.push((self.number, waker.clone()));
+                self.wakers.count(&waiting);
                 None
             }
         };
@@ -119,6 +130,7 @@ impl Drop for Place {
         let mut waiting = self.wakers.waiting();
         let mine = waiting.senders.iter().position(|(n, _)| *n == self.number);
         let old = mine.map(|at| waiting.senders.swap_remove(at));
+        self.wakers.count(&waiting);
         drop(waiting);
         drop(old);
     }

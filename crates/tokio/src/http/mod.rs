@@ -17,7 +17,7 @@ use sansocket::error::{AcceptError, HandshakeError};
 use sansocket::handshake::{ForeignResponse, Upgrade, extended_connect};
 use sansocket::{Accept, Connection, ServerConfig};
 
-use crate::handshake::PING;
+use crate::handshake::server_with_ping;
 use crate::socket::WebSocket;
 
 #[cfg(feature = "axum")]
@@ -67,7 +67,7 @@ impl HttpUpgrade {
     /// [`NotUpgraded`] has the rule that is broken and the response to it. A request that is none for
     /// WebSocket ([`HandshakeError::NotAnUpgrade`]) may be another handler's.
     pub fn of<B>(request: &mut Request<B>, config: &ServerConfig) -> Result<Self, NotUpgraded> {
-        let upgrade = check(request, config)?;
+        let upgrade = check(request, &server_with_ping(config))?;
         let extended = request.version() >= Version::HTTP_2;
         match request.extensions_mut().remove::<OnUpgrade>() {
             Some(on_upgrade) => Ok(Self {
@@ -107,13 +107,12 @@ impl HttpUpgrade {
 
 /// The rules of either handshake.
 fn check<B>(request: &Request<B>, config: &ServerConfig) -> Result<Upgrade, NotUpgraded> {
-    let config = config.clone().default_ping(PING);
     let extended = request.version() >= Version::HTTP_2;
     let checked = if extended {
         let protocol = request.extensions().get::<Protocol>();
-        Upgrade::check_http_extended(&config, request, protocol.map(Protocol::as_str))
+        Upgrade::check_http_extended(config, request, protocol.map(Protocol::as_str))
     } else {
-        Upgrade::check_http(&config, request)
+        Upgrade::check_http(config, request)
     };
     checked.map_err(|why| NotUpgraded { why, extended })
 }

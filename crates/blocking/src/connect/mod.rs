@@ -1,0 +1,336 @@
+//! From a URI to a connection: names, TCP, proxies, TLS, redirections, and again after an end.
+
+mod gate;
+mod sessions;
+#[cfg(feature = "rustls")]
+mod tls;
+mod tunnel;
+
+use std::fmt;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sansocket::client::backoff::Policy;
+use sansocket::client::gate::{Destination, Gate};
+use sansocket::client::proxy::{Environment, Proxy};
+use sansocket::client::redirect::Redirects;
+use sansocket::error::FieldError;
+use sansocket::{ClientConfig, ClientRequest, Uri};
+
+use crate::error::Error;
+use crate::socket::WebSocket;
+use crate::stream::MaybeTls;
+
+use gate::{Pass, SharedGate};
+
+pub use sessions::Sessions;
+
+/// Opens a connection to a ws or wss URI, with a [`Connector`] as it is made.
+///
+/// # Errors
+/// As [`Connector::connect`].
+///
+/// ```no_run
+/// # fn main() -> Result<(), sansocket_blocking::Error> {
+/// let mut ws = sansocket_blocking::connect("ws://127.0.0.1:9001/")?;
+/// ws.send("Hello")?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn connect(uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
+    Connector::new().connect(uri)
+}
+
+/// How connections to URIs are opened: with which configuration, header fields, certificates, proxies.
+///
+/// Clones share one gate: attempts to one address wait for each other, as RFC 6455 §4.1 asks for.
+///
+/// ```no_run
+/// use sansocket_blocking::{Connector, Error};
+///
+/// # fn main() -> Result<(), Error> {
+/// let connector = Connector::new()
+///     .header("Authorization", b"Bearer x")?
+///     .redirects(3);
+/// let mut ws = connector.connect("ws://127.0.0.1:9001/")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Connector {
+    config: ClientConfig,
+    /// With a URI that is replaced.
+    request: ClientRequest,
+    proxies: Proxies,
+    redirects: u8,
+    timeout: Duration,
+    policy: Policy,
+    gate: SharedGate,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Which proxies are used.
+#[derive(Clone)]
+enum Proxies {
+    Environment,
+    One(Arc<Proxy>),
+    None,
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Connector {
+    /// The default configuration, the proxies of the environment, no redirections.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            config: ClientConfig::new(),
+            request: ClientRequest::new(anywhere()),
+            proxies: Proxies::Environment,
+            redirects: 0,
+            timeout: Duration::from_secs(10),
+            policy: Policy::default(),
+            gate: SharedGate::new(Gate::default()),
+            #[cfg(feature = "rustls")]
+            tls: None,
+        }
+    }
+
+    /// Sets limits, timeouts, compression and delivery.
+    #[must_use]
+    pub fn config(mut self, config: ClientConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sends a header field with each request.
+    ///
+    /// # Errors
+    /// As [`ClientRequest::header`].
+    pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
+        self.request = self.request.header(name, value)?;
+        Ok(self)
+    }
+
+    /// Offers a subprotocol with each request, less wanted than those before it.
+    ///
+    /// # Errors
+    /// As [`ClientRequest::subprotocol`].
+    pub fn subprotocol(mut self, subprotocol: &str) -> Result<Self, FieldError> {
+        self.request = self.request.subprotocol(subprotocol)?;
+        Ok(self)
+    }
+
+    /// Sends an origin with each request, as browsers do.
+    ///
+    /// # Errors
+    /// As [`ClientRequest::origin`].
+    pub fn origin(mut self, origin: &str) -> Result<Self, FieldError> {
+        self.request = self.request.origin(origin)?;
+        Ok(self)
+    }
+
+    /// Goes through this proxy, whatever the environment says.
+    ///
+    /// ```
+    /// use sansocket_blocking::Connector;
+    /// let connector = Connector::new().proxy("http://user:password@proxy.example.com:3128".parse()?);
+    /// # let _ = connector;
+    /// # Ok::<(), sansocket_blocking::sansocket::client::proxy::ProxyError>(())
+    /// ```
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxies = Proxies::One(Arc::new(proxy));
+        self
+    }
+
+    /// Goes through no proxy. Otherwise the variables of the [`Environment`] say which.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = Proxies::None;
+        self
+    }
+
+    /// Follows so many redirections for one connection. None, unless set, as in browsers. What could hold a
+    /// secret stays behind when the origin changes, and none leads from wss to ws.
+    #[must_use]
+    pub fn redirects(mut self, hops: u8) -> Self {
+        self.redirects = hops;
+        self
+    }
+
+    /// Sets how long TCP may take for each address, and TLS. 10 s. The handshake of WebSocket has the timeout
+    /// of the configuration.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets when [`sessions`](Self::sessions) connect again.
+    #[must_use]
+    pub fn backoff(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Opens TLS like this: certificates to trust, certificates of the client's, the provider of
+    /// cryptography. The protocol in ALPN is set here, to the HTTP/1.1 of the handshake.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(tls::for_http_1(config));
+        self
+    }
+
+    /// Opens a connection to a ws or wss URI.
+    ///
+    /// # Errors
+    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`], [`Error::ProxyRefused`] and
+    /// [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
+    /// that is not to be followed among them.
+    pub fn connect(&self, uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
+        self.open(self.request_to(uri)?)
+    }
+
+    /// The same with a request of the caller's, in place of the connector's header fields, subprotocols and
+    /// origin.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn open(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
+        let mut request = request;
+        let mut redirects = Redirects::new(request.uri().clone()).limit(self.redirects);
+        loop {
+            let refusal = match self.attempt(request.clone()) {
+                Err(Error::Refused(refusal)) => refusal,
+                done => return done,
+            };
+            if self.redirects == 0 || !(300..400).contains(&refusal.status) {
+                return Err(Error::Refused(refusal));
+            }
+            let redirect = redirects.next(&refusal).map_err(Error::Redirect)?;
+            if redirect.downgrade {
+                return Err(Error::Refused(refusal));
+            }
+            request = redirect.request(request);
+        }
+    }
+
+    /// Connects, and connects again after each end that this can help with, with growing delays at random
+    /// between (RFC 6455 §7.2.3).
+    ///
+    /// # Errors
+    /// [`Error::Uri`].
+    pub fn sessions(&self, uri: &str) -> Result<Sessions, Error> {
+        let request = self.request_to(uri)?;
+        Ok(Sessions::new(self.clone(), request, self.policy))
+    }
+
+    fn request_to(&self, uri: &str) -> Result<ClientRequest, Error> {
+        Ok(self.request.clone().with_uri(Uri::parse(uri)?))
+    }
+
+    /// One handshake.
+    fn attempt(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
+        let uri = request.uri().clone();
+        let environment;
+        let proxy = match &self.proxies {
+            Proxies::None => None,
+            Proxies::One(proxy) => Some(&**proxy),
+            Proxies::Environment => {
+                environment = Environment::read(|name| std::env::var(name).ok())
+                    .map_err(Error::Environment)?;
+                environment.proxy_for(&uri)
+            }
+        };
+        // Held until the connection is open, or there is none.
+        let (socket, _pass) = match proxy {
+            None => self.dial(uri.server_name(), uri.port(), true)?,
+            Some(proxy) => {
+                let turn = Destination::name(uri.host(), uri.port());
+                let pass = self.gate.turn(turn);
+                let (mut socket, _) = self.dial(proxy.host(), proxy.port(), false)?;
+                tunnel::open(&mut socket, &uri, proxy)?;
+                (socket, Some(pass))
+            }
+        };
+        let stream = self.secure(socket, &uri)?;
+        WebSocket::client(stream, &self.config, request)
+    }
+
+    /// TCP to the first address that answers, each when its turn has come (RFC 6455 §4.1).
+    fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        in_turn: bool,
+    ) -> Result<(TcpStream, Option<Pass>), Error> {
+        let none = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
+        let mut last = None;
+        for address in (host, port).to_socket_addrs().map_err(Error::Connect)? {
+            let pass = in_turn.then(|| self.gate.turn(Destination::address(address)));
+            match TcpStream::connect_timeout(&address, self.timeout) {
+                Ok(socket) => {
+                    socket.set_nodelay(true).map_err(Error::Connect)?;
+                    return Ok((socket, pass));
+                }
+                Err(error) => {
+                    last = Some(io::Error::new(error.kind(), format!("{address}: {error}")));
+                }
+            }
+        }
+        Err(Error::Connect(last.unwrap_or_else(none)))
+    }
+
+    #[cfg(feature = "rustls")]
+    fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
+        if !uri.secure() {
+            return Ok(MaybeTls::Plain(socket));
+        }
+        let config = match &self.tls {
+            Some(config) => config.clone(),
+            None => tls::default_config().map_err(Error::Tls)?,
+        };
+        let opened = tls::open(socket, config, uri.server_name(), self.timeout);
+        Ok(MaybeTls::Tls(Box::new(opened.map_err(Error::Tls)?)))
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
+        if uri.secure() {
+            let error = "wss needs the feature `rustls` of sansocket-blocking";
+            return Err(Error::Tls(io::Error::new(
+                io::ErrorKind::Unsupported,
+                error,
+            )));
+        }
+        Ok(MaybeTls::Plain(socket))
+    }
+}
+
+/// No values: header fields can hold credentials.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("headers", &self.request.headers().count())
+            .field("redirects", &self.redirects)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What stands for a URI until there is one.
+fn anywhere() -> Uri {
+    match Uri::parse("ws://localhost/") {
+        Ok(uri) => uri,
+        Err(_) => unreachable!("that is a URI"),
+    }
+}
