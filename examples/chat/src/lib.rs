@@ -1,117 +1,114 @@
-//! A chat room over tokio: what one says goes to all.
+//! A chat room over `sansocket-tokio`: what one says goes to all.
 //!
 //! | file | what of it |
 //! |---|---|
-//! | `socket` | the driver: a connection over any stream of tokio's |
-//! | `lib` | the room, and what a server says to each event |
-//! | `main` | TCP, and the end at Ctrl-C |
+//! | `lib` | one connection, from the request to the end |
+//! | `room` | who is there, and what is said |
+//! | `queue` | what waits for one member while its socket is slow |
+//! | `main` | TCP, as many connections as are served, the end by a signal |
 
-mod socket;
+mod queue;
+mod room;
 
-use sansocket::error::AcceptError;
-use sansocket::error::SendError;
-use sansocket::{Accept, CloseCode, Connection, Event, Message, Prepared, Response, ServerConfig};
+use std::future::pending;
+use std::pin::pin;
+
+use sansocket_tokio::sansocket::event::CloseReport;
+use sansocket_tokio::{Accept, CloseCode, Error, Incoming, Response, Sender, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::select;
 
-pub use socket::Socket;
+use room::Seat;
+pub use room::{PATIENCE, Room};
 
-const PAGE: &str = include_str!("../../page/index.html");
-
-/// Messages that a slow member may be behind.
-const BEHIND: usize = 64;
-
-/// Where all meet. A clone is the same room.
-#[derive(Clone)]
-pub struct Room {
-    news: broadcast::Sender<Prepared>,
-    config: ServerConfig,
-}
+const PAGE: &str = include_str!("page.html");
 
 impl Room {
-    #[must_use]
-    pub fn new(config: ServerConfig) -> Self {
-        Self {
-            news: broadcast::channel(BEHIND).0,
-            config,
-        }
-    }
-
-    /// Members now.
-    #[must_use]
-    pub fn members(&self) -> usize {
-        self.news.receiver_count()
-    }
-
-    /// Serves one connection to its end; `stop` ends it in an orderly way.
-    pub async fn serve<S>(&self, stream: S, stop: impl Future<Output = ()>)
+    /// Serves one connection to its end, which `stop` brings about in an orderly way. How it ended, if it was
+    /// a member's.
+    ///
+    /// # Errors
+    /// That it did not end in an orderly way.
+    pub async fn serve<S>(
+        &self,
+        stream: S,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<CloseReport>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut socket = Socket::new(Connection::server(&self.config), stream);
-        let mut member: Option<broadcast::Receiver<Prepared>> = None;
-        let mut stop = std::pin::pin!(stop);
-        let mut stopping = false;
-        loop {
-            // Two of the three futures are dropped each time: nothing of what they did is lost.
-            let (code, why) = tokio::select! {
-                next = socket.next() => {
-                    let Some((ws, event)) = next else { return };
-                    if matches!(event, Event::Open) {
-                        member = Some(self.news.subscribe());
-                    }
-                    match self.answer(ws, event) {
-                        Ok(()) => continue,
-                        Err(_) => (CloseCode::INTERNAL_ERROR, ""),
-                    }
-                }
-                news = heard(&mut member) => match news {
-                    Ok(message) => match socket.connection().send(&message).map_err(SendError::from) {
-                        Err(SendError::Full { .. }) => (CloseCode::TRY_AGAIN_LATER, "too slow"),
-                        _ => continue, // sent, or the connection is closing anyway
-                    },
-                    Err(RecvError::Lagged(_)) => (CloseCode::TRY_AGAIN_LATER, "too slow"),
-                    Err(RecvError::Closed) => (CloseCode::GOING_AWAY, ""),
-                },
-                () = &mut stop, if !stopping => {
-                    stopping = true;
-                    (CloseCode::GOING_AWAY, "the server stops")
-                }
-            };
-            member = None;
-            // A server needs no randomness, and the reasons are short: this cannot fail.
-            let _ = socket.connection().close(Some(code), why);
-        }
-    }
+        let mut stop = pin!(stop);
+        let incoming = select! {
+            incoming = WebSocket::server(stream, self.config()) => incoming?,
+            () = &mut stop => return Ok(None), // nothing was asked for
+        };
+        let request = incoming.request();
+        let seat = match (incoming.is_upgrade(), request.method(), request.path()) {
+            (true, _, "/ws") => self.enter(),
+            (false, "GET" | "HEAD", "/") => return answer(incoming, page()?).await,
+            _ => {
+                let nothing = Response::new(404).body("there is nothing here\n");
+                return answer(incoming, nothing).await;
+            }
+        };
+        let Some(seat) = seat else {
+            return answer(incoming, full()?).await;
+        };
 
-    fn answer(&self, ws: &mut Connection, event: Event<'_>) -> Result<(), AcceptError> {
-        match event {
-            Event::Request(request) if request.path() == "/ws" => ws.accept(Accept::new()),
-            Event::Http(request) if request.path() == "/" && request.method() == "GET" => {
-                let page =
-                    Response::new(200).header("Content-Type", b"text/html; charset=utf-8")?;
-                ws.respond(page.body(PAGE))
+        let ws = incoming.accept(Accept::new()).await?;
+        let (mut receiver, sender) = ws.split();
+        let listen = async {
+            while let Some(message) = receiver.recv().await {
+                self.say(&message?).await;
             }
-            Event::Request(_) | Event::Http(_) => {
-                ws.respond(Response::new(404).body("there is nothing here\n"))
+            Ok(receiver.report())
+        };
+        let speak = async {
+            let end = select! {
+                () = seat.left_behind() => Some((CloseCode::TRY_AGAIN_LATER, "too far behind")),
+                () = stop => Some((CloseCode::GOING_AWAY, "the server stops")),
+                () = pass_on(&seat, &sender) => None,
+            };
+            drop(seat);
+            if let Some((code, why)) = end {
+                let _ = sender.close(code, why).await;
             }
-            Event::Message(message) => {
-                // Encoded once, whoever is there to hear it: the one who said it at least.
-                let _ = self.news.send(match &message {
-                    Message::Text(text) => Prepared::text(text),
-                    Message::Binary(bytes) => Prepared::binary(bytes),
-                });
-                Ok(())
-            }
-            _ => Ok(()), // pongs and Close replies are queued already
+            pending().await // the end comes to the one that listens
+        };
+        select! {
+            ended = listen => ended,
+            ended = speak => ended,
         }
     }
 }
 
-/// The next message for a member; nothing ever for who is none.
-async fn heard(member: &mut Option<broadcast::Receiver<Prepared>>) -> Result<Prepared, RecvError> {
-    match member {
-        Some(member) => member.recv().await,
-        None => std::future::pending().await,
+/// What the room says, until nothing can be sent any more.
+async fn pass_on<S>(seat: &Seat, sender: &Sender<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let message = seat.next().await;
+        // Not more than one is in the connection: the others wait where they are counted.
+        if sender.send(&message).await.is_err() || sender.flush().await.is_err() {
+            return;
+        }
     }
+}
+
+async fn answer<S>(incoming: Incoming<S>, response: Response) -> Result<Option<CloseReport>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    incoming.respond(response).await.map(|()| None)
+}
+
+fn page() -> Result<Response, Error> {
+    let page = Response::new(200).header("Content-Type", b"text/html; charset=utf-8")?;
+    Ok(page.body(PAGE))
+}
+
+fn full() -> Result<Response, Error> {
+    let full = Response::new(503).header("Retry-After", b"10")?;
+    Ok(full.body("the room is full\n"))
 }

@@ -1,69 +1,144 @@
-//! `cargo run -p chat [ADDR]`, then open <http://127.0.0.1:9002/> in two browser windows.
+//! `cargo run -p chat [ADDR [SECONDS [CONNECTIONS]]]`, then open <http://127.0.0.1:9002/> in two browser windows.
+//!
+//! - A peer may take 20 s (SECONDS) to send its request and to answer a ping.
+//! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; others wait
+//!   in the listen queue until one of them ends. Half of them may be members: the others are for the page, and
+//!   for the answer that the room is full (503, with Retry-After).
+//! - SIGTERM and Ctrl-C end it in order: each member is told 1001, for no longer than 10 s.
 
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
-use std::{env, io};
+use std::{env, future};
 
 use chat::Room;
-use sansocket::config::Timeouts;
-use sansocket::extension::PermessageDeflate;
-use sansocket::{OriginPolicy, ServerConfig};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::time::sleep;
+use sansocket_tokio::sansocket::config::Timeouts;
+use sansocket_tokio::sansocket::extension::PermessageDeflate;
+use sansocket_tokio::{OriginPolicy, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
 use tokio::{select, signal, task};
+
+/// Twice what a closing handshake may take.
+const END: Duration = Duration::from_secs(10);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            log("error", error);
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run() -> io::Result<()> {
-    let addr = env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:9002".into());
-    let listener = TcpListener::bind(&addr).await?;
-    println!("chat: http://{}/", listener.local_addr()?);
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut args = env::args().skip(1);
+    let addr = args.next().unwrap_or_else(|| "127.0.0.1:9002".into());
+    let seconds = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
+    let connections = args.next().map_or(Ok(1000), |number| number.parse())?;
+    let mut door = Door {
+        listener: TcpListener::bind(&addr).await?,
+        places: Arc::new(Semaphore::new(connections)),
+        failed: false,
+    };
+    let mut asked_to_end = Box::pin(asked_to_end()?);
+    println!("chat: http://{}/", door.listener.local_addr()?);
 
+    let patience = Duration::from_secs(seconds);
     let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(30));
+    timeouts.handshake = patience;
+    timeouts.ping = Some(patience);
+    timeouts.pong = Some(patience);
     let config = ServerConfig::new(OriginPolicy::SameHost)
         .timeouts(timeouts)
         .deflate(PermessageDeflate::server())
         .serve_http();
-    let room = Room::new(config);
+    let room = Room::new(config, connections.div_ceil(2));
     let (stop, stopped) = watch::channel(());
     let mut tasks = task::JoinSet::new();
     loop {
         select! {
-            accepted = listener.accept() => {
-                let (stream, _) = match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        // Such as too many open files: it takes others to leave.
-                        eprintln!("accept: {error}");
-                        sleep(Duration::from_millis(100)).await;
-                        continue;
-                    }
-                };
+            (stream, peer, place) = door.accept() => {
                 let _ = stream.set_nodelay(true);
                 let (room, mut stopped) = (room.clone(), stopped.clone());
                 tasks.spawn(async move {
-                    room.serve(stream, async { _ = stopped.changed().await }).await;
+                    let _place = place;
+                    match room.serve(stream, async { _ = stopped.changed().await }).await {
+                        Ok(Some(report)) => log(peer, report),
+                        Ok(None) => {}
+                        Err(error) => log(peer, error),
+                    }
                 });
             }
             Some(_) = tasks.join_next() => {}
-            _ = signal::ctrl_c() => break,
+            () = &mut asked_to_end => break,
         }
     }
-    // Each says Close and waits for the answer, bounded by the close timeout.
-    drop(stop);
-    while tasks.join_next().await.is_some() {}
+    // Nobody else comes, and each is told Close and answers: who does not is left behind.
+    drop((door, stop));
+    let _ = timeout(END, async { while tasks.join_next().await.is_some() {} }).await;
     Ok(())
+}
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    failed: bool,
+}
+
+impl Door {
+    /// The next connection, when there is a place for it.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        loop {
+            // It is never closed.
+            let Ok(place) = self.places.clone().acquire_owned().await else {
+                return future::pending().await;
+            };
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.failed = false;
+                    return (stream, peer, place);
+                }
+                Err(error) => {
+                    // No descriptor or no memory: those who are there go on, and it may work when one has left.
+                    if !std::mem::replace(&mut self.failed, true) {
+                        log("accept", error);
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+/// SIGTERM, as a service manager sends it, or Ctrl-C.
+#[cfg(unix)]
+fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+    use signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { _ = signal::ctrl_c().await })
+}
+
+/// Where nobody reads the log any more, the server goes on without.
+fn log(who: impl Display, what: impl Display) {
+    let _ = writeln!(io::stderr(), "{who}: {what}");
 }

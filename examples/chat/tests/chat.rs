@@ -1,265 +1,248 @@
-//! The driver and the room over pipes in memory, with tokio's clock stopped: it only moves when all wait.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The room over pipes in memory, with tokio's clock stopped: it only moves when all wait.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+use std::future::pending;
 use std::time::Duration;
 
-use chat::{Room, Socket};
-use sansocket::config::{Limits, Timeouts};
-use sansocket::error::Failure;
-use sansocket::error::Timeout;
-use sansocket::event::CloseReport;
-use sansocket::extension::PermessageDeflate;
-use sansocket::{
-    ClientConfig, ClientRequest, CloseCode, Connection, Event, OriginPolicy, ServerConfig, Uri,
+use chat::{PATIENCE, Room};
+use sansocket_tokio::sansocket::event::CloseReport;
+use sansocket_tokio::sansocket::extension::PermessageDeflate;
+use sansocket_tokio::{
+    ClientConfig, ClientRequest, CloseCode, Error, OriginPolicy, ServerConfig, Uri, WebSocket,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{Instant, timeout};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 
-fn config() -> ServerConfig {
-    ServerConfig::new(OriginPolicy::SameHost).serve_http()
+type Member = WebSocket<DuplexStream>;
+
+fn room(seats: usize) -> Room {
+    let config = ServerConfig::new(OriginPolicy::SameHost)
+        .deflate(PermessageDeflate::server())
+        .serve_http();
+    Room::new(config, seats)
 }
 
-fn client(stream: DuplexStream, config: &ClientConfig) -> Socket<DuplexStream> {
-    let request = ClientRequest::new(Uri::parse("ws://h/ws").unwrap());
-    Socket::new(Connection::client(config, request).unwrap(), stream)
-}
-
-/// A member of the room behind a pipe that takes so many bytes.
-fn join(room: &Room, pipe: usize) -> Socket<DuplexStream> {
+/// The near end of a pipe that takes so many bytes each way.
+fn connect(room: &Room, pipe: usize) -> DuplexStream {
     let (near, far) = duplex(pipe);
     let room = room.clone();
-    tokio::spawn(async move { room.serve(far, std::future::pending()).await });
-    client(near, &ClientConfig::new())
+    tokio::spawn(async move { room.serve(far, pending()).await });
+    near
 }
 
-async fn open(socket: &mut Socket<DuplexStream>) {
-    let (_, event) = socket.next().await.unwrap();
-    assert!(matches!(event, Event::Open), "{event:?}");
+async fn open(stream: DuplexStream, config: ClientConfig) -> Result<Member, Error> {
+    let request = ClientRequest::new(Uri::parse("ws://h/ws").unwrap());
+    WebSocket::client(stream, &config, request).await
+}
+
+async fn join(room: &Room, pipe: usize) -> Member {
+    open(connect(room, pipe), ClientConfig::new())
+        .await
+        .unwrap()
 }
 
 /// Until so many are in the room.
 async fn filled(room: &Room, count: usize) {
-    for _ in 0..1000 {
-        if room.members() == count {
-            return;
+    let filled = async {
+        while room.members() != count {
+            sleep(Duration::from_millis(1)).await;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await; // the clock is stopped: it is others' turn
-    }
-    panic!("{} members, not {count}", room.members());
+    };
+    let in_time = timeout(Duration::from_secs(60), filled).await;
+    assert!(in_time.is_ok(), "{} members, not {count}", room.members());
 }
 
-async fn message(socket: &mut Socket<DuplexStream>) -> Vec<u8> {
-    loop {
-        match socket.next().await.expect("a message").1 {
-            Event::Message(message) => return message.as_bytes().to_vec(),
-            Event::Ping(_) | Event::Pong(_) => {}
-            event => panic!("{event:?}"),
-        }
-    }
+async fn hear(member: &mut Member) -> Vec<u8> {
+    member.recv().await.unwrap().unwrap().as_bytes().to_vec()
 }
 
-async fn report(socket: &mut Socket<DuplexStream>) -> CloseReport {
-    let mut report = None;
-    while let Some((_, event)) = socket.next().await {
-        assert!(report.is_none(), "nothing comes behind Closed");
-        if let Event::Closed(closed) = event {
-            report = Some(*closed);
-        }
-    }
-    report.expect("Closed")
+async fn end(member: &mut Member) -> CloseReport {
+    while let Some(Ok(_)) = member.recv().await {}
+    member.report().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_one_says_goes_to_all() {
-    let room = Room::new(config());
-    let mut members = [join(&room, 64), join(&room, 1000), join(&room, 7)];
-    for member in &mut members {
-        open(member).await;
+    let room = room(3);
+    let mut members = Vec::new();
+    for pipe in [64, 1000, 7] {
+        members.push(join(&room, pipe).await);
     }
-    filled(&room, 3).await;
-    members[1].connection().send("hello").unwrap();
-    members[1].connection().send(&[7; 5000]).unwrap();
-    // Its messages leave while it waits for them to come back.
-    assert_eq!(message(&mut members[1]).await, b"hello");
-    assert_eq!(message(&mut members[1]).await, [7; 5000]);
-    for member in [0, 2] {
-        assert_eq!(message(&mut members[member]).await, b"hello");
-        assert_eq!(message(&mut members[member]).await, [7; 5000]);
+    members[1].send("hello").await.unwrap();
+    members[1].send(&[7; 5000]).await.unwrap();
+    for member in [1, 0, 2] {
+        assert_eq!(hear(&mut members[member]).await, b"hello");
+        assert_eq!(hear(&mut members[member]).await, [7; 5000]);
     }
     for member in &mut members {
-        member
-            .connection()
-            .close(Some(CloseCode::NORMAL_CLOSURE), "")
-            .unwrap();
-        let report = report(member).await;
+        let report = member.close(CloseCode::NORMAL_CLOSURE, "").await.unwrap();
         assert!(report.clean, "{report}");
     }
-    assert_eq!(room.members(), 0);
+    filled(&room, 0).await;
 }
 
-/// A future that is dropped loses nothing, wherever that happens: here after each single poll.
-#[tokio::test(start_paused = true)]
-async fn nothing_is_lost_when_the_future_is_dropped() {
-    for pipe in [1, 3, 64, 4096] {
-        let room = Room::new(config().deflate(PermessageDeflate::server()));
-        let (near, far) = duplex(pipe);
-        let served = tokio::spawn({
-            let room = room.clone();
-            async move { room.serve(far, std::future::pending()).await }
-        });
-        let config = ClientConfig::new().deflate(PermessageDeflate::client());
-        let mut socket = client(near, &config);
-        let mut seen = Vec::new();
-        let mut sent = 0;
-        loop {
-            let next = tokio::select! {
-                biased;
-                next = socket.next() => next,
-                () = tokio::task::yield_now() => continue, // dropped
+/// Takes 10 Mbit/s until so many bytes have come: the lengths of the messages.
+fn steady_reader(stream: DuplexStream, bytes: usize) -> JoinHandle<Vec<usize>> {
+    tokio::spawn(async move {
+        let mut member = open(stream, ClientConfig::new()).await.unwrap();
+        let mut heard = Vec::new();
+        while heard.iter().sum::<usize>() < bytes {
+            let message = match member.recv().await {
+                Some(Ok(message)) => message,
+                other => panic!("{other:?}, after {heard:?}"),
             };
-            let Some((ws, event)) = next else { break };
-            match event {
-                Event::Open | Event::Message(_) if sent < 20 => {
-                    if let Event::Message(message) = event {
-                        seen.push(message.as_bytes().to_vec());
-                    }
-                    ws.send(&vec![sent; usize::from(sent) * 97]).unwrap();
-                    sent += 1;
-                }
-                Event::Message(message) => {
-                    seen.push(message.as_bytes().to_vec());
-                    ws.close(None, "").unwrap();
-                }
-                Event::Closed(report) => assert!(report.clean, "{report}"),
-                _ => {}
-            }
+            let len = message.as_bytes().len();
+            heard.push(len);
+            sleep(Duration::from_secs_f64(len as f64 * 8.0 / 10e6)).await;
         }
-        let expected: Vec<_> = (0..20).map(|n| vec![n; usize::from(n) * 97]).collect();
-        assert_eq!(seen, expected, "a pipe of {pipe}");
-        served.await.unwrap();
-    }
+        heard
+    })
 }
 
-/// Who does not read is not read from, and his queue stays bounded; in the end he is told to go.
+/// They take a kilobyte each from the one who says them, and a mebibyte for everybody else.
 #[tokio::test(start_paused = true)]
-async fn a_slow_member_is_sent_away() {
-    let mut limits = Limits::server();
-    limits.output = 10_000;
-    let room = Room::new(config().limits(limits));
-    let mut slow = join(&room, 100);
-    open(&mut slow).await;
-    let mut fast = join(&room, 100);
-    open(&mut fast).await;
-    filled(&room, 2).await;
-    for _ in 0..200 {
-        fast.connection().send(&[1; 1000]).unwrap();
-        assert_eq!(message(&mut fast).await, [1; 1000]);
+async fn zeros_throw_nobody_out() {
+    let room = room(100);
+    let readers: Vec<_> = (0..20)
+        .map(|_| steady_reader(connect(&room, 64 << 10), 12 << 20))
+        .collect();
+    filled(&room, 20).await;
+    let config = ClientConfig::new().deflate(PermessageDeflate::client());
+    let speaker = open(connect(&room, 64 << 10), config).await.unwrap();
+    let (mut receiver, sender) = speaker.split();
+    let listening = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..12 {
+        sender.send(&zeros).await.unwrap();
     }
-    let mut heard = 0;
-    let report = loop {
-        match slow.next().await.unwrap().1 {
-            Event::Message(message) => heard += message.as_bytes().len() / 1000,
-            Event::Closed(report) => break report,
-            _ => {}
-        }
-    };
-    assert!((9..20).contains(&heard), "{heard} messages were queued");
-    let received = report.received.expect("a Close frame");
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), [1 << 20; 12]);
+    }
+    assert_eq!(
+        room.members(),
+        1,
+        "the readers have left, the speaker has not"
+    );
+    listening.abort();
+}
+
+/// Who does not read is not waited for for ever, and the others only notice that once.
+#[tokio::test(start_paused = true)]
+async fn who_is_too_far_behind_is_sent_away() {
+    let room = room(3);
+    let mut slow = join(&room, 100).await;
+    let mut other = join(&room, 100).await;
+    let mut speaker = join(&room, 100).await;
+    let began = Instant::now();
+    for i in 0..1000 {
+        let text = format!("{i} {}", "x".repeat(100));
+        speaker.send(&text).await.unwrap();
+        assert_eq!(hear(&mut speaker).await, text.as_bytes());
+        assert_eq!(hear(&mut other).await, text.as_bytes());
+    }
+    let took = began.elapsed();
+    assert!((PATIENCE..PATIENCE * 2).contains(&took), "{took:?}");
+    assert_eq!(room.members(), 2);
+
+    // It hears what was on its way, and why it has to go.
+    assert!(hear(&mut slow).await.starts_with(b"0 "));
+    let report = end(&mut slow).await;
+    let received = report.received.unwrap();
     assert_eq!(received.code, Some(CloseCode::TRY_AGAIN_LATER));
-    assert_eq!(received.reason(), "too slow");
+    assert_eq!(received.reason(), "too far behind");
 }
 
+/// A queue holds as much as that, and nobody waits for who reads it late.
 #[tokio::test(start_paused = true)]
-async fn a_silent_peer_is_found_by_the_clock() {
-    let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(30));
-    timeouts.pong = Some(Duration::from_secs(10));
-    let born = Instant::now();
-    let (near, mut far) = duplex(4096);
-    let mut socket = client(near, &ClientConfig::new().timeouts(timeouts));
-    // A server made of three lines, which falls silent behind its answer.
-    let answered = async {
-        let mut request = vec![0; 4096];
-        let n = far.read(&mut request).await.unwrap();
-        let mut server = Connection::server(&config());
-        let mut input = &mut request[..n];
-        while let Some(event) = server.receive(&mut input) {
-            if matches!(event, Event::Request(_)) {
-                server.accept(sansocket::Accept::new()).unwrap();
-            }
-        }
-        far.write_all(server.output()).await.unwrap();
-        std::future::pending::<()>().await;
-    };
-    let mut failure = None;
-    let mut open = false;
-    tokio::select! {
-        () = answered => {}
-        () = async {
-            while let Some((_, event)) = socket.next().await {
-                open |= matches!(event, Event::Open);
-                if let Event::Failed(failed) = event {
-                    failure = Some(failed);
-                }
-            }
-        } => {}
+async fn who_is_a_little_behind_stays() {
+    let room = room(2);
+    let mut slow = join(&room, 100).await;
+    let mut speaker = join(&room, 100).await;
+    let began = Instant::now();
+    for i in 0..250 {
+        speaker.send(&i.to_string()).await.unwrap();
+        assert_eq!(hear(&mut speaker).await, i.to_string().as_bytes());
     }
-    assert!(open);
-    assert_eq!(failure, Some(Failure::Timeout(Timeout::Pong)));
-    // 30 s of silence, 10 s without an answer, 5 s until the peer would have closed.
-    let took = born.elapsed();
-    assert!((40..=45).contains(&took.as_secs()), "{took:?}");
+    assert!(began.elapsed() < PATIENCE);
+    for i in 0..250 {
+        assert_eq!(hear(&mut slow).await, i.to_string().as_bytes());
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_server_stops_in_order() {
-    let room = Room::new(config());
+    let room = room(1);
     let (near, far) = duplex(1000);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn({
         let room = room.clone();
         async move { room.serve(far, async { _ = stopped.await }).await }
     });
-    let mut socket = client(near, &ClientConfig::new());
-    open(&mut socket).await;
+    let mut member = open(near, ClientConfig::new()).await.unwrap();
     stop.send(()).unwrap();
-    let report = report(&mut socket).await;
+    let report = end(&mut member).await;
     assert!(report.clean, "{report}");
     assert_eq!(report.code, CloseCode::GOING_AWAY.get());
-    served.await.unwrap();
+    assert_eq!(report.received.unwrap().reason(), "the server stops");
+    assert!(served.await.unwrap().unwrap().unwrap().clean);
+}
+
+/// Who has not asked for anything yet holds nothing up.
+#[tokio::test(start_paused = true)]
+async fn the_server_stops_before_a_request() {
+    let (mut near, far) = duplex(1000);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let served = tokio::spawn(async move { room(1).serve(far, async { _ = stopped.await }).await });
+    near.write_all(b"GET /ws HTTP/1.1\r\n").await.unwrap();
+    stop.send(()).unwrap();
+    assert!(served.await.unwrap().unwrap().is_none());
+    assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_room_says_when_to_come_again() {
+    let room = room(1);
+    let mut first = join(&room, 1000).await;
+    let second = open(connect(&room, 1000), ClientConfig::new()).await;
+    let Err(Error::Refused(refusal)) = second else {
+        panic!("{second:?}");
+    };
+    assert_eq!(refusal.status, 503);
+    assert_eq!(refusal.header("Retry-After"), Some(&b"10"[..]));
+    first.close(None, "").await.unwrap();
+    filled(&room, 0).await;
+    join(&room, 1000).await;
 }
 
 /// The same port serves the page, and nothing else.
 #[tokio::test(start_paused = true)]
 async fn a_browser_finds_the_page() {
-    for (path, status) in [("/", "200"), ("/other", "404")] {
-        let (mut near, far) = duplex(100);
-        let room = Room::new(config());
-        let served = tokio::spawn(async move { room.serve(far, std::future::pending()).await });
-        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
-        near.write_all(request.as_bytes()).await.unwrap();
+    let ask = async |method: &str, path: &str| {
+        let mut stream = connect(&room(1), 100);
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        let read = near.read_to_string(&mut answer);
-        timeout(Duration::from_secs(60), read)
-            .await
-            .unwrap()
-            .unwrap();
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
-        );
-        drop(near);
-        served.await.unwrap();
-    }
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let page = ask("GET", "/").await;
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(body.contains("<title>Chat</title>"), "{body}");
+    // RFC 9110 §9.3.2
+    assert_eq!(ask("HEAD", "/").await, format!("{head}\r\n\r\n"));
+    assert!(ask("GET", "/other").await.starts_with("HTTP/1.1 404 "));
+    assert!(ask("POST", "/").await.starts_with("HTTP/1.1 404 "));
 }
 
 /// A peer that goes away without a word.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_is_the_end() {
-    let room = Room::new(config());
-    let mut socket = join(&room, 100);
-    open(&mut socket).await;
+    let room = room(1);
+    let member = join(&room, 100).await;
     filled(&room, 1).await;
-    drop(socket);
+    drop(member);
     filled(&room, 0).await;
 }

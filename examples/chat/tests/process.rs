@@ -1,0 +1,100 @@
+//! The server where something is short, with peers that do not behave, and ended by a signal.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use support::{
+    REQUEST, Server, assert_echo, frame, read_head, read_message, read_to_end, stuff, until,
+};
+
+/// Seconds that it waits for clients, however slow the machine is.
+const LONG: &str = "3600";
+
+fn start(limits: &str, arguments: &[&str]) -> Server {
+    Server::start(Path::new(env!("CARGO_BIN_EXE_chat")), limits, arguments)
+}
+
+#[test]
+fn the_page() {
+    start("", &[LONG]).assert_page("<title>Chat</title>");
+}
+
+/// RFC 6455 §7.1.1: both Close frames, and the server ends TCP. Who does not answer is not waited for.
+#[test]
+fn signals() {
+    for signal in ["TERM", "INT"] {
+        let mut server = start("", &[LONG]);
+        let mut members: Vec<_> = (0..20).map(|_| server.open()).collect();
+        let mut silent = server.open();
+        let mut greedy = server.open();
+        stuff(&mut greedy);
+        let _undecided = server.connect();
+        let sent = Instant::now();
+        server.signal(signal);
+        for member in &mut members {
+            let close = loop {
+                match read_message(member) {
+                    (0x88, close) => break close,
+                    (0x82, zeros) => assert_eq!(zeros.len(), 1 << 20),
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!(close, b"\x03\xe9the server stops");
+            member.write_all(&frame(0x88, &close[..2])).unwrap();
+            assert_eq!(read_to_end(member), b"");
+        }
+        assert!(server.wait().success());
+        let took = sent.elapsed();
+        assert!(took < Duration::from_secs(40), "{took:?}");
+        drop((read_to_end(&mut silent), greedy));
+        let peer = members[0].local_addr().unwrap();
+        let line = format!("{peer}: closed cleanly, code 1001, begun by this end\n");
+        until("a line of the log", || server.log().contains(&line));
+    }
+}
+
+#[test]
+fn more_connections_than_descriptors() {
+    let server = start("ulimit -n 20", &[LONG]);
+    let mut first = server.open();
+    let mut streams: Vec<_> = (0..60).map(|_| server.connect()).collect();
+    until("a line of the log", || server.log().contains("os error 24"));
+    assert_echo(&mut first, "still there");
+    for stream in &mut streams {
+        stream.write_all(REQUEST).unwrap();
+    }
+    // Each that goes makes room for one.
+    for mut stream in streams {
+        assert!(read_head(&mut stream).starts_with("HTTP/1.1 101 "));
+    }
+    assert_echo(&mut first, "still there");
+    let lines = server.log().matches("os error 24").count();
+    assert!(lines < 60, "{lines} lines");
+}
+
+#[test]
+fn as_many_as_it_serves() {
+    let server = start("", &[LONG, "4"]);
+    let (mut first, second) = (server.open(), server.open());
+    let mut refused = server.connect();
+    refused.write_all(REQUEST).unwrap();
+    let answer = String::from_utf8(read_to_end(&mut refused)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\r\nRetry-After: 10\r\n"), "{answer}");
+
+    let undecided = [server.connect(), server.connect()];
+    let mut waiting = server.connect();
+    waiting.write_all(REQUEST).unwrap();
+    assert_echo(&mut first, "Hello");
+    waiting.set_nonblocking(true).unwrap();
+    assert!(waiting.peek(&mut [0]).is_err(), "it is served");
+    waiting.set_nonblocking(false).unwrap();
+    drop((second, undecided));
+    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
+}
