@@ -11,7 +11,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use support::{
-    REQUEST, Server, assert_echo, frame, read_frame, read_head, read_to_end, stuff, until,
+    REQUEST, Server, assert_echo, assert_tries_again, frame, read_frame, read_head, read_to_end,
+    stuff, until,
 };
 
 /// Seconds that it waits for clients, however slow the machine is.
@@ -42,6 +43,11 @@ fn messages_come_back() {
 #[test]
 fn the_page() {
     start("", &[LONG]).assert_page("Every message comes back");
+}
+
+#[test]
+fn a_failed_accept_is_tried_again() {
+    assert_tries_again(&start("", &[LONG]));
 }
 
 #[test]

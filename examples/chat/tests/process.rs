@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use support::{
-    REQUEST, Server, assert_echo, frame, read_head, read_message, read_to_end, stuff, until,
+    REQUEST, Server, assert_echo, assert_tries_again, frame, read_head, read_message, read_to_end,
+    stuff, until,
 };
 
 /// Seconds that it waits for clients, however slow the machine is.
@@ -57,6 +58,11 @@ fn signals() {
         let line = format!("{peer}: closed cleanly, code 1001, begun by this end\n");
         until("a line of the log", || server.log().contains(&line));
     }
+}
+
+#[test]
+fn a_failed_accept_is_tried_again() {
+    assert_tries_again(&start("", &[LONG]));
 }
 
 #[test]

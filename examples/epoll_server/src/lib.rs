@@ -9,12 +9,17 @@
 //! - A peer that does not read is not read from: see `Client::register`.
 //! - Deadlines are in a heap. An entry is not moved when its deadline is, which every message does:
 //!   it leads to a turn without effect, and the new deadline is entered then.
+//! - Who cannot be let in waits in the listen queue: for a descriptor, for memory, or for a place among the
+//!   connections that are served at once. The listener does not tell of them again, so it is asked when
+//!   somebody has gone, and after a while in any case.
+//! - A signal is an event as any other.
 //!
 //! It relies on what epoll and kqueue have in common: a read that does not fill the buffer has
 //! emptied the socket.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr};
@@ -22,19 +27,38 @@ use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Registry, Token};
-use sansocket::error::SendError;
-use sansocket::{Accept, Connection, Event, ServerConfig, Transport};
+use sansocket::error::{AcceptError, SendError};
+use sansocket::{Accept, CloseCode, Connection, Event, Response, ServerConfig, Transport};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 
 const LISTENER: Token = Token(usize::MAX);
+const SIGNALS: Token = Token(usize::MAX - 1);
+
+const PAGE: &str = include_str!("../../page/index.html");
+
+/// After a failed accept it is tried again, even if nobody has gone.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the server waits for its clients when it stops: twice what a closing handshake may take.
+const END: Duration = Duration::from_secs(10);
 
 /// What the connections share.
 pub struct Server {
     poll: Poll,
-    listener: TcpListener,
-    /// Some that want to connect wait until a descriptor or memory is free.
-    crowded: bool,
+    /// `None` when the server stops.
+    listener: Option<TcpListener>,
+    /// When to ask the listener, as somebody may wait there.
+    accept_at: Option<Duration>,
+    /// The last accept failed.
+    failing: bool,
+    signals: Option<Signals>,
+    /// By when the server has stopped.
+    stop_by: Option<Duration>,
     clients: Slab<Client>,
+    /// Clients at once.
+    capacity: usize,
     /// When whose turn is due, the earliest first.
     timers: BinaryHeap<Reverse<(Duration, usize)>>,
     /// The origin of the time that the connections are told.
@@ -49,6 +73,7 @@ struct Buffers {
 }
 
 struct Client {
+    peer: SocketAddr,
     socket: TcpStream,
     ws: Connection,
     /// What it is registered for.
@@ -75,16 +100,21 @@ enum Turn {
 }
 
 impl Server {
-    pub fn bind(address: SocketAddr, config: ServerConfig) -> io::Result<Self> {
+    /// Serves `capacity` clients at once.
+    pub fn bind(address: SocketAddr, config: ServerConfig, capacity: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::bind(address)?;
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self {
             poll,
-            listener,
-            crowded: false,
+            listener: Some(listener),
+            accept_at: None,
+            failing: false,
+            signals: None,
+            stop_by: None,
             clients: Slab::new(),
+            capacity,
             timers: BinaryHeap::new(),
             born: Instant::now(),
             config,
@@ -95,48 +125,78 @@ impl Server {
         })
     }
 
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Stops in an orderly way at SIGTERM and SIGINT, which are the whole process's.
+    pub fn stop_at_signals(&mut self) -> io::Result<()> {
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        self.poll
+            .registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
+        self.signals = Some(signals);
+        Ok(())
     }
 
-    /// Serves until epoll itself fails.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let listener = self.listener.as_ref().ok_or(ErrorKind::NotConnected)?;
+        listener.local_addr()
+    }
+
+    /// Serves until it is stopped, or epoll itself fails.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
-        loop {
-            let next = self.timers.peek();
-            let wait = next.map(|Reverse((at, _))| at.saturating_sub(self.born.elapsed()));
+        while !self.has_stopped() {
+            let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+            let times = [timer, self.accept_at, self.stop_by];
+            let next = times.into_iter().flatten().min();
+            let wait = next.map(|at| at.saturating_sub(self.born.elapsed()));
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             let now = self.born.elapsed();
             for event in &events {
-                if event.token() == LISTENER {
-                    self.accept(now);
-                    continue;
+                match event.token() {
+                    LISTENER => self.accept_at = Some(now),
+                    SIGNALS => self.heed_signals(now),
+                    Token(key) => {
+                        let readiness = Readiness {
+                            readable: event.is_readable(),
+                            ended: event.is_read_closed(),
+                        };
+                        self.turn(key, readiness, now);
+                    }
                 }
-                let readiness = Readiness {
-                    readable: event.is_readable(),
-                    ended: event.is_read_closed(),
-                };
-                self.turn(event.token().0, readiness, now);
             }
             self.run_timers(now);
+            if self.accept_at.is_some_and(|at| at <= now) {
+                self.accept(now);
+            }
         }
+        Ok(())
     }
 
-    /// All that want to connect.
+    /// All that want to connect, as long as there is a place for them.
     fn accept(&mut self, now: Duration) {
-        loop {
-            match self.listener.accept() {
-                Ok((socket, _)) => self.welcome(socket, now),
+        self.accept_at = None;
+        while let Some(listener) = &self.listener {
+            if self.clients.len() >= self.capacity {
+                self.accept_at = Some(Duration::MAX); // when somebody has gone
+                return;
+            }
+            match listener.accept() {
+                Ok((socket, peer)) => {
+                    self.failing = false;
+                    self.welcome(socket, peer, now);
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return,
                     // That one has gone already.
                     ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
-                    // No descriptor is free, or no memory: again when another connection has gone.
+                    // No descriptor is free, or no memory.
                     _ => {
-                        self.crowded = true;
+                        if !mem::replace(&mut self.failing, true) {
+                            log("accept", error);
+                        }
+                        self.accept_at = Some(now + PAUSE);
                         return;
                     }
                 },
@@ -144,20 +204,18 @@ impl Server {
         }
     }
 
-    fn welcome(&mut self, mut socket: TcpStream, now: Duration) {
+    fn welcome(&mut self, mut socket: TcpStream, peer: SocketAddr, now: Duration) {
         // Without it an answer may wait for the peer's acknowledgement of the one before.
         let _ = socket.set_nodelay(true);
         let interest = Interest::READABLE;
         let entry = self.clients.vacant_entry();
         let key = entry.key();
         let registry = self.poll.registry();
-        if registry
-            .register(&mut socket, Token(key), interest)
-            .is_err()
-        {
-            return;
+        if let Err(error) = registry.register(&mut socket, Token(key), interest) {
+            return log(peer, error);
         }
         entry.insert(Client {
+            peer,
             socket,
             ws: Connection::server(&self.config),
             interest,
@@ -165,6 +223,34 @@ impl Server {
         });
         // It starts the clock. If something can be read already, an event is on its way.
         self.turn(key, Readiness::default(), now);
+    }
+
+    fn heed_signals(&mut self, now: Duration) {
+        let signals = self.signals.as_mut();
+        if signals.is_some_and(|signals| signals.pending().count() > 0) && self.stop_by.is_none() {
+            self.stop(now);
+        }
+    }
+
+    /// Nobody else comes, and everybody is told Close.
+    fn stop(&mut self, now: Duration) {
+        self.listener = None;
+        self.stop_by = Some(now + END);
+        let keys: Vec<_> = self.clients.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(Client { ws, .. }) = self.clients.get_mut(key) {
+                ws.advance_time(now);
+                // A server needs no randomness, and the reason is short: this cannot fail.
+                let _ = ws.close(CloseCode::GOING_AWAY, "the server stops");
+                self.turn(key, Readiness::default(), now);
+            }
+        }
+    }
+
+    /// All have gone, or had the time to.
+    fn has_stopped(&self) -> bool {
+        let stop_by = self.stop_by;
+        stop_by.is_some_and(|at| self.clients.is_empty() || at <= self.born.elapsed())
     }
 
     fn turn(&mut self, key: usize, readiness: Readiness, now: Duration) {
@@ -178,8 +264,8 @@ impl Server {
         let unfinished = matches!(turn, Turn::Unfinished);
         if over || client.register(registry, Token(key), unfinished).is_err() {
             self.clients.remove(key); // which closes the socket, and so ends its registration
-            if mem::take(&mut self.crowded) {
-                let _ = registry.reregister(&mut self.listener, LISTENER, Interest::READABLE);
+            if self.accept_at.is_some() {
+                self.accept_at = Some(now);
             }
             return;
         }
@@ -209,7 +295,9 @@ impl Server {
 impl Client {
     /// Read, deliver, write, ask.
     fn turn(&mut self, readiness: Readiness, buffers: &mut Buffers) -> Turn {
-        let Self { socket, ws, .. } = self;
+        let Self {
+            peer, socket, ws, ..
+        } = self;
         // With output left it has a buffer already.
         if ws.output().is_empty() {
             ws.lend_buffer(mem::take(&mut buffers.spare));
@@ -238,7 +326,7 @@ impl Client {
         // Deliver and write by turns: what was written makes room for what was held, and can bring
         // an event.
         loop {
-            deliver(ws, &mut input);
+            deliver(ws, *peer, &mut input);
             if ws.output().is_empty() {
                 break;
             }
@@ -296,32 +384,44 @@ impl Client {
 
 /// All events, as long as there is room for what answers them. The read buffer is the next
 /// connection's: what is left of it stays with this one.
-fn deliver(ws: &mut Connection, input: &mut &mut [u8]) {
+fn deliver(ws: &mut Connection, peer: SocketAddr, input: &mut &mut [u8]) {
     loop {
         if matches!(ws.can_send(), Err(SendError::Full { .. })) {
             ws.keep_input(input);
             return;
         }
         match ws.receive(input) {
-            Some(event) => handle(ws, event),
+            Some(event) => handle(ws, peer, event).unwrap_or_else(|error| log(peer, error)),
             None => return,
         }
     }
 }
 
-/// The application. A call that fails says that the connection is closing: there is nothing to do.
-fn handle(ws: &mut Connection, event: Event<'_>) {
+/// The application.
+fn handle(ws: &mut Connection, peer: SocketAddr, event: Event<'_>) -> Result<(), AcceptError> {
     match event {
-        Event::Request(_) => {
-            let _ = ws.accept(Accept::new());
-        }
+        Event::Request(_) => ws.accept(Accept::new())?,
+        Event::Http(request) => ws.respond(match (request.method(), request.path()) {
+            ("GET" | "HEAD", "/") => Response::new(200)
+                .header("Content-Type", b"text/html; charset=utf-8")?
+                .body(PAGE),
+            _ => Response::new(404).body("there is nothing here\n"),
+        })?,
         Event::Message(message) => {
+            // An error says that the connection is closing: there is nothing to do.
             let _ = ws.send(&message);
             if let Some(buffer) = message.into_buffer() {
                 ws.lend_buffer(buffer); // the next message is gathered in it
             }
         }
+        Event::Closed(report) => log(peer, report),
         // Pongs and Close replies are queued already.
         _ => {}
     }
+    Ok(())
+}
+
+/// Where nobody reads the log any more, the server goes on without.
+pub fn log(who: impl Display, what: impl Display) {
+    let _ = writeln!(io::stderr(), "{who}: {what}");
 }

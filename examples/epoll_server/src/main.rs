@@ -1,13 +1,18 @@
 //! An echo server on one thread, with epoll.
 //!
-//! `cargo run --release -p epoll_server [ADDR] [SECONDS]`: how long it waits for a request, until it
-//! asks whether a silent peer is still there, and for the answer. 30 if that is not said.
+//! `cargo run --release -p epoll_server [ADDR [SECONDS [CONNECTIONS]]]`, then open <http://127.0.0.1:9001/>.
+//!
+//! - A peer may take 30 s (SECONDS) to send its request and to answer a ping.
+//! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; 2 GB of memory
+//!   are needed if all of them send and do not read. Others wait in the listen queue until one of them ends.
+//! - SIGTERM and Ctrl-C end it in order: each client is told 1001, for no longer than 10 s.
 
+use std::env;
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, io};
 
-use epoll_server::Server;
+use epoll_server::{Server, log};
 use sansocket::config::Timeouts;
 use sansocket::{OriginPolicy, ServerConfig};
 
@@ -15,25 +20,28 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            log("error", error);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> io::Result<()> {
-    let mut arguments = env::args().skip(1);
-    let address = arguments.next();
-    let address = address.as_deref().unwrap_or("127.0.0.1:9001");
-    let address = address.parse().map_err(io::Error::other)?;
-    let seconds = arguments.next().map_or(Ok(30), |seconds| seconds.parse());
-    let patience = Duration::from_secs(seconds.map_err(io::Error::other)?);
+fn run() -> Result<(), Box<dyn Error>> {
+    let mut args = env::args().skip(1);
+    let address = args.next().unwrap_or_else(|| "127.0.0.1:9001".into());
+    let seconds = args.next().map_or(Ok(30), |seconds| seconds.parse())?;
+    let connections = args.next().map_or(Ok(1000), |number| number.parse())?;
+    let patience = Duration::from_secs(seconds);
     let mut timeouts = Timeouts::default();
     timeouts.handshake = patience;
     timeouts.ping = Some(patience);
     timeouts.pong = Some(patience);
-    let config = ServerConfig::new(OriginPolicy::SameHost).timeouts(timeouts);
-    let mut server = Server::bind(address, config)?;
-    println!("echo server: ws://{}/", server.local_addr()?);
-    server.run()
+    let config = ServerConfig::new(OriginPolicy::SameHost)
+        .timeouts(timeouts)
+        .serve_http();
+    let mut server = Server::bind(address.parse()?, config, connections)?;
+    server.stop_at_signals()?;
+    let address = server.local_addr()?;
+    println!("echo server: http://{address}/ (WebSocket at any path)");
+    Ok(server.run()?)
 }

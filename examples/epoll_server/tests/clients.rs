@@ -35,12 +35,19 @@ impl Process {
     }
 
     fn spawn(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let (_, address) = line.split_once("ws://").expect("it says where it listens");
-        let address = address.trim_end_matches("/\n").parse().unwrap();
+        let (_, address) = line
+            .split_once("http://")
+            .expect("it says where it listens");
+        let (address, _) = address.split_once('/').unwrap();
+        let address = address.parse().unwrap();
         Self { child, address }
     }
 
@@ -77,7 +84,7 @@ fn patient() -> Timeouts {
 fn serve(config: impl FnOnce(ServerConfig) -> ServerConfig) -> (SocketAddr, Pid) {
     let patient = ServerConfig::new(OriginPolicy::SameHost).timeouts(patient());
     let config = config(patient);
-    let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
+    let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), config, 1000).unwrap();
     let address = server.local_addr().unwrap();
     let (sender, number) = mpsc::channel();
     thread::spawn(move || {

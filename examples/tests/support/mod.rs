@@ -83,6 +83,16 @@ impl Server {
         entries.unwrap().count()
     }
 
+    /// How many descriptors it may have from now on: those that it has stay.
+    pub fn limit_descriptors(&self, limit: usize) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--nofile={limit}:");
+        let status = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status();
@@ -234,6 +244,16 @@ pub fn stuff(stream: &mut TcpStream) {
     while let Ok(n) = stream.write(&whole[at..]) {
         at = (at + n) % whole.len();
     }
+}
+
+/// A server that has no descriptor left and nobody who could leave answers who waits as soon as it has one.
+pub fn assert_tries_again(server: &Server) {
+    server.limit_descriptors(1);
+    let mut waiting = server.connect();
+    waiting.write_all(REQUEST).unwrap();
+    until("a line of the log", || server.log().contains("os error 24"));
+    server.limit_descriptors(1000);
+    assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
 }
 
 /// All that still comes, and that the stream has ended in order.
