@@ -16,7 +16,8 @@ A WebSocket client for the command line.
 Usage: client [OPTION...] URI
 
 Lines of standard input are sent as messages, messages are printed as lines, and a line on standard
-error says how it ended. After the end of the input the connection is closed with 1000, once
+error says how it ended. Control characters in messages, which a terminal would obey, are printed as
+\\u{1b}. After the end of the input the connection is closed with 1000, once
 nothing has come for a moment.
 
   -H, --header 'NAME: VALUE'   sends a header field with the handshake
@@ -29,7 +30,8 @@ nothing has come for a moment.
       --retries COUNT          gives up after so many new attempts in a row
       --ping SECONDS           pings when nothing came for so long; no pong in 20 s is a loss
       --compress               offers compression of messages (permessage-deflate)
-      --binary                 sends lines as binary messages, prints binary ones without a newline
+      --binary                 sends lines as binary messages, prints messages as they are, and
+                               binary ones without a newline
       --json                   prints all events, a JSON object a line; binary data in base64
       --linger SECONDS         that moment (0.5)
       --stay                   waits for the server to close instead

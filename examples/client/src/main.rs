@@ -11,10 +11,12 @@
 //! | `session` | one connection: the loop of every driver |
 //! | `gate` | one attempt at a time for each address, among threads |
 //! | `output` | what is printed, as text or JSON |
+//! | `printable` | what a peer says, without what a terminal would obey |
 
 mod args;
 mod gate;
 mod output;
+mod printable;
 mod session;
 mod transport;
 

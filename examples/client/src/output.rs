@@ -1,5 +1,6 @@
 //! What is printed: messages on standard output, one line on what happened on standard error; with
-//! `--json` every event as an object on standard output too.
+//! `--json` every event as an object on standard output too. Nothing that a peer says gets there as it is,
+//! unless `--binary` asks for it.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,6 +12,8 @@ use sansocket::event::{CloseReport, Pong};
 use sansocket::handshake::Refusal;
 use sansocket::{Connection, Message};
 use serde_json::{Value, json};
+
+use crate::printable::{printable, printable_json};
 
 pub struct Output {
     json: bool,
@@ -24,7 +27,7 @@ impl Output {
 
     /// Something a person may want to know.
     pub fn note(&mut self, text: &str) {
-        eprintln!("{text}");
+        let _ = writeln!(io::stderr(), "{}", printable(text.as_bytes()));
     }
 
     pub fn open(&mut self, uri: &str, ws: &Connection) {
@@ -42,9 +45,12 @@ impl Output {
                 }
             });
         }
-        let bare = self.binary && matches!(message, Message::Binary(_));
-        let end: &[u8] = if bare { b"" } else { b"\n" };
-        self.print(&[message.as_bytes(), end]);
+        let bytes = message.as_bytes();
+        match message {
+            Message::Binary(_) if self.binary => self.print(&[bytes]),
+            Message::Text(_) if self.binary => self.print(&[bytes, b"\n"]),
+            _ => self.print(&[printable(bytes).as_bytes(), b"\n"]),
+        }
     }
 
     pub fn pong(&mut self, pong: &Pong<'_>) {
@@ -99,7 +105,8 @@ impl Output {
 
     fn event(&mut self, event: impl FnOnce() -> Value) {
         if self.json {
-            self.print(&[event().to_string().as_bytes(), b"\n"]);
+            let json = event().to_string();
+            self.print(&[printable_json(&json).as_bytes(), b"\n"]);
         }
     }
 
