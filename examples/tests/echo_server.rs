@@ -1,6 +1,4 @@
 //! `echo_server` where something is short, and with peers that do not behave.
-//!
-//! `cargo test` in this folder builds the example first; with `--test echo_server` it is the one built last.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
@@ -9,21 +7,31 @@ mod support;
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
 
 use support::{
-    REQUEST, Server, assert_echo, assert_tries_again, frame, read_frame, read_head, read_to_end,
-    stuff, until,
+    REQUEST, Server, assert_echo, assert_hears_what_came, assert_tries_again, frame, read_frame,
+    read_head, read_to_end, stuff, until,
 };
 
 /// Seconds that it waits for clients, however slow the machine is.
 const LONG: &str = "3600";
 
-fn start(limits: &str, arguments: &[&str]) -> Server {
+/// Cargo builds no example for a single test, and would leave an old one there.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
-    let program: PathBuf = folder.join("examples/echo_server");
-    assert!(program.exists(), "cargo build --example echo_server first");
-    Server::start(&program, limits, arguments)
+    let target = test.ancestors().nth(3).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", "echo_server"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.arg("--target-dir").arg(target);
+    assert!(cargo.status().unwrap().success());
+    target.join("debug/examples/echo_server")
+});
+
+fn start(limits: &str, arguments: &[&str]) -> Server {
+    Server::start(&PROGRAM, limits, arguments)
 }
 
 #[test]
@@ -43,6 +51,11 @@ fn messages_come_back() {
 #[test]
 fn the_page() {
     start("", &[LONG]).assert_page("Every message comes back");
+}
+
+#[test]
+fn stopped_for_longer_than_its_timeouts() {
+    assert_hears_what_came(&start("", &["3"]));
 }
 
 #[test]

@@ -83,6 +83,13 @@ impl Server {
         entries.unwrap().count()
     }
 
+    /// As `ps` shows it: `T` if it was stopped.
+    fn state(&self) -> char {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, state) = stat.rsplit_once(") ").unwrap();
+        state.chars().next().unwrap()
+    }
+
     /// How many descriptors it may have from now on: those that it has stay.
     pub fn limit_descriptors(&self, limit: usize) {
         let pid = self.child.id().to_string();
@@ -254,6 +261,20 @@ pub fn assert_tries_again(server: &Server) {
     until("a line of the log", || server.log().contains("os error 24"));
     server.limit_descriptors(1000);
     assert!(read_head(&mut waiting).starts_with("HTTP/1.1 101 "));
+}
+
+/// A server that waits 3 s for the answer to a ping, and was stopped for longer than that, with an answer that
+/// had come all the same.
+pub fn assert_hears_what_came(server: &Server) {
+    let mut stream = server.open();
+    let (first, ping) = read_frame(&mut stream);
+    assert_eq!(first, 0x89);
+    server.signal("STOP");
+    until("it has stopped", || server.state() == 'T');
+    stream.write_all(&frame(0x8a, &ping)).unwrap();
+    thread::sleep(Duration::from_secs(7));
+    server.signal("CONT");
+    assert_echo(&mut stream, "still there");
 }
 
 /// All that still comes, and that the stream has ended in order.
