@@ -26,6 +26,8 @@ pub mod frame;
 pub mod handshake;
 pub mod manual;
 pub mod mask;
+#[cfg(feature = "observer")]
+pub mod observer;
 mod output;
 pub mod utf8;
 #[cfg(feature = "webapi")]

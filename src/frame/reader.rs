@@ -117,6 +117,12 @@ impl HeaderReader {
         self.have & WHOLE != 0
     }
 
+    /// Bytes of the header that have come.
+    #[cfg(feature = "observer")]
+    pub(crate) const fn taken(&self) -> usize {
+        (self.have & !WHOLE) as usize
+    }
+
     /// The header, as far as it has come.
     #[inline]
     pub(crate) const fn raw(&self) -> &RawHeader {

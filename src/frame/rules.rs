@@ -92,7 +92,7 @@ impl Place {
     }
 
     /// Everything that a whole header breaks, in the order in which a reader would find it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "observer"))]
     pub(crate) fn broken(self, header: &RawHeader) -> impl Iterator<Item = ProtocolError> + use<> {
         let opcode = header.opcode();
         [

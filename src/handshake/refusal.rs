@@ -204,6 +204,12 @@ impl RefusalReader {
         }
     }
 
+    /// Forgets what was read of the body: for who only wants to know where it ends.
+    #[cfg(feature = "observer")]
+    pub(crate) fn forget(&mut self) {
+        self.refusal.body = Vec::new();
+    }
+
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {
         self.refusal.body.capacity()

@@ -15,6 +15,8 @@ pub mod heads;
 mod inflate;
 pub mod judge;
 pub mod model;
+#[cfg(feature = "observer")]
+pub mod observer;
 pub mod opening;
 pub mod operations;
 pub mod pair;
@@ -41,6 +43,8 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("connection_ops", operations::connection_ops),
     ("conversation", conversation::conversation),
     ("pair", pair::pair),
+    #[cfg(feature = "observer")]
+    ("observer", observer::observer),
 ];
 
 /// Decisions drawn from bytes; zeros when they run out, so that every input ends.

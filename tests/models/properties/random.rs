@@ -56,6 +56,9 @@ hold! {
     any_compressed_message = oracle::deflate::permessage_deflate, 200, 600;
     /// Within the limits, nothing after a failure, legal output, and a refused call changes nothing.
     any_operations = oracle::operations::connection_ops, 600, 1200;
+    /// Any cut is told alike, within the limits, and every byte is taken.
+    #[cfg(feature = "observer")]
+    any_observed_bytes = oracle::observer::observer, 300, 400;
     /// A second opinion on whatever happens to an established connection.
     any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
     /// `Event::Closed` comes once, last.

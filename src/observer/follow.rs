@@ -1,0 +1,238 @@
+//! What comes next of the bytes of one end: those that wait first, then the input.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::config::Settings;
+use crate::error::HandshakeError;
+use crate::frame::Opcode;
+use crate::handshake::Negotiated;
+use crate::mask::MaskingKey;
+use crate::role::Role;
+
+use super::Observer;
+use super::half::{Half, Phase, Stage, Step, WINDOW};
+use super::heartbeat::Pings;
+use super::seen::{Frame, Rule, Violation};
+
+/// One end: what it sends, and what of it waits.
+pub(super) struct Side {
+    pub(super) half: Half,
+    pub(super) held: Vec<u8>,
+    /// So much of `held` is done with.
+    pub(super) held_at: usize,
+    /// To be told next.
+    pub(super) lost: Option<u64>,
+    pub(super) pings: Pings,
+    pub(super) ended: bool,
+    /// Messages before the next one were missed, so that its codec does not know them.
+    pub(super) missed: bool,
+}
+
+impl Side {
+    pub(super) fn new(from: Role) -> Self {
+        Self {
+            half: Half::new(from),
+            held: Vec::new(),
+            held_at: 0,
+            lost: None,
+            pings: Pings::default(),
+            ended: false,
+            missed: false,
+        }
+    }
+
+    /// Bytes that were read stand before those to come again.
+    fn put_back(&mut self, bytes: Vec<u8>, from: u64) {
+        let rest = self.held.split_off(self.held_at);
+        self.held = bytes;
+        self.held.extend_from_slice(&rest);
+        self.held_at = 0;
+        self.half.offset = from;
+    }
+
+    pub(super) fn memory_held(&self) -> usize {
+        self.half.memory_held() + self.held.capacity() + self.pings.memory_held()
+    }
+}
+
+/// What is to be told next, before it is made to borrow from the observer.
+pub(super) enum Next<'i> {
+    Opened(Option<Negotiated>),
+    Head,
+    Broken(Violation),
+    Frame(Frame),
+    Payload {
+        bytes: Place<'i>,
+        offset: u64,
+        key: Option<MaskingKey>,
+    },
+    Message,
+    Control(Opcode),
+    Lost(u64),
+    Found(u64),
+    Opaque {
+        tls: bool,
+    },
+}
+
+/// Where a piece of payload lies.
+pub(super) enum Place<'i> {
+    Input(&'i [u8]),
+    Held(Range<usize>),
+}
+
+// ── what comes next
+
+impl Observer {
+    pub(super) fn next<'i>(&mut self, from: Role, input: &mut &'i [u8]) -> Option<Next<'i>> {
+        if from == Role::Server
+            && let Some(negotiated) = self.opened.take()
+        {
+            return Some(Next::Opened(negotiated));
+        }
+        if let Some(offset) = self.side(from).lost.take() {
+            return Some(Next::Lost(offset));
+        }
+        loop {
+            self.make_decoder(from);
+            let after_close = self.ends.has_closed(from);
+            let settings = self.config.settings();
+            let side = match from {
+                Role::Client => &mut self.client,
+                Role::Server => &mut self.server,
+            };
+            hold(side, input, settings);
+            let waits = side.held.len() > side.held_at;
+            let start = side.held_at;
+            let bytes = if waits { &side.held[start..] } else { *input };
+            // Bytes that wait are the last ones only if none are left in the input.
+            let ended = side.ended && (!waits || input.is_empty());
+            let (taken, step) = side.half.step(bytes, ended, after_close, settings);
+            let piece = *input;
+            if waits {
+                side.held_at += taken;
+            } else {
+                *input = &input[taken..];
+            }
+            return Some(match step {
+                Step::Nothing if taken == 0 && self.is_stuck(from, input) => {
+                    self.tidy(from);
+                    return self.overfull(from);
+                }
+                Step::On | Step::Nothing => continue,
+                Step::Payload { range, .. } if range.is_empty() => continue,
+                Step::Payload { range, offset, key } => {
+                    let bytes = if waits {
+                        Place::Held(start + range.start..start + range.end)
+                    } else {
+                        Place::Input(&piece[range])
+                    };
+                    Next::Payload { bytes, offset, key }
+                }
+                Step::Head => Next::Head,
+                Step::BadHead(error) => self.bad_head(from, error),
+                Step::Frame(frame) => Next::Frame(frame),
+                Step::Message => Next::Message,
+                Step::Control(opcode) => Next::Control(opcode),
+                Step::Found(offset) => Next::Found(offset),
+            });
+        }
+    }
+
+    /// Nothing more comes of the bytes that are there.
+    fn is_stuck(&self, from: Role, input: &[u8]) -> bool {
+        let side = self.side_ref(from);
+        input.is_empty() || side.held.len() - side.held_at >= self.room(side)
+    }
+
+    /// Puts a new codec in place of one that stopped inside a message.
+    fn make_decoder(&mut self, from: Role) {
+        let half = &self.side_ref(from).half;
+        if matches!(half.phase, Phase::Frames(Stage::Header)) && half.needs_decoder() {
+            self.side(from).missed = true;
+            let decoder = self.decoder(from).map(|(decoder, _)| decoder);
+            self.side(from).half.set_decoder(decoder);
+        }
+    }
+
+    /// What stands there is no head.
+    fn bad_head(&mut self, from: Role, error: HandshakeError) -> Next<'static> {
+        let side = self.side(from);
+        let (read, at) = side.half.take_head();
+        let tls = matches!(read[..], [0x14..=0x17, 3, ..]);
+        let http = match from {
+            Role::Client => read.first().is_some_and(u8::is_ascii_uppercase),
+            Role::Server => read.starts_with(b"HTTP/"),
+        };
+        if !http && !tls && at == 0 {
+            // The beginning is missing.
+            side.put_back(read, at);
+            side.missed = true;
+            side.half.lose();
+            self.ends.opened = true;
+            return Next::Lost(at);
+        }
+        side.half.phase = Phase::Opaque;
+        if tls {
+            return Next::Opaque { tls };
+        }
+        Next::Broken(Violation {
+            by: from,
+            rule: Rule::Handshake(error),
+            offset: at,
+        })
+    }
+
+    /// How much may wait.
+    fn room(&self, side: &Side) -> usize {
+        match side.half.phase {
+            Phase::Searching => WINDOW,
+            _ => self.config.settings().limits.held as usize,
+        }
+    }
+
+    /// Gives up the memory of bytes that are done with.
+    fn tidy(&mut self, from: Role) {
+        let side = self.side(from);
+        if side.held_at == side.held.len() {
+            side.held = Vec::new();
+            side.held_at = 0;
+        }
+    }
+
+    /// More waits for an answer than may: this end is not followed any more.
+    fn overfull(&mut self, from: Role) -> Option<Next<'static>> {
+        let side = self.side_ref(from);
+        let full = side.held.len() - side.held_at >= self.room(side);
+        if !full || !matches!(side.half.phase, Phase::Waiting) {
+            return None;
+        }
+        let side = self.side(from);
+        side.half.phase = Phase::Opaque;
+        side.held = Vec::new();
+        side.held_at = 0;
+        Some(Next::Opaque { tls: false })
+    }
+}
+
+/// Moves input to where it waits if nothing can be said of it yet.
+fn hold(side: &mut Side, input: &mut &[u8], settings: &Settings) {
+    let most = match side.half.phase {
+        Phase::Searching => WINDOW,
+        Phase::Waiting => settings.limits.held as usize,
+        // Two bytes tell TLS from what begins in the middle.
+        Phase::Head(_, at) if at == side.half.offset && !side.ended => {
+            if input.len() > 1 && side.held.len() == side.held_at {
+                return;
+            }
+            2
+        }
+        _ => return,
+    };
+    side.held.drain(..core::mem::take(&mut side.held_at));
+    let room = most.saturating_sub(side.held.len());
+    let (now, rest) = input.split_at(input.len().min(room));
+    side.held.extend_from_slice(now);
+    *input = rest;
+}

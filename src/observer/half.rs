@@ -1,0 +1,524 @@
+//! One direction of a conversation: heads, then frames (RFC 6455 §5), as the bytes come.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem;
+use core::ops::Range;
+
+use crate::config::Settings;
+use crate::error::HandshakeError;
+use crate::event::message::Kind;
+use crate::frame::{HeaderReader, Opcode, Place, decode_close};
+use crate::handshake::{HeadReader, Negotiated, RefusalReader};
+use crate::mask::{MaskingKey, apply_mask};
+use crate::role::Role;
+
+use super::gathering::{Decoder, Gathering};
+use super::opening::read_head;
+use super::search::search;
+use super::seen::{Frame, Rule, Violation};
+
+/// The bytes that one end sends.
+pub(super) struct Half {
+    pub(super) from: Role,
+    /// Where in its direction the next byte is.
+    pub(super) offset: u64,
+    pub(super) phase: Phase,
+    /// The head, the control payload or the message that was told last: lent until the next call.
+    pub(super) told: Vec<u8>,
+    pub(super) told_at: u64,
+    wire: Wire,
+}
+
+/// What the next byte is.
+pub(super) enum Phase {
+    Head(Box<HeadReader>, u64),
+    Body(Box<RefusalReader>),
+    /// Nothing can be said before the other direction has answered.
+    Waiting,
+    Frames(Stage),
+    Searching,
+    Opaque,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Stage {
+    Header,
+    /// In the payload of the frame, of which so many bytes are left.
+    Payload(u64),
+    /// All of the frame is there.
+    End,
+}
+
+/// The frames of a direction.
+struct Wire {
+    headers: HeaderReader,
+    frame: Option<Frame>,
+    message: Option<Gathering>,
+    /// The message that was told last.
+    ended: Option<Gathering>,
+    control: Vec<u8>,
+    decoder: Option<Decoder>,
+    /// The reserved bits that are in use (RFC 6455 §5.2), and the codec's.
+    bits: u8,
+    codec_bit: u8,
+    /// A message was begun; `None` if its beginning may have been missed.
+    in_message: Option<bool>,
+    /// The next frame is one that was searched for.
+    probable: bool,
+    uncertain: bool,
+    /// So many bytes are needed for another search.
+    next_search: usize,
+}
+
+/// What came of the bytes, as far as it does not lie in them.
+pub(super) enum Step {
+    /// A head lies in `told`.
+    Head,
+    /// A head fails before it is whole.
+    BadHead(HandshakeError),
+    Frame(Frame),
+    /// Of the bytes that were given.
+    Payload {
+        range: Range<usize>,
+        offset: u64,
+        key: Option<MaskingKey>,
+    },
+    Message,
+    Control(Opcode),
+    Found(u64),
+    /// Nothing to tell, and the next step may be taken.
+    On,
+    /// More bytes, or the other direction.
+    Nothing,
+}
+
+/// A search looks at so many bytes at a time at most.
+pub(super) const WINDOW: usize = 1 << 20;
+
+/// And at so many at least.
+const SEARCHED: usize = 32;
+
+/// Payload of control frames that is kept, of those too that are longer than they may be.
+const CONTROL: usize = 125;
+
+impl Half {
+    pub(super) fn new(from: Role) -> Self {
+        Self {
+            from,
+            offset: 0,
+            phase: Phase::Head(Box::new(head_reader(from)), 0),
+            told: Vec::new(),
+            told_at: 0,
+            wire: Wire {
+                headers: HeaderReader::default(),
+                frame: None,
+                message: None,
+                ended: None,
+                control: Vec::new(),
+                decoder: None,
+                bits: 0,
+                codec_bit: 0,
+                in_message: Some(false),
+                probable: false,
+                uncertain: false,
+                next_search: SEARCHED,
+            },
+        }
+    }
+
+    /// The next head begins here.
+    pub(super) fn next_head(&mut self) {
+        self.phase = Phase::Head(Box::new(head_reader(self.from)), self.offset);
+    }
+
+    /// What was read of a head that is none, and where it begins.
+    pub(super) fn take_head(&mut self) -> (Vec<u8>, u64) {
+        match &mut self.phase {
+            Phase::Head(reader, at) => (reader.take_read(), *at),
+            _ => (Vec::new(), self.offset),
+        }
+    }
+
+    /// Frames begin here.
+    pub(super) fn open(&mut self, negotiated: &Negotiated, decoder: Option<(Decoder, u8)>) {
+        self.phase = Phase::Frames(Stage::Header);
+        self.agree(negotiated, decoder);
+    }
+
+    pub(super) fn agree(&mut self, negotiated: &Negotiated, decoder: Option<(Decoder, u8)>) {
+        self.wire.bits = negotiated.reserved_bits;
+        let (decoder, bit) = decoder.unzip();
+        self.wire.decoder = decoder;
+        self.wire.codec_bit = bit.unwrap_or_default();
+    }
+
+    /// The messages before were not all seen.
+    pub(super) fn lose(&mut self) {
+        self.phase = Phase::Searching;
+        self.wire.headers.restart();
+        self.wire.frame = None;
+        self.wire.message = None;
+        self.wire.in_message = None;
+        self.wire.next_search = SEARCHED;
+    }
+
+    pub(super) fn message(&self) -> Option<&Gathering> {
+        self.wire.ended.as_ref()
+    }
+
+    pub(super) fn frame(&self) -> Option<&Frame> {
+        self.wire.frame.as_ref()
+    }
+
+    /// A codec in place of one that stopped inside a message.
+    pub(super) fn needs_decoder(&self) -> bool {
+        self.wire.decoder.is_none() && self.wire.codec_bit != 0
+    }
+
+    pub(super) fn set_decoder(&mut self, decoder: Option<Decoder>) {
+        self.wire.decoder = decoder;
+    }
+
+    /// Takes from the front of `bytes`, and says how many; `ended`: no others follow them.
+    pub(super) fn step(
+        &mut self,
+        bytes: &[u8],
+        ended: bool,
+        after_close: bool,
+        settings: &Settings,
+    ) -> (usize, Step) {
+        let (taken, step) = match &mut self.phase {
+            Phase::Head(_, at) if *at == self.offset && bytes.len() < 2 && !ended => {
+                (0, Step::Nothing)
+            }
+            Phase::Head(reader, at) => {
+                let before = self.offset - *at;
+                let (taken, head) = read_head(reader, before, bytes, &settings.limits);
+                let step = match head {
+                    Ok(None) => Step::Nothing,
+                    Ok(Some(head)) => {
+                        (self.told, self.told_at) = (head, *at);
+                        Step::Head
+                    }
+                    Err(error) => Step::BadHead(error),
+                };
+                (taken, step)
+            }
+            Phase::Body(reader) => {
+                // In parts, so that what it keeps stays small.
+                let part = &bytes[..bytes.len().min(64 << 10)];
+                let taken = reader.feed(part);
+                reader.forget();
+                if ended && taken == bytes.len() {
+                    reader.end();
+                }
+                if reader.is_done() {
+                    self.offset += taken as u64;
+                    self.next_head();
+                    return (taken, Step::On);
+                }
+                (taken, Step::Nothing)
+            }
+            Phase::Waiting => (0, Step::Nothing),
+            Phase::Opaque => (bytes.len(), Step::Nothing),
+            Phase::Searching => self.search(bytes, ended),
+            Phase::Frames(stage) => {
+                let stage = *stage;
+                self.frames(stage, bytes, after_close, settings)
+            }
+        };
+        self.offset += taken as u64;
+        (taken, step)
+    }
+
+    fn search(&mut self, bytes: &[u8], ended: bool) -> (usize, Step) {
+        // At the same lengths however the bytes are cut, each twice the one before, so that no byte is
+        // looked at more than twice.
+        let next = self.wire.next_search;
+        let (part, last) = match bytes.get(..next) {
+            Some(part) => (part, false),
+            None if ended => (bytes, true),
+            None => return (0, Step::Nothing),
+        };
+        let bits = self.wire.bits | self.wire.codec_bit;
+        if let Some(found) = search(part, self.from.peer(), bits, last) {
+            self.phase = Phase::Frames(Stage::Header);
+            self.wire.in_message = Some(found.in_message);
+            self.wire.probable = true;
+            self.wire.uncertain = !found.certain;
+            return (found.at, Step::Found(self.offset + found.at as u64));
+        }
+        if last {
+            return (bytes.len(), Step::Nothing);
+        }
+        self.wire.next_search = (2 * next).min(WINDOW);
+        let taken = if next == WINDOW { WINDOW / 2 } else { 0 };
+        (taken, Step::On)
+    }
+
+    fn frames(
+        &mut self,
+        stage: Stage,
+        bytes: &[u8],
+        after_close: bool,
+        settings: &Settings,
+    ) -> (usize, Step) {
+        match stage {
+            Stage::Header => self.header(bytes, after_close),
+            Stage::Payload(0) => {
+                self.phase = Phase::Frames(Stage::End);
+                (0, self.payload(&[], 0, settings))
+            }
+            Stage::Payload(_) if bytes.is_empty() => (0, Step::Nothing),
+            Stage::Payload(left) => {
+                let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                let left = left - taken as u64;
+                self.phase = Phase::Frames(if left == 0 {
+                    Stage::End
+                } else {
+                    Stage::Payload(left)
+                });
+                (taken, self.payload(&bytes[..taken], left, settings))
+            }
+            Stage::End => {
+                self.phase = Phase::Frames(Stage::Header);
+                (0, self.end_of_frame())
+            }
+        }
+    }
+
+    fn header(&mut self, bytes: &[u8], after_close: bool) -> (usize, Step) {
+        let started = self.offset - self.wire.headers.taken() as u64;
+        let read = self.wire.headers.take(bytes, |_, _| Ok::<_, ()>(()));
+        let Ok((taken, true)) = read else {
+            return (read.map_or(0, |(taken, _)| taken), Step::Nothing);
+        };
+        let raw = *self.wire.headers.raw();
+        self.wire.headers.restart();
+        let frame = self.wire.judge(raw, self.from, started, after_close);
+        self.wire.frame = Some(frame);
+        if raw.payload_len() >> 63 != 0 {
+            // RFC 6455 §5.2: no frame has such a length. What follows it is found by a search.
+            self.lose();
+        } else {
+            self.wire.begin(&frame);
+            self.phase = Phase::Frames(Stage::Payload(raw.payload_len()));
+        }
+        (taken, Step::Frame(frame))
+    }
+
+    fn payload(&mut self, bytes: &[u8], left: u64, settings: &Settings) -> Step {
+        let Some(frame) = self.wire.frame else {
+            return Step::Nothing;
+        };
+        let offset = frame.payload_len() - left - bytes.len() as u64;
+        self.wire.take(&frame, bytes, offset, left == 0, settings);
+        Step::Payload {
+            range: 0..bytes.len(),
+            offset,
+            key: frame.masking_key(),
+        }
+    }
+
+    fn end_of_frame(&mut self) -> Step {
+        let Some(frame) = self.wire.frame else {
+            return Step::On;
+        };
+        match frame.opcode() {
+            Some(opcode) if opcode.is_control() => {
+                self.told = mem::take(&mut self.wire.control);
+                Step::Control(opcode)
+            }
+            Some(_) if frame.fin() => {
+                self.wire.in_message = Some(false);
+                match self.wire.message.take() {
+                    Some(mut message) => {
+                        message.end();
+                        self.wire.ended = Some(message);
+                        Step::Message
+                    }
+                    None => Step::On,
+                }
+            }
+            _ => Step::On,
+        }
+    }
+
+    /// So many bytes are missing here. Where that leaves the reader in the middle of a known
+    /// payload or at its end it goes on from there.
+    pub(super) fn gap(&mut self, len: u64) -> Option<u64> {
+        let at = self.offset;
+        self.offset += len;
+        match &mut self.phase {
+            Phase::Frames(Stage::Payload(left)) if len <= *left => {
+                *left -= len;
+                let done = *left == 0;
+                if done {
+                    self.phase = Phase::Frames(Stage::End);
+                }
+                self.wire.hole(len);
+                return None;
+            }
+            Phase::Opaque | Phase::Searching => return None,
+            _ => {}
+        }
+        self.lose();
+        self.wire.spoil();
+        Some(at)
+    }
+
+    /// What is wrong with the payload of a Close frame.
+    pub(super) fn close_violation(&self, payload: &[u8]) -> Option<Violation> {
+        let offset = self.wire.frame.map_or(0, |frame| frame.offset());
+        let error = decode_close(payload).err()?;
+        Some(Violation {
+            by: self.from,
+            rule: Rule::Protocol(error),
+            offset,
+        })
+    }
+
+    /// Gives up what was told.
+    pub(super) fn forget(&mut self) {
+        self.told = Vec::new();
+        self.wire.ended = None;
+    }
+
+    pub(super) fn memory_held(&self) -> usize {
+        let gathered = |message: &Option<Gathering>| {
+            message
+                .as_ref()
+                .map_or(0, |message| message.payload.capacity())
+        };
+        let wire = &self.wire;
+        let phase = match &self.phase {
+            Phase::Head(reader, _) => size_of::<HeadReader>() + reader.memory_held(),
+            Phase::Body(reader) => size_of::<RefusalReader>() + reader.memory_held(),
+            _ => 0,
+        };
+        phase
+            + self.told.capacity()
+            + wire.control.capacity()
+            + gathered(&wire.message)
+            + gathered(&wire.ended)
+            + wire.decoder.as_ref().map_or(0, Decoder::memory_held)
+    }
+}
+
+impl Wire {
+    fn judge(
+        &mut self,
+        raw: crate::frame::RawHeader,
+        from: Role,
+        offset: u64,
+        after_close: bool,
+    ) -> Frame {
+        let continues = raw.opcode() == Some(Opcode::Continuation);
+        let place = Place {
+            reader: from.peer(),
+            bits: self.bits,
+            first_bits: self.codec_bit,
+            in_message: self.in_message.unwrap_or(continues),
+        };
+        let mut broken = [None; Frame::RULES];
+        for (rule, place) in place.broken(&raw).zip(&mut broken) {
+            *place = Some(rule);
+        }
+        let raw = raw.alone();
+        let certain = !mem::take(&mut self.probable) && !self.uncertain;
+        Frame {
+            from,
+            offset,
+            raw,
+            certain,
+            broken,
+            after_close: after_close && !raw.is_control(),
+        }
+    }
+
+    /// A frame begins: of a message, or among its frames.
+    fn begin(&mut self, frame: &Frame) {
+        let kind = match frame.opcode() {
+            Some(Opcode::Text) => Kind::Text,
+            Some(Opcode::Binary) => Kind::Binary,
+            Some(Opcode::Continuation) => {
+                self.in_message = Some(true);
+                return self.frame_of_the_message(frame);
+            }
+            _ => return,
+        };
+        self.in_message = Some(true);
+        let encoded = frame.reserved_bits() & self.codec_bit != 0;
+        self.message = Some(Gathering::new(kind, encoded));
+        self.frame_of_the_message(frame);
+    }
+
+    fn frame_of_the_message(&mut self, frame: &Frame) {
+        if let Some(message) = &mut self.message {
+            message.frames = message.frames.saturating_add(1);
+            if message.encoded
+                && let Some(decoder) = &mut self.decoder
+            {
+                decoder.frame_begins(frame.payload_len());
+            }
+        }
+    }
+
+    /// A piece of the frame's payload; `last`: all of the payload was taken with it.
+    fn take(&mut self, frame: &Frame, piece: &[u8], at: u64, last: bool, settings: &Settings) {
+        let key = frame.masking_key();
+        let limit = settings.limits.message;
+        match (frame.opcode(), &mut self.message) {
+            (Some(opcode), _) if opcode.is_control() => {
+                let start = self.control.len();
+                let kept = piece.len().min(CONTROL - start);
+                self.control.extend_from_slice(&piece[..kept]);
+                if let Some(key) = key {
+                    apply_mask(&mut self.control[start..], key, at);
+                }
+            }
+            (Some(_), Some(message)) if message.encoded => {
+                let last = last && frame.fin();
+                let decoded = match &mut self.decoder {
+                    Some(decoder) => message.encoded(decoder, (piece, key, at), last, limit),
+                    None => {
+                        message.hole(piece.len() as u64);
+                        Ok(())
+                    }
+                };
+                if decoded.is_err() {
+                    self.decoder = None;
+                }
+            }
+            (Some(_), Some(message)) => message.plain(piece, key, at, limit),
+            _ => {}
+        }
+    }
+
+    /// Bytes of the payload are missing.
+    fn hole(&mut self, len: u64) {
+        let control = self.frame.and_then(|frame| frame.opcode());
+        if control.is_some_and(Opcode::is_control) {
+            return;
+        }
+        if let Some(message) = &mut self.message {
+            message.hole(len);
+            if message.encoded {
+                self.decoder = None;
+            }
+        }
+    }
+
+    /// Messages were missed: the codec's context is not the sender's any more.
+    fn spoil(&mut self) {
+        self.decoder = None;
+    }
+}
+
+fn head_reader(from: Role) -> HeadReader {
+    match from {
+        Role::Client => HeadReader::request(),
+        Role::Server => HeadReader::response(),
+    }
+}

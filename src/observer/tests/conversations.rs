@@ -1,0 +1,210 @@
+//! Conversations of two real connections, and bytes of any kind.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, OriginPolicy, ServerConfig,
+    Uri,
+};
+
+/// What an application of one end says.
+#[derive(Debug, Clone)]
+enum Say {
+    Text(String),
+    Binary(Vec<u8>),
+    Parts(Vec<Vec<u8>>),
+    Ping(Vec<u8>),
+    Close(u16),
+}
+
+fn say() -> impl Strategy<Value = Say> {
+    prop_oneof![
+        4 => "\\PC{0,200}".prop_map(Say::Text),
+        4 => prop::collection::vec(any::<u8>(), 0..400).prop_map(Say::Binary),
+        1 => (1_usize..70_000).prop_map(|len| Say::Binary(vec![b'x'; len])),
+        2 => prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 1..5).prop_map(Say::Parts),
+        2 => prop::collection::vec(any::<u8>(), 0..125).prop_map(Say::Ping),
+        1 => (3000_u16..3010).prop_map(Say::Close),
+    ]
+}
+
+struct Real {
+    ws: Connection,
+    /// What its application was told, as the other end sent it.
+    told: Vec<Told>,
+}
+
+impl Real {
+    fn take(&mut self, bytes: &[u8], from: Role) {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        let mut accept = false;
+        loop {
+            if core::mem::take(&mut accept) {
+                self.ws.accept(Accept::new()).unwrap();
+            }
+            let Some(event) = self.ws.receive(&mut input) else {
+                break;
+            };
+            match event {
+                Event::Request(_) => accept = true,
+                Event::Message(own) => self.told.push(Told::Message(
+                    from,
+                    own.kind(),
+                    own.as_bytes().to_vec(),
+                    Content::Whole,
+                    false,
+                )),
+                Event::Ping(payload) => self.told.push(Told::Ping(from, payload.to_vec())),
+                Event::Pong(pong) => self
+                    .told
+                    .push(Told::Pong(from, pong.payload.to_vec(), true)),
+                Event::Failed(failure) => panic!("{failure}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Moves what is queued, cut and observed.
+fn carry(
+    observer: &mut Observer,
+    (by, to): (&mut Real, &mut Real),
+    from: Role,
+    cut: usize,
+    told: &mut Vec<Told>,
+) {
+    let output = by.ws.output().to_vec();
+    by.ws.consume_output(output.len());
+    for piece in output.chunks(cut) {
+        told.extend(see(observer, from, piece));
+        to.take(piece, from);
+    }
+}
+
+fn converse(said: Vec<(Role, Say)>, cut: usize, deflate: bool) {
+    let mut server = ServerConfig::new(OriginPolicy::Application);
+    let mut client = ClientConfig::new();
+    #[cfg(feature = "deflate")]
+    if deflate {
+        server = server.deflate(crate::extension::PermessageDeflate::client());
+        client = client.deflate(crate::extension::PermessageDeflate::client());
+    }
+    let _ = (deflate, &mut server, &mut client);
+    let request = ClientRequest::new(Uri::parse("ws://h/chat").unwrap());
+    let mut client = Real {
+        ws: Connection::client(&client, request).unwrap(),
+        told: Vec::new(),
+    };
+    let mut server = Real {
+        ws: Connection::server(&server),
+        told: Vec::new(),
+    };
+    let mut observer = Observer::new(&ObserverConfig::new());
+    let mut told = Vec::new();
+    let said = [None, None]
+        .into_iter()
+        .chain(said.into_iter().map(Some))
+        .chain([None, None, None]);
+    for say in said {
+        if let Some((by, say)) = say {
+            let ws = if by == Role::Client {
+                &mut client.ws
+            } else {
+                &mut server.ws
+            };
+            let _ = match say {
+                Say::Text(text) => ws.send(&*text).is_ok(),
+                Say::Binary(bytes) => ws.send(&*bytes).is_ok(),
+                Say::Parts(parts) => {
+                    let last = parts.len() - 1;
+                    parts.iter().enumerate().all(|(at, part)| {
+                        let part = crate::Part::binary(part).last_if(at == last);
+                        ws.send_part(part).is_ok()
+                    })
+                }
+                Say::Ping(payload) => ws.ping(&payload).is_ok(),
+                Say::Close(code) => ws.close(CloseCode::new(code), "").is_ok(),
+            };
+        }
+        carry(
+            &mut observer,
+            (&mut client, &mut server),
+            Role::Client,
+            cut,
+            &mut told,
+        );
+        carry(
+            &mut observer,
+            (&mut server, &mut client),
+            Role::Server,
+            cut,
+            &mut told,
+        );
+        assert_eq!(observer.state(Role::Client), client.ws.state());
+        if server.ws.state() != State::Closed {
+            assert_eq!(observer.state(Role::Server), server.ws.state());
+        }
+    }
+    assert_eq!(
+        observer.report().client_violations + observer.report().server_violations,
+        0
+    );
+    let seen_by = |from: Role| {
+        told.iter().filter(move |told| match told {
+            Told::Message(own, ..) | Told::Ping(own, _) | Told::Pong(own, ..) => *own == from,
+            _ => false,
+        })
+    };
+    assert!(
+        seen_by(Role::Client).eq(server.told.iter()),
+        "{told:?} {:?}",
+        server.told
+    );
+    assert!(
+        seen_by(Role::Server).eq(client.told.iter()),
+        "{told:?} {:?}",
+        client.told
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// An observer tells exactly what both ends saw, however the bytes are cut.
+    #[test]
+    fn it_tells_what_both_ends_saw(
+        said in prop::collection::vec((prop_oneof![Just(Role::Client), Just(Role::Server)], say()), 0..12),
+        cut in prop_oneof![1_usize..20, 100_usize..5000],
+        deflate: bool,
+    ) {
+        converse(said, cut, deflate);
+    }
+
+    /// Bytes never panic, and nothing grows beyond the limits.
+    #[test]
+    fn bytes_never_panic(
+        pieces in prop::collection::vec((any::<bool>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..80)), 0..20),
+        start in 0..3_u8,
+    ) {
+        let config = ObserverConfig::new();
+        let mut observer = match start {
+            0 => Observer::new(&config),
+            1 => open(),
+            _ => Observer::midway(&config, Negotiated::new().extensions("permessage-deflate")),
+        };
+        for (client, gap, bytes) in pieces {
+            let from = if client { Role::Client } else { Role::Server };
+            if gap {
+                observer.gap(from, bytes.len() as u64);
+            }
+            see(&mut observer, from, &bytes);
+        }
+        for from in [Role::Client, Role::Server] {
+            observer.end(from);
+            see(&mut observer, from, b"");
+            prop_assert_eq!(observer.state(from) == State::Closed, from == Role::Server);
+        }
+    }
+}
