@@ -155,7 +155,7 @@ fn masked_frames_are_found() {
     for &made in MADE {
         let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15 ^ made as u64);
         let mut tally = Tally::default();
-        for _ in 0..joins(60) {
+        for _ in 0..joins(12) {
             join(made, Role::Client, &mut numbers, &mut tally);
         }
         #[cfg(feature = "std")]
@@ -171,7 +171,7 @@ fn text_of_a_server_is_found() {
     for &made in MADE {
         let mut numbers = Numbers(0x2545_f491_4f6c_dd1d ^ made as u64);
         let mut tally = Tally::default();
-        for _ in 0..joins(60) {
+        for _ in 0..joins(12) {
             join(made, Role::Server, &mut numbers, &mut tally);
         }
         #[cfg(feature = "std")]
