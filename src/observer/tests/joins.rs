@@ -117,12 +117,14 @@ fn join(made: Made, from: Role, numbers: &mut Numbers, tally: &mut Tally) {
     let mut certain = None;
     let mut wrong = false;
     let mut input = &bytes[cut..];
+    let mut ended = false;
     loop {
-        if input.is_empty() {
-            observer.end(from);
-        }
         let Some(seen) = observer.see(from, &mut input) else {
-            break;
+            if core::mem::replace(&mut ended, true) {
+                break;
+            }
+            observer.end(from);
+            continue;
         };
         if let Seen::Frame(frame) = seen
             && frame.is_certain()
