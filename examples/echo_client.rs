@@ -116,7 +116,9 @@ fn converse(
             return Ok(code);
         }
         let wait = ws.next_deadline().map_or(Duration::from_secs(3600), |at| {
+            // The thread that reads gets the time for it also after a deadline: what came before counts.
             at.saturating_sub(born.elapsed())
+                .max(Duration::from_millis(20))
         });
         match inputs.recv_timeout(wait) {
             Ok(Input::Line(line)) => match ws.send(line) {

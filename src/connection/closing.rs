@@ -36,8 +36,8 @@ pub enum State {
     Closed,
 }
 
-/// What to do with the transport below (RFC 6455 §7.1.1). Written output comes first: a driver
-/// asks when [`output`](Connection::output) is empty.
+/// What to do with the transport below (RFC 6455 §7.1.1). Written output comes first, and is flushed: a
+/// driver asks when [`output`](Connection::output) is empty and the stream has passed it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
@@ -51,7 +51,10 @@ pub enum Transport {
     /// Both Close frames were exchanged and the server ends the transport first: a client waits
     /// for that, until the close timeout at the latest. Reading goes on.
     AwaitPeerEnd,
-    /// Close it now. If the report says that the closing handshake was not complete, an HTTP/2 or
+    /// Close it now. Once [`receive_eof`](Connection::receive_eof) was called, and the events and the output
+    /// were taken, it is always this: a driver that has read the end never waits for anything.
+    ///
+    /// If the report says that the closing handshake was not complete, an HTTP/2 or
     /// HTTP/3 stream is reset (RFC 8441 §5).
     Close,
 }
@@ -139,6 +142,16 @@ impl Connection {
     /// The transport is to be closed at once, and nothing more is to be written.
     pub(super) fn give_up(&mut self) {
         self.life.gave_up();
+        self.drop_output();
+    }
+
+    /// What is queued never leaves.
+    fn drop_output(&mut self) {
+        if let Some(rare) = &mut self.rare
+            && !self.output.is_empty()
+        {
+            rare.ending.answered = None;
+        }
         self.output.clear();
     }
 
@@ -269,7 +282,7 @@ impl Connection {
             if !ws.life.write_lost() {
                 return;
             }
-            ws.output.clear();
+            ws.drop_output();
             if let Some(rare) = &mut ws.rare {
                 rare.end_sending();
             }
@@ -286,7 +299,7 @@ impl Connection {
         self.settled(|ws| {
             if ws.life.lost() {
                 ws.end_messages();
-                ws.output.clear();
+                ws.drop_output();
             }
         });
     }
@@ -331,6 +344,9 @@ impl Connection {
         CloseReport {
             clean: self.life.is_clean(self.progress()),
             code,
+            answered: ending
+                .and_then(|ending| ending.answered)
+                .filter(|_| self.output.is_empty()),
             sent: ending.and_then(|ending| ending.sent.clone()),
             received,
             failure: ending.and_then(|ending| ending.failure),

@@ -306,6 +306,7 @@ impl Connection {
         self.rare().opening = None;
         self.life.refused();
         self.give_up();
+        self.rare().ending.answered = Some(refusal.status);
         Event::Refused(refusal)
     }
 
@@ -329,6 +330,7 @@ impl Connection {
                     _ => Response::new(408),
                 };
                 self.output.head(|out| write(&response, out));
+                self.rare().ending.answered = Some(response.status());
             }
             Role::Client => self.give_up(),
         }
@@ -389,6 +391,7 @@ impl Connection {
         self.settled(|ws| {
             ws.life.refused();
             ws.end_messages();
+            ws.rare().ending.answered = Some(response.status());
             ws.rare().opening = None;
             ws.start_close_timer();
         });

@@ -54,6 +54,8 @@ pub(super) struct Ending {
     pub(super) sent: Option<CloseFrame>,
     pub(super) received: Option<CloseFrame>,
     pub(super) failure: Option<Failure>,
+    /// The status of the HTTP answer, unless some of it was dropped.
+    pub(super) answered: Option<u16>,
 }
 
 /// Input that was kept.

@@ -37,7 +37,7 @@ impl Connection {
             let Some(deadline) = self.past_deadline() else {
                 return self.be_in_time();
             };
-            if deadline != Deadline::Ping && !self.find_late(deadline) {
+            if !self.find_late(deadline) {
                 return;
             }
             self.settled(|ws| ws.deadline_passed(deadline));
@@ -105,8 +105,8 @@ impl Connection {
             Deadline::Handshake => timeouts.close,
             Deadline::Message => timeouts.message.unwrap_or_default(),
             Deadline::Pong => timeouts.pong.unwrap_or_default(),
-            // Whatever comes begins it anew.
-            Deadline::Idle | Deadline::Ping => return self.clock.find_late(),
+            Deadline::Idle => timeouts.idle.unwrap_or_default(),
+            Deadline::Ping => return true,
         };
         let now = self.clock.now().unwrap_or_default();
         let since = *self.rare().late_since.get_or_insert(now);
@@ -299,6 +299,8 @@ impl Connection {
     /// Output has left. While the connection closes, the end is waited for from when our Close frame has
     /// left, and before that a peer that takes something has time for the rest.
     pub(super) fn note_taken(&mut self, close_had_left: bool) {
+        // It wrote, and has not read since.
+        self.clock.in_time();
         let now = self.clock.now();
         let empty = self.output.is_empty();
         let rare = self.rare();

@@ -144,6 +144,9 @@ pub struct CloseReport {
     /// The connection's close code (RFC 6455 §7.1.5): the one the peer sent, 1005 if its Close frame
     /// had none, 1006 if none came, 1015 if TLS failed.
     pub code: u16,
+    /// The status of the HTTP answer that ended the opening handshake instead, such as a page: the one
+    /// that a server gave, once it has left, or the one that a client got.
+    pub answered: Option<u16>,
     /// Our Close frame, if one was queued.
     pub sent: Option<CloseFrame>,
     /// The peer's Close frame, if one came.
@@ -156,12 +159,15 @@ pub struct CloseReport {
 
 impl fmt::Display for CloseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "closed {}cleanly, code {}",
-            if self.clean { "" } else { "not " },
-            self.code
-        )?;
+        match self.answered {
+            Some(status) => write!(f, "answered over HTTP, status {status}")?,
+            None => write!(
+                f,
+                "closed {}cleanly, code {}",
+                if self.clean { "" } else { "not " },
+                self.code
+            )?,
+        }
         match self.began {
             Some(Side::Us) => f.write_str(", begun by this end")?,
             Some(Side::Peer) => f.write_str(", begun by the peer")?,

@@ -246,3 +246,38 @@ async fn the_end_of_the_stream_is_the_end() {
     drop(member);
     filled(&room, 0).await;
 }
+
+/// The process is stopped for an hour, and the member had answered the ping before: it stays. One that had
+/// not is closed.
+#[tokio::test(start_paused = true)]
+async fn a_room_that_was_stopped() {
+    const REQUEST: &[u8] =
+        b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let mut timeouts = Timeouts::default();
+    timeouts.ping = Some(Duration::from_secs(30));
+    for answers in [true, false] {
+        let room = Room::new(config().timeouts(timeouts));
+        let (mut near, far) = duplex(1000);
+        let member = room.clone();
+        tokio::spawn(async move { member.serve(far, std::future::pending()).await });
+        near.write_all(REQUEST).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(near.read_u8().await.unwrap());
+        }
+        let mut ping = [0; 4];
+        near.read_exact(&mut ping).await.unwrap();
+        assert_eq!(ping[..2], [0x89, 2]);
+        if answers {
+            near.write_all(&[0x8a, 0x82, 0, 0, 0, 0, ping[2], ping[3]])
+                .await
+                .unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let mut next = [0; 2];
+        near.read_exact(&mut next).await.unwrap();
+        let expected = if answers { [0x89, 2] } else { [0x88, 2] };
+        assert_eq!(next, expected);
+    }
+}

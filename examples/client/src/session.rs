@@ -214,9 +214,7 @@ impl Session {
             let wait = if unwritten || (writable && transport.wants_write()) {
                 Duration::ZERO
             } else {
-                let deadline = ws
-                    .next_deadline()
-                    .map(|at| at.saturating_sub(born.elapsed()));
+                let deadline = ws.next_deadline().map(|at| until(at, born));
                 let quiet = quiet.map(|at| at.saturating_duration_since(Instant::now()));
                 let waits = [deadline, quiet, Some(Duration::from_secs(3600))];
                 waits.into_iter().flatten().min().unwrap_or_default()
@@ -277,6 +275,13 @@ impl Session {
             self.asked = true;
         }
     }
+}
+
+/// How long a deadline can wait. The thread that reads gets the time for it also after one has passed: what
+/// came before counts.
+fn until(deadline: Duration, born: Instant) -> Duration {
+    let wait = deadline.saturating_sub(born.elapsed());
+    wait.max(Duration::from_millis(20))
 }
 
 /// As much as the socket takes.

@@ -258,6 +258,12 @@ impl Server {
             return;
         };
         client.ws.advance_time(now);
+        let mut readiness = readiness;
+        // What meets a deadline that has passed may be there already: one try to read, unless the queue is full.
+        let passed = client.ws.next_deadline().is_some_and(|at| at <= now);
+        if passed && !matches!(client.ws.can_send(), Err(SendError::Full { .. })) {
+            readiness.readable = true;
+        }
         let turn = client.turn(readiness, &mut self.buffers);
         let registry = self.poll.registry();
         let over = matches!(turn, Turn::Over);

@@ -871,6 +871,8 @@ impl Endpoint {
         if let Some(clock) = &mut self.clock
             && n > 0
         {
+            // The driver has written, and not read since.
+            clock.late = 0;
             if clock.taken.is_some() {
                 clock.taken = (left > 0).then_some(clock.now);
             }
@@ -1104,7 +1106,8 @@ impl Endpoint {
             Deadline::Close => Some(self.rules.close_after),
             Deadline::Message => self.rules.message_within,
             Deadline::Pong => self.rules.pong_within,
-            Deadline::Idle | Deadline::Ping => None,
+            Deadline::Idle => self.rules.idle_for,
+            Deadline::Ping => None,
         };
         let Some(clock) = &mut self.clock else {
             return false;

@@ -236,6 +236,36 @@ fn what_did_not_come_ends_the_connection() {
     }
 }
 
+/// D-32: a driver that writes before it reads, as blocking ones do: what it could not read yet still counts,
+/// and a peer that only reads is found all the same.
+#[test]
+fn a_driver_that_writes_first() {
+    for role in ROLES {
+        let mut ws = open_at_0(role, keepalive());
+        let ping = pinged_at_10(&mut ws);
+        for _ in 0..20 {
+            ws.advance_time(s(3600));
+            assert_eq!(receive(&mut ws, b""), []);
+            ws.send("news").unwrap();
+            ws.consume_output(usize::MAX);
+        }
+        let pong = encode_for(role, &[Frame::new(PONG, &ping)]);
+        assert!(matches!(receive(&mut ws, &pong)[..], [Seen::Pong(..)]));
+
+        let mut ws = open_at_0(role, keepalive());
+        pinged_at_10(&mut ws);
+        let mut now = 30;
+        while ws.state() == State::Open {
+            ws.advance_time(s(now));
+            receive(&mut ws, b"");
+            let _ = ws.send("news");
+            ws.consume_output(usize::MAX);
+            now += 1;
+        }
+        assert!((50..55).contains(&now), "{now}");
+    }
+}
+
 /// D-32: what bounds the whole of something cannot be put off by sending on and on, however fast: as long
 /// again at most.
 #[test]

@@ -1,6 +1,8 @@
 //! The opening handshake (RFC 6455 §4) through the connection: every cut, every way of reading.
 //! The rules for each field are tested beside the code that judges them.
 
+use std::time::Duration;
+
 use sansocket::config::Limits;
 use sansocket::error::Failure;
 use sansocket::error::SendError;
@@ -930,5 +932,80 @@ fn extended_connect() {
     assert_eq!(
         receive(&mut server, &sent),
         [Seen::Open, Seen::text("Hello")]
+    );
+}
+
+/// K-22: the report of a request that was answered over HTTP says so, with the status: at the server once
+/// the answer has left, and not if it never does; at the client whose request it was.
+#[test]
+fn the_report_of_an_answer() {
+    let report = |ws: &mut Connection| match receive(ws, b"").pop() {
+        Some(Seen::Closed(report)) => report,
+        other => panic!("{other:?}"),
+    };
+    let page = || {
+        let mut ws = Connection::server(&server_config().serve_http());
+        receive(&mut ws, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        ws.respond(Response::new(200).body("a page")).unwrap();
+        ws
+    };
+    let mut ws = page();
+    take_output(&mut ws);
+    let answered = report(&mut ws);
+    assert_eq!(answered.answered, Some(200));
+    assert_eq!(
+        (answered.clean, answered.code),
+        (false, 1006),
+        "no closing handshake"
+    );
+    assert_eq!(answered.to_string(), "answered over HTTP, status 200");
+    let ends: [fn(&mut Connection); 4] = [
+        Connection::write_lost,
+        Connection::transport_lost,
+        Connection::receive_eof,
+        |ws| {
+            ws.advance_time(Duration::ZERO);
+            pass(ws, Duration::from_secs(5));
+        },
+    ];
+    for end in ends {
+        let mut ws = page();
+        ws.consume_output(1);
+        end(&mut ws);
+        let lost = report(&mut ws);
+        assert_eq!(lost.answered, None);
+        assert_eq!(lost.to_string(), "closed not cleanly, code 1006");
+        // What happens after it has left changes nothing.
+        let mut ws = page();
+        take_output(&mut ws);
+        end(&mut ws);
+        assert_eq!(report(&mut ws).answered, Some(200));
+    }
+    // The crate's own answers say why, too.
+    let mut ws = Connection::server(&server_config());
+    receive(&mut ws, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
+    take_output(&mut ws);
+    let refused = report(&mut ws);
+    assert_eq!(refused.answered, Some(405));
+    let text = refused.to_string();
+    assert!(
+        text.starts_with("answered over HTTP, status 405: "),
+        "{text}"
+    );
+
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let mut ws =
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+    take_output(&mut ws);
+    let events = receive(&mut ws, b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n");
+    let Some(Seen::Closed(report)) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(report.answered, Some(404));
+    // An open connection has no answer to tell.
+    let mut ws = open(sansocket::Role::Server);
+    ws.receive_eof();
+    assert!(
+        matches!(&receive(&mut ws, b"")[..], [Seen::Closed(report)] if report.answered.is_none())
     );
 }
