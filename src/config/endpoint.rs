@@ -106,7 +106,10 @@ macro_rules! shared_options {
         }
 
         /// Leaves pings to the application, which has to answer with
-        /// [`pong`](crate::Connection::pong) as soon as is practical (RFC 6455 §5.5.2).
+        /// [`pong`](crate::Connection::pong) as soon as is practical (RFC 6455 §5.5.2), also after its own
+        /// Close frame. A Ping needs no answer once the peer's Close frame has come: a driver that collects
+        /// all events of a read before it answers finds [`SendError::Closing`](crate::error::SendError::Closing)
+        /// there, and has nothing to do.
         #[must_use]
         pub fn manual_pong(self) -> Self {
             self.with(|settings| settings.auto_pong = false)

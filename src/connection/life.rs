@@ -378,6 +378,12 @@ impl Life {
         self.may_send
     }
 
+    /// Pings and pongs of the application's are sent (RFC 6455 §5.5.2, §5.5.3): a Ping has to be
+    /// answered until the peer's Close frame has come, so also after ours, which forbids data only (§5.5.1).
+    pub(super) const fn may_send_control(&self) -> bool {
+        self.facts.let_control()
+    }
+
     /// Nothing that still comes is read: after the peer's Close frame (RFC 6455 §5.5.1), a failure
     /// (§7.1.7), a refusal, or the end.
     pub(super) fn discards(&self) -> bool {
@@ -520,14 +526,26 @@ impl Facts {
         )
     }
 
-    /// Established, and nothing ends it. After a Close frame no more data is sent (RFC 6455
-    /// §5.5.1), and after the peer's none is read.
+    /// The same, and no Close frame: after one no more data is sent (RFC 6455 §5.5.1), and after
+    /// the peer's none is read.
     const fn let_send(self) -> bool {
+        self.let_control()
+            && matches!(
+                self.phase,
+                Phase::Established {
+                    closes: Closes::None,
+                    ..
+                }
+            )
+    }
+
+    /// Established, and nothing ends it but perhaps our own Close frame.
+    const fn let_control(self) -> bool {
         matches!(
             self,
             Self {
                 phase: Phase::Established {
-                    closes: Closes::None,
+                    closes: Closes::None | Closes::Ours,
                     failure: Failing::No,
                     ..
                 },

@@ -129,7 +129,7 @@ pub use parts::Part;
 /// | `accept`, `respond` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
 /// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
-/// | `ping`, `pong` | *NotOpen* | queued | *Closing* | *Closing* |
+/// | `ping`, `pong` | *NotOpen* | queued | queued until the peer's Close frame or a failure, then *Closing* | *Closing* |
 /// | `close` | Closed without a Close frame | Close frame queued: Closing | – | – |
 pub struct Connection {
     life: Life,

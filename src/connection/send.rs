@@ -284,7 +284,8 @@ impl Connection {
 
     // ── control frames
 
-    /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip if the caller tells the time.
+    /// Queues a Ping (RFC 6455 §5.5.2). The Pong that answers it has the round trip if the caller tells
+    /// the time. It may follow our own Close frame, until the peer's has come.
     ///
     /// # Errors
     /// [`SendError::TooLong`] over 125 bytes (§5.5), [`SendError::NotOpen`], [`SendError::Closing`],
@@ -297,7 +298,8 @@ impl Connection {
     }
 
     /// Queues a Pong: the answer to a ping where pings are left to the application, or one that
-    /// nobody asked for (RFC 6455 §5.5.3).
+    /// nobody asked for (RFC 6455 §5.5.3). It may follow our own Close frame; once the peer's has come,
+    /// no Ping asks for an answer any more (§5.5.2), and this returns [`SendError::Closing`].
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
@@ -306,7 +308,9 @@ impl Connection {
     }
 
     fn control_frame(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
-        self.check_writable()?;
+        if !self.life.may_send_control() {
+            return Err(self.not_writable());
+        }
         let (len, max) = (payload.len() as u64, MAX_CONTROL_PAYLOAD as u64);
         if len > max {
             return Err(SendError::TooLong { len, max });

@@ -45,6 +45,8 @@ pub(crate) struct Inflater {
     /// How much of the caller's buffer the window has.
     noted: usize,
     in_message: bool,
+    /// What was taken last ended with a final block: the message may end here.
+    after_final: bool,
     /// More may come out without more input.
     more: bool,
     /// Payload bytes of this message's frames, and bytes that came out of them.
@@ -86,6 +88,7 @@ impl Inflater {
             inflating: None,
             noted: 0,
             in_message: false,
+            after_final: false,
             more: false,
             announced: 0,
             produced: 0,
@@ -123,14 +126,16 @@ impl Inflater {
                 _ => &mut room[..room_len],
             };
             let inflating = self.source.ready(&mut self.inflating);
+            let before = input.len();
             let (written, stop) = step(&mut inflating.zlib, &mut input, room);
+            self.after_final = self.after_final && input.len() == before;
             let more = written == room.len() || !input.is_empty();
             self.count(written, limit)?;
             *filled += written;
             match stop {
                 Stop::FinalBlock => {
                     self.note(&out[..*filled]);
-                    self.restart();
+                    self.final_block();
                 }
                 Stop::Corrupt => return Err(DecodeError::Corrupt),
                 Stop::Edge if more => {}
@@ -169,7 +174,9 @@ impl Inflater {
             let space = if in_window { window.room() } else { &mut *room };
             let len = usize::try_from(left).map_or(space.len(), |left| left.clamp(1, space.len()));
             let space = &mut space[..len];
+            let before = input.len();
             let (written, stop) = step(zlib, input, space);
+            self.after_final = self.after_final && input.len() == before;
             self.more = written == space.len() || stop == Stop::Corrupt;
             // No block comes any more that could refer to it: neither in this message nor in a later one.
             let forgotten = fin && input.is_empty() && !self.takeover;
@@ -180,7 +187,7 @@ impl Inflater {
             }
             self.count(written, limit)?;
             if stop == Stop::FinalBlock {
-                self.restart();
+                self.final_block();
             }
             if written > 0 {
                 return Ok(Some(if in_window {
@@ -315,6 +322,11 @@ impl Inflater {
 
     /// After a final block the next one begins as in a new stream, at a byte boundary, but may refer
     /// to everything before it (RFC 7692 §7.2.3.4).
+    fn final_block(&mut self) {
+        self.after_final = true;
+        self.restart();
+    }
+
     fn restart(&mut self) {
         if let Some(inflating) = &mut self.inflating {
             inflating.zlib.reset(false);
@@ -326,7 +338,14 @@ impl Inflater {
     /// §7.2.1 has it, is refused: with the four bytes that were taken off, an empty stored block has to
     /// be whole, and nothing else may come out. Told to stop at a block boundary, the inflater then
     /// leaves the probe byte.
+    ///
+    /// A payload that ends with a final block is whole as it is: DEFLATE itself says so. Senders that
+    /// finish a stream for each message leave out the byte after it that §7.2.3.4 asks for.
     fn finish(&mut self) -> Result<(), DecodeError> {
+        if self.after_final {
+            self.end();
+            return Ok(());
+        }
         let Inflating { zlib, .. } = self.source.ready(&mut self.inflating);
         let before = zlib.total_in();
         let mut nothing = [0; 8];
@@ -344,6 +363,7 @@ impl Inflater {
     pub(crate) fn end(&mut self) {
         self.noted = 0;
         self.in_message = false;
+        self.after_final = false;
         self.announced = 0;
         self.produced = 0;
         if !self.takeover

@@ -12,6 +12,8 @@ pub(super) struct Read {
     pub(super) known_from: usize,
     pub(super) farthest: usize,
     pub(super) blocks: usize,
+    /// Where the last final block ended.
+    ends_final: Option<usize>,
 }
 
 /// Where it stops.
@@ -26,9 +28,13 @@ pub(super) enum Stop {
 /// The largest window (RFC 1951 §3.2.5).
 pub(super) const WINDOW: usize = 32 << 10;
 
-/// With a window of so many bytes. `None`: not DEFLATE, or with its tail put back it does not end with an empty stored block at the last
-/// byte.
+/// With a window of so many bytes. `None`: not DEFLATE, or it neither ends with a final block nor, with its
+/// tail put back, with an empty stored block at the last byte.
 pub(super) fn inflate(history: &[u8], window: usize, payload: &[u8]) -> Option<Read> {
+    let (finished, stop) = so_far(history, window, payload);
+    if stop == Stop::Edge && finished.ends_final == Some(payload.len()) {
+        return Some(finished);
+    }
     let mut input = payload.to_vec();
     input.extend([0, 0, 0xff, 0xff]);
     let (read, stop, stored) = read(history, window, &input);
@@ -50,6 +56,7 @@ fn read(history: &[u8], window: usize, input: &[u8]) -> (Read, Stop, Option<usiz
         known_from: 0,
         farthest: 0,
         blocks: 0,
+        ends_final: None,
     };
     let mut bits = Bits { input, at: 0 };
     let mut stored = None;
@@ -204,6 +211,7 @@ impl Read {
         }
         if last {
             bits.align();
+            self.ends_final = Some(bits.at / 8);
             let window_from = self.out.len().saturating_sub(window);
             self.known_from = self.known_from.max(window_from);
         }

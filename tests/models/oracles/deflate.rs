@@ -158,8 +158,13 @@ fn blocks(t: &mut Taker<'_>) -> Vec<u8> {
             bits.align();
         }
     }
-    // An empty stored block without its four bytes.
-    bits.put(0, 3);
+    // An empty stored block without its four bytes, unless the stream was finished instead.
+    if t.once_in(4) {
+        bits.put(3, 3);
+        bits.code(0, 7);
+    } else {
+        bits.put(0, 3);
+    }
     bits.align();
     bits.bytes
 }

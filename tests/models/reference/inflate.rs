@@ -12,6 +12,8 @@ pub(crate) enum End {
     Open,
     /// All was used, and a stored block without a byte has ended right there.
     EmptyStored,
+    /// All was used, and a final block has ended right there.
+    Final,
     Corrupt,
 }
 
@@ -30,7 +32,8 @@ pub(crate) fn inflate(before: &[u8], data: &[u8]) -> Inflated {
     };
     let end = loop {
         match work.block() {
-            Ok(true) if work.at == 8 * data.len() => break End::EmptyStored,
+            Ok(block) if work.at == 8 * data.len() && block.last => break End::Final,
+            Ok(block) if work.at == 8 * data.len() && block.empty => break End::EmptyStored,
             Ok(_) => {}
             Err(Stop::Used) => break End::Open,
             Err(Stop::Corrupt) => break End::Corrupt,
@@ -40,6 +43,14 @@ pub(crate) fn inflate(before: &[u8], data: &[u8]) -> Inflated {
         out: work.out.split_off(before.len()),
         end,
     }
+}
+
+/// What a block was.
+struct Block {
+    /// BFINAL is set.
+    last: bool,
+    /// A stored one without a byte.
+    empty: bool,
 }
 
 struct Work<'a> {
@@ -67,8 +78,8 @@ impl Work<'_> {
         Ok(number)
     }
 
-    /// §3.2.3. Whether it was a stored block without a byte.
-    fn block(&mut self) -> Result<bool, Stop> {
+    /// §3.2.3
+    fn block(&mut self) -> Result<Block, Stop> {
         let last = self.bit()? == 1;
         let mut empty = false;
         match self.number(2)? {
@@ -95,7 +106,7 @@ impl Work<'_> {
             // RFC 7692 §7.2.3.4: what follows a final block begins at the next byte.
             self.at = self.at.next_multiple_of(8);
         }
-        Ok(empty)
+        Ok(Block { last, empty })
     }
 
     /// §3.2.4

@@ -417,6 +417,16 @@ impl Endpoint {
         self.state() == State::Open
     }
 
+    /// Pings and pongs of the application's may be sent.
+    fn takes_control(&self) -> bool {
+        self.is_writable()
+            || self.state() == State::Closing
+                && self.sent.is_some()
+                && self.received.is_none()
+                && self.failure.is_none()
+                && !self.eof
+    }
+
     // ── the peer
 
     /// One read.
@@ -582,10 +592,14 @@ impl Endpoint {
         }
         if last && let Some(compressed) = &mut message.compressed {
             // RFC 7692 §7.2.1, §7.2.2: the end that was taken off is put back, and has to be one (D-17).
-            compressed.extend([0, 0, 0xff, 0xff]);
-            let inflated = inflate(&self.context, compressed);
-            if inflated.end != End::EmptyStored || inflated.out.len() != message.payload.len() {
-                return Err(Fault::CompressedData);
+            // A stream that was finished has its own (RFC 1951 §3.2.3).
+            if inflate(&self.context, compressed).end != End::Final {
+                compressed.extend([0, 0, 0xff, 0xff]);
+                let inflated = inflate(&self.context, compressed);
+                let ends = matches!(inflated.end, End::EmptyStored | End::Final);
+                if !ends || inflated.out.len() != message.payload.len() {
+                    return Err(Fault::CompressedData);
+                }
             }
             self.context.extend(&message.payload);
         }
@@ -1018,7 +1032,8 @@ impl Endpoint {
     }
 
     fn send_control(&mut self, opcode: u8, payload: &[u8], first: Part) -> Result<(), Refused> {
-        if !self.is_writable() {
+        // §5.5.2: a Ping wants its answer until the peer's Close frame, also after ours.
+        if !self.takes_control() {
             return Err(Refused::Closing);
         }
         // §5.5

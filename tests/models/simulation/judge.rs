@@ -86,7 +86,7 @@ impl Judge {
                 matches!(opcode, 8..=10) && fin && bits == 0 && len <= 125,
                 "a control frame"
             );
-            assert!(!self.closed || opcode == 10, "a control frame behind Close");
+            assert!(!self.closed || opcode != 8, "a second Close");
             self.closed |= opcode == 8;
         } else {
             assert!(!self.closed, "data behind Close");

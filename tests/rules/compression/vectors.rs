@@ -110,6 +110,24 @@ fn vectors() -> Vec<Vector> {
         )
         .without_takeover()
         .fails("CompressedData"),
+        vector("VD-11", "c1 07 f3 48 cd c9 c9 07 00", &one()),
+        vector(
+            "VD-11, and the window lives on",
+            "c1 07 f3 48 cd c9 c9 07 00 | c1 05 f2 00 11 00 00 | 41 03 f3 48 cd | 00 00 | 80 04 c9 c9 07 00",
+            &[hello(), hello(), hello()],
+        ),
+        vector(
+            "VD-11, then an empty last fragment",
+            "41 07 f3 48 cd c9 c9 07 00 | 80 00",
+            &one(),
+        ),
+        vector("VD-11, cut off", "c1 06 f3 48 cd c9 c9 07", &[]).fails("CompressedData"),
+        vector(
+            "VD-11, and half a block",
+            "c1 08 f3 48 cd c9 c9 07 00 f2",
+            &[],
+        )
+        .fails("CompressedData"),
         vector("VD-7", "c1 0b 00 05 00 fa ff 48 65 6c 6c 6f 00", &one()),
         vector("VD-8", "c1 08 f3 48 cd c9 c9 07 00 00", &one()),
         vector(

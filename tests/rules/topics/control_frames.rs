@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use sansocket::ClientConfig;
 use sansocket::error::SendError;
-use sansocket::{Role, Transport};
+use sansocket::{ClientConfig, Kind, Role, Transport};
 
 use crate::support::*;
 
@@ -118,7 +117,7 @@ fn pongs_are_counted_as_they_leave() {
 fn pongs_behind_a_frame_in_pieces_are_bounded_too() {
     for role in ROLES {
         let mut ws = open(role);
-        ws.begin_message(sansocket::Kind::Binary, 2).unwrap();
+        ws.begin_message(Kind::Binary, 2).unwrap();
         ws.write_message(b"a").unwrap();
         take_output(&mut ws);
         for i in 0..100_u8 {
@@ -222,12 +221,54 @@ fn pings_and_pongs_of_the_application() {
             (events, ws.output()),
             (vec![Seen::pong("nobody asked")], &b""[..])
         );
-        // Not once our Close frame is queued.
-        ws.close(None, "").unwrap();
-        assert_eq!(ws.ping(b"a"), Err(SendError::Closing));
-        assert_eq!(ws.pong(b"b"), Err(SendError::Closing));
-        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
     }
+}
+
+/// C-16: a Ping that came before the peer's Close frame is answered, also after ours, by the connection and
+/// by the application; after the peer's Close frame none is.
+#[test]
+fn pings_are_answered_after_our_close_frame() {
+    for role in ROLES {
+        for manual in [false, true] {
+            let mut ws = match role {
+                _ if !manual => open(role),
+                Role::Server => server(&server_config().manual_pong()),
+                Role::Client => client(&ClientConfig::new().manual_pong()),
+            };
+            ws.close(None, "").unwrap();
+            assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, "")]);
+            let events = receive_frames(&mut ws, &[Frame::new(PING, "x")]);
+            assert_eq!(events, [Seen::ping("x")]);
+            if manual {
+                assert_eq!(ws.output(), b"");
+                ws.pong(b"x").unwrap();
+            }
+            assert_eq!(take_frames(&mut ws), [Frame::new(PONG, "x")]);
+            // §5.5.2: a Ping may be sent until the connection is closed.
+            ws.ping(b"y").unwrap();
+            assert_eq!(take_frames(&mut ws), [Frame::new(PING, "y")]);
+            receive_frames(&mut ws, &[Frame::new(PONG, "y"), Frame::new(CLOSE, "")]);
+            assert_eq!(ws.pong(b"x"), Err(SendError::Closing));
+            assert_eq!(ws.ping(b"x"), Err(SendError::Closing));
+            assert_eq!(ws.output(), b"");
+        }
+    }
+}
+
+/// C-16, C-7: nor does a Close frame that waits for the end of a frame in pieces.
+#[test]
+fn a_pong_waits_with_our_close_frame() {
+    let mut ws = open(Role::Server);
+    ws.begin_message(Kind::Binary, 2).unwrap();
+    ws.close(None, "").unwrap();
+    ws.pong(b"x").unwrap();
+    ws.write_message(b"ab").unwrap();
+    let expected = [
+        Frame::new(BINARY, "ab"),
+        Frame::new(CLOSE, ""),
+        Frame::new(PONG, "x"),
+    ];
+    assert_eq!(take_frames(&mut ws), expected);
 }
 
 /// C-15, M-6: a control frame inside a message, split at any byte, with a key of its own.
