@@ -8,9 +8,15 @@ use core::str as of_long;
 #[cfg(feature = "simdutf8")]
 use simdutf8::basic as of_long;
 
+use crate::error::identified;
+
 /// Bytes that no continuation can make valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotUtf8;
+
+identified! { NotUtf8:
+    Self = 1402, "text_malformed";
+}
 
 impl core::fmt::Display for NotUtf8 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

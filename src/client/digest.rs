@@ -18,6 +18,8 @@ use core::fmt::{self, Write};
 use md5::Md5;
 use sha2::{Digest as Hash, Sha256};
 
+use crate::error::identified;
+
 use super::challenge::Challenge;
 
 /// Answers one challenge, any number of times: each answer counts its nonce on (RFC 7616 §3.3). A challenge that
@@ -63,6 +65,13 @@ pub enum NoDigest {
     Algorithm,
     /// Only `auth-int` is offered, which covers the content of messages.
     Quality,
+}
+
+identified! { NoDigest:
+    Self::NotAsked = 1231, "digest_not_asked";
+    Self::Malformed = 1232, "digest_malformed";
+    Self::Algorithm = 1233, "digest_algorithm";
+    Self::Quality = 1234, "digest_quality";
 }
 
 impl fmt::Display for NoDigest {

@@ -23,6 +23,7 @@ use core::net::IpAddr;
 
 use url::Url;
 
+use crate::error::identified;
 use crate::handshake::uri::Uri;
 
 /// The variables that name proxies, as they were when it was made.
@@ -248,6 +249,12 @@ pub enum BadProxy {
     Host,
     /// Name or password are not UTF-8.
     Credentials,
+}
+
+identified! { BadProxy:
+    Self::Protocol = 1241, "bad_proxy_protocol";
+    Self::Host = 1242, "bad_proxy_host";
+    Self::Credentials = 1243, "bad_proxy_credentials";
 }
 
 impl fmt::Display for BadProxy {

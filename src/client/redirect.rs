@@ -41,6 +41,7 @@ use core::fmt;
 
 use url::Url;
 
+use crate::error::identified;
 use crate::handshake::uri::{Uri, part_of};
 use crate::handshake::{ClientRequest, Refusal, UriError};
 
@@ -251,6 +252,14 @@ pub enum NoRedirect {
     Loop,
     /// More hops than allowed: this many.
     TooMany(u8),
+}
+
+identified! { NoRedirect:
+    Self::Status(_) = 1101, "no_redirection";
+    Self::Location = 1102, "redirection_location";
+    Self::Uri(_) = 1103, "redirection_uri";
+    Self::Loop = 1104, "redirection_loop";
+    Self::TooMany(_) = 1105, "too_many_redirections";
 }
 
 impl fmt::Display for NoRedirect {

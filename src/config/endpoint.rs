@@ -10,6 +10,17 @@ use crate::extension::{Configured, MessageExtension};
 use super::admission::{Hosts, OriginPolicy};
 use super::{Delivery, Limits, Timeouts};
 
+/// How the peer's Close frame is answered (RFC 6455 §5.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseAnswer {
+    /// At once, with its code.
+    Code,
+    /// At once, with its code and reason.
+    CodeAndReason,
+    /// By the application.
+    Application,
+}
+
 /// The settings of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -18,6 +29,14 @@ pub(crate) struct Settings {
     pub(crate) delivery: Delivery,
     /// Whether pings are answered without the application.
     pub(crate) auto_pong: bool,
+    /// The Close frame of a failure says why.
+    pub(crate) explain_failures: bool,
+    /// How the peer's Close frame is answered.
+    pub(crate) close_answer: CloseAnswer,
+    /// Server: frames without a mask are taken.
+    pub(crate) unmasked: bool,
+    /// Client: the head of the answer is kept until it is dropped.
+    pub(crate) keep_response: bool,
     /// Messages longer than this go out in frames of this size; 0: never split.
     pub(crate) fragment: u32,
     /// Server: plain HTTP requests become events.
@@ -47,6 +66,10 @@ impl Settings {
             timeouts: Timeouts::DEFAULT,
             delivery: Delivery::Whole,
             auto_pong: true,
+            explain_failures: true,
+            close_answer: CloseAnswer::Code,
+            unmasked: false,
+            keep_response: false,
             fragment: 0,
             serve_http: false,
             origin: OriginPolicy::SameHost,
@@ -113,6 +136,29 @@ macro_rules! shared_options {
         #[must_use]
         pub fn manual_pong(self) -> Self {
             self.with(|settings| settings.auto_pong = false)
+        }
+
+        /// Leaves the reason out of the Close frames of failures. Otherwise they say which rule was broken
+        /// or which limit passed, as `reserved opcode 3 (RFC 6455 §5.2)`: in our words, never the peer's.
+        #[must_use]
+        pub fn silent_failures(self) -> Self {
+            self.with(|settings| settings.explain_failures = false)
+        }
+
+        /// Leaves the answer to the peer's Close frame to the application, which calls
+        /// [`close`](crate::Connection::close) after [`Event::Close`](crate::Event::Close), with whatever
+        /// code. It may finish a message in parts before that (RFC 6455 §5.5.1), and has
+        /// [`Timeouts::close`] for all of it. Otherwise the answer has the peer's code, and is sent at once.
+        #[must_use]
+        pub fn manual_close(self) -> Self {
+            self.with(|settings| settings.close_answer = CloseAnswer::Application)
+        }
+
+        /// Answers the peer's Close frame with its reason too, as some peers expect. Otherwise with its
+        /// code alone (RFC 6455 §5.5.1).
+        #[must_use]
+        pub fn echo_close_reason(self) -> Self {
+            self.with(|settings| settings.close_answer = CloseAnswer::CodeAndReason)
         }
 
         /// Splits longer messages into frames of `len` bytes, so that control frames can slip in
@@ -184,6 +230,17 @@ impl ServerConfig {
     #[must_use]
     pub fn origin(self, policy: OriginPolicy) -> Self {
         self.with(|settings| settings.origin = policy)
+    }
+
+    /// Takes frames of clients that are not masked, beside those that are.
+    ///
+    /// RFC 6455 §5.1 has a server close the connection on them. What is given up: masks keep a script
+    /// in a browser from writing bytes of its choice to the wire, which proxies in between could take
+    /// for HTTP and store (§10.3). So this is for clients that are known, such as devices in a network
+    /// of one's own; a browser always masks.
+    #[must_use]
+    pub fn accept_unmasked(self) -> Self {
+        self.with(|settings| settings.unmasked = true)
     }
 
     /// Hands out requests that ask for no upgrade as [`Event::Http`](crate::Event::Http), to serve pages
@@ -260,6 +317,14 @@ impl ClientConfig {
     #[must_use]
     pub fn require_subprotocol(self) -> Self {
         self.with(|settings| settings.require_subprotocol = true)
+    }
+
+    /// Keeps the head of the answer until [`drop_response`](crate::Connection::drop_response), for
+    /// programs that collect all events of a read before they look. Otherwise it is dropped when the event
+    /// after [`Event::Open`](crate::Event::Open) is asked for, so that an idle connection holds no memory.
+    #[must_use]
+    pub fn keep_response(self) -> Self {
+        self.with(|settings| settings.keep_response = true)
     }
 
     /// Closes with 1010 at once if the server agrees to none of the extensions that were given

@@ -8,7 +8,9 @@ use core::time::Duration;
 pub(crate) mod admission;
 pub(crate) mod endpoint;
 
-pub(crate) use endpoint::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
+pub(crate) use endpoint::{
+    CLIENT_DEFAULTS, ClientConfig, CloseAnswer, SERVER_DEFAULTS, ServerConfig, Settings,
+};
 
 pub use admission::Origins;
 pub(crate) use admission::{ANY_PORT, Hosts, OriginPolicy};

@@ -2,9 +2,10 @@
 //! report, and who closes the transport.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use crate::close_code::CloseCode;
+use crate::config::CloseAnswer;
 use crate::error::{CloseError, Failure, ProtocolError, Timeout};
 use crate::event::{CloseFrame, CloseReport};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
@@ -115,10 +116,7 @@ impl Connection {
     }
 
     fn close_with(&mut self, code: Option<CloseCode>, reason: &str) -> Result<(), CloseError> {
-        if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role() == Role::Server {
-            let code = CloseCode::MANDATORY_EXTENSION.into();
-            return Err(CloseError::ClientCode { code });
-        }
+        self.check_code(code)?;
         if code.is_none() && !reason.is_empty() {
             return Err(CloseError::ReasonWithoutCode);
         }
@@ -137,6 +135,47 @@ impl Connection {
             }
             Ok(())
         })
+    }
+
+    /// As [`close`](Self::close), for a reason that may be too long: it is cut at a character.
+    ///
+    /// # Errors
+    /// As [`close`](Self::close), but for [`CloseError::ReasonTooLong`].
+    ///
+    /// ```
+    /// # use sansocket::{CloseCode, Connection, Negotiated, ServerConfig, error::CloseError};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
+    /// ws.close_lossy(CloseCode::INTERNAL_ERROR, &"the database is away; ".repeat(10))?;
+    /// assert_eq!(ws.close_sent().map(|frame| frame.reason().len()), Some(123));
+    /// # Ok::<(), CloseError>(())
+    /// ```
+    pub fn close_lossy(
+        &mut self,
+        code: impl Into<Option<CloseCode>>,
+        reason: &str,
+    ) -> Result<(), CloseError> {
+        self.close_with(code.into(), cut_reason(reason))
+    }
+
+    /// Our Close frame, as soon as it is queued.
+    #[must_use]
+    pub fn close_sent(&self) -> Option<&CloseFrame> {
+        self.rare.as_deref()?.ending.sent.as_ref()
+    }
+
+    /// The peer's Close frame, as soon as it was read.
+    #[must_use]
+    pub fn close_received(&self) -> Option<&CloseFrame> {
+        self.rare.as_deref()?.ending.received.as_ref()
+    }
+
+    /// RFC 6455 §7.4.1: 1010 is sent by clients.
+    fn check_code(&self, code: Option<CloseCode>) -> Result<(), CloseError> {
+        if code == Some(CloseCode::MANDATORY_EXTENSION) && self.role() == Role::Server {
+            let code = CloseCode::MANDATORY_EXTENSION.into();
+            return Err(CloseError::ClientCode { code });
+        }
+        Ok(())
     }
 
     /// The transport is to be closed at once, and nothing more is to be written.
@@ -180,49 +219,109 @@ impl Connection {
     }
 
     /// The peer's Close frame (RFC 6455 §5.5.1): judged, answered, and the last that is read.
-    pub(super) fn close_received(&mut self, payload: &[u8]) -> Event<'static> {
+    pub(super) fn close_came(&mut self, payload: &[u8]) -> Event<'static> {
         let (code, reason) = match decode_close(payload) {
             Ok(body) => body,
-            Err(error) => return self.fail(error.into()),
+            Err(error) => return self.fail_for(error.into()),
         };
         let frame = CloseFrame::new(code, String::from(reason));
-        self.end_messages();
+        self.end_receiving();
+        if self.settings().close_answer != CloseAnswer::Application {
+            self.drop_codec();
+        }
         self.rare().ending.received = Some(frame.clone());
         self.life.close_received(self.progress());
-        // The answer has the same code, as §5.5.1 has it, and no reason: that one was the peer's.
-        if !self.life.close_is_queued() && !self.queue_close(code, "") {
-            self.life.gave_up();
+        if !self.life.close_is_queued() {
+            self.answer_close(&frame);
         }
         Event::Close(Box::new(frame))
+    }
+
+    /// The answer has the same code, as §5.5.1 has it, and no reason: that one was the peer's.
+    fn answer_close(&mut self, frame: &CloseFrame) {
+        let reason = match self.settings().close_answer {
+            CloseAnswer::Code => "",
+            CloseAnswer::CodeAndReason => frame.reason(),
+            CloseAnswer::Application => return self.start_close_timer(),
+        };
+        if !self.queue_close(frame.code, reason) {
+            self.life.gave_up();
+        }
+    }
+
+    /// Fails the connection for a reason of the application's (RFC 6455 §7.1.7): a Close frame with this
+    /// code is queued, nothing is delivered any more, not even what has come, and
+    /// [`transport`](Self::transport) says `Close` when the Close frame has left. A reason of more than 123
+    /// bytes is cut at a character.
+    ///
+    /// [`close`](Self::close) is the orderly way: it delivers what comes until the peer has closed too.
+    /// Where our Close frame was queued before, or a frame in pieces is not whole, no Close frame is added
+    /// and the transport is to be closed at once. Before the connection is established this ends it, as
+    /// `close` does; once the peer has closed it does nothing.
+    ///
+    /// # Errors
+    /// [`CloseError::ClientCode`] for 1010 on a server (§7.4.1).
+    ///
+    /// ```
+    /// # use sansocket::{CloseCode, Connection, Event, Negotiated, ServerConfig, Transport, error::CloseError};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
+    /// # assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
+    /// ws.fail(CloseCode::POLICY_VIOLATION, "too many requests")?;
+    /// let mut more = *b"\x81\x82\0\0\0\0hi";
+    /// assert!(ws.receive(&mut &mut more[..]).is_none());
+    /// ws.consume_output(ws.output_len());
+    /// let Some(Event::Closed(report)) = ws.receive(&mut &mut [][..]) else { panic!() };
+    /// assert_eq!(report.sent.unwrap().reason(), "too many requests");
+    /// assert_eq!(ws.transport(), Transport::Close);
+    /// # Ok::<(), CloseError>(())
+    /// ```
+    pub fn fail(&mut self, code: CloseCode, reason: &str) -> Result<(), CloseError> {
+        self.check_code(Some(code))?;
+        if self.life.may_fail(self.progress()) {
+            self.settled(|ws| {
+                if ws.life.is_established() {
+                    ws.rare().found = None;
+                    ws.fail_because(Failure::Application(code), cut_reason(reason));
+                } else {
+                    ws.give_up();
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): nothing more of the input is processed, and a Close
     /// frame with the fitting code is queued, unless one was queued before or a frame was begun,
     /// which it cannot go into.
     #[cold]
-    pub(super) fn fail(&mut self, failure: Failure) -> Event<'static> {
-        self.life.failed();
-        self.end_messages();
-        self.rare().ending.failure = Some(failure);
-        let fits = !self.life.close_is_queued() && self.output.frame_left() == 0;
-        let code = failure.close_code().and_then(CloseCode::new);
+    pub(super) fn fail_for(&mut self, failure: Failure) -> Event<'static> {
         let reason = match failure {
             // RFC 6455 §7.4.1: 1010 lists what was expected.
             Failure::Protocol(ProtocolError::ExtensionMissing) => {
                 self.settings().extensions.names()
             }
+            _ if self.settings().explain_failures => failure.to_string(),
             _ => String::new(),
         };
-        if !fits || code.is_none() || !self.queue_close(code, &reason) {
+        self.fail_because(failure, cut_reason(&reason));
+        Event::Failed(failure)
+    }
+
+    fn fail_because(&mut self, failure: Failure, reason: &str) {
+        self.life.failed();
+        self.end_messages();
+        self.rare().ending.failure = Some(failure);
+        let fits = !self.life.close_is_queued() && self.output.frame_left() == 0;
+        let code = failure.close_code().and_then(CloseCode::new);
+        if !fits || code.is_none() || !self.queue_close(code, reason) {
             self.life.gave_up();
         }
         self.start_close_timer();
-        Event::Failed(failure)
     }
 
     /// The same where no input is the reason: the event comes from the next `receive`.
     pub(super) fn fail_later(&mut self, failure: Failure) {
-        self.fail(failure);
+        self.fail_for(failure);
         self.life.failure_is_due();
     }
 
@@ -312,9 +411,14 @@ impl Connection {
 
     /// No message comes or goes any more: drops what was gathered and held, and the codec.
     pub(super) fn end_messages(&mut self) {
+        self.end_receiving();
+        self.drop_codec();
+    }
+
+    /// No message comes any more.
+    fn end_receiving(&mut self) {
         self.reading = Reading::default();
         self.gathering = Gathering::default();
-        self.drop_codec();
         if let Some(rare) = &mut self.rare {
             rare.end_messages();
         }
@@ -353,4 +457,13 @@ impl Connection {
             began: self.life.began(),
         }
     }
+}
+
+/// As much of a reason as fits, to the end of a character (RFC 6455 §5.5).
+fn cut_reason(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_CONTROL_PAYLOAD - 2);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
 }

@@ -26,7 +26,7 @@ impl Connection {
                     round_trip_micros,
                 })
             }
-            _ => self.close_received(&payload),
+            _ => self.close_came(&payload),
         }
     }
 

@@ -72,13 +72,13 @@ impl Connection {
             self.gathering.begin(kind, *bit, *bit);
             return Some(match self.decode_part(kind, payload, true) {
                 Ok(()) => self.gathered(),
-                Err(error) => self.fail(error.into()),
+                Err(error) => self.fail_for(error.into()),
             });
         };
         let message = match kind {
             Kind::Text => {
                 let Ok(text) = utf8::validate(bytes) else {
-                    return Some(self.fail(ProtocolError::TextNotUtf8.into()));
+                    return Some(self.fail_for(ProtocolError::TextNotUtf8.into()));
                 };
                 let mut whole = self.gathering.take_text();
                 whole.reserve_exact(growth(whole.capacity(), text.len(), limit));

@@ -410,6 +410,23 @@ impl Life {
             && !self.facts.unwritable
     }
 
+    /// The peer has closed, and the application has not answered.
+    pub(super) const fn may_answer_close(&self) -> bool {
+        matches!(self.closes(), Closes::Peers)
+            && !self.has_failed()
+            && !self.facts.unwritable
+            && !self.facts.given_up
+            && !self.facts.reported
+    }
+
+    /// The application may fail it (RFC 6455 §7.1.7): not once the peer has closed.
+    pub(super) fn may_fail(&self, progress: Progress) -> bool {
+        !self.is_over(progress)
+            && !self.has_failed()
+            && !self.peer_has_closed()
+            && !self.is_refused()
+    }
+
     // ── when it is over, and who closes
 
     /// Whether the WebSocket connection is closed (RFC 6455 §7.1.4). For a server when both Close

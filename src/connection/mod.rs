@@ -48,7 +48,9 @@ use core::fmt;
 
 use clock::Clock;
 
-use crate::config::{CLIENT_DEFAULTS, ClientConfig, SERVER_DEFAULTS, ServerConfig, Settings};
+use crate::config::{
+    CLIENT_DEFAULTS, ClientConfig, Limits, SERVER_DEFAULTS, ServerConfig, Settings,
+};
 use crate::entropy::{Entropy, Randomness};
 use crate::error::NoEntropy;
 use crate::extension::Codec;
@@ -353,6 +355,59 @@ impl Connection {
     pub fn extensions(&self) -> &str {
         let in_use = self.in_use.as_ref();
         in_use.map_or("", |in_use| &in_use.negotiated.extensions)
+    }
+
+    /// What was agreed on of permessage-deflate; `None` if it is not in use.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Negotiated, ServerConfig, extension::PermessageDeflate};
+    /// let config = ServerConfig::upgraded().deflate(PermessageDeflate::server());
+    /// let answered = Negotiated::new().extensions("permessage-deflate; client_max_window_bits=12");
+    /// let ws = Connection::upgraded_server(&config, answered);
+    /// let agreed = ws.agreed_deflate().unwrap();
+    /// assert_eq!((agreed.client_max_window_bits, agreed.server_max_window_bits), (12, 15));
+    /// assert!(!agreed.client_no_context_takeover);
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn agreed_deflate(&self) -> Option<crate::extension::AgreedDeflate> {
+        crate::extension::AgreedDeflate::of(self.extensions())
+    }
+
+    /// Sets other limits from now on, such as higher ones for a peer that has logged in. They hold for
+    /// what is read and sent after this, the message in progress included. A connection with limits of
+    /// its own no longer shares its configuration: that is a few hundred bytes of heap.
+    ///
+    /// ```
+    /// use sansocket::config::Limits;
+    /// # use sansocket::{Connection, Negotiated, ServerConfig};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
+    /// let mut limits = *ws.limits();
+    /// limits.frame = 64 << 20;
+    /// limits.message = 64 << 20;
+    /// ws.set_limits(limits);
+    /// ```
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.change_settings(|settings| settings.limits = limits);
+    }
+
+    /// The limits that hold now.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.settings().limits
+    }
+
+    /// Changes the settings of this connection alone.
+    fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        let shared = self.config.take();
+        let mut settings = shared.unwrap_or_else(|| {
+            Arc::new(match self.role() {
+                Role::Server => Settings::SERVER,
+                Role::Client => Settings::CLIENT,
+            })
+        });
+        change(Arc::make_mut(&mut settings));
+        self.settled(|ws| ws.config = Some(settings));
     }
 
     fn settings(&self) -> &Settings {

@@ -434,8 +434,20 @@ impl Connection {
         }
     }
 
+    /// Drops the head of [`response`](Self::response), which is kept where
+    /// [`keep_response`](crate::ClientConfig::keep_response) is set.
+    pub fn drop_response(&mut self) {
+        self.settled(Self::drop_answer);
+    }
+
     /// The application has seen that head, or could have.
     pub(super) fn forget_answer(&mut self) {
+        if !self.settings().keep_response {
+            self.drop_answer();
+        }
+    }
+
+    fn drop_answer(&mut self) {
         if let Some(rare) = &mut self.rare
             && let Some(Stage::Established(_)) = rare.opening.as_ref().map(Opening::stage)
         {

@@ -114,7 +114,10 @@ impl Connection {
     /// # Ok::<(), SendError>(())
     /// ```
     pub fn send_part(&mut self, part: Part<'_>) -> Result<(), SendError> {
-        self.check_writable()?;
+        // RFC 6455 §5.5.1: a message that was begun may be finished before the peer's Close is answered.
+        if !self.life.may_answer_close() || self.in_parts().is_none() {
+            self.check_writable()?;
+        }
         let bits = part.reserved_bits & !self.own_bits();
         if bits != 0 {
             return Err(SendError::ReservedBits { bits });

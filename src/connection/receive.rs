@@ -58,7 +58,7 @@ impl Connection {
         match whole.opcode {
             Opcode::Text => Some(match whole_text(payload) {
                 Ok(text) => Event::Message(Message::Text(text)),
-                Err(error) => self.settled(|ws| ws.fail(error.into())),
+                Err(error) => self.settled(|ws| ws.fail_for(error.into())),
             }),
             _ => Some(Event::Message(Message::Binary(payload.into()))),
         }
@@ -261,7 +261,7 @@ impl Connection {
                     Ok(Some(event)) => return Some(event),
                     Ok(None) if self.reading.in_payload() => {}
                     Ok(None) => return None,
-                    Err(error) => return Some(self.fail(error.into())),
+                    Err(error) => return Some(self.fail_for(error.into())),
                 }
             }
             if self.reading.in_payload_of_data() {
@@ -269,7 +269,7 @@ impl Connection {
                     Came::Nothing => {}
                     Came::Gathered => return Some(self.gathered()),
                     Came::Event(event) => return Some(event),
-                    Came::Failed(error) => return Some(self.fail(error.into())),
+                    Came::Failed(error) => return Some(self.fail_for(error.into())),
                 }
             } else if let Some(event) = self.control(input) {
                 return Some(event);
@@ -350,7 +350,7 @@ impl Connection {
     pub(super) fn gathered<'a>(&mut self) -> Event<'a> {
         match self.gathering.finish() {
             Ok(event) => event,
-            Err(error) => self.fail(error.into()),
+            Err(error) => self.fail_for(error.into()),
         }
     }
 

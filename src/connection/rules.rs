@@ -10,6 +10,8 @@ use super::Connection;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
     place: Place,
+    /// Frames without a mask are taken from clients.
+    unmasked: bool,
     max_frame: u64,
     max_message: u64,
     max_fragments: u32,
@@ -25,7 +27,9 @@ impl Rules {
     /// Judges a part of the header: the rules first, then the limits on what it says.
     #[inline(always)]
     pub(super) fn check(&self, part: HeaderPart, header: &RawHeader) -> Result<(), ProtocolError> {
-        self.place.check(part, header)?;
+        if !(self.unmasked && matches!(part, HeaderPart::Second)) {
+            self.place.check(part, header)?;
+        }
         match part {
             HeaderPart::First if header.opcode() == Some(Opcode::Continuation) => {
                 self.check_fragments()
@@ -76,7 +80,8 @@ impl Connection {
     /// What the next frame has to keep to.
     #[inline(always)]
     pub(super) fn rules(&self) -> Rules {
-        let limits = &self.settings().limits;
+        let settings = self.settings();
+        let limits = &settings.limits;
         let message = &self.gathering;
         Rules {
             place: Place {
@@ -85,6 +90,7 @@ impl Connection {
                 first_bits: self.codec_bit(),
                 in_message: !message.is_idle(),
             },
+            unmasked: settings.unmasked,
             max_frame: limits.frame,
             max_message: limits.message,
             max_fragments: limits.fragments,

@@ -137,7 +137,7 @@ impl Connection {
         let place = self.reading.place();
         let event = match self.header(input) {
             Ok(event) => event,
-            Err(error) => Some(self.fail(error.into())),
+            Err(error) => Some(self.fail_for(error.into())),
         };
         self.note_heard(place, true);
         event

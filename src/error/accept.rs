@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::FieldError;
+use super::id::identified;
 
 /// The answer to a request was refused. Nothing was queued and nothing changed: another answer can be
 /// given.
@@ -31,6 +32,19 @@ pub enum AcceptError {
     },
     /// HTTP/2 or HTTP/3: a field that these versions do not have (RFC 9113 §8.2.2).
     Field(FieldError),
+}
+
+identified! { AcceptError:
+    Self::NoRequest = 601, "no_request";
+    Self::SubprotocolNotOffered = 602, "accepted_subprotocol_not_offered";
+    Self::ExtensionNotOffered = 603, "accepted_extension_not_offered";
+    Self::ExtensionConflict = 604, "accepted_extension_conflict";
+    Self::BadStatus { .. } = 605, "bad_status";
+    Self::Field(FieldError::BadName) = 701, "bad_name";
+    Self::Field(FieldError::BadValue) = 702, "bad_value";
+    Self::Field(FieldError::Reserved) = 703, "reserved_field";
+    Self::Field(FieldError::BadSubprotocol) = 704, "bad_subprotocol";
+    Self::Field(FieldError::BadExtension) = 705, "bad_extension";
 }
 
 impl fmt::Display for AcceptError {

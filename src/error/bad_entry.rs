@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
+use super::id::identified;
+
 /// An entry of a list of origins or hosts that nothing could ever fit: a mistake in the configuration.
 ///
 /// ```
@@ -17,6 +19,11 @@ pub enum BadEntry {
     Origin(String),
     /// This is no host and no pattern for some.
     Host(String),
+}
+
+identified! { BadEntry:
+    Self::Origin(_) = 1501, "bad_origin_entry";
+    Self::Host(_) = 1502, "bad_host_entry";
 }
 
 impl fmt::Display for BadEntry {

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::NoEntropy;
+use super::id::identified;
 
 /// The closing handshake was not started: nothing was queued and nothing changed.
 ///
@@ -31,6 +32,13 @@ pub enum CloseError {
     },
     /// There is no source of randomness for the masking key (RFC 6455 §5.3).
     NoEntropy,
+}
+
+identified! { CloseError:
+    Self::ClientCode { .. } = 501, "client_code";
+    Self::ReasonWithoutCode = 502, "reason_without_code";
+    Self::ReasonTooLong { .. } = 503, "reason_too_long";
+    Self::NoEntropy = 801, "no_entropy";
 }
 
 impl fmt::Display for CloseError {

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::FieldError;
+use super::id::identified;
 
 /// An extended CONNECT could not be made (RFC 8441, RFC 9220).
 ///
@@ -20,6 +21,15 @@ pub enum ExtendedConnectError {
     NotEnabled,
     /// A field that these versions of HTTP do not have (RFC 9113 §8.2.2).
     Field(FieldError),
+}
+
+identified! { ExtendedConnectError:
+    Self::NotEnabled = 901, "extended_connect_not_enabled";
+    Self::Field(FieldError::BadName) = 701, "bad_name";
+    Self::Field(FieldError::BadValue) = 702, "bad_value";
+    Self::Field(FieldError::Reserved) = 703, "reserved_field";
+    Self::Field(FieldError::BadSubprotocol) = 704, "bad_subprotocol";
+    Self::Field(FieldError::BadExtension) = 705, "bad_extension";
 }
 
 impl fmt::Display for ExtendedConnectError {

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::id::identified;
+
 /// A header field of the caller was refused.
 ///
 /// ```
@@ -25,6 +27,14 @@ pub enum FieldError {
     /// The extension is outside the grammar, or uses reserved bits that do not exist
     /// (RFC 6455 §5.2, §9.1).
     BadExtension,
+}
+
+identified! { FieldError:
+    Self::BadName = 701, "bad_name";
+    Self::BadValue = 702, "bad_value";
+    Self::Reserved = 703, "reserved_field";
+    Self::BadSubprotocol = 704, "bad_subprotocol";
+    Self::BadExtension = 705, "bad_extension";
 }
 
 impl fmt::Display for FieldError {

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::id::identified;
+
 /// A header field that the opening handshake itself reads or writes (RFC 6455 §4.1, §4.2, §11.3).
 ///
 /// ```
@@ -244,6 +246,37 @@ impl HandshakeError {
             },
         }
     }
+}
+
+identified! { HandshakeError:
+    Self::Malformed { .. } = 301, "malformed_head";
+    Self::LineEnd { .. } = 302, "line_end";
+    Self::TargetTooLong = 303, "target_too_long";
+    Self::HeadTooLong = 304, "head_too_long";
+    Self::TooManyFields = 305, "too_many_fields";
+    Self::HeldTooLong = 306, "held_too_long";
+    Self::HttpVersion = 307, "http_version";
+    Self::Http10 = 308, "http_10";
+    Self::Method = 309, "method";
+    Self::Target = 310, "target";
+    Self::NotAnUpgrade = 311, "not_an_upgrade";
+    Self::Content = 312, "content";
+    Self::Version = 313, "version";
+    Self::Origin = 314, "origin";
+    Self::UnknownProtocol = 315, "unknown_protocol";
+    Self::PseudoHeader = 316, "pseudo_header";
+    Self::ConnectionSpecific = 317, "connection_specific";
+    Self::Missing(_) = 318, "field_missing";
+    Self::Repeated(_) = 319, "field_repeated";
+    Self::Invalid(_) = 320, "field_invalid";
+    Self::AcceptMismatch = 321, "accept_mismatch";
+    Self::SubprotocolNotOffered = 322, "subprotocol_not_offered";
+    Self::SubprotocolRequired = 323, "subprotocol_required";
+    Self::ExtensionNotOffered = 324, "extension_not_offered";
+    Self::ExtensionParameters = 325, "extension_parameters";
+    Self::ExtensionConflict = 326, "extension_conflict";
+    Self::Status = 327, "status";
+    Self::Misdirected = 328, "misdirected";
 }
 
 impl fmt::Display for HandshakeError {

@@ -3,6 +3,11 @@
 //! [`ProtocolError`]: the peer broke a rule or passed a limit. [`HandshakeError`]: the same before
 //! the connection was established. The others: our own caller asked for something that is not
 //! allowed; nothing was queued and nothing changed. No error holds bytes of the peer.
+//!
+//! Each kind of error has a number, `code()`, and a name, `name()`, that stay the same in every version,
+//! for bindings, logs and counters: 100 to 199 is the protocol, 200 timeouts and the application, 300 the
+//! handshake, 400 sending, 500 closing, 600 accepting, 700 fields, 800 randomness, 900 extended CONNECT,
+//! 1000 URIs, 1100 redirections, 1200 proxies, 1300 codecs, 1400 grammars, 1500 settings.
 
 mod accept;
 mod bad_entry;
@@ -10,6 +15,7 @@ mod close;
 mod extended_connect;
 mod field;
 mod handshake;
+mod id;
 mod no_entropy;
 mod protocol;
 mod send;
@@ -20,11 +26,14 @@ pub use close::CloseError;
 pub use extended_connect::ExtendedConnectError;
 pub use field::FieldError;
 pub use handshake::{Field, HandshakeError};
+pub(crate) use id::identified;
 pub use no_entropy::NoEntropy;
 pub use protocol::{Limit, ProtocolError};
 pub use send::{SendError, Unsent};
 
 use core::fmt;
+
+use crate::close_code::CloseCode;
 
 /// A deadline that passed (see [`Timeouts`](crate::config::Timeouts)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +49,14 @@ pub enum Timeout {
     Message,
     /// The closing handshake was not complete in time (RFC 6455 §7.1.1).
     Close,
+}
+
+identified! { Timeout:
+    Self::Handshake = 201, "handshake_timeout";
+    Self::Pong = 202, "pong_timeout";
+    Self::Idle = 203, "idle_timeout";
+    Self::Message = 204, "message_timeout";
+    Self::Close = 205, "close_timeout";
 }
 
 impl fmt::Display for Timeout {
@@ -73,6 +90,8 @@ pub enum Failure {
     Timeout(Timeout),
     /// The opening handshake was wrong.
     Handshake(HandshakeError),
+    /// The application failed it with this code ([`Connection::fail`](crate::Connection::fail)).
+    Application(CloseCode),
 }
 
 impl Failure {
@@ -82,10 +101,41 @@ impl Failure {
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::Protocol(error) => Some(error.close_code()),
+            Self::Application(code) => Some(code.get()),
             Self::Timeout(Timeout::Pong) => Some(1011),
             Self::Timeout(Timeout::Idle) => Some(1001),
             Self::Timeout(Timeout::Message) => Some(1008),
             Self::Timeout(Timeout::Handshake | Timeout::Close) | Self::Handshake(_) => None,
+        }
+    }
+}
+
+impl Failure {
+    /// The number of this kind of failure, the same in every version: that of the error in it.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Protocol(error) => error.code(),
+            Self::Timeout(timeout) => timeout.code(),
+            Self::Handshake(error) => error.code(),
+            Self::Application(_) => 251,
+        }
+    }
+
+    /// The name of this kind of failure, the same in every version: that of the error in it.
+    ///
+    /// ```
+    /// use sansocket::error::{Failure, ProtocolError};
+    /// let failure = Failure::Protocol(ProtocolError::ReservedOpcode { opcode: 3 });
+    /// assert_eq!((failure.code(), failure.name()), (102, "reserved_opcode"));
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Protocol(error) => error.name(),
+            Self::Timeout(timeout) => timeout.name(),
+            Self::Handshake(error) => error.name(),
+            Self::Application(_) => "failed_by_application",
         }
     }
 }
@@ -96,6 +146,7 @@ impl fmt::Display for Failure {
             Self::Protocol(error) => error.fmt(f),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Handshake(error) => error.fmt(f),
+            Self::Application(code) => write!(f, "failed by this end with code {}", code.get()),
         }
     }
 }

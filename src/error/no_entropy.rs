@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::id::identified;
+
 /// There is no randomness to be had: the operating system gives none, or the feature `getrandom` is
 /// off and the caller passed no source (RFC 6455 §5.3, §10.3).
 ///
@@ -11,6 +13,10 @@ use core::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NoEntropy;
+
+identified! { NoEntropy:
+    Self = 801, "no_entropy";
+}
 
 impl fmt::Display for NoEntropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

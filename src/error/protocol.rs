@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::id::identified;
+
 /// A limit of [`Limits`](crate::config::Limits) that the peer passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -53,7 +55,10 @@ pub enum ProtocolError {
     /// A continuation frame with no message to continue (RFC 6455 §5.4).
     UnexpectedContinuation,
     /// A new message before the last fragment of the one under way (RFC 6455 §5.4).
-    MessageInterrupted,
+    MessageInterrupted {
+        /// The opcode of its first frame.
+        opcode: u8,
+    },
     /// A Close frame with a body of one byte (RFC 6455 §5.5.1).
     CloseBodyTooShort,
     /// A Close frame with a code that may not be on the wire (RFC 6455 §7.4).
@@ -99,7 +104,7 @@ impl ProtocolError {
             | Self::ControlTooLong
             | Self::ControlFragmented
             | Self::UnexpectedContinuation
-            | Self::MessageInterrupted
+            | Self::MessageInterrupted { .. }
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => 1002,
             Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => 1007,
@@ -126,7 +131,7 @@ impl ProtocolError {
             | Self::LengthTopBit => "RFC 6455 §5.2",
             Self::UnmaskedFrame | Self::MaskedFrame => "RFC 6455 §5.1",
             Self::ControlTooLong | Self::ControlFragmented => "RFC 6455 §5.5",
-            Self::UnexpectedContinuation | Self::MessageInterrupted => "RFC 6455 §5.4",
+            Self::UnexpectedContinuation | Self::MessageInterrupted { .. } => "RFC 6455 §5.4",
             Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
             Self::CloseCode { .. } => "RFC 6455 §7.4",
             Self::TextNotUtf8 => "RFC 6455 §8.1",
@@ -136,6 +141,29 @@ impl ProtocolError {
             Self::Limit { .. } => "RFC 6455 §10.4",
         }
     }
+}
+
+identified! { ProtocolError:
+    Self::ReservedBits { .. } = 101, "reserved_bits";
+    Self::ReservedOpcode { .. } = 102, "reserved_opcode";
+    Self::UnmaskedFrame = 103, "unmasked_frame";
+    Self::MaskedFrame = 104, "masked_frame";
+    Self::LengthNotMinimal = 105, "length_not_minimal";
+    Self::LengthTopBit = 106, "length_top_bit";
+    Self::ControlTooLong = 107, "control_too_long";
+    Self::ControlFragmented = 108, "control_fragmented";
+    Self::UnexpectedContinuation = 109, "unexpected_continuation";
+    Self::MessageInterrupted { .. } = 110, "message_interrupted";
+    Self::CloseBodyTooShort = 111, "close_body_too_short";
+    Self::CloseCode { .. } = 112, "close_code";
+    Self::CloseReasonNotUtf8 = 113, "close_reason_not_utf8";
+    Self::TextNotUtf8 = 114, "text_not_utf8";
+    Self::CompressedData = 115, "compressed_data";
+    Self::CompressionRatio { .. } = 116, "compression_ratio";
+    Self::ExtensionMissing = 117, "extension_missing";
+    Self::Limit { limit: Limit::Frame, .. } = 118, "frame_limit";
+    Self::Limit { limit: Limit::Message, .. } = 119, "message_limit";
+    Self::Limit { limit: Limit::Fragments, .. } = 120, "fragments_limit";
 }
 
 impl fmt::Display for ProtocolError {
@@ -157,7 +185,9 @@ impl fmt::Display for ProtocolError {
             Self::UnexpectedContinuation => {
                 f.write_str("a continuation frame with no message to continue")?
             }
-            Self::MessageInterrupted => f.write_str("a new message inside a fragmented one")?,
+            Self::MessageInterrupted { opcode } => {
+                write!(f, "a new message (opcode {opcode}) inside a fragmented one")?;
+            }
             Self::CloseBodyTooShort => f.write_str("a Close frame with a body of one byte")?,
             Self::CloseCode { code } => write!(
                 f,

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::NoEntropy;
+use super::id::identified;
 
 /// Nothing was queued and nothing changed. A message that was handed over comes back in [`Unsent`].
 ///
@@ -49,6 +50,18 @@ pub enum SendError {
     },
     /// There is no source of randomness for the masking key (RFC 6455 §5.3).
     NoEntropy,
+}
+
+identified! { SendError:
+    Self::NotOpen = 401, "not_open";
+    Self::Closing = 402, "closing";
+    Self::Full { .. } = 403, "full";
+    Self::MessageInProgress = 404, "message_in_progress";
+    Self::NoMessageInProgress = 405, "no_message_in_progress";
+    Self::TooLong { .. } = 406, "too_long";
+    Self::NotUtf8 = 407, "not_utf8";
+    Self::ReservedBits { .. } = 408, "reserved_bits_not_agreed";
+    Self::NoEntropy = 801, "no_entropy";
 }
 
 impl fmt::Display for SendError {

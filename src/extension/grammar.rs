@@ -10,6 +10,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::error::identified;
 use crate::token::is_token_byte;
 
 /// A value outside the grammar. A server answers 400, a client drops the transport (RFC 6455 §9.1).
@@ -20,6 +21,10 @@ use crate::token::is_token_byte;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Malformed;
+
+identified! { Malformed:
+    Self = 1401, "extensions_malformed";
+}
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::error::identified;
 use crate::frame::RSV1;
 use crate::payload::extend_within;
 use crate::role::Role;
@@ -261,6 +262,12 @@ pub enum DecodeError {
     },
 }
 
+identified! { DecodeError:
+    Self::Corrupt = 1301, "decode_corrupt";
+    Self::TooLong { .. } = 1302, "decode_too_long";
+    Self::Ratio { .. } = 1303, "decode_ratio";
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -276,6 +283,10 @@ impl core::error::Error for DecodeError {}
 /// A codec cannot encode any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodeError;
+
+identified! { EncodeError:
+    Self = 1304, "encode_failed";
+}
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,7 @@ pub use message::{DecodeError, EncodeError, MessageCodec, MessageExtension};
 #[cfg(all(feature = "deflate", feature = "std"))]
 pub use permessage_deflate::DeflatePool;
 #[cfg(feature = "deflate")]
-pub use permessage_deflate::PermessageDeflate;
+pub use permessage_deflate::{AgreedDeflate, PermessageDeflate};
 
 pub(crate) use configured::{Answer, Codec, Configured, elements};
 pub(crate) use message::bounded;

@@ -130,7 +130,11 @@ impl Place {
     const fn check_sequence(self, opcode: Option<Opcode>) -> Result<(), ProtocolError> {
         match (opcode, self.in_message) {
             (Some(Opcode::Continuation), false) => Err(ProtocolError::UnexpectedContinuation),
-            (Some(Opcode::Text | Opcode::Binary), true) => Err(ProtocolError::MessageInterrupted),
+            (Some(opcode @ (Opcode::Text | Opcode::Binary)), true) => {
+                Err(ProtocolError::MessageInterrupted {
+                    opcode: opcode as u8,
+                })
+            }
             _ => Ok(()),
         }
     }

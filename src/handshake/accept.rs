@@ -26,6 +26,10 @@ use super::negotiated::Negotiated;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Accept {
     subprotocol: Option<String>,
+    /// Those of which the first that is offered is chosen.
+    preferred: Vec<String>,
+    /// Without the extensions of the configuration.
+    uncompressed: bool,
     extensions: ApplicationExtensions,
     fields: Extra,
 }
@@ -39,9 +43,44 @@ impl Accept {
 
     /// Chooses one of the subprotocols that the client offers (RFC 6455 §1.9). With any other,
     /// accepting fails with [`AcceptError::SubprotocolNotOffered`].
+    ///
+    /// A browser that offers some and finds none chosen fails the connection: choose one, or refuse.
+    /// [`prefer`](Self::prefer) chooses by the server's order.
     #[must_use]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         self.subprotocol = Some(subprotocol.into());
+        self
+    }
+
+    /// Chooses the first of these subprotocols that the client offers, so by the server's order; none if
+    /// it offers none of them, and then a browser that offered others fails the connection.
+    ///
+    /// ```
+    /// use sansocket::{Accept, ServerConfig, handshake::{HttpVersion, Upgrade}};
+    /// let fields = [
+    ///     ("host", &b"example.com"[..]),
+    ///     ("upgrade", b"websocket"),
+    ///     ("connection", b"Upgrade"),
+    ///     ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    ///     ("sec-websocket-version", b"13"),
+    ///     ("sec-websocket-protocol", b"v1.chat, v2.chat"),
+    /// ];
+    /// let config = ServerConfig::upgraded();
+    /// let upgrade = Upgrade::check(&config, "GET", "/", HttpVersion::Http11, fields).unwrap();
+    /// let (_, ws) = upgrade.accept(Accept::new().prefer(["v3.chat", "v2.chat", "v1.chat"])).unwrap();
+    /// assert_eq!(ws.subprotocol(), Some("v2.chat"));
+    /// ```
+    #[must_use]
+    pub fn prefer<S: Into<String>>(mut self, subprotocols: impl IntoIterator<Item = S>) -> Self {
+        self.preferred = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Accepts without the configuration's compression, or other extension of messages, for this one
+    /// connection, such as one that carries secrets (RFC 7692 §8).
+    #[must_use]
+    pub fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
         self
     }
 
@@ -134,9 +173,14 @@ impl Offer {
         if accept.chosen().is_some_and(|chosen| !is_offered(chosen)) {
             return Err(AcceptError::SubprotocolNotOffered);
         }
+        let configured = configured.filter(|_| !accept.uncompressed);
         let negotiated = accept.extensions.answer(configured, &self.extensions)?;
+        let preferred = || {
+            let mut preferred = accept.preferred.iter();
+            preferred.find(|preferred| is_offered(preferred)).cloned()
+        };
         Ok(Negotiated {
-            subprotocol: accept.subprotocol.clone(),
+            subprotocol: accept.subprotocol.clone().or_else(preferred),
             ..negotiated
         })
     }

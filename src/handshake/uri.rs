@@ -15,6 +15,7 @@ use core::str::FromStr;
 use memchr::{memchr, memchr3};
 
 use crate::decimal::decimal;
+use crate::error::identified;
 use crate::token::is_reg_name_byte;
 
 #[cfg(feature = "client")]
@@ -217,6 +218,16 @@ impl UriError {
     pub const fn at(self) -> usize {
         self.at
     }
+}
+
+identified! { UriError:
+    Self { part: UriPart::Scheme, .. } = 1001, "uri_scheme";
+    Self { part: UriPart::UserInfo, .. } = 1002, "uri_user_info";
+    Self { part: UriPart::Host, .. } = 1003, "uri_host";
+    Self { part: UriPart::Port, .. } = 1004, "uri_port";
+    Self { part: UriPart::Path, .. } = 1005, "uri_path";
+    Self { part: UriPart::Query, .. } = 1006, "uri_query";
+    Self { part: UriPart::Fragment, .. } = 1007, "uri_fragment";
 }
 
 impl fmt::Display for UriError {

@@ -164,7 +164,8 @@ impl From<&CloseReport> for Ended {
         let sent = report.sent.as_ref().and_then(|frame| frame.code);
         let failing = report.failure.and_then(Failure::close_code);
         let wished = failing.is_none() || sent.map(CloseCode::get) != failing;
-        if matches!(report.began, Some(Side::Us | Side::Both)) && wished {
+        let by_application = matches!(report.failure, Some(Failure::Application(_)));
+        if by_application || matches!(report.began, Some(Side::Us | Side::Both)) && wished {
             return Self::ByUs;
         }
         match (report.failure, report.code) {

@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use crate::error::FieldError;
+use crate::error::identified;
 use crate::handshake::uri::Uri;
 
 use super::Options;
@@ -95,6 +96,12 @@ pub enum ProxyError {
     /// A name or a password that is not percent-encoded UTF-8, or has a control character, or a name with
     /// a colon (RFC 7617 §2).
     Credentials,
+}
+
+identified! { ProxyError:
+    Self::Scheme = 1211, "proxy_scheme";
+    Self::Place = 1212, "proxy_place";
+    Self::Credentials = 1213, "proxy_credentials";
 }
 
 impl fmt::Display for ProxyError {

@@ -41,7 +41,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::exchange::{End, Exchange};
 use crate::config::{Limits, Timeouts};
-use crate::error::{FieldError, HandshakeError};
+use crate::error::{FieldError, HandshakeError, identified};
 use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::uri::Uri;
@@ -187,6 +187,13 @@ pub enum ConnectError {
     Closed,
     /// The answer took longer than [`Options::timeout`].
     Timeout,
+}
+
+identified! { ConnectError:
+    Self::Answer(_) = 1201, "proxy_answer";
+    Self::Status(_) = 1202, "proxy_status";
+    Self::Closed = 1203, "proxy_closed";
+    Self::Timeout = 1204, "proxy_timeout";
 }
 
 impl fmt::Display for ConnectError {

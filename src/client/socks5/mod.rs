@@ -33,6 +33,7 @@ use core::{fmt, mem};
 
 use super::exchange::{End, Exchange};
 use crate::config::Timeouts;
+use crate::error::identified;
 use crate::handshake::uri::Uri;
 
 /// What a client tells a SOCKS5 proxy about itself. Usable for any number of tunnels.
@@ -139,6 +140,16 @@ pub enum Socks5Error {
     Closed,
     /// The answer took longer than [`Options::timeout`].
     Timeout,
+}
+
+identified! { Socks5Error:
+    Self::TooLong(_) = 1221, "socks5_too_long";
+    Self::NotSocks5 = 1222, "not_socks5";
+    Self::NoMethod = 1223, "socks5_no_method";
+    Self::Credentials = 1224, "socks5_credentials";
+    Self::Refused(_) = 1225, "socks5_refused";
+    Self::Closed = 1226, "socks5_closed";
+    Self::Timeout = 1227, "socks5_timeout";
 }
 
 impl fmt::Display for Socks5Error {

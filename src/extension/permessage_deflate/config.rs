@@ -55,6 +55,10 @@ pub struct PermessageDeflate {
     pub(super) server_max_window_bits: u8,
     pub(super) client_max_window_bits: u8,
     pub(super) fallback: bool,
+    /// Client: `client_max_window_bits` is left out of the offer.
+    pub(super) omit_client_max_window_bits: bool,
+    /// Server: only an offer with `client_max_window_bits` is taken.
+    pub(super) require_client_max_window_bits: bool,
     pub(super) supply: Supply,
 }
 
@@ -84,6 +88,8 @@ impl PermessageDeflate {
             server_max_window_bits: MAX_BITS,
             client_max_window_bits: MAX_BITS,
             fallback: false,
+            omit_client_max_window_bits: false,
+            require_client_max_window_bits: false,
             supply: Supply {
                 pool: DeflatePool::preset(),
             },
@@ -153,6 +159,23 @@ impl PermessageDeflate {
         self
     }
 
+    /// A client leaves `client_max_window_bits` out of its offer: an answer that asks for a
+    /// smaller window of the client fails the connection then (RFC 7692 §7.1.2.2). For servers that choke on
+    /// the parameter.
+    #[must_use]
+    pub fn omit_client_max_window_bits(mut self) -> Self {
+        self.omit_client_max_window_bits = true;
+        self
+    }
+
+    /// A server goes without compression where the client does not offer `client_max_window_bits`, and so
+    /// cannot be asked for a smaller window (RFC 7692 §7.1.2.2): the memory for each connection is known.
+    #[must_use]
+    pub fn require_client_max_window_bits(mut self) -> Self {
+        self.require_client_max_window_bits = true;
+        self
+    }
+
     /// A client adds a second offer that demands nothing of the server (RFC 7692 §5.2).
     #[must_use]
     pub fn fallback(mut self) -> Self {
@@ -205,6 +228,14 @@ impl fmt::Debug for PermessageDeflate {
             .field("server_max_window_bits", &self.server_max_window_bits)
             .field("client_max_window_bits", &self.client_max_window_bits)
             .field("fallback", &self.fallback)
+            .field(
+                "omit_client_max_window_bits",
+                &self.omit_client_max_window_bits,
+            )
+            .field(
+                "require_client_max_window_bits",
+                &self.require_client_max_window_bits,
+            )
             .finish_non_exhaustive()
     }
 }

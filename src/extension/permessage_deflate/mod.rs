@@ -24,6 +24,7 @@ use inflate::Inflater;
 use params::Agreed;
 
 pub use config::PermessageDeflate;
+pub use params::AgreedDeflate;
 #[cfg(feature = "std")]
 pub use pool::DeflatePool;
 

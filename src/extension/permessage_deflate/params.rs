@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use crate::extension::Extension;
+use crate::extension::{Extension, elements};
 use crate::role::Role;
 
 use super::config::{MAX_BITS, PermessageDeflate};
@@ -65,6 +65,35 @@ fn bits(value: &str) -> Option<u8> {
         [digit @ b'8'..=b'9'] => Some(digit - b'0'),
         [b'1', digit @ b'0'..=b'5'] => Some(10 + digit - b'0'),
         _ => None,
+    }
+}
+
+/// What both ends agreed on of permessage-deflate (RFC 7692 §7.1), as
+/// [`Connection::agreed_deflate`](crate::Connection::agreed_deflate) tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct AgreedDeflate {
+    /// The server begins each message with an empty window.
+    pub server_no_context_takeover: bool,
+    /// The client begins each message with an empty window.
+    pub client_no_context_takeover: bool,
+    /// The server's window has at most 2^this bytes, 8 to 15.
+    pub server_max_window_bits: u8,
+    /// The client's window has at most 2^this bytes, 8 to 15.
+    pub client_max_window_bits: u8,
+}
+
+impl AgreedDeflate {
+    /// By the answer with these extensions.
+    pub(crate) fn of(answered: &str) -> Option<Self> {
+        let answer = elements(answered).find(|element| element.name() == NAME)?;
+        let agreed = Agreed::read(&answer)?;
+        Some(Self {
+            server_no_context_takeover: agreed.server_no_context_takeover,
+            client_no_context_takeover: agreed.client_no_context_takeover,
+            server_max_window_bits: agreed.server_max_window_bits.unwrap_or(MAX_BITS),
+            client_max_window_bits: agreed.client_max_window_bits.unwrap_or(MAX_BITS),
+        })
     }
 }
 
@@ -153,7 +182,10 @@ impl PermessageDeflate {
         // Every window is supported, so a well-formed offer is an acceptable one.
         let offer = offers
             .filter(|offer| offer.name() == NAME)
-            .find_map(|offer| DeflateParams::read(&offer))?;
+            .filter_map(|offer| DeflateParams::read(&offer))
+            .find(|offer| {
+                offer.client_max_window_bits.is_some() || !self.require_client_max_window_bits
+            })?;
         // §7.1.2.1: as offered or smaller; also unasked, which lets the client save memory.
         let server_bits = match offer.server_max_window_bits {
             Some(bits) => Some(bits.min(self.server_max_window_bits)),
@@ -202,10 +234,10 @@ impl PermessageDeflate {
             server_max_window_bits: Some(self.server_max_window_bits)
                 .filter(|&bits| demanding && bits < MAX_BITS),
             client_max_window_bits: Some(self.client_max_window_bits)
-                .filter(|&bits| bits < MAX_BITS),
+                .filter(|&bits| bits < MAX_BITS && !self.omit_client_max_window_bits),
         };
         let mut text = offer.to_string();
-        if offer.client_max_window_bits.is_none() {
+        if offer.client_max_window_bits.is_none() && !self.omit_client_max_window_bits {
             // Without a value: whatever the server answers can be obeyed.
             text += "; client_max_window_bits";
         }
@@ -228,6 +260,10 @@ impl PermessageDeflate {
             return Err(BadAnswer);
         }
         let answer = Agreed::read(&answer).ok_or(BadAnswer)?;
+        // §7.1.2.2: only where it was offered.
+        if self.omit_client_max_window_bits && answer.client_max_window_bits.is_some() {
+            return Err(BadAnswer);
+        }
         let meets_demands = (answer.server_no_context_takeover || !self.server_no_context_takeover)
             && answer.server_max_window_bits.unwrap_or(MAX_BITS) <= self.server_max_window_bits;
         if !meets_demands && !self.fallback {

@@ -33,6 +33,7 @@ pub(crate) enum Does {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
+    Fail,
 }
 
 fn input(name: impl Into<String>, does: Does) -> Input {
@@ -186,6 +187,7 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
         input("close", Does::Close(None, String::new())),
         input("close 1000 bye", Does::Close(Some(1000), "bye".into())),
         input("close 1010", Does::Close(Some(1010), String::new())),
+        input("fail", Does::Fail),
     ]);
     inputs
 }

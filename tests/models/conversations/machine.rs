@@ -126,8 +126,8 @@ impl Setup {
             Delivery::ChunksAbove(_) => config::Delivery::Ask,
         };
         let (mut server, mut client) = (
-            ServerConfig::new(OriginPolicy::Application),
-            ClientConfig::new(),
+            ServerConfig::new(OriginPolicy::Application).silent_failures(),
+            ClientConfig::new().silent_failures(),
         );
         if !rules.answers_pings {
             (server, client) = (server.manual_pong(), client.manual_pong());
@@ -270,6 +270,10 @@ impl Machine for Modelled {
             Does::Ping(payload) => endpoint.ping(payload),
             Does::Pong(payload) => endpoint.pong(payload),
             Does::Close(code, reason) => endpoint.close(*code, reason),
+            Does::Fail => {
+                endpoint.fail_by_application();
+                Ok(())
+            }
         };
         // The driver asks for events after each call, also without anything to read.
         endpoint.read_nothing();
@@ -344,6 +348,10 @@ impl Real {
             Does::Close(code, reason) => {
                 let code = code.map(|code| CloseCode::new(code).expect("a code"));
                 ws.close(code, reason).map_err(not_closed)?;
+            }
+            Does::Fail => {
+                let failed = ws.fail(CloseCode::POLICY_VIOLATION, "enough");
+                failed.map_err(not_closed)?;
             }
         }
         Ok(())
@@ -536,7 +544,7 @@ fn fault(failure: Failure) -> Fault {
             ProtocolError::ControlTooLong => Fault::ControlTooLong,
             ProtocolError::ControlFragmented => Fault::ControlFragmented,
             ProtocolError::UnexpectedContinuation => Fault::NothingToContinue,
-            ProtocolError::MessageInterrupted => Fault::MessageInterrupted,
+            ProtocolError::MessageInterrupted { .. } => Fault::MessageInterrupted,
             ProtocolError::CloseBodyTooShort => Fault::CloseTooShort,
             ProtocolError::CloseCode { code } => Fault::CloseCode(code),
             ProtocolError::CloseReasonNotUtf8 => Fault::ReasonNotUtf8,
@@ -554,6 +562,7 @@ fn fault(failure: Failure) -> Fault {
         Failure::Timeout(Timeout::Idle) => Fault::IdleTimeout,
         Failure::Timeout(Timeout::Message) => Fault::MessageTimeout,
         Failure::Timeout(Timeout::Close) => Fault::CloseTimeout,
+        Failure::Application(_) => Fault::Application,
         other => panic!("{other:?} cannot be"),
     };
     assert_eq!(failure.close_code(), fault.code(), "{failure:?}");

@@ -148,7 +148,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             (3..=7 | 11.., _) => return fail(ProtocolError::ReservedOpcode { opcode }),
             (8..=10, _) if !fin => return fail(ProtocolError::ControlFragmented),
             (0, None) => return fail(ProtocolError::UnexpectedContinuation),
-            (1 | 2, Some(_)) => return fail(ProtocolError::MessageInterrupted),
+            (1 | 2, Some(_)) => return fail(ProtocolError::MessageInterrupted { opcode }),
             (0, Some(message)) if message.frames + 1 > limits.fragments.into() => {
                 return fail(ProtocolError::Limit {
                     limit: Limit::Fragments,

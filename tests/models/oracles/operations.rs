@@ -7,7 +7,7 @@ use super::model::Seen;
 use super::{Taker, heads, wire};
 use core::time::Duration;
 use sansocket::config::{Delivery, Limits};
-use sansocket::error::SendError;
+use sansocket::error::{Failure, SendError};
 use sansocket::event::{Payload, Text};
 use sansocket::{
     Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Prepared, Response, Role,
@@ -30,6 +30,7 @@ struct Bench {
     state: State,
     failed: bool,
     close_received: bool,
+    fail_may_have_come: bool,
     queued_at_close: usize,
     closed: bool,
     eof: bool,
@@ -208,7 +209,11 @@ impl Bench {
             Event::Closed(report) => {
                 self.closed = true;
                 assert_eq!(self.ws.state(), State::Closed);
-                assert_eq!(report.failure.is_some(), self.failed);
+                let by_application = matches!(report.failure, Some(Failure::Application(_)));
+                assert!(!by_application || self.fail_may_have_come);
+                assert_eq!(report.failure.is_some() && !by_application, self.failed);
+                assert_eq!(report.sent.as_ref(), self.ws.close_sent());
+                assert_eq!(report.received.as_ref(), self.ws.close_received());
                 assert_eq!(report.received.is_some(), self.close_received);
                 assert!(!report.clean || self.close_received && report.sent.is_some());
             }
@@ -361,8 +366,15 @@ impl Bench {
                 let reason = t
                     .pick(&["", "bye", "grüezi"])
                     .repeat(t.pick(&[1, 1, 20, 40]));
-                if t.once_in(3) {
-                    self.attempt(0, |ws| ws.close(CloseCode::new(code), &reason));
+                match t.below(8) {
+                    0 | 1 => _ = self.attempt(0, |ws| ws.close(CloseCode::new(code), &reason)),
+                    2 => _ = self.attempt(0, |ws| ws.close_lossy(CloseCode::new(code), &reason)),
+                    3 => {
+                        let code = CloseCode::new(code).unwrap_or(CloseCode::INTERNAL_ERROR);
+                        self.fail_may_have_come = true;
+                        self.attempt(0, |ws| ws.fail(code, &reason));
+                    }
+                    _ => {}
                 }
             }
             19..22 => {
@@ -594,6 +606,7 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         state: State::Initial,
         failed: false,
         close_received: false,
+        fail_may_have_come: false,
         queued_at_close: usize::MAX,
         closed: false,
         eof: false,

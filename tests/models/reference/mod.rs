@@ -76,6 +76,7 @@ pub(crate) enum Fault {
     IdleTimeout,
     MessageTimeout,
     CloseTimeout,
+    Application,
 }
 
 impl Fault {
@@ -98,7 +99,7 @@ impl Fault {
             // "data within a message that was not consistent with the type of the message"
             Self::ReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => Some(1007),
             // "a message that violates its policy"
-            Self::TooManyFragments(_) | Self::MessageTimeout => Some(1008),
+            Self::TooManyFragments(_) | Self::MessageTimeout | Self::Application => Some(1008),
             // "a message that is too big for it to process"
             Self::FrameTooLong(_) | Self::MessageTooLong(_) => Some(1009),
             Self::PongTimeout => Some(1011),
@@ -706,15 +707,27 @@ impl Endpoint {
     /// §7.1.7
     fn fail(&mut self, fault: Fault) {
         self.events.push(Event::Failed(fault));
+        self.fail_with(fault, "");
+    }
+
+    fn fail_with(&mut self, fault: Fault, reason: &str) {
         self.failure = Some(fault);
         self.forget_input();
         // One Close frame at most (D-27), and none inside a frame that was begun.
         if self.sent.is_some() || self.frame_left() > 0 || self.unwritable {
             self.dropped_transport = true;
         } else {
-            self.queue_close(fault.code(), "");
+            self.queue_close(fault.code(), reason);
         }
         self.await_close();
+    }
+
+    /// §7.1.7, by the application: nothing is delivered any more.
+    pub(crate) fn fail_by_application(&mut self) {
+        if self.state() != State::Closed && self.failure.is_none() && self.received.is_none() {
+            self.fail_with(Fault::Application, "enough");
+        }
+        self.finish();
     }
 
     fn forget_input(&mut self) {

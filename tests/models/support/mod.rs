@@ -81,9 +81,15 @@ impl Entropy for Recorder {
 
 // ── connections
 
-/// A server's configuration that leaves origins to the application.
+/// A server's configuration that leaves origins to the application. Failures give no reason, so that
+/// their Close frames are codes.
 pub(crate) fn server_config() -> ServerConfig {
-    ServerConfig::new(OriginPolicy::Application)
+    ServerConfig::new(OriginPolicy::Application).silent_failures()
+}
+
+/// A client's, likewise.
+pub(crate) fn client_config() -> ClientConfig {
+    ClientConfig::new().silent_failures()
 }
 
 /// An established server connection; `Event::Open` was taken.
@@ -117,7 +123,7 @@ pub(crate) fn opened(mut ws: Connection) -> Connection {
 pub(crate) fn open(role: Role) -> Connection {
     match role {
         Role::Server => server(&server_config()),
-        Role::Client => client(&ClientConfig::new()),
+        Role::Client => client(&client_config()),
     }
 }
 

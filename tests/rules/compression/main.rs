@@ -77,7 +77,7 @@ impl End {
     }
 
     fn client(self) -> ClientConfig {
-        ClientConfig::new()
+        support::client_config()
             .limits(self.limits)
             .delivery(self.delivery)
             .fragment(self.fragment)

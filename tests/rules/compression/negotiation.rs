@@ -4,6 +4,7 @@ use sansocket::error::Failure;
 use sansocket::error::{HandshakeError, ProtocolError};
 use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
+use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{
     Accept, ClientConfig, ClientRequest, Connection, Event, Role, ServerConfig, State, Uri,
 };
@@ -418,4 +419,70 @@ fn both_ends() {
             assert_eq!(receive_frames(&mut client, &frames), [Seen::text(&text)]);
         }
     }
+}
+
+/// PN-18: the offer without it, and an answer that has it all the same.
+#[test]
+fn an_offer_without_the_client_s_window() {
+    let deflate = both().omit_client_max_window_bits();
+    let config = ClientConfig::new().deflate(deflate.clone());
+    let client = connecting(&config, ClientRequest::new(uri()));
+    let head = String::from_utf8(client.output().to_vec()).unwrap();
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    assert!(head.contains(offer), "{head}");
+    assert!(judged(&deflate, "permessage-deflate").is_ok());
+    assert!(judged(&deflate, "permessage-deflate; server_max_window_bits=10").is_ok());
+    let failure = Failure::from(HandshakeError::ExtensionParameters);
+    let answer = "permessage-deflate; client_max_window_bits=10";
+    assert_eq!(judged(&deflate, answer).unwrap_err(), failure);
+    assert!(judged(&both(), answer).is_ok());
+}
+
+/// What a server with these settings answers to this offer.
+fn answered(deflate: PermessageDeflate, offer: &str, accept: Accept) -> (String, Option<(u8, u8)>) {
+    let fields = [
+        ("Host", &b"h"[..]),
+        ("Upgrade", b"websocket"),
+        ("Connection", b"Upgrade"),
+        ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", b"13"),
+        ("Sec-WebSocket-Extensions", offer.as_bytes()),
+    ];
+    let config = server_config().deflate(deflate);
+    let upgrade = Upgrade::check(&config, "GET", "/", HttpVersion::Http11, fields).unwrap();
+    let (_, ws) = upgrade.accept(accept).unwrap();
+    let windows = ws
+        .agreed_deflate()
+        .map(|agreed| (agreed.server_max_window_bits, agreed.client_max_window_bits));
+    (ws.extensions().into(), windows)
+}
+
+/// PN-19: only an offer with it is taken, the first one that has it.
+#[test]
+fn a_server_that_needs_the_client_s_window() {
+    let needs = || {
+        both()
+            .require_client_max_window_bits()
+            .client_max_window_bits(10)
+    };
+    let plain = "permessage-deflate";
+    let with = "permessage-deflate; client_max_window_bits";
+    let agreed = "permessage-deflate; client_max_window_bits=10".to_string();
+    let answer = |offer: &str| answered(needs(), offer, Accept::new());
+    assert_eq!(answer(plain), (String::new(), None));
+    assert_eq!(answer(with), (agreed.clone(), Some((15, 10))));
+    assert_eq!(
+        answer(&format!("{plain}, {with}")),
+        (agreed, Some((15, 10)))
+    );
+    let usual = answered(both(), plain, Accept::new());
+    assert_eq!(usual, (plain.into(), Some((15, 15))));
+}
+
+/// SEC-9: without compression for this one request.
+#[test]
+fn one_request_without_compression() {
+    let offer = "permessage-deflate; client_max_window_bits";
+    let answer = answered(both(), offer, Accept::new().uncompressed());
+    assert_eq!(answer, (String::new(), None));
 }

@@ -550,7 +550,7 @@ fn an_end_in_the_middle_is_1006() {
             for cut in 1..input.len() {
                 let mut ws = match role {
                     Role::Server => server(&server_config().delivery(delivery)),
-                    Role::Client => client(&sansocket::ClientConfig::new().delivery(delivery)),
+                    Role::Client => client(&client_config().delivery(delivery)),
                 };
                 let events = receive(&mut ws, &input[..cut]);
                 assert!(
@@ -654,7 +654,7 @@ fn every_failure_has_a_fitting_code() {
         (ProtocolError::ControlTooLong, 1002),
         (ProtocolError::ControlFragmented, 1002),
         (ProtocolError::UnexpectedContinuation, 1002),
-        (ProtocolError::MessageInterrupted, 1002),
+        (ProtocolError::MessageInterrupted { opcode: 2 }, 1002),
         (ProtocolError::CloseBodyTooShort, 1002),
         (ProtocolError::CloseCode { code: 1005 }, 1002),
         (ProtocolError::CloseReasonNotUtf8, 1007),

@@ -2,7 +2,6 @@
 //! end reads it. The codec and the negotiation by themselves are tested beside their code; the bytes
 //! of the RFC are in `tests/models/data/vectors.txt`.
 
-use sansocket::ClientConfig;
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::Failure;
 use sansocket::error::SendError;
@@ -29,7 +28,7 @@ fn with(role: Role, agreed: &str, fragment: u32, delivery: Delivery) -> Connecti
             Connection::upgraded_server(&config, agreed)
         }
         Role::Client => {
-            let config = ClientConfig::new()
+            let config = client_config()
                 .deflate(PermessageDeflate::client().threshold(0))
                 .fragment(fragment)
                 .delivery(delivery);
@@ -56,7 +55,7 @@ fn text(n: usize) -> String {
 #[test]
 fn agreed_in_the_opening_handshake() {
     let server_config = server_config().deflate(PermessageDeflate::server());
-    let client_config = ClientConfig::new().deflate(PermessageDeflate::client());
+    let client_config = client_config().deflate(PermessageDeflate::client());
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut client = Connection::client_with_entropy(&client_config, request, Box::new(SampleKey));
     let mut server = Connection::server(&server_config);
@@ -92,7 +91,7 @@ fn agreed_in_the_opening_handshake() {
 fn not_agreed_on() {
     for wanted in [Role::Client, Role::Server] {
         let mut server_config = server_config();
-        let mut client_config = ClientConfig::new();
+        let mut client_config = client_config();
         match wanted {
             Role::Client => client_config = client_config.deflate(PermessageDeflate::client()),
             Role::Server => server_config = server_config.deflate(PermessageDeflate::server()),
@@ -124,7 +123,7 @@ fn not_agreed_on() {
 /// was missed; no message is delivered.
 #[test]
 fn required_and_not_agreed_on() {
-    let config = ClientConfig::new()
+    let config = client_config()
         .deflate(PermessageDeflate::client())
         .require_extension();
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
@@ -387,7 +386,7 @@ fn a_bomb() {
                         Connection::upgraded_server(&config, agreed)
                     }
                     Role::Client => {
-                        let config = ClientConfig::new().deflate(PermessageDeflate::client());
+                        let config = client_config().deflate(PermessageDeflate::client());
                         let config = config.limits(limits).delivery(delivery);
                         Connection::upgraded_client_with_entropy(
                             &config,

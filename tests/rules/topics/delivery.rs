@@ -1,6 +1,5 @@
 //! How messages are handed out: whole, in chunks, asked (RFC 6455 §5.4, §6.2, §8.1), lent or owned.
 
-use sansocket::ClientConfig;
 use sansocket::config::Delivery;
 use sansocket::error::Failure;
 use sansocket::error::ProtocolError;
@@ -12,7 +11,7 @@ use crate::support::*;
 fn with(role: Role, delivery: Delivery) -> Connection {
     match role {
         Role::Server => server(&server_config().delivery(delivery)),
-        Role::Client => client(&ClientConfig::new().delivery(delivery)),
+        Role::Client => client(&client_config().delivery(delivery)),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Limits (RFC 6455 §10.4): judged before anything is stored, exact, and memory that follows what
 //! was received.
 
-use sansocket::ClientConfig;
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::Failure;
 use sansocket::error::{HandshakeError, Limit, ProtocolError};
@@ -17,7 +16,7 @@ fn limited(role: Role, delivery: Delivery, change: impl Fn(&mut Limits)) -> Conn
     change(&mut limits);
     match role {
         Role::Server => server(&server_config().limits(limits).delivery(delivery)),
-        Role::Client => client(&ClientConfig::new().limits(limits).delivery(delivery)),
+        Role::Client => client(&client_config().limits(limits).delivery(delivery)),
     }
 }
 
@@ -280,7 +279,7 @@ fn the_limit_of_fields() {
 
 fn client_of(limits: &Limits) -> Connection {
     let request = ClientRequest::new("ws://a/".parse().unwrap());
-    let config = ClientConfig::new().limits(*limits);
+    let config = client_config().limits(*limits);
     Connection::client_with_entropy(&config, request, Box::new(SampleKey))
 }
 

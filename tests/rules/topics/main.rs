@@ -4,6 +4,7 @@
 #[path = "../../models/support/mod.rs"]
 mod support;
 
+mod answering;
 mod bad_heads;
 mod closing_handshake;
 mod codec;
@@ -12,6 +13,8 @@ mod compression;
 mod control_frames;
 mod deadlines;
 mod delivery;
+mod error_ids;
+mod failing;
 mod layering;
 mod limits;
 mod message_extension;

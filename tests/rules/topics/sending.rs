@@ -9,8 +9,8 @@ use sansocket::error::SendError;
 use sansocket::error::Unsent;
 use sansocket::event::{Payload, Text};
 use sansocket::{
-    ClientConfig, CloseCode, Connection, Kind, Message, OriginPolicy, Outgoing, Part, Prepared,
-    Role, ServerConfig, State, Transport,
+    CloseCode, Connection, Kind, Message, OriginPolicy, Outgoing, Part, Prepared, Role,
+    ServerConfig, State, Transport,
 };
 
 use crate::support::*;
@@ -182,7 +182,7 @@ fn a_client_masks_control_frames_too() {
 #[test]
 fn one_draw_of_four_bytes_for_each_frame() {
     let recorder = Recorder::default();
-    let config = ClientConfig::new().fragment(2);
+    let config = client_config().fragment(2);
     let mut ws = client_with(&config, recorder.clone());
     ws.send("ab").unwrap();
     ws.send(vec![7; 5]).unwrap(); // three fragments
@@ -214,7 +214,7 @@ fn one_draw_of_four_bytes_for_each_frame() {
 #[test]
 fn nothing_is_drawn_for_a_frame_that_is_refused() {
     let recorder = Recorder::default();
-    let mut ws = client_with(&ClientConfig::new(), recorder.clone());
+    let mut ws = client_with(&client_config(), recorder.clone());
     ws.send_part(Part::text(b"a")).unwrap();
     let before = recorder.draws().len();
     assert!(ws.send("b").is_err());
@@ -309,11 +309,11 @@ fn without_a_source_of_randomness_a_client_sends_nothing() {
     use sansocket::{ClientRequest, Negotiated, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     assert_eq!(
-        Connection::client(&ClientConfig::new(), request).map(|_| ()),
+        Connection::client(&client_config(), request).map(|_| ()),
         Err(NoEntropy)
     );
     let open = || {
-        let mut ws = Connection::upgraded_client(&ClientConfig::new(), Negotiated::default());
+        let mut ws = Connection::upgraded_client(&client_config(), Negotiated::default());
         receive(&mut ws, b"");
         ws
     };
@@ -472,7 +472,7 @@ fn small_output(role: Role) -> Connection {
         Role::Client => {
             let mut limits = Limits::client();
             limits.output = 100;
-            client(&ClientConfig::new().limits(limits))
+            client(&client_config().limits(limits))
         }
     }
 }
@@ -533,7 +533,7 @@ fn nothing_is_sent_before_the_connection_is_open() {
     use sansocket::{ClientRequest, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut connecting =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey));
     let request = take_output(&mut connecting);
     assert!(request.ends_with(b"\r\n\r\n"));
     assert_eq!(connecting.state(), State::Connecting);
@@ -873,7 +873,7 @@ fn messages_over_the_size_are_split() {
 fn splitting(role: Role, size: u32) -> Connection {
     match role {
         Role::Server => server(&server_config().fragment(size)),
-        Role::Client => client(&ClientConfig::new().fragment(size)),
+        Role::Client => client(&client_config().fragment(size)),
     }
 }
 
@@ -934,7 +934,7 @@ fn control_frames_slip_between_automatic_fragments() {
 #[test]
 fn fragments_have_keys_of_their_own() {
     let recorder = Recorder::default();
-    let mut ws = client_with(&ClientConfig::new().fragment(1), recorder.clone());
+    let mut ws = client_with(&client_config().fragment(1), recorder.clone());
     ws.send("abcd").unwrap();
     let frames = decode(&take_output(&mut ws));
     let keys: Vec<_> = frames.iter().map(|f| f.key.unwrap().to_vec()).collect();
@@ -995,7 +995,7 @@ fn a_key_of_zeros_is_a_key() {
             out.fill(0);
         }
     }
-    let mut ws = client_with(&ClientConfig::new(), Zeros);
+    let mut ws = client_with(&client_config(), Zeros);
     ws.send("a").unwrap();
     assert_eq!(take_output(&mut ws), bytes("81 81 00 00 00 00 61"));
 }

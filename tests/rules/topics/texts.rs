@@ -106,7 +106,10 @@ fn broken_rules_of_frames() {
         (ProtocolError::ControlTooLong, "RFC 6455 §5.5"),
         (ProtocolError::ControlFragmented, "RFC 6455 §5.5"),
         (ProtocolError::UnexpectedContinuation, "RFC 6455 §5.4"),
-        (ProtocolError::MessageInterrupted, "RFC 6455 §5.4"),
+        (
+            ProtocolError::MessageInterrupted { opcode: 1 },
+            "RFC 6455 §5.4",
+        ),
         (ProtocolError::CloseBodyTooShort, "RFC 6455 §5.5.1"),
         (ProtocolError::CloseReasonNotUtf8, "RFC 6455 §5.5.1"),
         (ProtocolError::CloseCode { code: 1005 }, "RFC 6455 §7.4"),

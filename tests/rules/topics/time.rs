@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sansocket::ClientConfig;
 use sansocket::config::{Delivery, Limits, Timeouts};
 use sansocket::error::Failure;
 use sansocket::error::SendError;
@@ -37,7 +36,7 @@ fn timeouts() -> Timeouts {
 fn open_with(role: Role, timeouts: Timeouts) -> Connection {
     match role {
         Role::Server => server(&server_config().timeouts(timeouts)),
-        Role::Client => client(&ClientConfig::new().timeouts(timeouts)),
+        Role::Client => client(&client_config().timeouts(timeouts)),
     }
 }
 
@@ -50,7 +49,7 @@ fn at_100(role: Role, timeouts: Timeouts) -> Connection {
 
 fn new_client() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let config = ClientConfig::new().timeouts(timeouts());
+    let config = client_config().timeouts(timeouts());
     Connection::client_with_entropy(&config, request, Box::new(SampleKey))
 }
 
@@ -512,7 +511,7 @@ fn a_message_that_does_not_end() {
         for delivery in [Delivery::Whole, Delivery::Chunks] {
             let mut ws = match role {
                 Role::Server => server(&server_config().timeouts(timeouts).delivery(delivery)),
-                Role::Client => client(&ClientConfig::new().timeouts(timeouts).delivery(delivery)),
+                Role::Client => client(&client_config().timeouts(timeouts).delivery(delivery)),
             };
             pass(&mut ws, secs(100));
             assert_eq!(
@@ -1008,7 +1007,7 @@ fn a_peer_that_reads_nothing_is_found_dead() {
     for role in ROLES {
         let mut ws = match role {
             Role::Server => server(&server_config().timeouts(timeouts()).limits(limits)),
-            Role::Client => client(&ClientConfig::new().timeouts(timeouts()).limits(limits)),
+            Role::Client => client(&client_config().timeouts(timeouts()).limits(limits)),
         };
         pass(&mut ws, secs(100));
         ws.send(&[7; 1000]).unwrap();

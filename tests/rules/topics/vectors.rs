@@ -1,6 +1,5 @@
 //! `tests/models/data/vectors.txt`, in every way of reading and at every cut.
 
-use sansocket::ClientConfig;
 use sansocket::config::{Delivery, Limits};
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
@@ -228,7 +227,7 @@ fn connection(vector: &Vector, delivery: Delivery) -> Connection {
     let server_config = server_config()
         .limits(limited(Limits::server()))
         .delivery(delivery);
-    let client_config = ClientConfig::new()
+    let client_config = client_config()
         .limits(limited(Limits::client()))
         .delivery(delivery);
     #[cfg(feature = "deflate")]
