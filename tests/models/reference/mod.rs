@@ -426,6 +426,7 @@ impl Endpoint {
                 && self.received.is_none()
                 && self.failure.is_none()
                 && !self.eof
+                && !self.unwritable
     }
 
     // ── the peer
