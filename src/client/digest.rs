@@ -16,6 +16,7 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 
 use md5::Md5;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest as Hash, Sha256};
 
 use crate::error::identified;
@@ -214,14 +215,8 @@ impl Digest {
         } else if self.user.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
             write_quoted(out, "username", &self.user);
         } else {
-            out.push_str("username*=UTF-8''");
-            for byte in self.user.bytes() {
-                if byte.is_ascii_alphanumeric() {
-                    out.push(char::from(byte));
-                } else {
-                    out.push_str(&format!("%{byte:02X}"));
-                }
-            }
+            let encoded = utf8_percent_encode(&self.user, NON_ALPHANUMERIC);
+            out.push_str(&format!("username*=UTF-8''{encoded}"));
         }
     }
 }

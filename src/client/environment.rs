@@ -17,10 +17,10 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::error::identified;
@@ -191,11 +191,15 @@ impl Proxy {
         } else {
             1080
         };
+        let decoded = |text| {
+            let text = percent_decode_str(text).decode_utf8();
+            text.map(Into::into).map_err(|_| BadProxy::Credentials)
+        };
         let credentials = if url.username().is_empty() && url.password().is_none() {
             None
         } else {
             let password = url.password().unwrap_or_default();
-            Some((percent_decoded(url.username())?, percent_decoded(password)?))
+            Some((decoded(url.username())?, decoded(password)?))
         };
         Ok(Self {
             protocol,
@@ -214,24 +218,6 @@ fn explicit_port(text: &str) -> Option<u16> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let (_, port) = authority.rsplit_once(':')?;
     port.parse().ok()
-}
-
-fn percent_decoded(text: &str) -> Result<String, BadProxy> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let hex = after.first_chunk::<2>().filter(|_| byte == b'%');
-        let digits = hex.and_then(|hex| core::str::from_utf8(hex).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &after[2..];
-            }
-            None => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| BadProxy::Credentials)
 }
 
 /// Why a text names no proxy.

@@ -34,11 +34,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::borrow::Cow;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
+use percent_encoding::{AsciiSet, percent_encode};
 use url::Url;
 
 use crate::error::identified;
@@ -218,19 +219,11 @@ fn resolve(base: &Uri, location: &[u8]) -> Result<Uri, UriError> {
 }
 
 /// UTF-8, or ASCII with other bytes percent-encoded.
-fn text_of(location: &[u8]) -> String {
-    if let Ok(text) = core::str::from_utf8(location) {
-        return text.into();
+fn text_of(location: &[u8]) -> Cow<'_, str> {
+    match core::str::from_utf8(location) {
+        Ok(text) => text.into(),
+        Err(_) => percent_encode(location, &AsciiSet::EMPTY).into(),
     }
-    let mut text = String::new();
-    for &byte in location {
-        if byte.is_ascii() {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
 }
 
 /// Why an answer cannot be followed.

@@ -49,12 +49,9 @@ impl StartLine {
             None | Some(b'\n' | 0) => Ok(()),
             Some(b' ') if target_end > target => {
                 self.minor_at = position(skipped + target_end + 1 + MINOR)?;
-                let version = &line[target_end + 1..];
+                let version = before_stray(&line[target_end + 1..]);
                 check_version(version)?;
-                fits(matches!(
-                    version.get(MINOR + 1),
-                    None | Some(b'\r' | b'\n' | 0)
-                ))
+                fits(matches!(version.get(MINOR + 1), None | Some(b'\r')))
             }
             Some(_) => fits(false),
         }
@@ -68,16 +65,14 @@ impl StartLine {
         self.minor_at = MINOR as u32;
         let name = &bytes[..bytes.len().min(5)];
         fits(b"HTTP/".starts_with(name))?;
-        check_version(bytes)?;
-        let after = bytes.iter().skip(MINOR + 1).take(5).enumerate();
-        for (at, &byte) in after {
-            match (at, byte) {
-                (_, b'\n' | 0) => break,
-                (0, b' ') | (1, b'1'..=b'9') | (2 | 3, b'0'..=b'9') | (4, b' ' | b'\r') => {}
-                _ => return fits(false),
-            }
-        }
-        Ok(())
+        check_version(before_stray(bytes))?;
+        let after = before_stray(bytes).iter().skip(MINOR + 1).take(5);
+        fits(after.enumerate().all(|(at, &byte)| match at {
+            0 => byte == b' ',
+            1 => matches!(byte, b'1'..=b'9'),
+            2 | 3 => byte.is_ascii_digit(),
+            _ => matches!(byte, b' ' | b'\r'),
+        }))
     }
 
     /// The response to this request has no content (RFC 9110 §9.3.2).
@@ -98,13 +93,19 @@ impl StartLine {
 fn check_version(version: &[u8]) -> Result<(), HandshakeError> {
     for (at, &byte) in version.iter().take(MINOR + 1).enumerate() {
         match b"HTTP/1.".get(at) {
-            _ if matches!(byte, b'\n' | 0) => break,
             Some(&expected) if byte == expected => {}
             None if byte.is_ascii_digit() => {}
             _ => return Err(HandshakeError::HttpVersion),
         }
     }
     Ok(())
+}
+
+/// The start of it, without a line feed or NUL and what follows: the scanner names those.
+fn before_stray(bytes: &[u8]) -> &[u8] {
+    let start = &bytes[..bytes.len().min(LONGEST)];
+    let stray = start.iter().position(|byte| matches!(byte, b'\n' | 0));
+    &start[..stray.unwrap_or(start.len())]
 }
 
 const fn fits(fits: bool) -> Result<(), HandshakeError> {
@@ -125,6 +126,9 @@ const MAX_METHOD: usize = 20;
 
 /// Bytes of a version before its minor number.
 const MINOR: usize = 7;
+
+/// Bytes of a status line that are looked at.
+const LONGEST: usize = 13;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
@@ -159,6 +163,8 @@ mod tests {
             // The scanner names these.
             "GET /\n",
             "GET / HTT\n",
+            "GET / HTT\nabcdefghi",
+            "GET / \0abcdefghi",
             "GET / HTTP/1.1\n",
             "GET /\0",
         ] {
@@ -203,6 +209,8 @@ mod tests {
             "HTTP",
             "HTTP/1.1\n",
             "HTTP/1.1 10\0",
+            "HTTP/1.1 1\nxyz",
+            "HTTP/1\0xyz abcdef",
         ] {
             assert_eq!(judged(StartLine::response, line), None, "{line:?}");
         }

@@ -11,7 +11,7 @@ use crate::event::{CloseReport, Message};
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return }
 /// use sansocket::{ClientConfig, webapi::{DomEvent, WebSocket}};
-/// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com", &[]).unwrap();
+/// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com", []).unwrap();
 /// ws.transport_lost();
 /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(DomEvent::Error)));
 /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(DomEvent::Close(_))));
@@ -29,12 +29,25 @@ pub enum DomEvent<'a> {
     Close(CloseEvent),
 }
 
+impl DomEvent<'_> {
+    /// The same event, free of the input that it was lent from: for a task that is queued.
+    #[must_use]
+    pub fn into_owned(self) -> DomEvent<'static> {
+        match self {
+            Self::Open => DomEvent::Open,
+            Self::Message(message) => DomEvent::Message(message.into_owned()),
+            Self::Error => DomEvent::Error,
+            Self::Close(close) => DomEvent::Close(close),
+        }
+    }
+}
+
 /// A `CloseEvent`. All failures look the same, 1006 and no reason, so that a script cannot probe networks.
 ///
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return }
 /// use sansocket::{ClientConfig, webapi::{CloseEvent, DomEvent, WebSocket}};
-/// let mut ws = WebSocket::new(&ClientConfig::new(), "wss://example.com", &[]).unwrap();
+/// let mut ws = WebSocket::new(&ClientConfig::new(), "wss://example.com", []).unwrap();
 /// ws.tls_failed();
 /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(DomEvent::Error)));
 /// let Some(DomEvent::Close(event)) = ws.receive(&mut &mut [][..]) else { panic!() };
@@ -51,6 +64,15 @@ pub struct CloseEvent {
 }
 
 impl CloseEvent {
+    /// Of whatever failed without a connection.
+    pub(super) fn failed() -> Self {
+        Self {
+            was_clean: false,
+            code: CloseCode::ABNORMAL_CLOSURE,
+            reason: String::new(),
+        }
+    }
+
     pub(super) fn new(report: &CloseReport) -> Self {
         let reason = report.received.as_ref().map_or("", |frame| frame.reason());
         Self {

@@ -8,8 +8,8 @@
 //! # if cfg!(not(feature = "getrandom")) { return Ok(()) }
 //! use sansocket::webapi::{DomEvent, ReadyState, WebSocket};
 //! use sansocket::{ClientConfig, Message};
-//! let mut ws = WebSocket::new(&ClientConfig::new(), "https://example.com/chat", &["v1.chat"])?;
-//! assert_eq!((ws.ready_state() as u16, &*ws.url().to_string()), (0, "wss://example.com/chat"));
+//! let mut ws = WebSocket::new(&ClientConfig::new(), "https://example.com/chat", ["v1.chat"])?;
+//! assert_eq!((ws.ready_state() as u16, ws.url()), (0, "wss://example.com/chat"));
 //! assert_eq!(ws.send("too early").unwrap_err().name(), "InvalidStateError");
 //! assert_eq!(ws.close(Some(1001), None).unwrap_err().name(), "InvalidAccessError");
 //!
@@ -29,11 +29,27 @@
 //! assert_eq!(ws.ready_state(), ReadyState::Closed);
 //! # Ok::<(), sansocket::webapi::Exception>(())
 //! ```
+//!
+//! # What is the engine's
+//!
+//! - Content Security Policy (`connect-src`), mixed content, HSTS (http to https, and so ws to wss) and [bad
+//!   ports](is_bad_port): before connecting. What they block fails like everything else: call
+//!   [`transport_lost`](WebSocket::transport_lost), and the script sees `error` and `close` with 1006.
+//! - Cookies: of the page in [`Init::header`], and of the server in [`response`](WebSocket::response) or
+//!   [`refusal`](WebSocket::refusal), also where the connection fails.
+//! - A 401, if the URL has [credentials](UrlRecord::credentials) or the user gives some: at the `error` event
+//!   [`refusal`](WebSocket::refusal) has the challenge (`client::challenge`). Then put a new `WebSocket` with an `Authorization` field in
+//!   the place of this one, whose events the script never sees.
+//! - One connection in CONNECTING for each address (`client::gate`), and the origin of the page.
 
 mod attributes;
 mod event;
+mod init;
+mod pending;
+mod sending;
 #[cfg(test)]
 mod tests;
+mod url;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -42,62 +58,38 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::Event;
-use crate::close_code::CloseCode;
 use crate::config::{ClientConfig, Delivery};
-use crate::connection::{Connection, Outgoing, Transport};
+use crate::connection::{Connection, Transport};
 use crate::entropy::Entropy;
-use crate::error::SendError;
 use crate::event::CloseReport;
-use crate::handshake::uri::Uri;
-use crate::handshake::{ClientRequest, Refusal};
+use crate::handshake::{AcceptedHead, ClientRequest, Negotiated, Refusal};
 
 pub use attributes::{BinaryType, Exception, ReadyState};
 pub use event::{CloseEvent, DomEvent};
+pub use init::Init;
+pub use pending::Place;
+pub use url::{UrlRecord, is_bad_port};
 
-/// Makes a request of a script's arguments, for the engine to add the page's origin and cookies and to
-/// hand to [`WebSocket::from_request`].
-///
-/// The URL comes from a URL parser (base URL, IDNA and percent-encoding are the engine's): ws, wss, http
-/// or https, without a fragment. Subprotocols are tokens that differ.
-///
-/// # Errors
-/// [`Exception::Syntax`]; user information in the URL counts as such.
-///
-/// ```
-/// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
-/// use sansocket::{ClientConfig, error::FieldError, webapi};
-/// let request = webapi::request("ws://example.com/", &["chat"]).unwrap()
-///     .origin("https://example.com")?
-///     .header("Cookie", b"id=1")?;
-/// let ws = webapi::WebSocket::from_request(&ClientConfig::new(), request).unwrap();
-/// assert_eq!(webapi::request("ws://example.com/#top", &[]).unwrap_err().name(), "SyntaxError");
-/// # Ok::<(), FieldError>(())
-/// ```
-pub fn request(url: &str, protocols: &[&str]) -> Result<ClientRequest, Exception> {
-    let uri = Uri::parse_allowing_http(url).map_err(|_| Exception::Syntax)?;
-    protocols
-        .iter()
-        .try_fold(ClientRequest::new(uri), |request, protocol| {
-            request.subprotocol(protocol)
-        })
-        .map_err(|_| Exception::Syntax)
-}
+use pending::Pending;
 
 /// A `WebSocket` object: attributes, methods and events as in the WHATWG standard.
 ///
 /// ```
 /// # if cfg!(not(feature = "getrandom")) { return }
-/// use sansocket::{ClientConfig, webapi::{ReadyState, WebSocket}};
-/// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/", &[]).unwrap();
+/// use sansocket::{ClientConfig, webapi::{Init, ReadyState, WebSocket}};
+/// let mut ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/", Init::new()).unwrap();
 /// assert!(ws.output().starts_with(b"GET / HTTP/1.1\r\n"));
 /// ws.close(None, None).unwrap(); // before it was open: nothing is sent, the events say error and close
 /// assert_eq!(ws.ready_state(), ReadyState::Closing);
 /// ```
 pub struct WebSocket {
-    connection: Connection,
-    uri: Uri,
+    link: Link,
+    url: UrlRecord,
     ready_state: ReadyState,
     binary_type: BinaryType,
+    buffer: Option<u32>,
+    /// What waits for bytes that stand before it.
+    pending: Pending,
     /// Bytes that `send` took and did not queue.
     unsent: u64,
     /// The event after `error`.
@@ -106,53 +98,102 @@ pub struct WebSocket {
     refusal: Option<Box<Refusal>>,
 }
 
+/// What carries it.
+#[allow(clippy::large_enum_variant, reason = "nearly all are connections")]
+enum Link {
+    Connection(Connection),
+    /// Somebody else makes the opening handshake with this request.
+    Elsewhere(Box<ClientRequest>),
+    /// And did not come to an end with it.
+    Failed,
+}
+
 impl WebSocket {
     // ── constructors
 
-    /// `new WebSocket(url, protocols)`: [`request`], then [`from_request`](Self::from_request).
+    /// `new WebSocket(url, protocols)`, or with a bag of options: see [`Init`].
+    ///
+    /// Whatever the configuration says, messages come whole, pings are answered, a server has to choose one of
+    /// the subprotocols, and the queue is bounded by [`Init::buffer`].
+    ///
+    /// ```
+    /// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
+    /// use sansocket::{ClientConfig, webapi::{Init, WebSocket}};
+    /// let init = Init::new().protocols(["chat"]).origin("https://example.com").header("Cookie", b"id=1");
+    /// let ws = WebSocket::new(&ClientConfig::new(), "wss://example.com/?a[]=1|2", init)?;
+    /// assert_eq!(ws.url(), "wss://example.com/?a[]=1|2");
+    /// let error = WebSocket::new(&ClientConfig::new(), "wss://example.com/#top", "chat").unwrap_err();
+    /// assert_eq!(error.name(), "SyntaxError");
+    /// # Ok::<(), sansocket::webapi::Exception>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Exception::Syntax`], [`Exception::Operation`].
-    pub fn new(config: &ClientConfig, url: &str, protocols: &[&str]) -> Result<Self, Exception> {
-        Self::from_request(config, request(url, protocols)?)
-    }
-
-    /// Starts a connection with a request of the engine's.
-    ///
-    /// Whatever the configuration says, messages come whole, pings are answered, and a server has to
-    /// choose one of the subprotocols. A message beyond `Limits::output` closes the connection: scripts
-    /// expect a far higher limit than the default.
-    ///
-    /// # Errors
-    /// [`Exception::Operation`] if there is no source of randomness.
-    pub fn from_request(config: &ClientConfig, request: ClientRequest) -> Result<Self, Exception> {
-        let uri = request.uri().clone();
-        let connection = Connection::client(&for_scripts(config), request);
+    /// [`Exception::Syntax`]: the URL or the options. [`Exception::Operation`]: there is no source of randomness.
+    pub fn new(config: &ClientConfig, url: &str, init: impl Into<Init>) -> Result<Self, Exception> {
+        let init = init.into();
+        let (url, request) = init.request(url)?;
+        let connection = Connection::client(&for_scripts(config, init.buffer), request);
         let connection = connection.map_err(|_| Exception::Operation)?;
-        Ok(Self::over(connection, uri))
+        Ok(Self::over(Link::Connection(connection), url, init.buffer))
     }
 
     /// The same with a source of randomness of the caller's.
-    #[must_use]
-    pub fn from_request_with_entropy(
+    ///
+    /// # Errors
+    /// [`Exception::Syntax`].
+    pub fn with_entropy(
         config: &ClientConfig,
-        request: ClientRequest,
+        url: &str,
+        init: impl Into<Init>,
         entropy: Box<dyn Entropy + Send + Sync>,
-    ) -> Self {
-        let uri = request.uri().clone();
-        let config = for_scripts(config);
-        Self::over(
-            Connection::client_with_entropy(&config, request, entropy),
-            uri,
-        )
+    ) -> Result<Self, Exception> {
+        let init = init.into();
+        let (url, request) = init.request(url)?;
+        let config = for_scripts(config, init.buffer);
+        let connection = Connection::client_with_entropy(&config, request, entropy);
+        Ok(Self::over(Link::Connection(connection), url, init.buffer))
     }
 
-    fn over(connection: Connection, uri: Uri) -> Self {
+    /// The same where somebody else makes the opening handshake: the engine's own HTTP stack, over HTTP/2
+    /// or HTTP/3 too. It is connecting until [`established`](Self::established),
+    /// [`refused`](Self::refused) or [`transport_lost`](Self::transport_lost).
+    ///
+    /// ```
+    /// # if cfg!(not(feature = "getrandom")) { return Ok(()) }
+    /// use sansocket::handshake::extended_connect::{ConnectProtocol, Outcome, open, request};
+    /// use sansocket::{ClientConfig, webapi::{self, DomEvent, WebSocket}};
+    /// let mut ws = WebSocket::connecting("wss://example.com/", "chat")?;
+    /// let config = webapi::config(&ClientConfig::new());
+    /// let asked = ws.request().unwrap();
+    /// let fields = request(&config, asked, ConnectProtocol::Enabled).unwrap(); // to be sent
+    /// let answer = [("sec-websocket-protocol", &b"chat"[..])];
+    /// match open(&config, asked, 200, answer) {
+    ///     Ok(Outcome::Open(negotiated)) => ws.established(&config, negotiated),
+    ///     Ok(Outcome::Refused(refusal)) => ws.refused(refusal),
+    ///     Err(_) => ws.transport_lost(),
+    /// }
+    /// assert!(matches!(ws.receive(&mut &mut [][..]), Some(DomEvent::Open)));
+    /// assert_eq!(ws.protocol(), "chat");
+    /// # Ok::<(), sansocket::webapi::Exception>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Exception::Syntax`].
+    pub fn connecting(url: &str, init: impl Into<Init>) -> Result<Self, Exception> {
+        let init = init.into();
+        let (url, request) = init.request(url)?;
+        let link = Link::Elsewhere(Box::new(request));
+        Ok(Self::over(link, url, init.buffer))
+    }
+
+    fn over(link: Link, url: UrlRecord, buffer: Option<u32>) -> Self {
         Self {
-            connection,
-            uri,
+            link,
+            url,
             ready_state: ReadyState::Connecting,
             binary_type: BinaryType::default(),
+            buffer,
+            pending: Pending::default(),
             unsent: 0,
             close: None,
             report: None,
@@ -160,19 +201,53 @@ impl WebSocket {
         }
     }
 
+    // ── an opening handshake of somebody else's
+
+    /// The request to be made, while somebody else makes it.
+    #[must_use]
+    pub fn request(&self) -> Option<&ClientRequest> {
+        match &self.link {
+            Link::Elsewhere(request) => Some(request),
+            Link::Connection(_) | Link::Failed => None,
+        }
+    }
+
+    /// The handshake of somebody else's is done. Nothing happens if the script has closed meanwhile:
+    /// [`transport`](Self::transport) says so.
+    pub fn established(&mut self, config: &ClientConfig, negotiated: Negotiated) {
+        if self.request().is_some() {
+            let config = for_scripts(config, self.buffer);
+            let connection = Connection::upgraded_client(&config, negotiated);
+            self.link = Link::Connection(connection);
+        }
+    }
+
+    /// The server refused the handshake of somebody else's.
+    pub fn refused(&mut self, refusal: Box<Refusal>) {
+        self.refusal = Some(refusal);
+        self.transport_lost();
+    }
+
     // ── attributes
 
-    /// `url`, when printed.
+    /// `url`: the serialized URL record.
     #[must_use]
-    pub fn url(&self) -> &Uri {
-        &self.uri
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The URL record: where to connect to, and its credentials.
+    #[must_use]
+    pub fn url_record(&self) -> &UrlRecord {
+        &self.url
     }
 
     /// The `origin` of message events: that of the URL.
     #[must_use]
     pub fn origin(&self) -> String {
-        let scheme = if self.uri.secure() { "wss" } else { "ws" };
-        format!("{scheme}://{}", self.uri.authority())
+        let uri = self.url.uri();
+        let scheme = if uri.secure() { "wss" } else { "ws" };
+        format!("{scheme}://{}", uri.authority())
     }
 
     /// `readyState`. It changes with its event, and with [`close`](Self::close).
@@ -181,26 +256,19 @@ impl WebSocket {
         self.ready_state
     }
 
-    /// `bufferedAmount`: bytes of payload that [`send`](Self::send) took and that were not written.
-    /// Closing does not reset it. A script must not see it fall within a task: do not write meanwhile,
-    /// or ask before.
-    #[must_use]
-    pub fn buffered_amount(&self) -> u64 {
-        self.connection
-            .buffered_amount()
-            .saturating_add(self.unsent)
-    }
-
     /// `extensions`: those of the server's answer; empty until open.
     #[must_use]
     pub fn extensions(&self) -> &str {
-        self.connection.extensions()
+        self.connection().map_or("", Connection::extensions)
     }
 
     /// `protocol`: the server's choice; empty until open, and if there was none to choose from.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.connection.subprotocol().unwrap_or_default()
+        let connection = self.connection();
+        connection
+            .and_then(Connection::subprotocol)
+            .unwrap_or_default()
     }
 
     /// `binaryType`.
@@ -214,76 +282,6 @@ impl WebSocket {
         self.binary_type = binary_type;
     }
 
-    // ── methods
-
-    /// `send(data)`: text from a `&str` or `String`, binary from bytes. A message that does not fit into
-    /// the queue closes the connection at once. When closing, nothing is sent, and the message still
-    /// counts in [`buffered_amount`](Self::buffered_amount).
-    ///
-    /// # Errors
-    /// [`Exception::InvalidState`] while connecting.
-    pub fn send<D: Outgoing + AsRef<[u8]>>(&mut self, data: D) -> Result<(), Exception> {
-        if self.ready_state == ReadyState::Connecting {
-            return Err(Exception::InvalidState);
-        }
-        let len = data.as_ref().len() as u64;
-        let refused = match self.ready_state {
-            ReadyState::Open => self.connection.send(data).err().map(|unsent| unsent.why),
-            _ => Some(SendError::Closing),
-        };
-        let Some(why) = refused else { return Ok(()) };
-        self.unsent = self.unsent.saturating_add(len);
-        // The standard flags a full connection. `Closing`: its event has not been asked for yet.
-        if why != SendError::Closing {
-            self.connection.transport_lost();
-        }
-        Ok(())
-    }
-
-    /// `close(code, reason)`. Messages sent before go out first. Before the connection is open it is
-    /// dropped; when it is closing or closed nothing happens. A reason without a code goes out with 1000,
-    /// as it cannot be encoded alone.
-    ///
-    /// # Errors
-    /// [`Exception::InvalidAccess`] for a code that is neither 1000 nor from 3000 to 4999,
-    /// [`Exception::Syntax`] for a reason of more than 123 bytes of UTF-8.
-    pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), Exception> {
-        let code = match code {
-            None => None,
-            Some(code @ (1000 | 3000..=4999)) => CloseCode::new(code),
-            Some(_) => return Err(Exception::InvalidAccess),
-        };
-        let reason = reason.unwrap_or_default();
-        if reason.len() > 123 {
-            return Err(Exception::Syntax);
-        }
-        let code = code.or_else(|| (!reason.is_empty()).then_some(CloseCode::NORMAL_CLOSURE));
-        self.start_closing(code, reason);
-        Ok(())
-    }
-
-    /// Closes with 1001 because the page goes away ("make disappear"); drops a connection that is not
-    /// open yet.
-    pub fn go_away(&mut self) {
-        self.start_closing(Some(CloseCode::GOING_AWAY), "");
-    }
-
-    /// Closes without a code because nobody holds the object any more (garbage collection).
-    pub fn abandon(&mut self) {
-        self.start_closing(None, "");
-    }
-
-    fn start_closing(&mut self, code: Option<CloseCode>, reason: &str) {
-        if self.ready_state >= ReadyState::Closing {
-            return;
-        }
-        self.ready_state = ReadyState::Closing;
-        // Without a masking key there is no Close frame.
-        if self.connection.close(code, reason).is_err() {
-            self.connection.transport_lost();
-        }
-    }
-
     // ── for the engine's console, never for scripts
 
     /// How the connection really ended, once it has. A script must not learn it.
@@ -292,10 +290,17 @@ impl WebSocket {
         self.report.as_deref()
     }
 
-    /// The server's answer, if it was a refusal. A script must not learn it.
+    /// The server's answer, if it was a refusal, with its cookies. A script must not learn it.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.refusal.as_deref()
+    }
+
+    /// The head of the server's 101 with its cookies: with the `open` event, and from then on where the
+    /// connection was failed for what it says (see [`Connection::response`]).
+    #[must_use]
+    pub fn response(&self) -> Option<AcceptedHead<'_>> {
+        self.connection()?.response()
     }
 
     // ── for the driver, as on a connection
@@ -305,7 +310,8 @@ impl WebSocket {
         if let Some(close) = self.close.take() {
             return Some(DomEvent::Close(close));
         }
-        while let Some(event) = self.connection.receive(input) {
+        while let Link::Connection(connection) = &mut self.link {
+            let event = connection.receive(input)?;
             let open = self.ready_state == ReadyState::Open;
             match event {
                 Event::Open => {
@@ -321,7 +327,12 @@ impl WebSocket {
                 _ => {}
             }
         }
-        None
+        let failed = matches!(self.link, Link::Failed) && self.ready_state != ReadyState::Closed;
+        failed.then(|| {
+            self.ready_state = ReadyState::Closed;
+            self.close = Some(CloseEvent::failed());
+            DomEvent::Error
+        })
     }
 
     /// Whatever ended without a closing handshake was failed (RFC 6455 §7.2.1), also by a full queue.
@@ -339,70 +350,99 @@ impl WebSocket {
 
     /// As [`Connection::receive_eof`].
     pub fn receive_eof(&mut self) {
-        self.connection.receive_eof();
+        self.with(Connection::receive_eof);
     }
 
     /// As [`Connection::write_lost`].
     pub fn write_lost(&mut self) {
-        self.connection.write_lost();
+        self.with(Connection::write_lost);
     }
 
     /// As [`Connection::transport_lost`]; also if the name has no address or no server is there.
     pub fn transport_lost(&mut self) {
-        self.connection.transport_lost();
+        match &mut self.link {
+            Link::Connection(connection) => connection.transport_lost(),
+            link => *link = Link::Failed,
+        }
     }
 
     /// As [`Connection::tls_failed`].
     pub fn tls_failed(&mut self) {
-        self.connection.tls_failed();
+        match &mut self.link {
+            Link::Connection(connection) => connection.tls_failed(),
+            link => *link = Link::Failed,
+        }
     }
 
     /// As [`Connection::output`].
     #[must_use]
     pub fn output(&self) -> &[u8] {
-        self.connection.output()
+        self.connection().map_or(&[], Connection::output)
     }
 
     /// As [`Connection::output_slices`].
     pub fn output_slices<'s>(&'s self, slices: &mut [&'s [u8]]) -> usize {
-        self.connection.output_slices(slices)
+        self.connection().map_or(0, |ws| ws.output_slices(slices))
     }
 
     /// As [`Connection::consume_output`].
     pub fn consume_output(&mut self, n: usize) {
-        self.connection.consume_output(n);
+        self.with(|ws| ws.consume_output(n));
     }
 
     /// As [`Connection::advance_time`].
     pub fn advance_time(&mut self, now: Duration) {
-        self.connection.advance_time(now);
+        self.with(|ws| ws.advance_time(now));
     }
 
     /// As [`Connection::next_deadline`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.connection.next_deadline()
+        self.connection()?.next_deadline()
     }
 
     /// As [`Connection::transport`].
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.connection.transport()
+        match &self.link {
+            Link::Connection(connection) => connection.transport(),
+            Link::Elsewhere(_) => Transport::KeepOpen,
+            Link::Failed => Transport::Close,
+        }
     }
 
-    /// The connection below: its queue, its memory, the answer's head with its cookies.
+    /// The connection below: its queue, its memory. `None` while, or if, somebody else's opening handshake
+    /// gave none.
     #[must_use]
-    pub fn connection(&self) -> &Connection {
-        &self.connection
+    pub fn connection(&self) -> Option<&Connection> {
+        match &self.link {
+            Link::Connection(connection) => Some(connection),
+            Link::Elsewhere(_) | Link::Failed => None,
+        }
+    }
+
+    /// What needs a connection; there is nothing to do without one.
+    fn with(&mut self, act: impl FnOnce(&mut Connection)) {
+        if let Link::Connection(connection) = &mut self.link {
+            act(connection);
+        }
     }
 }
 
-/// What the standard fixes, whatever the configuration says.
-fn for_scripts(config: &ClientConfig) -> ClientConfig {
+/// The configuration with what the standard fixes: messages come whole, pings are answered, one of the offered
+/// subprotocols is required. [`WebSocket`] does this to what it is given; an opening handshake of somebody else's needs
+/// it too.
+#[must_use]
+pub fn config(config: &ClientConfig) -> ClientConfig {
+    for_scripts(config, None)
+}
+
+fn for_scripts(config: &ClientConfig, buffer: Option<u32>) -> ClientConfig {
     config.clone().with(|settings| {
         settings.require_subprotocol = true;
         settings.delivery = Delivery::Whole;
         settings.auto_pong = true;
+        settings.limits.output = buffer.unwrap_or(u32::MAX);
     })
 }
 
@@ -411,7 +451,7 @@ impl fmt::Debug for WebSocket {
         f.debug_struct("WebSocket")
             .field("ready_state", &self.ready_state)
             .field("buffered_amount", &self.buffered_amount())
-            .field("connection", &self.connection)
+            .field("connection", &self.connection())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod closing;
+mod queue;
 
 use alloc::string::ToString;
 use alloc::vec;
@@ -9,7 +10,8 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Delivery, Limits, OriginPolicy, ServerConfig, Timeouts};
+use crate::config::{Delivery, OriginPolicy, ServerConfig, Timeouts};
+use crate::error::SendError;
 use crate::handshake::Accept;
 use crate::{Message, State};
 
@@ -22,26 +24,19 @@ impl Entropy for Zeros {
     }
 }
 
-fn limited(limit: u32) -> ClientConfig {
-    let mut limits = Limits::client();
-    limits.output = limit;
-    ClientConfig::new().limits(limits)
-}
-
 fn connecting(config: &ClientConfig, protocols: &[&str]) -> WebSocket {
     connecting_to("ws://example.com/chat", config, protocols)
 }
 
-fn connecting_to(url: &str, config: &ClientConfig, protocols: &[&str]) -> WebSocket {
-    let request = request(url, protocols).unwrap();
-    WebSocket::from_request_with_entropy(config, request, Box::new(Zeros))
+fn connecting_to(url: &str, config: &ClientConfig, init: impl Into<Init>) -> WebSocket {
+    WebSocket::with_entropy(config, url, init, Box::new(Zeros)).unwrap()
 }
 
 /// Without a source of the caller's, randomness is the operating system's.
 #[test]
 #[cfg(feature = "getrandom")]
 fn constructed_with_the_systems_randomness() {
-    let ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/chat", &["chat"]).unwrap();
+    let ws = WebSocket::new(&ClientConfig::new(), "ws://example.com/chat", "chat").unwrap();
     assert_eq!(ws.ready_state(), ReadyState::Connecting);
 }
 
@@ -57,12 +52,7 @@ fn events(ws: &mut WebSocket, bytes: &[u8]) -> Vec<DomEvent<'static>> {
     let mut input = &mut bytes[..];
     let mut found = vec![];
     while let Some(event) = ws.receive(&mut input) {
-        found.push(match event {
-            DomEvent::Message(message) => DomEvent::Message(message.into_owned()),
-            DomEvent::Open => DomEvent::Open,
-            DomEvent::Error => DomEvent::Error,
-            DomEvent::Close(close) => DomEvent::Close(close),
-        });
+        found.push(event.into_owned());
     }
     found
 }
@@ -71,7 +61,10 @@ const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n
     Connection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n";
 
 fn open_with(config: &ClientConfig) -> WebSocket {
-    let mut ws = connecting(config, &[]);
+    opened(connecting(config, &[]))
+}
+
+fn opened(mut ws: WebSocket) -> WebSocket {
     ws.advance_time(Duration::ZERO);
     ws.consume_output(usize::MAX);
     let answer = ANSWER.to_string() + "\r\n";
@@ -156,8 +149,8 @@ fn urls() {
         ("HTTPS://H:8443/x", "wss://h:8443/x", "wss://h:8443"),
         ("wss://[::1]:443/", "wss://[::1]/", "wss://[::1]"),
     ] {
-        let ws = connecting_to(url, &ClientConfig::new(), &[]);
-        assert_eq!(ws.url().to_string(), printed);
+        let ws = connecting_to(url, &ClientConfig::new(), []);
+        assert_eq!(ws.url(), printed);
         assert_eq!(ws.origin(), origin);
     }
     for url in [
@@ -167,15 +160,14 @@ fn urls() {
         "/chat",
         "",
         "ws://",
-        "ws://u:p@h/",
-        "ws://h/ x",
+        "ws://h:99999/",
     ] {
-        let error = WebSocket::new(&ClientConfig::new(), url, &[]).unwrap_err();
+        let error = WebSocket::connecting(url, []).unwrap_err();
         assert_eq!(error, Exception::Syntax, "{url}");
     }
 }
 
-/// Subprotocols are tokens that differ.
+/// Subprotocols are tokens that differ; fields and the origin are what fields may be.
 #[test]
 fn protocols() {
     for bad in [
@@ -186,10 +178,33 @@ fn protocols() {
         &["\u{e9}"],
         &["a\r\nb"],
     ] {
-        assert_eq!(request("ws://h/", bad), Err(Exception::Syntax), "{bad:?}");
+        let error = WebSocket::connecting("ws://h/", bad).unwrap_err();
+        assert_eq!(error, Exception::Syntax, "{bad:?}");
     }
-    let request = request("ws://h/", &["chat", "Chat"]).unwrap();
+    let init = Init::new()
+        .protocols(["chat", "Chat"])
+        .header("Cookie", b"id=1");
+    let init = init
+        .origin("https://page.example")
+        .base("https://example.com/app/");
+    let ws = WebSocket::connecting("ws", init.clone()).unwrap();
+    let request = ws.request().unwrap();
+    assert_eq!(request.uri().to_string(), "wss://example.com/app/ws");
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["chat", "Chat"]);
+    assert_eq!(
+        request.headers().collect::<Vec<_>>(),
+        [("Cookie", &b"id=1"[..])]
+    );
+    for bad in [
+        init.clone().header("Host", b"evil"),
+        init.clone().header("X", b"a\r\nY: b"),
+        init.clone().origin("a b"),
+    ] {
+        let error = WebSocket::connecting("ws", bad).unwrap_err();
+        assert_eq!(error, Exception::Syntax);
+    }
+    let shown = format!("{:?}", init.header("X-Key", b"secret"));
+    assert!(shown.contains("X-Key") && !shown.contains("secret") && !shown.contains("id=1"));
 }
 
 /// Whatever fails before it is open looks the same to a script.
@@ -267,81 +282,58 @@ fn the_protocol_that_was_chosen() {
     }
 }
 
-/// `send` and what it counts, in every state.
+/// The engine's own HTTP stack made the opening handshake, or did not come to an end with it.
 #[test]
-fn send_and_buffered_amount() {
-    let mut ws = connecting(&ClientConfig::new(), &[]);
-    assert_eq!(ws.send("x"), Err(Exception::InvalidState));
-    assert_eq!(ws.send(vec![1]), Err(Exception::InvalidState));
-    assert_eq!(ws.buffered_amount(), 0);
-
-    let mut ws = open();
-    for (data, count) in [("\u{e9}", 2), ("", 2), (&"x".repeat(126), 128)] {
-        ws.send(data).unwrap();
-        assert_eq!(ws.buffered_amount(), count);
+fn a_handshake_of_somebody_elses() {
+    let connecting = || WebSocket::connecting("wss://h/x", "chat").unwrap();
+    let mut ws = connecting();
+    assert_eq!(ws.request().unwrap().uri().resource_name(), "/x");
+    assert!(ws.output().is_empty() && ws.next_deadline().is_none());
+    assert_eq!(ws.send("early"), Err(Exception::InvalidState));
+    assert!(events(&mut ws, b"not for it").is_empty());
+    #[cfg(feature = "getrandom")]
+    {
+        ws.established(
+            &ClientConfig::new().manual_pong(),
+            Negotiated::new().subprotocol("chat"),
+        );
+        assert!(ws.request().is_none());
+        assert_eq!(
+            events(&mut ws, b"\x81\x02hi\x89\0"),
+            [DomEvent::Open, text("hi")]
+        );
+        assert_eq!((ws.protocol(), ws.output().len()), ("chat", 6));
     }
-    ws.consume_output(usize::MAX);
-    assert_eq!(ws.buffered_amount(), 0);
-    ws.send(String::from("four")).unwrap();
-    ws.send(vec![0; 10_000]).unwrap();
-    assert_eq!(ws.buffered_amount(), 10_004);
-
-    // Closing: counted, not sent.
-    ws.close(None, None).unwrap();
-    let queued = ws.connection().output_len();
-    ws.send("abc").unwrap();
-    ws.send([1, 2]).unwrap();
-    assert_eq!(ws.connection().output_len(), queued);
-    assert_eq!(ws.buffered_amount(), 10_009);
-    // Written: what was never queued stays.
-    ws.consume_output(usize::MAX);
-    assert_eq!(ws.buffered_amount(), 5);
-    ws.receive_eof();
-    events(&mut ws, b"");
-    ws.send("x").unwrap();
-    assert_eq!(ws.buffered_amount(), 6);
-
-    // Lost with data queued: it stays, and later calls only add.
-    let mut ws = open();
-    ws.send("abc").unwrap();
-    ws.transport_lost();
-    ws.send("de").unwrap();
-    assert_eq!(
-        (ws.ready_state(), ws.buffered_amount()),
-        (ReadyState::Open, 5)
-    );
-    assert_eq!(events(&mut ws, b""), failed());
-    ws.send("f").unwrap();
-    assert_eq!(ws.buffered_amount(), 6);
+    for fail in [
+        WebSocket::transport_lost as fn(&mut WebSocket),
+        WebSocket::tls_failed,
+        |ws| ws.refused(Box::new(Refusal::new(404, core::iter::empty()))),
+        |ws| ws.close(Some(1000), None).unwrap(),
+        WebSocket::go_away,
+    ] {
+        let mut ws = connecting();
+        fail(&mut ws);
+        assert_eq!(ws.transport(), Transport::Close);
+        // Too late.
+        ws.established(&ClientConfig::new(), Negotiated::new());
+        assert_eq!(events(&mut ws, b""), failed());
+        assert_eq!(ws.ready_state(), ReadyState::Closed);
+        assert!(events(&mut ws, b"").is_empty());
+    }
+    let mut ws = connecting();
+    ws.refused(Box::new(Refusal::new(401, core::iter::empty())));
+    assert_eq!(ws.refusal().unwrap().status, 401);
 }
 
-/// The data, not what compression makes of it.
-#[cfg(feature = "deflate")]
+/// Fetch stores cookies before anything else is looked at.
 #[test]
-fn buffered_amount_of_compressed_messages() {
-    let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
-    let mut ws = connecting(&config, &[]);
+fn cookies_of_an_answer_that_fails() {
+    let mut ws = connecting(&ClientConfig::new(), &[]);
     ws.consume_output(usize::MAX);
-    let answer = ANSWER.to_string() + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    assert_eq!(events(&mut ws, answer.as_bytes()), [DomEvent::Open]);
-    assert_eq!(ws.extensions(), "permessage-deflate");
-    ws.send("x".repeat(1000)).unwrap();
-    assert!(ws.output().len() < 100);
-    assert_eq!(ws.buffered_amount(), 1000);
-    ws.consume_output(usize::MAX);
-    assert_eq!(ws.buffered_amount(), 0);
-}
-
-/// A full buffer closes the connection, with an error event.
-#[test]
-fn a_full_buffer_closes() {
-    let mut ws = open_with(&limited(10));
-    ws.send("0123456789").unwrap();
-    ws.send("ab").unwrap();
-    assert_eq!(ws.transport(), Transport::Close);
-    assert_eq!(ws.buffered_amount(), 12);
-    assert_eq!(events(&mut ws, b"\x81\x01x"), failed());
-    assert_eq!(ws.ready_state(), ReadyState::Closed);
+    let answer = ANSWER.to_string() + "Sec-WebSocket-Protocol: no\r\nSet-Cookie: a=1\r\n\r\n";
+    assert_eq!(events(&mut ws, answer.as_bytes()), failed());
+    let head = ws.response().unwrap();
+    assert_eq!(head.header("set-cookie"), Some(&b"a=1"[..]));
 }
 
 /// Messages only while open, text as text and bytes as bytes.
@@ -481,7 +473,7 @@ fn debug_shows_no_reason() {
 /// A whole life against a server of ours.
 #[test]
 fn against_a_server() {
-    let mut ws = connecting_to("http://h/", &ClientConfig::new(), &["a"]);
+    let mut ws = connecting_to("http://h/", &ClientConfig::new(), ["a"]);
     let mut server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
     let mut heard = vec![];
     for _ in 0..10 {
@@ -523,8 +515,10 @@ proptest! {
     /// only while open, close comes once and last, an error right before it and nowhere else, and
     /// only unclean ends have one.
     #[test]
-    fn any_life(steps in prop::collection::vec((0..9u8, prop::collection::vec(any::<u8>(), 0..12)), 0..24), opens: bool) {
-        let mut ws = if opens { open_with(&limited(64)) } else { connecting(&limited(64), &[]) };
+    fn any_life(steps in prop::collection::vec((0..13u8, prop::collection::vec(any::<u8>(), 0..12)), 0..24), opens: bool) {
+        let ws = connecting_to("ws://h/", &ClientConfig::new(), Init::new().buffer(64));
+        let mut ws = if opens { opened(ws) } else { ws };
+        let mut places = vec![];
         let mut state = ws.ready_state();
         let mut fired = vec![];
         let mut sent = 0;
@@ -536,6 +530,13 @@ proptest! {
                 3 if bytes.len() > 9 => ws.receive_eof(),
                 4 if bytes.len() > 9 => ws.transport_lost(),
                 5 => ws.advance_time(Duration::from_secs(bytes.len() as u64)),
+                9 => if ws.try_send(bytes.clone()).is_ok() { sent += bytes.len() as u64 },
+                10 => if let Ok(place) = ws.reserve(bytes.len() as u64) {
+                    sent += bytes.len() as u64;
+                    places.push((place, bytes));
+                },
+                11 => if let Some((place, bytes)) = places.pop() { ws.fill(place, bytes) },
+                12 => if let Some((place, _)) = places.pop() { ws.give_up(place) },
                 6 => { let _ = events(&mut ws, b"").into_iter().map(|event| fired.push(event)).count(); }
                 _ => {
                     let before = ws.ready_state();

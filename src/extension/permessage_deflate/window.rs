@@ -149,7 +149,7 @@ mod tests {
         }
         assert_eq!(window.memory_held(), held.max(size + Window::ROOM));
         window.restart(9);
-        assert_eq!(window.history(), [&[][..], &[]]);
+        assert_eq!(window.history(), [&[] as &[u8], &[]]);
     }
 
     /// Without a context each message is one from the front, and few are long.

@@ -4,6 +4,8 @@
 //! and `tests/models/fuzz_replay.rs` with the saved seeds. Nothing here uses the crate's own codec, so
 //! that the two cannot be wrong together.
 
+#[cfg(feature = "client")]
+pub mod client_tools;
 pub mod codec;
 pub mod conversation;
 pub mod cut;
@@ -39,6 +41,8 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("response_head", cut::response_head),
     #[cfg(feature = "deflate")]
     ("permessage_deflate", deflate::permessage_deflate),
+    #[cfg(feature = "client")]
+    ("client_tools", client_tools::client_tools),
     ("connection_bytes", cut::connection_bytes),
     ("connection_ops", operations::connection_ops),
     ("conversation", conversation::conversation),

@@ -59,6 +59,9 @@ hold! {
     /// Any cut is told alike, within the limits, and every byte is taken.
     #[cfg(feature = "observer")]
     any_observed_bytes = oracle::observer::observer, 300, 400;
+    /// Answers of servers and proxies, long and crooked.
+    #[cfg(feature = "client")]
+    any_answer_to_the_tools = oracle::client_tools::client_tools, 2000, 60;
     /// A second opinion on whatever happens to an established connection.
     any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
     /// `Event::Closed` comes once, last.

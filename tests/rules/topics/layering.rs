@@ -579,6 +579,7 @@ fn the_system_is_asked_for_randomness_only() {
         "httparse",
         "md-5",
         "memchr",
+        "percent-encoding",
         "sha1_smol",
         "sha2",
         "simdutf8",
