@@ -44,6 +44,7 @@
 
 mod attributes;
 mod event;
+mod halves;
 mod init;
 mod pending;
 mod sending;
@@ -66,6 +67,7 @@ use crate::handshake::{AcceptedHead, ClientRequest, Negotiated, Refusal};
 
 pub use attributes::{BinaryType, Exception, ReadyState};
 pub use event::{CloseEvent, DomEvent};
+pub use halves::{Command, NetworkSide, Report, ScriptPlace, ScriptSide};
 pub use init::Init;
 pub use pending::Place;
 pub use url::{UrlRecord, is_bad_port};

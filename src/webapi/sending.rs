@@ -134,16 +134,7 @@ impl WebSocket {
     /// [`Exception::InvalidAccess`] for a code that is neither 1000 nor from 3000 to 4999,
     /// [`Exception::Syntax`] for a reason of more than 123 bytes of UTF-8.
     pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), Exception> {
-        let code = match code {
-            None => None,
-            Some(code @ (1000 | 3000..=4999)) => CloseCode::new(code),
-            Some(_) => return Err(Exception::InvalidAccess),
-        };
-        let reason = reason.unwrap_or_default();
-        if reason.len() > 123 {
-            return Err(Exception::Syntax);
-        }
-        let code = code.or_else(|| (!reason.is_empty()).then_some(CloseCode::NORMAL_CLOSURE));
+        let (code, reason) = close_frame(code, reason)?;
         self.start_closing(code, reason);
         Ok(())
     }
@@ -159,7 +150,7 @@ impl WebSocket {
         self.start_closing(None, "");
     }
 
-    fn start_closing(&mut self, code: Option<CloseCode>, reason: &str) {
+    pub(super) fn start_closing(&mut self, code: Option<CloseCode>, reason: &str) {
         if self.ready_state >= ReadyState::Closing {
             return;
         }
@@ -206,4 +197,22 @@ impl WebSocket {
         let len = message.as_bytes().len() as u64;
         self.unsent = self.unsent.saturating_add(len);
     }
+}
+
+/// What `close(code, reason)` sends.
+pub(super) fn close_frame(
+    code: Option<u16>,
+    reason: Option<&str>,
+) -> Result<(Option<CloseCode>, &str), Exception> {
+    let code = match code {
+        None => None,
+        Some(code @ (1000 | 3000..=4999)) => CloseCode::new(code),
+        Some(_) => return Err(Exception::InvalidAccess),
+    };
+    let reason = reason.unwrap_or_default();
+    if reason.len() > 123 {
+        return Err(Exception::Syntax);
+    }
+    let code = code.or_else(|| (!reason.is_empty()).then_some(CloseCode::NORMAL_CLOSURE));
+    Ok((code, reason))
 }

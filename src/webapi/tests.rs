@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod closing;
+mod halves;
 mod queue;
 
 use alloc::string::ToString;

@@ -1,13 +1,13 @@
 //! The command line.
 
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{env, fs};
 
 use lexopt::prelude::*;
 use sansocket::client::backoff::Policy;
-use sansocket::client::proxy;
+use sansocket::client::environment::{Environment, Protocol, Proxy};
 use sansocket::{ClientRequest, Uri};
 
 const HELP: &str = "\
@@ -23,7 +23,8 @@ nothing has come for a moment.
   -H, --header 'NAME: VALUE'   sends a header field with the handshake
       --origin ORIGIN          sends an origin, as browsers do
   -s, --subprotocol NAME       offers a subprotocol; the first is wanted most
-  -x, --proxy URL              through an HTTP proxy: http://[USER:PASSWORD@]HOST[:PORT]
+  -x, --proxy URL              through a proxy: http:// or socks5://[USER:PASSWORD@]HOST[:PORT];
+                               without it the environment's (https_proxy, NO_PROXY and the like)
   -L, --location               follows redirections, not from wss to ws; credentials stay at home
       --retry                  tries again where that can help, after growing random delays
       --retry-delay SECONDS    the first delay is at most this long (5)
@@ -51,7 +52,9 @@ pub enum Asked {
 
 pub struct Args {
     pub request: ClientRequest,
+    /// In place of the environment's.
     pub proxy: Option<Proxy>,
+    pub environment: Environment,
     pub follow: bool,
     pub retry: bool,
     pub policy: Policy,
@@ -63,12 +66,6 @@ pub struct Args {
     pub linger: Option<Duration>,
     /// Certificates to trust in place of the system's.
     pub ca: Option<Vec<u8>>,
-}
-
-/// Where the proxy is and what it is told.
-pub struct Proxy {
-    pub uri: Uri,
-    pub options: proxy::Options,
 }
 
 pub fn parse() -> Result<Asked, Box<dyn Error>> {
@@ -122,6 +119,7 @@ pub fn parse() -> Result<Asked, Box<dyn Error>> {
     Ok(Asked::Run(Box::new(Args {
         request,
         proxy,
+        environment: Environment::new(|name| env::var(name).ok()),
         follow,
         // Who says how to try again wants it.
         retry: retry || policy != Policy::default(),
@@ -140,43 +138,12 @@ fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, Box<dyn Error>> {
     Ok(Duration::try_from_secs_f64(seconds)?)
 }
 
-/// `http://[USER:PASSWORD@]HOST[:PORT]`; the name and the password percent-encoded.
 fn parse_proxy(text: &str) -> Result<Proxy, Box<dyn Error>> {
-    let wrong = "--proxy: http://[USER:PASSWORD@]HOST[:PORT] is wanted";
-    let rest = text.strip_prefix("http://").ok_or(wrong)?;
-    let (credentials, place) = match rest.rsplit_once('@') {
-        Some((credentials, place)) => (Some(credentials), place),
-        None => (None, rest),
-    };
-    let uri = Uri::parse(&format!("ws://{place}")).map_err(|_| wrong)?;
-    let mut options = proxy::Options::new();
-    if let Some(credentials) = credentials {
-        let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-        let decoded = |text| percent_decoded(text).ok_or(wrong);
-        options = options
-            .basic(&decoded(user)?, &decoded(password)?)
-            .map_err(|error| format!("--proxy: {error}"))?;
+    let proxy = Proxy::parse(text).map_err(|error| format!("--proxy: {error}"))?;
+    match proxy.protocol {
+        Protocol::Http | Protocol::Socks5 => Ok(proxy),
+        _ => Err("--proxy: http:// or socks5:// is wanted".into()),
     }
-    Ok(Proxy { uri, options })
-}
-
-/// RFC 3986 §2.1.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        bytes.push(match byte {
-            b'%' => {
-                let (digits, after) = rest.split_at_checked(2)?;
-                rest = after;
-                let digit = |at: usize| char::from(digits[at]).to_digit(16);
-                u8::try_from(digit(0)? * 16 + digit(1)?).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -187,31 +154,21 @@ mod tests {
     #[test]
     fn proxies() {
         for (text, place) in [
-            ("http://h", "h:80"),
-            ("http://h:3128/", "h:3128"),
-            ("http://u:p@[::1]:8080", "[::1]:8080"),
-            ("http://u:p%40ss@h:1", "h:1"),
+            ("http://h", ("h", 1080)),
+            ("h:3128", ("h", 3128)),
+            ("socks5h://u:p%40ss@[::1]:9050", ("::1", 9050)),
         ] {
-            assert_eq!(parse_proxy(text).unwrap().uri.host_and_port(), place);
+            let proxy = parse_proxy(text).unwrap();
+            assert_eq!((&*proxy.host, proxy.port), place);
         }
         for text in [
-            "h:1",
             "https://h",
-            "socks5://h",
+            "socks4://h",
             "http://",
             "http://h:x",
-            "http://u:%f@h",
-            "http://u:%0d%0a@h",
+            "http://u:%f0@h",
         ] {
             assert!(parse_proxy(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn percent_encoding() {
-        assert_eq!(percent_decoded("a%3Ab%c3%a9").as_deref(), Some("a:bé"));
-        for bad in ["%", "%4", "%4g", "%ff"] {
-            assert_eq!(percent_decoded(bad), None, "{bad}");
         }
     }
 }

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `main` | attempts: connect, follow redirections, try again |
 //! | `args` | the command line |
-//! | `transport` | TCP, the proxy's tunnel, TLS: bytes of the WebSocket connection in and out |
+//! | `transport` | TCP and TLS: bytes of the WebSocket connection in and out |
+//! | `tunnel` | the way through an HTTP or SOCKS5 proxy |
 //! | `session` | one connection: the loop of every driver |
 //! | `gate` | one attempt at a time for each address, among threads |
 //! | `output` | what is printed, as text or JSON |
@@ -19,6 +20,7 @@ mod output;
 mod printable;
 mod session;
 mod transport;
+mod tunnel;
 
 use std::process::ExitCode;
 use std::thread;
@@ -147,6 +149,7 @@ fn ended(end: &End) -> Ended {
         End::Closed(report, _) => Ended::from(&**report),
         End::Refused(refusal) | End::ProxyRefused(refusal) => Ended::refused(refusal, wall),
         End::Proxy(error) => (*error).into(),
+        End::Socks(error) => (*error).into(),
         End::Io(_) | End::Setup(_) => Ended::Unreachable,
         End::Tls(_) => Ended::Tls,
     }
@@ -158,7 +161,7 @@ fn status(end: &End) -> Status {
         End::Closed(report, _) if matches!(report.code, 1000 | 1005) => Status::Fine,
         End::Closed(..) => Status::OtherCode,
         End::Refused(_) | End::ProxyRefused(_) => Status::Refused,
-        End::Proxy(_) | End::Io(_) | End::Tls(_) | End::Setup(_) => Status::Failed,
+        End::Proxy(_) | End::Socks(_) | End::Io(_) | End::Tls(_) | End::Setup(_) => Status::Failed,
     }
 }
 
@@ -176,6 +179,7 @@ fn explain(end: &End, out: &mut Output) {
             out.refused("proxy", refusal, &asked(refusal, &[401, 407], hint));
         }
         End::Proxy(error) => out.failed(&error.to_string()),
+        End::Socks(error) => out.failed(&error.to_string()),
         End::Io(error) => out.failed(&format!("no connection: {error}")),
         End::Tls(error) => out.failed(&format!("the TLS handshake failed: {error}")),
         End::Setup(error) => out.failed(error),

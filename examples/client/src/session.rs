@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sansocket::client::gate::Gate;
 use sansocket::client::proxy::ConnectError;
+use sansocket::client::socks5::Socks5Error;
 use sansocket::config::Timeouts;
 use sansocket::error::SendError;
 use sansocket::event::CloseReport;
@@ -28,6 +29,7 @@ pub enum End {
     ProxyRefused(Box<Refusal>),
     /// The proxy gave no answer.
     Proxy(ConnectError),
+    Socks(Socks5Error),
     Io(io::Error),
     Tls(rustls::Error),
     /// Something on this side is wrong.

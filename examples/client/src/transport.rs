@@ -6,18 +6,19 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use sansocket::Uri;
+use sansocket::client::environment::{Protocol, Proxy};
 use sansocket::client::gate::Destination;
-use sansocket::client::proxy::{Connect, ConnectOutcome};
 
-use crate::args::{Args, Proxy};
+use crate::args::Args;
 use crate::gate::{Pass, SharedGate};
 use crate::session::End;
+use crate::tunnel::tunnel;
 
 /// For each address of a name.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -48,13 +49,14 @@ impl Transport {
     pub fn connect(args: &Args, uri: &Uri, gate: &SharedGate) -> Result<Self, End> {
         let mut early = Vec::new();
         let (mut socket, mut pass);
-        match &args.proxy {
+        match proxy(args, uri)? {
             Some(proxy) => {
                 // The proxy resolves the name.
                 pass = gate.request(Destination::name(uri.host(), uri.port()));
                 pass.wait();
-                socket = connect(&proxy.uri, |_| ()).map_err(End::Io)?.0;
-                early = tunnel(&mut socket, uri, proxy)?;
+                let place = (&*proxy.host, proxy.port);
+                socket = connect(place, |_| ()).map_err(End::Io)?.0;
+                early = tunnel(&mut socket, uri, &proxy)?;
             }
             None => {
                 let turn = |address| {
@@ -62,7 +64,8 @@ impl Transport {
                     pass.wait();
                     pass
                 };
-                (socket, pass) = connect(uri, turn).map_err(End::Io)?;
+                let place = (uri.server_name(), uri.port());
+                (socket, pass) = connect(place, turn).map_err(End::Io)?;
             }
         }
         socket.set_read_timeout(None).map_err(End::Io)?;
@@ -166,10 +169,10 @@ fn blocked(written: io::Result<usize>) -> io::Result<usize> {
 }
 
 /// Tries the addresses in order, each when `turn` returns.
-fn connect<P>(uri: &Uri, turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStream, P)> {
-    let host = uri.server_name();
-    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
-    for address in (host, uri.port()).to_socket_addrs()? {
+fn connect<P>(place: (&str, u16), turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStream, P)> {
+    let none = format!("{} has no address", place.0);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, none);
+    for address in place.to_socket_addrs()? {
         let pass = turn(address);
         match TcpStream::connect_timeout(&address, CONNECT) {
             Ok(socket) => {
@@ -182,55 +185,20 @@ fn connect<P>(uri: &Uri, turn: impl Fn(SocketAddr) -> P) -> io::Result<(TcpStrea
     Err(last)
 }
 
-/// Asks the proxy for a tunnel; what it sent after its answer is from the server already.
-fn tunnel(socket: &mut TcpStream, uri: &Uri, proxy: &Proxy) -> Result<Vec<u8>, End> {
-    let born = Instant::now();
-    let mut connect = Connect::new(uri, &proxy.options);
-    let mut buf = vec![0; 16 << 10];
-    let mut input: &mut [u8] = &mut [];
-    loop {
-        connect.advance_time(born.elapsed());
-        match connect.receive(&mut input) {
-            Some(ConnectOutcome::Open) => return Ok(input.to_vec()),
-            Some(ConnectOutcome::Refused(refusal)) => return Err(End::ProxyRefused(refusal)),
-            Some(ConnectOutcome::Failed(error)) => return Err(End::Proxy(error)),
-            None => {}
-        }
-        if !connect.output().is_empty() {
-            match socket.write(connect.output()) {
-                Ok(n) => connect.consume_output(n),
-                Err(_) => connect.transport_lost(),
-            }
-            continue;
-        }
-        let wait = connect.next_deadline().map(|at| {
-            let wait = at.saturating_sub(born.elapsed());
-            wait.max(Duration::from_millis(1))
-        });
-        socket.set_read_timeout(wait).map_err(End::Io)?;
-        let n = match blocked_read(socket.read(&mut buf)) {
-            Ok(Some(0)) => {
-                connect.receive_eof();
-                0
-            }
-            Ok(n) => n.unwrap_or(0),
-            Err(_) => {
-                connect.transport_lost();
-                0
-            }
-        };
-        input = &mut buf[..n];
+/// The proxy that was asked for, or the environment's.
+fn proxy(args: &Args, uri: &Uri) -> Result<Option<Proxy>, End> {
+    let setup = |error: &dyn std::fmt::Display| End::Setup(format!("proxy: {error}"));
+    let proxy = match &args.proxy {
+        Some(proxy) => Some(proxy.clone()),
+        None => args.environment.proxy(uri).map_err(|error| setup(&error))?,
+    };
+    match &proxy {
+        Some(Proxy {
+            protocol: Protocol::Https,
+            ..
+        }) => Err(setup(&"TLS to a proxy is not in this example")),
+        _ => Ok(proxy),
     }
-}
-
-/// `None`: nothing has come in time.
-fn blocked_read(read: io::Result<usize>) -> io::Result<Option<usize>> {
-    read.map(Some).or_else(|error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => {
-            Ok(None)
-        }
-        _ => Err(error),
-    })
 }
 
 /// RFC 6455 §4.1 (5): the server's certificate is checked, and SNI is used.

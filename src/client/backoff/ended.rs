@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::client::proxy::ConnectError;
+use crate::client::socks5::Socks5Error;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, HandshakeError, Timeout};
 use crate::event::{CloseReport, Side};
@@ -194,6 +195,19 @@ impl From<ConnectError> for Ended {
             ConnectError::Answer(error) => Self::Failed(error.into()),
             ConnectError::Status(_) => Self::Failed(HandshakeError::Status.into()),
             ConnectError::Closed | ConnectError::Timeout => Self::Unreachable,
+        }
+    }
+}
+
+impl From<Socks5Error> for Ended {
+    /// From a SOCKS5 proxy that gave no tunnel.
+    fn from(error: Socks5Error) -> Self {
+        match error {
+            Socks5Error::Refused(1 | 3..=6) | Socks5Error::Closed | Socks5Error::Timeout => {
+                Self::Unreachable
+            }
+            // Asked again it would say the same.
+            _ => Self::Failed(HandshakeError::Status.into()),
         }
     }
 }

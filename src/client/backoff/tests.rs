@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::client::proxy::{Connect, ConnectError, ConnectOutcome, Options};
+use crate::client::socks5::Socks5Error;
 use crate::entropy::Entropy;
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::uri::Uri;
@@ -175,6 +176,26 @@ fn failures_and_transport() {
     assert_eq!(delay(first(Ended::Unreachable)), Duration::ZERO);
     for ended in [Ended::ByUs, Ended::Tls] {
         assert_eq!(first(ended), Advice::GiveUp(Reason::Ended(ended)));
+    }
+}
+
+/// What a SOCKS5 proxy says: the network's fault may pass, its own will stands.
+#[test]
+fn socks5_proxies() {
+    for code in 1..=9 {
+        let advice = first(Socks5Error::Refused(code).into());
+        let passes = matches!(code, 1 | 3..=6);
+        assert_eq!(matches!(advice, Advice::RetryAfter(..)), passes, "{code}");
+    }
+    for error in [Socks5Error::Closed, Socks5Error::Timeout] {
+        assert_eq!(delay(first(error.into())), Duration::ZERO);
+    }
+    for error in [
+        Socks5Error::NoMethod,
+        Socks5Error::Credentials,
+        Socks5Error::NotSocks5,
+    ] {
+        assert!(matches!(first(error.into()), Advice::GiveUp(_)));
     }
 }
 

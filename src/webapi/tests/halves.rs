@@ -1,0 +1,130 @@
+//! A `WebSocket` in two halves.
+
+use super::*;
+
+/// All that the network has to say, told to the script; the events that are fired.
+fn told(
+    script: &mut ScriptSide,
+    network: &mut NetworkSide,
+    bytes: &[u8],
+) -> Vec<DomEvent<'static>> {
+    let mut bytes = bytes.to_vec();
+    let mut input = &mut bytes[..];
+    let mut fired = vec![];
+    while let Some(report) = network.receive(&mut input) {
+        assert!(format!("{report:?}").starts_with("Report("));
+        fired.extend(script.apply(report));
+    }
+    fired
+}
+
+/// The same life as in one piece, with each call and each event carried over.
+#[test]
+fn a_life_in_two_halves() {
+    let (mut script, mut network) = connecting(&ClientConfig::new(), &["chat"]).split();
+    assert_eq!(script.url(), "ws://example.com/chat");
+    assert_eq!(script.origin(), "ws://example.com");
+    assert_eq!(script.send("early").unwrap_err(), Exception::InvalidState);
+    assert_eq!(script.reserve(1).unwrap_err(), Exception::InvalidState);
+    network.socket().consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "Sec-WebSocket-Protocol: chat\r\n\r\n";
+    assert_eq!(
+        told(&mut script, &mut network, answer.as_bytes()),
+        [DomEvent::Open]
+    );
+    assert_eq!((script.protocol(), script.extensions()), ("chat", ""));
+
+    let first = script.send("abc").unwrap();
+    let (place, reserved) = script.reserve(2).unwrap();
+    let second = script.send("de").unwrap();
+    assert_eq!(script.buffered_amount(), 7);
+    for command in [first, reserved, second] {
+        network.apply(command);
+    }
+    assert_eq!(network.socket().output(), b"\x81\x83\0\0\0\0abc");
+    network.socket().consume_output(usize::MAX);
+    assert!(told(&mut script, &mut network, b"").is_empty());
+    assert_eq!(script.buffered_amount(), 4);
+    network.apply(script.fill(place, *b"xy"));
+    network.socket().consume_output(usize::MAX);
+    assert_eq!(told(&mut script, &mut network, b"\x81\x02hi"), [text("hi")]);
+    assert_eq!(script.buffered_amount(), 0);
+
+    let command = script.close(Some(3000), Some("bye")).unwrap();
+    assert_eq!(script.ready_state(), ReadyState::Closing);
+    // What was on its way is not told any more.
+    assert!(told(&mut script, &mut network, b"\x81\x02hi").is_empty());
+    network.apply(command);
+    assert_eq!(network.socket().output(), b"\x88\x85\0\0\0\0\x0b\xb8bye");
+    network.socket().consume_output(usize::MAX);
+    assert!(told(&mut script, &mut network, b"\x88\x02\x0b\xb8").is_empty());
+    network.socket().receive_eof();
+    let fired = told(&mut script, &mut network, b"");
+    assert_eq!(fired, [close_event(true, 3000, "")]);
+    assert_eq!(script.ready_state(), ReadyState::Closed);
+    network.apply(script.send("late").unwrap());
+    assert!(told(&mut script, &mut network, b"").is_empty());
+    assert_eq!(script.buffered_amount(), 4);
+}
+
+/// The server closes, or the connection breaks; calls that cross on the way change nothing.
+#[test]
+fn ends_of_either_side() {
+    let opened = || {
+        let (mut script, mut network) = open().split();
+        assert_eq!(script.ready_state(), ReadyState::Open);
+        script.set_binary_type(BinaryType::ArrayBuffer);
+        assert_eq!(script.binary_type(), BinaryType::ArrayBuffer);
+        assert!(told(&mut script, &mut network, b"").is_empty());
+        (script, network)
+    };
+    let (mut script, mut network) = opened();
+    assert!(told(&mut script, &mut network, b"\x88\x02\x03\xe8").is_empty());
+    assert_eq!(script.ready_state(), ReadyState::Closing);
+    network.apply(script.send("crossed").unwrap());
+    network.apply(script.go_away());
+    assert_eq!(network.socket().output(), b"\x88\x82\0\0\0\0\x03\xe8");
+    network.socket().consume_output(usize::MAX);
+    network.socket().receive_eof();
+    assert_eq!(
+        told(&mut script, &mut network, b""),
+        [close_event(true, 1000, "")]
+    );
+    assert_eq!(script.buffered_amount(), 7);
+
+    let (mut script, mut network) = opened();
+    let (place, reserved) = script.reserve(3).unwrap();
+    network.apply(reserved);
+    network.socket().transport_lost();
+    assert_eq!(told(&mut script, &mut network, b""), failed());
+    network.apply(script.give_up(place));
+    assert!(told(&mut script, &mut network, b"").is_empty());
+    assert_eq!(script.buffered_amount(), 3);
+    assert_eq!(
+        script.close(Some(999), None).unwrap_err(),
+        Exception::InvalidAccess
+    );
+
+    // Closed before it was open, while the answer is on its way.
+    let (mut script, mut network) = connecting(&ClientConfig::new(), &[]).split();
+    network.socket().consume_output(usize::MAX);
+    let command = script.close(None, None).unwrap();
+    let answer = ANSWER.to_string() + "\r\n";
+    assert!(told(&mut script, &mut network, answer.as_bytes()).is_empty());
+    network.apply(command);
+    network.socket().transport_lost();
+    assert_eq!(told(&mut script, &mut network, b""), failed());
+}
+
+/// They may go to threads of their own, and what goes between them too.
+#[test]
+fn everything_can_be_sent() {
+    fn can_be_sent<T: Send + 'static>() {}
+    can_be_sent::<ScriptSide>();
+    can_be_sent::<NetworkSide>();
+    can_be_sent::<Command>();
+    can_be_sent::<Report>();
+    let (mut script, _) = open().split();
+    let command = script.send("secret").unwrap();
+    assert_eq!(format!("{command:?}"), "Command(Send)");
+}
