@@ -49,7 +49,12 @@ impl StartLine {
             None | Some(b'\n' | 0) => Ok(()),
             Some(b' ') if target_end > target => {
                 self.minor_at = position(skipped + target_end + 1 + MINOR)?;
-                let version = before_stray(&line[target_end + 1..]);
+                let version = &line[target_end + 1..];
+                // Nearly all of them.
+                if version.starts_with(b"HTTP/1.1\r") {
+                    return Ok(());
+                }
+                let version = before_stray(version);
                 check_version(version)?;
                 fits(matches!(version.get(MINOR + 1), None | Some(b'\r')))
             }
