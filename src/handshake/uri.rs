@@ -25,7 +25,8 @@ pub(crate) use standard::part_of;
 ///
 /// The text has to be ASCII as in RFC 3986: host names in their ASCII form, other parts
 /// percent-encoded. What is outside the grammar is refused, and so are user information and
-/// fragments, which these URIs do not have. The host is kept in lower case.
+/// fragments, which these URIs do not have. The host is kept in lower case. With the feature `client` or `webapi`,
+/// `Uri::parse_url` converts what people type as browsers do.
 ///
 /// ```
 /// use sansocket::Uri;
