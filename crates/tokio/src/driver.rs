@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -33,8 +34,6 @@ pub(crate) struct Driver<S> {
     ws: Connection,
     io: S,
     wakers: Arc<Wakers>,
-    /// The same, as the stream and the timer see it.
-    waker: Waker,
     /// The origin of the connection's time.
     born: Instant,
     timer: Option<Pin<Box<Sleep>>>,
@@ -56,8 +55,8 @@ pub(crate) struct Driver<S> {
     broken: bool,
     /// The stream's reading end was reached, or is broken.
     ended: bool,
-    /// A deadline has passed since the peer was last heard.
-    quiet: bool,
+    /// A message came or went since the task last waited.
+    busy: bool,
     /// There may be a deadline that is earlier than the timer.
     rearm: bool,
     /// A message may have begun.
@@ -68,15 +67,16 @@ pub(crate) struct Driver<S> {
     over: bool,
 }
 
+/// With what waits for it and a timer, all that an idle connection takes beside its stream.
+const _: () = assert!(size_of::<Driver<()>>() <= 384);
+
 impl<S> Driver<S> {
     pub(crate) fn new(mut ws: Connection, io: S) -> Self {
         ws.advance_time(Duration::ZERO);
-        let wakers = Arc::<Wakers>::default();
         Self {
             ws,
             io,
-            waker: wakers.clone().into(),
-            wakers,
+            wakers: Arc::default(),
             born: Instant::now(),
             timer: None,
             stalled: None,
@@ -90,7 +90,7 @@ impl<S> Driver<S> {
             broken: false,
             ended: false,
             lent: false,
-            quiet: false,
+            busy: false,
             rearm: true,
             partial: false,
             over: false,
@@ -105,6 +105,12 @@ impl<S> Driver<S> {
     pub(crate) const fn connection_mut(&mut self) -> &mut Connection {
         self.rearm = true;
         &mut self.ws
+    }
+
+    /// All who wait, as the stream and the timer see them. Whoever polls keeps one: a clone for each poll
+    /// would cost.
+    pub(crate) fn waker(&self) -> Waker {
+        self.wakers.clone().into()
     }
 
     pub(crate) const fn wakers(&self) -> &Arc<Wakers> {
@@ -128,7 +134,7 @@ impl<S> Driver<S> {
         let some = !input.is_empty();
         let event = input.offer(|rest| self.ws.receive(rest));
         match &event {
-            Some(Event::Message(_)) => {}
+            Some(Event::Message(_)) => self.busy = true,
             Some(event) => self.happened(event),
             None => self.used_up(some),
         }
@@ -174,6 +180,7 @@ impl<S> Driver<S> {
     /// Queues a message.
     pub(crate) fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
         self.lend_buffer();
+        self.busy = true;
         self.ws.send(message)
     }
 
@@ -190,7 +197,7 @@ impl<S> Driver<S> {
     /// The task waits: an idle connection owns no heap. A client's draws its randomness in blocks and
     /// keeps them as long as it is busy.
     fn rest(&mut self) {
-        if self.quiet || self.ws.role() == Role::Server {
+        if !mem::take(&mut self.busy) || self.ws.role() == Role::Server {
             self.lent = false;
             if let Some(buffer) = self.ws.take_buffer() {
                 give_spare(buffer);
@@ -206,6 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) fn poll_message(
         &mut self,
         input: &mut Input,
+        all: &Waker,
         cx: &Context<'_>,
     ) -> Poll<Option<Message<'static>>> {
         loop {
@@ -213,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Some(Event::Message(message)) => return Poll::Ready(Some(message.into_owned())),
                 Some(_) => {}
                 None => {
-                    if !ready!(self.poll_more(input, cx)) {
+                    if !ready!(self.poll_more(input, all, cx)) {
                         return Poll::Ready(None);
                     }
                 }
@@ -223,14 +231,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Works on until an event is certain: `true`, and [`event`](Self::event) has it. `false`: all is
     /// over.
-    pub(crate) fn poll_event(&mut self, input: &mut Input, cx: &Context<'_>) -> Poll<bool> {
+    pub(crate) fn poll_event(
+        &mut self,
+        input: &mut Input,
+        all: &Waker,
+        cx: &Context<'_>,
+    ) -> Poll<bool> {
         loop {
             let some = !input.is_empty();
             if input.offer(|rest| self.ws.find_event(rest)) {
                 return Poll::Ready(true);
             }
             self.used_up(some);
-            if !ready!(self.poll_more(input, cx)) {
+            if !ready!(self.poll_more(input, all, cx)) {
                 return Poll::Ready(false);
             }
         }
@@ -238,11 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ready when something has happened that may bring an event: all that was read has been looked at.
     /// `false`: all is over.
-    fn poll_more(&mut self, input: &mut Input, cx: &Context<'_>) -> Poll<bool> {
+    fn poll_more(&mut self, input: &mut Input, all: &Waker, cx: &Context<'_>) -> Poll<bool> {
         if !self.over {
             self.wakers.receiver_waits(cx.waker());
-            let waker = self.waker.clone();
-            let moved = self.turn(input, &mut Context::from_waker(&waker));
+            let moved = self.turn(input, &mut Context::from_waker(all));
             if moved.is_ready() && !self.over {
                 return Poll::Ready(true);
             }
@@ -269,8 +281,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     // ── senders
 
     /// Ready when a message would not be refused for want of room.
-    pub(crate) fn poll_room(&mut self, place: &mut Option<Place>, cx: &Context<'_>) -> Poll<()> {
-        self.poll_output(place, cx, |ws| {
+    pub(crate) fn poll_room(
+        &mut self,
+        place: &mut Option<Place>,
+        all: &Waker,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        self.poll_output(place, all, cx, |ws| {
             !matches!(ws.can_send(), Err(SendError::Full { .. }))
         })
     }
@@ -279,13 +296,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) fn poll_flush(
         &mut self,
         place: &mut Option<Place>,
+        all: &Waker,
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
-        ready!(self.poll_output(place, cx, |ws| ws.output().is_empty()));
+        ready!(self.poll_output(place, all, cx, |ws| ws.output().is_empty()));
         if self.unflushed && !self.shut {
             self.wait_in(place, cx);
-            let waker = self.waker.clone();
-            ready!(self.poll_flush_io(&mut Context::from_waker(&waker)));
+            ready!(self.poll_flush_io(&mut Context::from_waker(all)));
             *place = None;
             self.tell_receiver();
         }
@@ -305,6 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_output(
         &mut self,
         place: &mut Option<Place>,
+        all: &Waker,
         cx: &Context<'_>,
         enough: impl Fn(&Connection) -> bool,
     ) -> Poll<()> {
@@ -312,8 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Ready(());
         }
         self.wait_in(place, cx);
-        let waker = self.waker.clone();
-        let cx = &mut Context::from_waker(&waker);
+        let cx = &mut Context::from_waker(all);
         loop {
             let moved = self.poll_write(cx).is_ready() || self.poll_stall(cx).is_ready();
             if enough(&self.ws) {
@@ -328,28 +345,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Writes what can be written now. What is left leaves while somebody waits for the connection.
-    pub(crate) fn push(&mut self) {
-        let waker = self.waker.clone();
-        let _ = self.poll_write(&mut Context::from_waker(&waker));
+    pub(crate) fn push(&mut self, all: &Waker) {
+        let _ = self.poll_write(&mut Context::from_waker(all));
         self.tell_receiver();
     }
 
     /// The same where the receiver is another task, which need not wake up for it.
-    pub(crate) fn push_and_rest(&mut self) {
-        self.push();
+    pub(crate) fn push_and_rest(&mut self, all: &Waker) {
+        self.push(all);
         self.rest();
     }
 
     /// Starts the closing handshake.
     pub(crate) fn close(
         &mut self,
+        all: &Waker,
         code: Option<CloseCode>,
         reason: &str,
     ) -> Result<(), CloseError> {
         self.ws.advance_time(self.born.elapsed());
         self.ws.close(code, reason)?;
         self.rearm = true;
-        self.push();
+        self.push(all);
         Ok(())
     }
 
@@ -440,7 +457,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match read {
             Ok(()) if n == 0 => self.end_of_input(),
             Ok(()) => {
-                self.quiet = false;
                 self.ws.advance_time(self.born.elapsed());
                 if into_target {
                     self.ws.receive_target_filled(n);
@@ -527,7 +543,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.ws.advance_time(now);
         self.rearm = passed;
         if passed {
-            self.quiet = true;
             return Poll::Ready(());
         }
         self.poll_deadline(cx)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -34,6 +34,8 @@ pub struct WebSocket<S> {
     /// Boxed, as futures keep a place for each value that is moved through them.
     driver: Box<Driver<S>>,
     input: Input,
+    /// All who wait.
+    waker: Waker,
     /// Where the [`Sink`] waits.
     place: Option<Place>,
     /// The end was told by an error.
@@ -58,8 +60,10 @@ impl<S> WebSocket<S> {
     /// # }
     /// ```
     pub fn from_connection(io: S, connection: Connection) -> Self {
+        let driver = Box::new(Driver::new(connection, io));
         Self {
-            driver: Box::new(Driver::new(connection, io)),
+            waker: driver.waker(),
+            driver,
             input: Input::default(),
             place: None,
             told: false,
@@ -102,6 +106,30 @@ impl<S> WebSocket<S> {
     }
 
     /// Two halves for two tasks: one receives, the other one and its clones send.
+    ///
+    /// The receiver keeps the connection alive, so it is to be awaited to the end also by who only sends: without
+    /// it no ping is answered, and nobody sees the other end close.
+    ///
+    /// ```
+    /// # use sansocket_tokio::{Connection, Error, WebSocket};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let (io, peer) = tokio::io::duplex(1024);
+    /// # let config = sansocket_tokio::ServerConfig::upgraded();
+    /// # let mut peer = WebSocket::from_connection(peer, Connection::upgraded_server(&config, Default::default()));
+    /// # tokio::spawn(async move { while peer.recv().await.is_some() {} });
+    /// # let ws = WebSocket::from_connection(io, Connection::upgraded_client(&Default::default(), Default::default()));
+    /// let (mut receiver, sender) = ws.split();
+    /// let another = sender.clone();
+    /// tokio::spawn(async move { another.send("from a second task").await });
+    /// sender.send("from the first").await?;
+    /// sender.close(None, "").await?;
+    /// while let Some(message) = receiver.recv().await {
+    ///     println!("{} bytes", message?.as_bytes().len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
         split::split(*self.driver, self.input, self.told)
@@ -152,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     pub async fn next_event(&mut self) -> Option<Event<'_>> {
-        if poll_fn(|cx| self.driver.poll_event(&mut self.input, cx)).await {
+        if poll_fn(|cx| self.driver.poll_event(&mut self.input, &self.waker, cx)).await {
             self.driver.event(&mut self.input)
         } else {
             None
@@ -160,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message<'static>, Error>>> {
-        if let Some(message) = ready!(self.driver.poll_message(&mut self.input, cx)) {
+        if let Some(message) = ready!(self.driver.poll_message(&mut self.input, &self.waker, cx)) {
             return Poll::Ready(Some(Ok(message)));
         }
         Poll::Ready(end(&mut self.driver, &mut self.told).map(Err))
@@ -181,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`recv`](Self::recv) has said that all is over.
     pub async fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
         self.feed(message).await?;
-        self.driver.push();
+        self.driver.push(&self.waker);
         Ok(())
     }
 
@@ -206,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     pub async fn feed<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
         let mut place = None;
-        poll_fn(|cx| self.driver.poll_room(&mut place, cx)).await;
+        poll_fn(|cx| self.driver.poll_room(&mut place, &self.waker, cx)).await;
         self.driver.send(message)
     }
 
@@ -216,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As [`send`](Self::send), and [`SendError::Full`] if the queue of output is full.
     pub fn try_send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
         self.driver.send(message)?;
-        self.driver.push();
+        self.driver.push(&self.waker);
         Ok(())
     }
 
@@ -228,7 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`SendError::Closing`] if the stream failed, and some of it will never leave.
     pub async fn flush(&mut self) -> Result<(), SendError> {
         let mut place = None;
-        poll_fn(|cx| self.driver.poll_flush(&mut place, cx)).await
+        poll_fn(|cx| self.driver.poll_flush(&mut place, &self.waker, cx)).await
     }
 
     /// Sends a ping of the application's. Its pong is an event, with the time that it took. Pings that
@@ -238,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As [`Connection::ping`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.driver.connection_mut().ping(payload)?;
-        self.driver.push();
+        self.driver.push(&self.waker);
         Ok(())
     }
 
@@ -272,12 +300,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         code: impl Into<Option<CloseCode>>,
         reason: &str,
     ) -> Result<CloseReport, CloseError> {
-        self.driver.close(code.into(), reason)?;
+        self.driver.close(&self.waker, code.into(), reason)?;
         Ok(poll_fn(|cx| self.poll_closed(cx)).await)
     }
 
     fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<CloseReport> {
-        while ready!(self.driver.poll_event(&mut self.input, cx)) {
+        while ready!(self.driver.poll_event(&mut self.input, &self.waker, cx)) {
             drop(self.driver.event(&mut self.input));
         }
         match self.driver.report() {
@@ -301,8 +329,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Outgoing> Sink<M> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { driver, place, .. } = &mut *self;
-        driver.poll_room(place, cx).map(Ok)
+        let Self {
+            driver,
+            place,
+            waker,
+            ..
+        } = &mut *self;
+        driver.poll_room(place, waker, cx).map(Ok)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Error> {
@@ -310,14 +343,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Outgoing> Sink<M> for WebSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { driver, place, .. } = &mut *self;
-        driver.poll_flush(place, cx).map_err(Error::from)
+        let Self {
+            driver,
+            place,
+            waker,
+            ..
+        } = &mut *self;
+        driver.poll_flush(place, waker, cx).map_err(Error::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { driver, place, .. } = &mut *self;
-        driver.close(Some(CloseCode::NORMAL_CLOSURE), "")?;
-        driver.poll_flush(place, cx).map_err(Error::from)
+        let Self {
+            driver,
+            place,
+            waker,
+            ..
+        } = &mut *self;
+        driver.close(waker, Some(CloseCode::NORMAL_CLOSURE), "")?;
+        driver.poll_flush(place, waker, cx).map_err(Error::from)
     }
 }
 

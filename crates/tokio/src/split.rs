@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -29,14 +29,17 @@ impl<S> Shared<S> {
 }
 
 pub(crate) fn split<S>(driver: Driver<S>, input: Input, told: bool) -> (Receiver<S>, Sender<S>) {
+    let waker = driver.waker();
     let shared = Arc::new(Shared(Mutex::new(driver)));
     let sender = Sender {
         shared: shared.clone(),
+        waker: waker.clone(),
         place: None,
     };
     let receiver = Receiver {
         shared,
         input,
+        waker,
         told,
     };
     (receiver, sender)
@@ -49,6 +52,8 @@ pub(crate) fn split<S>(driver: Driver<S>, input: Input, told: bool) -> (Receiver
 pub struct Receiver<S> {
     shared: Arc<Shared<S>>,
     input: Input,
+    /// All who wait.
+    waker: Waker,
     told: bool,
 }
 
@@ -73,11 +78,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
     /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub async fn next_event(&mut self) -> Option<Event<'_>> {
-        let Self { shared, input, .. } = self;
+        let Self {
+            shared,
+            input,
+            waker,
+            ..
+        } = self;
         let mut found = poll_fn(|cx| {
             let mut driver = shared.lock();
             driver
-                .poll_event(input, cx)
+                .poll_event(input, waker, cx)
                 .map(|found| found.then_some(driver))
         })
         .await?;
@@ -86,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message<'static>, Error>>> {
         let mut driver = self.shared.lock();
-        if let Some(message) = ready!(driver.poll_message(&mut self.input, cx)) {
+        if let Some(message) = ready!(driver.poll_message(&mut self.input, &self.waker, cx)) {
             return Poll::Ready(Some(Ok(message)));
         }
         Poll::Ready(end(&mut driver, &mut self.told).map(Err))
@@ -115,6 +125,8 @@ impl<S> fmt::Debug for Receiver<S> {
 /// connection, from as many tasks as there are.
 pub struct Sender<S> {
     shared: Arc<Shared<S>>,
+    /// All who wait.
+    waker: Waker,
     /// Where the [`Sink`] waits.
     place: Option<Place>,
 }
@@ -151,23 +163,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn feed<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.queue(message, |driver| driver.wakers().wake_receiver())
+        self.queue(message, |driver, _| driver.wakers().wake_receiver())
             .await
     }
 
     async fn queue<M: Outgoing>(
         &self,
         message: M,
-        then: impl Fn(&mut Driver<S>),
+        then: impl Fn(&mut Driver<S>, &Waker),
     ) -> Result<(), Unsent<M::Back>> {
         let mut place = None;
         let mut driver = poll_fn(|cx| {
             let mut driver = self.shared.lock();
-            driver.poll_room(&mut place, cx).map(|()| driver)
+            driver
+                .poll_room(&mut place, &self.waker, cx)
+                .map(|()| driver)
         })
         .await;
         driver.send(message)?;
-        then(&mut driver);
+        then(&mut driver, &self.waker);
         Ok(())
     }
 
@@ -178,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub fn try_send<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
         let mut driver = self.shared.lock();
         driver.send(message)?;
-        driver.push_and_rest();
+        driver.push_and_rest(&self.waker);
         Ok(())
     }
 
@@ -188,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// As [`WebSocket::flush`](crate::WebSocket::flush).
     pub async fn flush(&self) -> Result<(), SendError> {
         let mut place = None;
-        poll_fn(|cx| self.shared.lock().poll_flush(&mut place, cx)).await
+        poll_fn(|cx| self.shared.lock().poll_flush(&mut place, &self.waker, cx)).await
     }
 
     /// Sends a ping, as [`WebSocket::ping`](crate::WebSocket::ping).
@@ -198,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub fn ping(&self, payload: &[u8]) -> Result<(), SendError> {
         let mut driver = self.shared.lock();
         driver.connection_mut().ping(payload)?;
-        driver.push_and_rest();
+        driver.push_and_rest(&self.waker);
         Ok(())
     }
 
@@ -214,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         code: impl Into<Option<CloseCode>>,
         reason: &str,
     ) -> Result<(), CloseError> {
-        self.shared.lock().close(code.into(), reason)?;
+        self.shared.lock().close(&self.waker, code.into(), reason)?;
         // If it cannot leave, the receiver says so.
         let _ = self.flush().await;
         Ok(())
@@ -225,6 +239,7 @@ impl<S> Clone for Sender<S> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
+            waker: self.waker.clone(),
             place: None,
         }
     }
@@ -236,8 +251,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Outgoing> Sink<M> for Sender<S> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, place } = &mut *self;
-        shared.lock().poll_room(place, cx).map(Ok)
+        let Self {
+            shared,
+            waker,
+            place,
+        } = &mut *self;
+        shared.lock().poll_room(place, waker, cx).map(Ok)
     }
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Error> {
@@ -245,15 +264,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin, M: Outgoing> Sink<M> for Sender<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, place } = &mut *self;
-        shared.lock().poll_flush(place, cx).map_err(Error::from)
+        let Self {
+            shared,
+            waker,
+            place,
+        } = &mut *self;
+        shared
+            .lock()
+            .poll_flush(place, waker, cx)
+            .map_err(Error::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, place } = &mut *self;
+        let Self {
+            shared,
+            waker,
+            place,
+        } = &mut *self;
         let mut driver = shared.lock();
-        driver.close(Some(CloseCode::NORMAL_CLOSURE), "")?;
-        driver.poll_flush(place, cx).map_err(Error::from)
+        driver.close(waker, Some(CloseCode::NORMAL_CLOSURE), "")?;
+        driver.poll_flush(place, waker, cx).map_err(Error::from)
     }
 }
 

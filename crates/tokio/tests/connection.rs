@@ -410,6 +410,28 @@ async fn a_busy_application() {
     assert_eq!(text(server.recv().await), "so what");
 }
 
+/// Buffers are the thread's. A client has randomness at hand as long as it is busy.
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_holds_no_heap() {
+    let (mut client, mut server) = pair().await;
+    for len in [10, 100_000] {
+        client.feed(vec![7; len]).await.unwrap();
+        let (flushed, message) = tokio::join!(client.flush(), server.recv());
+        flushed.unwrap();
+        server.feed(message.unwrap().unwrap()).await.unwrap();
+        let (flushed, echo) = tokio::join!(server.flush(), client.recv());
+        flushed.unwrap();
+        assert_eq!(echo.unwrap().unwrap().as_bytes().len(), len);
+        let nothing = timeout(Duration::from_millis(1), server.recv()).await;
+        assert!(nothing.is_err());
+        assert_eq!(server.connection().memory_held(), 0);
+    }
+    let idle = async { tokio::join!(client.recv(), server.recv()) };
+    assert!(timeout(Duration::from_secs(50), idle).await.is_err());
+    assert_eq!(server.connection().memory_held(), 0);
+    assert_eq!(client.connection().memory_held(), 0);
+}
+
 /// RFC 6455 §10.4: the queue of output is bounded, and room comes back.
 #[tokio::test]
 async fn room_for_output() {
