@@ -79,7 +79,7 @@ impl Input {
         (self.start, self.end) = (0, n.min(self.buf.len()));
     }
 
-    /// The task waits: gives the buffer back, and keeps a little of what is left, if that is all.
+    /// The task may wait: gives the buffer back and keeps what is left by itself, unless that is much.
     pub(crate) fn rest(&mut self) {
         let left = self.buf.get(self.start..self.end).unwrap_or_default();
         if self.buf.len() != READ || left.len() > READ / 4 {

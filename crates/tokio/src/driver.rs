@@ -218,7 +218,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ) -> Poll<Option<Message<'static>>> {
         loop {
             match self.event(input) {
-                Some(Event::Message(message)) => return Poll::Ready(Some(message.into_owned())),
+                Some(Event::Message(message)) => {
+                    let message = message.into_owned();
+                    // The application may wait for something else now.
+                    input.rest();
+                    return Poll::Ready(Some(message));
+                }
                 Some(_) => {}
                 None => {
                     if !ready!(self.poll_more(input, all, cx)) {
