@@ -27,6 +27,9 @@ const STALLED: Duration = Duration::from_secs(20);
 /// How long the stream may take to say goodbye when all is over.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// Until tokio has looked for what has come.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Pieces of output for one vectored write.
 const PIECES: usize = 32;
 
@@ -548,6 +551,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.ws.advance_time(now);
         self.rearm = passed;
         if passed {
+            if self.ws.next_deadline().is_some_and(|at| at <= now) {
+                // It counts what came before. After a stop of the whole process tokio knows of the time
+                // before it knows what came, so it gets to look.
+                self.rearm = false;
+                return self.poll_timer(Instant::now() + LOOK, cx);
+            }
             return Poll::Ready(());
         }
         self.poll_deadline(cx)

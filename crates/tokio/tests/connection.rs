@@ -4,17 +4,23 @@
 
 mod support;
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use sansocket_tokio::sansocket::error::{AcceptError, CloseError, Failure, SendError, Timeout};
 use sansocket_tokio::sansocket::event::Side;
 use sansocket_tokio::{
-    Accept, ClientConfig, CloseCode, Error, Event, Message, Prepared, Response, WebSocket,
+    Accept, ClientConfig, CloseCode, Connection, Error, Event, Message, Negotiated, Prepared,
+    Response, ServerConfig, WebSocket,
 };
 use support::{accept, pair, pair_with, quiet, request, server_config};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio::time::{Instant, advance, sleep, timeout};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use tokio::time::{Instant, Sleep, advance, sleep, timeout};
 
 fn text(message: Option<Result<Message<'static>, Error>>) -> String {
     match message {
@@ -458,10 +464,60 @@ async fn room_for_output() {
     assert!(reader.await.unwrap() >= 1 << 20);
 }
 
+/// A stream that tells what has come when the runtime has looked for it.
+struct Unlooked {
+    io: DuplexStream,
+    looked: Pin<Box<Sleep>>,
+}
+
+impl AsyncRead for Unlooked {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.looked.as_mut().poll(cx));
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Unlooked {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// As after a stop of the whole process: the deadline has passed, and tokio does not know yet what came.
+#[tokio::test(start_paused = true)]
+async fn what_came_in_time_is_read_before_a_deadline_is_judged() {
+    let (io, mut peer) = duplex(1000);
+    let mut timeouts = quiet();
+    timeouts.ping = Some(Duration::from_secs(20));
+    timeouts.pong = Some(Duration::from_secs(20));
+    let config = ServerConfig::upgraded().timeouts(timeouts);
+    let connection = Connection::upgraded_server(&config, Negotiated::default());
+    let looked = Box::pin(sleep(Duration::from_millis(40_001)));
+    let mut ws = WebSocket::from_connection(Unlooked { io, looked }, connection);
+    peer.write_all(b"\x81\x81\0\0\0\0a").await.unwrap();
+    assert_eq!(text(ws.recv().await), "a");
+}
+
 #[test]
 fn halves_can_be_sent_between_threads() {
     fn is_send<T: Send>(_: T) {}
-    async fn all(mut ws: WebSocket<tokio::io::DuplexStream>) {
+    async fn all(mut ws: WebSocket<DuplexStream>) {
         let _ = ws.recv().await;
         let _ = ws.next_event().await;
         let _ = ws.send("a").await;
@@ -472,7 +528,7 @@ fn halves_can_be_sent_between_threads() {
         let _ = sender.send("a").await;
         let _ = sender.close(None, "").await;
     }
-    fn check(ws: WebSocket<tokio::io::DuplexStream>) {
+    fn check(ws: WebSocket<DuplexStream>) {
         is_send(all(ws));
     }
     let _ = check;
