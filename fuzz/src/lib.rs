@@ -7,3 +7,6 @@ extern crate alloc; // of what the unit tests use too
 pub mod oracle;
 
 pub mod differential;
+
+#[path = "../../crates/tcp-streams/tests/oracle/mod.rs"]
+pub mod tcp;
