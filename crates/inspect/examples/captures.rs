@@ -1,0 +1,448 @@
+//! Writes the library of captures: `cargo run --example captures [FOLDER]`.
+//!
+//! They are the same each time, so that a difference is a change of this file or of the writer.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation
+)]
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use sansocket_inspect::write::{Conversation, Format, Link, Sent};
+use sansocket_tcp_streams::Sender::{self, Client, Server};
+
+/// The key and what answers it, of RFC 6455 §1.3.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+const DEFLATE: &str = "permessage-deflate";
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const MORE: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// A frame (RFC 6455 §5.2), masked if it is the client's, with a key that is made from its payload.
+pub fn frame(from: Sender, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = if from == Client { 0x80 } else { 0 };
+    let mut frame = vec![first];
+    match payload.len() {
+        n @ 0..126 => frame.push(mask | n as u8),
+        n @ 126..65_536 => {
+            frame.push(mask | 126);
+            frame.extend((n as u16).to_be_bytes());
+        }
+        n => {
+            frame.push(mask | 127);
+            frame.extend((n as u64).to_be_bytes());
+        }
+    }
+    if from == Server {
+        frame.extend(payload);
+        return frame;
+    }
+    // Another one for each payload, as a client would take.
+    let key = payload.iter().fold(0x811c_9dc5_u32, |key, byte| {
+        (key ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    });
+    let key = key.to_be_bytes();
+    frame.extend(key);
+    frame.extend(
+        payload
+            .iter()
+            .zip(key.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
+    frame
+}
+
+fn close(from: Sender, code: u16, reason: &str) -> Vec<u8> {
+    frame(
+        from,
+        FIN | CLOSE,
+        &[&code.to_be_bytes(), reason.as_bytes()].concat(),
+    )
+}
+
+fn request(extensions: &str) -> String {
+    let extensions = field("Sec-WebSocket-Extensions", extensions);
+    format!(
+        "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {KEY}\r\nOrigin: http://example.com\r\nSec-WebSocket-Version: 13\r\n{extensions}\r\n"
+    )
+}
+
+fn answer(accept: &str, extensions: &str) -> String {
+    let extensions = field("Sec-WebSocket-Extensions", extensions);
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{extensions}\r\n"
+    )
+}
+
+fn field(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        String::new()
+    } else {
+        format!("{name}: {value}\r\n")
+    }
+}
+
+/// A conversation whose opening handshake is complete.
+fn opened(extensions: &str) -> Conversation {
+    let mut talk = Conversation::new();
+    talk.open()
+        .send(Client, request(extensions).as_bytes())
+        .ack(Server);
+    talk.send(Server, answer(ACCEPT, extensions).as_bytes())
+        .ack(Client);
+    talk
+}
+
+/// The closing handshake, begun by the client; the server ends TCP first.
+fn end(talk: &mut Conversation) {
+    talk.send(Client, &close(Client, 1000, "bye"))
+        .send(Server, &close(Server, 1000, "bye"));
+    talk.fin(Server).ack(Client).fin(Client).ack(Server);
+}
+
+/// All of them: a name, how it is written, its packets.
+pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
+    let pcap = Format::default();
+    let ng = Format {
+        ng: true,
+        nanoseconds: true,
+        ..pcap
+    };
+    vec![
+        ("hello.pcap", pcap, hello()),
+        (
+            "ping.pcap",
+            Format {
+                link: Link::Sll,
+                ..pcap
+            },
+            ping(),
+        ),
+        ("fragments.pcapng", ng, fragments()),
+        (
+            "compressed.pcapng",
+            Format { big: true, ..ng },
+            compressed(false),
+        ),
+        ("compressed-lost.pcap", pcap, compressed(true)),
+        (
+            "refused.pcap",
+            Format {
+                link: Link::Vlan,
+                ..pcap
+            },
+            refused(),
+        ),
+        (
+            "reset.pcap",
+            Format {
+                link: Link::Null,
+                ..pcap
+            },
+            reset(),
+        ),
+        (
+            "both-close.pcap",
+            Format {
+                link: Link::Loop,
+                ..pcap
+            },
+            both_close(),
+        ),
+        (
+            "gap.pcap",
+            Format {
+                link: Link::Raw,
+                ..pcap
+            },
+            gap(),
+        ),
+        ("middle.pcap", pcap, middle()),
+        (
+            "proxy.pcap",
+            Format {
+                link: Link::Sll2,
+                ..pcap
+            },
+            proxy(),
+        ),
+        ("snap.pcap", Format { snap: 300, ..pcap }, large()),
+        ("snap-100.pcap", Format { snap: 100, ..pcap }, large()),
+        ("wrapped.pcap", Format { big: true, ..pcap }, wrapped()),
+        ("violations.pcap", pcap, violations()),
+        ("tls.pcap", pcap, tls()),
+        ("two.pcapng", ng, two()),
+    ]
+}
+
+fn hello() -> Vec<Sent> {
+    let mut talk = opened("");
+    talk.send(Server, &frame(Server, FIN | TEXT, b"ticket 4711"))
+        .ack(Client);
+    talk.send(Client, &frame(Client, FIN | TEXT, b"hello world"))
+        .ack(Server);
+    end(&mut talk);
+    talk.packets
+}
+
+fn ping() -> Vec<Sent> {
+    let mut talk = opened("");
+    talk.send(Server, &frame(Server, FIN | PING, b"1"))
+        .send(Client, &frame(Client, FIN | PONG, b"1"));
+    talk.send(Client, &frame(Client, FIN | PONG, b"nobody asked"))
+        .ack(Server);
+    end(&mut talk);
+    talk.packets
+}
+
+fn fragments() -> Vec<Sent> {
+    let mut talk = opened("");
+    talk.send(Client, &frame(Client, TEXT, b"first, "))
+        .send(Server, &frame(Server, BINARY, &[1, 2]));
+    talk.send(Client, &frame(Client, FIN | PING, b"between"))
+        .send(Server, &frame(Server, FIN | PONG, b"between"));
+    talk.send(Client, &frame(Client, MORE, b"second"))
+        .send(Server, &frame(Server, FIN | MORE, &[3]));
+    talk.send(Client, &frame(Client, FIN | MORE, b""))
+        .ack(Server);
+    talk.send(Client, &frame(Client, FIN | TEXT, b"next"))
+        .ack(Server);
+    end(&mut talk);
+    talk.packets
+}
+
+/// `Hello`, and once more with what the first one left in the window (RFC 7692 §7.2.3).
+fn compressed(lost: bool) -> Vec<Sent> {
+    let mut talk = opened(DEFLATE);
+    let first = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &first))
+        .ack(Server);
+    let at = talk.packets.len() - 2;
+    talk.send(
+        Client,
+        &frame(Client, FIN | RSV1 | TEXT, &[0xf2, 0x00, 0x11, 0x00, 0x00]),
+    )
+    .ack(Server);
+    talk.send(Client, &frame(Client, FIN | TEXT, b"not compressed"))
+        .ack(Server);
+    end(&mut talk);
+    if lost {
+        talk.packets.remove(at);
+    }
+    talk.packets
+}
+
+fn refused() -> Vec<Sent> {
+    let mut talk = Conversation::new();
+    talk.open().send(Client, request("").as_bytes()).ack(Server);
+    talk.send(
+        Server,
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    talk.fin(Server).ack(Client).fin(Client).ack(Server);
+    talk.packets
+}
+
+fn reset() -> Vec<Sent> {
+    let mut talk = opened("");
+    talk.send(Server, &frame(Server, FIN | TEXT, b"still there?"))
+        .reset(Client);
+    talk.packets
+}
+
+fn both_close() -> Vec<Sent> {
+    let mut talk = opened("");
+    let mut other = talk.clone();
+    talk.send(Client, &close(Client, 1001, "going away"));
+    // Sent before that of the client came.
+    other.send(Server, &close(Server, 1012, "restart"));
+    talk.packets.extend(other.packets.pop());
+    talk.next[1] = other.next[1];
+    talk.fin(Server).fin(Client).ack(Server);
+    talk.packets
+}
+
+/// A segment within a payload is lost.
+fn gap() -> Vec<Sent> {
+    let mut talk = opened("");
+    let text: String = (0..100).map(|n| format!("line {n}, ")).collect();
+    talk.segment = 400;
+    talk.send(Server, &frame(Server, FIN | TEXT, text.as_bytes()))
+        .ack(Client);
+    let at = talk.packets.len() - 3;
+    talk.send(Server, &frame(Server, FIN | TEXT, b"after it"))
+        .ack(Client);
+    end(&mut talk);
+    talk.packets.remove(at);
+    talk.packets
+}
+
+/// The capture begins inside a payload.
+fn middle() -> Vec<Sent> {
+    let mut talk = opened("");
+    let count = talk.packets.len();
+    let text: String = (0..50).map(|n| format!("line {n}, ")).collect();
+    talk.segment = 200;
+    talk.send(Client, &frame(Client, FIN | TEXT, text.as_bytes()))
+        .ack(Server);
+    for n in 0..12 {
+        talk.send(
+            Client,
+            &frame(Client, FIN | TEXT, format!("message {n}").as_bytes()),
+        )
+        .ack(Server);
+    }
+    end(&mut talk);
+    talk.packets.split_off(count + 1)
+}
+
+/// Through a proxy, with an answer that is not to the key, and packets in another order.
+fn proxy() -> Vec<Sent> {
+    let mut talk = Conversation::new();
+    talk.open().send(
+        Client,
+        b"CONNECT server.example.com:80 HTTP/1.1\r\nHost: server.example.com:80\r\n\r\n",
+    );
+    talk.send(Server, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    talk.send(Client, request("").as_bytes());
+    talk.send(
+        Server,
+        answer("AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "").as_bytes(),
+    );
+    let at = talk.packets.len();
+    talk.send(Server, &frame(Server, FIN | TEXT, b"one"))
+        .send(Server, &frame(Server, FIN | TEXT, b"two"));
+    talk.send(Server, &frame(Server, FIN | TEXT, b"three"))
+        .ack(Client);
+    end(&mut talk);
+    talk.packets.swap(at, at + 2);
+    talk.packets
+}
+
+fn large() -> Vec<Sent> {
+    let mut talk = opened("");
+    talk.send(Server, &frame(Server, FIN | BINARY, &[0xab; 3000]))
+        .ack(Client);
+    talk.send(Client, &frame(Client, FIN | TEXT, b"short"))
+        .ack(Server);
+    end(&mut talk);
+    talk.packets
+}
+
+/// Sequence numbers wrap, and packets come twice.
+fn wrapped() -> Vec<Sent> {
+    let mut talk = Conversation::new();
+    talk.next = [u32::MAX - 100, u32::MAX - 3];
+    talk.open()
+        .send(Client, request("").as_bytes())
+        .send(Server, answer(ACCEPT, "").as_bytes());
+    talk.send(Client, &frame(Client, FIN | TEXT, b"once"));
+    let again = talk.packets[5].clone();
+    talk.packets.push(again);
+    end(&mut talk);
+    talk.packets
+}
+
+fn violations() -> Vec<Sent> {
+    let mut talk = opened("");
+    let wrong: [(Sender, Vec<u8>); 9] = [
+        (Client, frame(Server, FIN | TEXT, b"not masked")),
+        (Server, frame(Client, FIN | TEXT, b"masked")),
+        (Client, frame(Client, FIN | RSV1 | TEXT, b"a reserved bit")),
+        (Server, frame(Server, FIN | 3, b"a reserved opcode")),
+        (Client, frame(Client, FIN | MORE, b"nothing to continue")),
+        (Server, frame(Server, PING, b"a ping in fragments")),
+        (Server, vec![FIN | TEXT, 126, 0, 2, b'o', b'k']),
+        (Client, frame(Client, FIN | TEXT, &[0xc3, 0x28])),
+        (Server, close(Server, 1005, "a code that is never sent")),
+    ];
+    for (from, bytes) in wrong {
+        talk.send(from, &bytes);
+    }
+    talk.send(Server, &frame(Server, FIN | TEXT, b"after the Close frame"));
+    talk.send(Client, &close(Client, 1002, ""))
+        .fin(Server)
+        .fin(Client)
+        .ack(Server);
+    talk.packets
+}
+
+fn tls() -> Vec<Sent> {
+    let mut talk = Conversation::new();
+    talk.ends[1].set_port(443);
+    talk.open().send(
+        Client,
+        &[&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[0x5a; 194]].concat(),
+    );
+    talk.send(
+        Server,
+        &[&[22, 3, 3, 0, 100, 2, 0, 0, 96, 3, 3][..], &[0xa5; 94]].concat(),
+    );
+    talk.fin(Client).fin(Server).ack(Client);
+    talk.packets
+}
+
+/// Two conversations at a time, the second over IPv6, and the ports of the first used again.
+fn two() -> Vec<Sent> {
+    let first = hello();
+    let mut talk = Conversation {
+        ends: [
+            ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 50_001).into(),
+            ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2], 80).into(),
+        ],
+        ..opened("")
+    };
+    let mut second: Vec<Sent> = talk.packets.drain(..).collect();
+    let ends = talk.ends;
+    for sent in &mut second {
+        let own = usize::from(sent.from.port() == 80);
+        (sent.from, sent.to) = (ends[own], ends[1 - own]);
+    }
+    talk.packets = second;
+    talk.send(Client, &frame(Client, FIN | TEXT, b"from the second"))
+        .ack(Server);
+    end(&mut talk);
+    let mut both = Vec::new();
+    let mut others = talk.packets.into_iter();
+    for sent in first {
+        both.push(sent);
+        both.extend(others.next());
+    }
+    both.extend(others);
+    let mut again = Conversation {
+        next: [77, 88],
+        ..Conversation::new()
+    };
+    again
+        .open()
+        .send(Client, request("").as_bytes())
+        .reset(Server);
+    both.extend(again.packets);
+    both
+}
+
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("captures")
+}
+
+fn main() -> io::Result<()> {
+    let folder = env::args_os().nth(1).map_or_else(folder, PathBuf::from);
+    fs::create_dir_all(&folder)?;
+    for (name, format, packets) in library() {
+        fs::write(folder.join(name), format.write(&packets))?;
+        println!("{name}: {} packets", packets.len());
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::{env, io};
+
+use lexopt::prelude::*;
+use sansocket::frame::Opcode;
+use sansocket_tcp_streams::Sender;
+
+use crate::text::one_of;
+
+const HELP: &str = "\
+Shows the WebSocket conversations in captured packets, as both ends saw them.
+
+Usage: wsinspect [OPTION...] FILE
+
+FILE is what tcpdump, Wireshark or another program wrote: pcap or pcapng, packed with gzip or not; `-` reads it
+from standard input. Without an option of the first group the packets are shown one after the other: number, time
+since the first packet, who sent it (C the client, S the server), what TCP does, what it carries, and the states of
+both ends when they change.
+
+What to show:
+      --stats                what all of it sums up to
+      --json                 a JSON object a line
+      --har                  the messages as a HAR file, for a browser's developer tools
+      --extract DIR          writes each message to a file in DIR, and its name to standard output
+
+Which:
+      --conversation NUMBER  this one only
+      --host ADDRESS[:PORT]  conversations with this end
+      --from client|server   what this end sent
+      --opcode NAME          text, binary, ping, pong, close or continuation
+      --errors               broken rules only
+      --text TEXT            messages and reasons with this in them
+
+How:
+      --frames               each frame with the bits of its header
+      --brief                no packets that carry nothing
+      --payload LENGTH       so many bytes of each payload (200)
+      --follow               waits for more when the file ends, as it grows
+      --patience PACKETS     waits so long for data that was acknowledged: for captures that are out of order (0)
+      --color WHEN           auto, always or never; auto heeds NO_COLOR
+  -h, --help
+  -V, --version
+
+Exit status: 0 the file was read to its end; 2 wrong usage; 3 the file is damaged or no capture: what comes before
+is shown; 4 it cannot be read, or the output cannot be written.";
+
+/// What was asked for.
+pub(crate) enum Asked {
+    Run(Box<Args>),
+    /// To print this and nothing else.
+    Text(String),
+}
+
+pub(crate) struct Args {
+    pub(crate) file: String,
+    pub(crate) show: Show,
+    pub(crate) filter: Filter,
+    pub(crate) frames: bool,
+    pub(crate) brief: bool,
+    pub(crate) payload: usize,
+    pub(crate) follow: bool,
+    pub(crate) patience: u8,
+    pub(crate) color: bool,
+}
+
+/// Which view.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Show {
+    Timeline,
+    Stats,
+    Json,
+    Har,
+    Extract(PathBuf),
+}
+
+/// What is shown of a capture.
+#[derive(Default, Clone)]
+pub(crate) struct Filter {
+    pub(crate) conversation: Option<u64>,
+    pub(crate) host: Option<(IpAddr, Option<u16>)>,
+    pub(crate) from: Option<Sender>,
+    pub(crate) opcode: Option<Opcode>,
+    pub(crate) errors: bool,
+    pub(crate) text: Option<String>,
+}
+
+pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_env();
+    let mut file = None;
+    let mut args = Args {
+        file: String::new(),
+        show: Show::Timeline,
+        filter: Filter::default(),
+        frames: false,
+        brief: false,
+        payload: 200,
+        follow: false,
+        patience: 0,
+        color: io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(Asked::Text(HELP.to_owned())),
+            Short('V') | Long("version") => {
+                return Ok(Asked::Text(format!(
+                    "wsinspect {}",
+                    env!("CARGO_PKG_VERSION")
+                )));
+            }
+            Long("stats") => args.show = Show::Stats,
+            Long("json") => args.show = Show::Json,
+            Long("har") => args.show = Show::Har,
+            Long("extract") => args.show = Show::Extract(parser.value()?.into()),
+            Long("frames") => args.frames = true,
+            Long("brief") => args.brief = true,
+            Long("payload") => args.payload = parser.value()?.parse()?,
+            Long("follow") => args.follow = true,
+            Long("patience") => args.patience = parser.value()?.parse()?,
+            Long("color") => match &*parser.value()?.string()? {
+                "auto" => {}
+                "always" => args.color = true,
+                "never" => args.color = false,
+                other => return Err(one_of("--color", other, "auto, always or never").into()),
+            },
+            Long(name) if is_filter(name) => {
+                let name = name.to_owned();
+                args.filter.set(&name, &mut parser)?;
+            }
+            Value(value) if file.is_none() => file = Some(value.string()?),
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    args.file = file.ok_or("which file?")?;
+    Ok(Asked::Run(Box::new(args)))
+}
+
+fn is_filter(name: &str) -> bool {
+    ["conversation", "host", "from", "opcode", "errors", "text"].contains(&name)
+}
+
+impl Filter {
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), lexopt::Error> {
+        if name == "errors" {
+            self.errors = true;
+            return Ok(());
+        }
+        let value = parser.value()?;
+        match name {
+            "conversation" => self.conversation = Some(value.parse()?),
+            "host" => self.host = Some(value.parse_with(host)?),
+            "text" => self.text = Some(value.string()?),
+            "from" => {
+                self.from = Some(match &*value.string()? {
+                    "client" => Sender::Client,
+                    "server" => Sender::Server,
+                    other => return Err(one_of("--from", other, "client or server").into()),
+                });
+            }
+            _ => {
+                self.opcode = Some(match &*value.string()? {
+                    "text" => Opcode::Text,
+                    "binary" => Opcode::Binary,
+                    "continuation" => Opcode::Continuation,
+                    "ping" => Opcode::Ping,
+                    "pong" => Opcode::Pong,
+                    "close" => Opcode::Close,
+                    other => {
+                        let names = "text, binary, continuation, ping, pong or close";
+                        return Err(one_of("--opcode", other, names).into());
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it says which things of a conversation are shown.
+    pub(crate) fn is_of_things(&self) -> bool {
+        self.from.is_some() || self.opcode.is_some() || self.errors || self.text.is_some()
+    }
+}
+
+fn host(text: &str) -> Result<(IpAddr, Option<u16>), String> {
+    let end = text
+        .parse::<SocketAddr>()
+        .map(|end| (end.ip(), Some(end.port())));
+    let address = || {
+        text.trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .map(|ip| (ip, None))
+    };
+    end.or_else(|_| address())
+        .map_err(|_| "neither ADDRESS nor ADDRESS:PORT".to_owned())
+}
