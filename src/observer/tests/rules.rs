@@ -145,7 +145,7 @@ fn every_rule_and_the_frame_after_it() {
         ),
         (
             &[frame(1, false, KEY, b"a"), frame(1, true, KEY, b"b")].concat(),
-            ProtocolError::MessageInterrupted,
+            ProtocolError::MessageInterrupted { opcode: 1 },
         ),
     ];
     for (bytes, error) in rows {
