@@ -254,13 +254,9 @@ async fn a_room_that_was_stopped() {
     const REQUEST: &[u8] =
         b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(30));
     for answers in [true, false] {
-        let room = Room::new(config().timeouts(timeouts));
-        let (mut near, far) = duplex(1000);
-        let member = room.clone();
-        tokio::spawn(async move { member.serve(far, std::future::pending()).await });
+        // Pings after 20 s, which is the default of these connections.
+        let mut near = connect(&room(1), 1000);
         near.write_all(REQUEST).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

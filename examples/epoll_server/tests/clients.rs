@@ -11,7 +11,7 @@ use std::{fs, thread};
 use epoll_server::Server;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::sockopt;
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::gettid;
 use sansocket::config::{Limits, Timeouts};
 use sansocket::{OriginPolicy, ServerConfig};
@@ -332,29 +332,6 @@ fn deadlines() {
             ref other => panic!("{other:x?}"),
         }
     }
-}
-
-/// The process is stopped for longer than a client has for its pong, and then goes on: the pong was there.
-/// A client that sends none is closed all the same.
-#[test]
-fn a_server_that_was_stopped() {
-    const PATIENCE: Duration = Duration::from_secs(3);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_epoll_server"));
-    let server = Process::spawn(command.args(["127.0.0.1:0", "3"]));
-    let signal = |signal| kill_process(Pid::from_child(&server.child), signal).unwrap();
-    let (mut answers, mut silent) = (opened(server.address), opened(server.address));
-    let ping = read_exact(&mut answers, 4);
-    assert_eq!(ping[..2], [0x89, 2]);
-    signal(Signal::STOP);
-    answers.write_all(&frame(0x8a, &ping[2..])).unwrap();
-    thread::sleep(PATIENCE + Duration::from_secs(1));
-    signal(Signal::CONT);
-    let next = read_exact(&mut answers, 4);
-    assert_eq!(next[..2], [0x89, 2], "the next ping, no Close frame");
-    answers.write_all(&frame(0x81, b"Hello")).unwrap();
-    assert_eq!(read_exact(&mut answers, 7), b"\x81\x05Hello");
-    let all = read_to_end(&mut silent);
-    assert_eq!(all[4..], [0x88, 2, 3, 0xf3], "1011 after the ping");
 }
 
 /// Sends all of it, and reads one message only when the server sleeps and nothing more can be written:
