@@ -14,7 +14,8 @@ pub(crate) use owned::{OwnedBytes, SharedBytes, SharedText};
 pub use text::Text;
 
 /// Bytes of a message, chunk, ping or pong: lent from the input they arrived in, or owned when they
-/// were gathered from several reads or frames. It is made from borrowed and owned bytes too.
+/// were gathered from several reads or frames. It is made from other bytes too, which
+/// are copied if they are borrowed.
 ///
 /// ```
 /// use sansocket::event::Payload;
@@ -27,19 +28,18 @@ pub struct Payload<'a>(Store<'a>);
 
 enum Store<'a> {
     Lent(&'a mut [u8]),
-    Borrowed(&'a [u8]),
     Owned(Vec<u8>),
     Shared(SharedBytes),
 }
 
 impl<'a> Payload<'a> {
-    /// The bytes, to be changed in place; `None` if they are borrowed or shared (feature `bytes`).
+    /// The bytes, to be changed in place; `None` if they are shared (feature `bytes`).
     #[must_use]
     pub fn as_mut_slice(&mut self) -> Option<&mut [u8]> {
         match &mut self.0 {
             Store::Lent(bytes) => Some(bytes),
             Store::Owned(bytes) => Some(bytes),
-            Store::Borrowed(_) | Store::Shared(_) => None,
+            Store::Shared(_) => None,
         }
     }
 
@@ -48,13 +48,12 @@ impl<'a> Payload<'a> {
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
             Store::Lent(bytes) => bytes.to_vec(),
-            Store::Borrowed(bytes) => bytes.to_vec(),
             Store::Owned(bytes) => bytes,
             Store::Shared(bytes) => bytes.into(),
         }
     }
 
-    /// The same bytes, free of what they were lent from: copied only if they were lent or borrowed.
+    /// The same bytes, free of what they were lent from: copied only if they were lent.
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {
         Payload(match self.0 {
@@ -71,10 +70,10 @@ impl<'a> Payload<'a> {
     }
 
     pub(crate) const fn is_lent(&self) -> bool {
-        matches!(self.0, Store::Lent(_) | Store::Borrowed(_))
+        matches!(self.0, Store::Lent(_))
     }
 
-    /// The bytes as [`bytes::Bytes`]: copied only if they were lent or borrowed.
+    /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
     #[cfg(feature = "bytes")]
     #[must_use]
     pub fn into_bytes(self) -> bytes::Bytes {
@@ -101,7 +100,6 @@ impl Deref for Payload<'_> {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Store::Lent(bytes) => bytes,
-            Store::Borrowed(bytes) => bytes,
             Store::Owned(bytes) => bytes,
             Store::Shared(bytes) => bytes,
         }
@@ -113,7 +111,6 @@ impl Clone for Payload<'_> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Store::Lent(bytes) => Store::Owned(bytes.to_vec()),
-            Store::Borrowed(bytes) => Store::Borrowed(bytes),
             Store::Owned(bytes) => Store::Owned(bytes.clone()),
             Store::Shared(bytes) => Store::Shared(bytes.clone()),
         })
@@ -134,13 +131,13 @@ impl<'a> From<&'a mut [u8]> for Payload<'a> {
 
 impl<'a> From<&'a [u8]> for Payload<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self(Store::Borrowed(bytes))
+        Self(Store::Owned(bytes.to_vec()))
     }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Payload<'a> {
     fn from(bytes: &'a [u8; N]) -> Self {
-        Self(Store::Borrowed(bytes))
+        Self(Store::Owned(bytes.to_vec()))
     }
 }
 

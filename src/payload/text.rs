@@ -10,8 +10,8 @@ use core::ops::Deref;
 
 use super::{OwnedBytes, SharedText};
 
-/// The text of a message: a `str` by validation, lent from the input or owned. It is made from borrowed
-/// and owned text too.
+/// The text of a message: a `str` by validation, lent from the input or owned. It is made from
+/// other text too, which is copied if it is borrowed.
 ///
 /// ```
 /// use sansocket::event::Text;
@@ -25,7 +25,6 @@ pub struct Text<'a>(Str<'a>);
 
 enum Str<'a> {
     Lent(&'a mut str),
-    Borrowed(&'a str),
     Owned(String),
     Shared(SharedText),
 }
@@ -43,7 +42,6 @@ impl Text<'_> {
     pub fn into_string(self) -> String {
         match self.0 {
             Str::Lent(text) => String::from(&*text),
-            Str::Borrowed(text) => String::from(text),
             Str::Owned(text) => text,
             Str::Shared(text) => String::from(&*text),
         }
@@ -57,10 +55,10 @@ impl Text<'_> {
     }
 
     pub(crate) const fn is_lent(&self) -> bool {
-        matches!(self.0, Str::Lent(_) | Str::Borrowed(_))
+        matches!(self.0, Str::Lent(_))
     }
 
-    /// The same text, free of what it was lent from: copied only if it was lent or borrowed.
+    /// The same text, free of what it was lent from: copied only if it was lent.
     #[must_use]
     pub fn into_owned(self) -> Text<'static> {
         Text(match self.0 {
@@ -86,7 +84,7 @@ impl Text<'_> {
         SharedText::try_from(bytes).map(Self::from)
     }
 
-    /// The text as [`bytes::Bytes`]: copied only if it was lent or borrowed.
+    /// The text as [`bytes::Bytes`]: copied only if it was lent.
     #[cfg(feature = "bytes")]
     #[must_use]
     pub fn into_bytes(self) -> bytes::Bytes {
@@ -113,7 +111,6 @@ impl Deref for Text<'_> {
     fn deref(&self) -> &str {
         match &self.0 {
             Str::Lent(text) => text,
-            Str::Borrowed(text) => text,
             Str::Owned(text) => text,
             Str::Shared(text) => text,
         }
@@ -125,7 +122,6 @@ impl Clone for Text<'_> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Str::Lent(text) => Str::Owned(String::from(&**text)),
-            Str::Borrowed(text) => Str::Borrowed(text),
             Str::Owned(text) => Str::Owned(text.clone()),
             Str::Shared(text) => Str::Shared(text.clone()),
         })
@@ -146,13 +142,13 @@ impl<'a> From<&'a mut str> for Text<'a> {
 
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
-        Self(Str::Borrowed(text))
+        Self(Str::Owned(String::from(text)))
     }
 }
 
 impl<'a> From<&'a String> for Text<'a> {
     fn from(text: &'a String) -> Self {
-        Self(Str::Borrowed(text))
+        Self(Str::Owned(String::from(text)))
     }
 }
 

@@ -151,8 +151,12 @@ fn converse(said: Vec<(Role, Say)>, cut: usize, deflate: bool) {
         observer.report().client_violations + observer.report().server_violations,
         0
     );
+    // RFC 6455 §1.4: what an end sends after its Close frame is seen, and nobody else takes it.
     let seen_by = |from: Role| {
-        told.iter().filter(move |told| match told {
+        let before_close =
+            move |told: &&Told| !matches!(told, Told::Close(own, ..) if *own == from);
+        let told = told.iter().take_while(before_close);
+        told.filter(move |told| match told {
             Told::Message(own, ..) | Told::Ping(own, _) | Told::Pong(own, ..) => *own == from,
             _ => false,
         })
