@@ -43,3 +43,25 @@ impl fmt::Display for BadEntry {
 }
 
 impl core::error::Error for BadEntry {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    /// Each names the entry, and says what one looks like.
+    #[test]
+    fn what_is_wrong_with_an_entry() {
+        let origin = BadEntry::Origin("a/b".into()).to_string();
+        assert!(
+            origin.starts_with("\"a/b\" is no origin: scheme://host"),
+            "{origin}"
+        );
+        let host = BadEntry::Host("a/b".into()).to_string();
+        assert!(
+            host.starts_with("\"a/b\" is no host: host[:port]"),
+            "{host}"
+        );
+    }
+}

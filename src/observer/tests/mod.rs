@@ -8,6 +8,7 @@ use alloc::{borrow::ToOwned, format};
 mod conversations;
 mod joins;
 mod rules;
+mod words;
 
 use super::*;
 use crate::config::Limits;

@@ -1,0 +1,169 @@
+//! What is told of each thing beyond what it is: offsets, headers, rules in words, debug text.
+
+use super::*;
+
+/// A frame, its bytes as they stand on the wire, and its payload piece by piece.
+#[test]
+fn frames_and_pieces() {
+    let bytes = frame(2, true, KEY, &[b'x'; 300]);
+    let mut observer = open();
+    let at = observer.offset(Role::Client);
+    let mut input = &bytes[..];
+    let Some(Seen::Frame(header)) = observer.see(Role::Client, &mut input) else {
+        panic!("a header");
+    };
+    assert_eq!((header.from(), header.offset()), (Role::Client, at));
+    assert_eq!(header.header(), &bytes[..8]);
+    assert_eq!(
+        (header.opcode_number(), header.opcode()),
+        (2, Some(Opcode::Binary))
+    );
+    assert_eq!((header.length_bits(), header.payload_len()), (16, 300));
+    assert_eq!((header.masking_key(), header.is_certain()), (KEY, true));
+    let Some(Seen::Payload(piece)) = observer.see(Role::Client, &mut input) else {
+        panic!("payload");
+    };
+    assert_eq!((piece.from(), piece.offset()), (Role::Client, 0));
+    assert_eq!(piece.wire(), &bytes[8..]);
+    let mut place = [0; 10];
+    assert_eq!((piece.unmask_into(&mut place), place), (10, [b'x'; 10]));
+    assert_eq!(format!("{piece:?}"), "Piece(300 bytes at 0)");
+    let long = frame(2, true, None, &vec![0; 70_000]);
+    let mut input = &long[..];
+    let Some(Seen::Frame(header)) = observer.see(Role::Server, &mut input) else {
+        panic!("a header");
+    };
+    assert_eq!(header.length_bits(), 64);
+    see(&mut observer, Role::Server, input);
+    let short = frame(2, true, None, b"x");
+    let mut input = &short[..];
+    let Some(Seen::Frame(header)) = observer.see(Role::Server, &mut input) else {
+        panic!("a header");
+    };
+    assert_eq!(header.length_bits(), 7);
+    let text = format!("{observer:?}");
+    assert!(
+        text.starts_with("Observer { client: Open, server: Open, memory_held: "),
+        "{text}"
+    );
+}
+
+/// Heads with their fields, and rules with their sections and answers.
+#[test]
+fn heads_and_rules() {
+    let mut observer = Observer::new(&ObserverConfig::default());
+    let wrong = REQUEST.replace("Host: h\r\n", "");
+    let mut input = wrong.as_bytes();
+    let Some(Seen::Request(head)) = observer.see(Role::Client, &mut input) else {
+        panic!("a request");
+    };
+    assert_eq!((head.bytes(), head.offset()), (wrong.as_bytes(), 0));
+    assert_eq!((head.method(), head.headers().count()), ("GET", 4));
+    let violation = head.violation().unwrap();
+    assert_eq!((violation.by(), violation.offset()), (Role::Client, 0));
+    let rule = violation.rule();
+    assert_eq!((rule.section(), rule.close_code()), ("RFC 9112 §3.2", None));
+    let text = format!("{violation}");
+    assert!(
+        text.starts_with("client: ") && text.ends_with("(RFC 9112 §3.2)"),
+        "{text}"
+    );
+    let rule = Rule::Protocol(ProtocolError::TextNotUtf8);
+    assert_eq!(
+        (rule.section(), rule.close_code(), rule.status()),
+        ("RFC 6455 §8.1", Some(1007), None)
+    );
+    let rule = Rule::AfterClose;
+    assert_eq!(
+        (rule.section(), rule.close_code()),
+        ("RFC 6455 §5.5.1", None)
+    );
+    let violation = Violation {
+        by: Role::Server,
+        rule,
+        offset: 7,
+    };
+    assert_eq!(
+        format!("{violation}"),
+        "server: data after a Close frame (RFC 6455 §5.5.1)"
+    );
+    let rule = Rule::Protocol(ProtocolError::MaskedFrame);
+    assert!(format!("{rule}").ends_with("(RFC 6455 §5.1)"));
+    assert!(observer.negotiated().is_none());
+}
+
+/// RFC 9110 §9.3.2, RFC 9112 §6: content of requests, answers to HEAD, answers up to the end.
+#[test]
+fn content_is_skipped() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    let post = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbodyHEAD /x HTTP/1.1\r\nHost: h\r\n\r\n";
+    let told = see(&mut observer, Role::Client, post);
+    assert_eq!(
+        told,
+        [
+            Told::Request("/".into(), false),
+            Told::Request("/x".into(), false)
+        ]
+    );
+    let empty = b"POST /y HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(see(&mut observer, Role::Client, empty).len(), 1);
+    let answers = b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\
+        HTTP/1.1 200 OK\r\n\r\nuntil";
+    let told = see(&mut observer, Role::Server, answers);
+    let statuses = [204, 200, 200].map(|status| Told::Response(status, false));
+    assert_eq!(told, statuses);
+    assert!(observer.memory_held() > 0);
+    assert_eq!(see(&mut observer, Role::Server, b" the end"), []);
+    observer.end(Role::Server);
+    assert_eq!(see(&mut observer, Role::Server, b""), []);
+}
+
+/// A 101 with a line that is no field opens a connection all the same; an answer that is none ends it.
+#[test]
+fn answers_that_are_broken() {
+    for (answer, opened) in [
+        (ANSWER.replace("\r\n\r\n", "\r\nX Foo: 1\r\n\r\n"), true),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n".to_owned(),
+            false,
+        ),
+        ("HTTP/3.0 200 OK\r\n\r\n".to_owned(), false),
+    ] {
+        let mut observer = Observer::new(&ObserverConfig::new());
+        see(&mut observer, Role::Client, REQUEST.as_bytes());
+        see(&mut observer, Role::Server, answer.as_bytes());
+        assert_eq!(
+            observer.state(Role::Server) == State::Open,
+            opened,
+            "{answer}"
+        );
+        assert_eq!(observer.negotiated().is_some(), opened);
+        assert_eq!(observer.report().server_violations, 1);
+    }
+}
+
+/// A message that inflates to more than the limit is cut there.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_bomb_is_cut() {
+    use crate::extension::PermessageDeflate;
+    let mut limits = Limits::server();
+    limits.message = 1000;
+    let config = ObserverConfig::new()
+        .extension(PermessageDeflate::client())
+        .limits(limits);
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let mut observer = Observer::upgraded(&config, agreed);
+    let mut bomb = frame(
+        2,
+        true,
+        None,
+        &PermessageDeflate::client().compress(15, &[0; 100_000]),
+    );
+    bomb[0] |= 0x40;
+    let told = see(&mut observer, Role::Server, &bomb);
+    let Told::Message(_, _, payload, Content::Cut, false) = &told[1] else {
+        panic!("{told:?}");
+    };
+    assert!(payload.len() <= 1000);
+}
