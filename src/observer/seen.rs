@@ -150,7 +150,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The first line only: fields may hold secrets.
+/// Length and place only: targets and fields may hold secrets.
 impl fmt::Debug for Head<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Head")

@@ -150,8 +150,8 @@ fn joins(default: u32) -> u32 {
     default
 }
 
-/// Masked: a certain boundary within eight frames in 99.9 of 100 joins, and a false one in one of a
-/// thousand at most.
+/// Masked: a certain boundary within eight frames in 999 of 1,000 joins, and a false one in one of 1,000
+/// at most.
 #[test]
 fn masked_frames_are_found() {
     for &made in MADE {
