@@ -24,9 +24,9 @@ pub(super) struct Rare {
     /// The latest Ping that was not answered because too many pongs are queued (RFC 6455 §5.5.3).
     pub(super) unanswered: Option<Vec<u8>>,
     pub(super) pings: Pings,
-    /// When a deadline of a handshake or a message was first found to have passed, and when the peer last
-    /// took some of a full queue.
-    pub(super) late_since: Option<u64>,
+    /// The deadline that was found to have passed, and when that was.
+    pub(super) late: Option<(u64, u64)>,
+    /// When the peer last took some of a full queue.
     pub(super) taken: Option<u64>,
     /// The close timer runs.
     pub(super) closing: bool,
@@ -145,7 +145,7 @@ impl Rare {
             control,
             unanswered,
             pings,
-            late_since,
+            late,
             taken,
             closing,
             message_since,
@@ -158,7 +158,7 @@ impl Rare {
             && control.is_empty()
             && unanswered.is_none()
             && *pings == Pings::default()
-            && late_since.is_none()
+            && late.is_none()
             && taken.is_none()
             && !closing
             && message_since.is_none()

@@ -34,10 +34,10 @@ impl Connection {
         }
         // Thrice at most: a ping, and a failure, which starts the close timer.
         for _ in 0..3 {
-            let Some(deadline) = self.past_deadline() else {
+            let Some((deadline, due)) = self.past_deadline() else {
                 return self.be_in_time();
             };
-            if !self.find_late(deadline) {
+            if !self.find_late(deadline, due) {
                 return;
             }
             self.settled(|ws| ws.deadline_passed(deadline));
@@ -67,9 +67,8 @@ impl Connection {
         }
     }
 
-    fn past_deadline(&self) -> Option<Deadline> {
-        let (deadline, due) = self.earliest()?;
-        self.clock.is_past(due).then_some(deadline)
+    fn past_deadline(&self) -> Option<(Deadline, Nanos)> {
+        self.earliest().filter(|(_, due)| self.clock.is_past(*due))
     }
 
     fn deadline_passed(&mut self, deadline: Deadline) {
@@ -98,7 +97,7 @@ impl Connection {
     // ── a deadline that has passed
 
     /// A deadline was found to have passed. True if what came before it must have been read by now.
-    fn find_late(&mut self, deadline: Deadline) -> bool {
+    fn find_late(&mut self, deadline: Deadline, due: Nanos) -> bool {
         let timeouts = self.settings().timeouts;
         let whole = match deadline {
             Deadline::Handshake if self.life.is_opening() => timeouts.handshake,
@@ -109,7 +108,12 @@ impl Connection {
             Deadline::Ping => return true,
         };
         let now = self.clock.now().unwrap_or_default();
-        let since = *self.rare().late_since.get_or_insert(now);
+        let (late, since) = *self.rare().late.get_or_insert((due, now));
+        if late != due {
+            // What was late before has come.
+            self.be_in_time();
+            return self.find_late(deadline, due);
+        }
         self.clock.find_late() || now > since && after(since, whole) <= now
     }
 
@@ -118,17 +122,19 @@ impl Connection {
         if !self.clock.is_last_chance() {
             return false;
         }
-        let deadline = self.past_deadline().filter(|it| *it != Deadline::Ping);
-        if let Some(deadline) = deadline {
-            self.deadline_passed(deadline);
+        match self.past_deadline() {
+            None | Some((Deadline::Ping, _)) => false,
+            Some((deadline, _)) => {
+                self.deadline_passed(deadline);
+                true
+            }
         }
-        deadline.is_some()
     }
 
     fn be_in_time(&mut self) {
         self.clock.in_time();
         if let Some(rare) = &mut self.rare {
-            rare.late_since = None;
+            rare.late = None;
         }
     }
 
@@ -259,10 +265,7 @@ impl Connection {
         }
         let complete = self.gathering.is_idle() && self.reading.is_complete();
         match self.message_since() {
-            Some(_) if complete => {
-                self.be_in_time();
-                self.rare().message_since = None;
-            }
+            Some(_) if complete => self.rare().message_since = None,
             None if !complete => self.rare().message_since = self.clock.now(),
             _ => {}
         }

@@ -236,6 +236,26 @@ fn what_did_not_come_ends_the_connection() {
     }
 }
 
+/// D-32: a deadline that passes after another was met gives the driver the time to read, too.
+#[test]
+fn each_deadline_by_itself() {
+    for way in WAYS {
+        for role in ROLES {
+            let mut timeouts = Timeouts::default();
+            timeouts.idle = Some(s(5));
+            timeouts.message = Some(s(5));
+            let mut driver = Driver::new(open_at_0(role, timeouts), *way);
+            let frame = encode_for(role, &[Frame::new(TEXT, "slow")]);
+            driver.ws.advance_time(s(6));
+            driver.read(&frame[..3]);
+            driver.ws.advance_time(s(60));
+            driver.read(&frame[3..]);
+            assert_eq!(driver.failure(), None, "{way:?} {role:?}");
+            assert_eq!(driver.events.len(), 1, "{way:?} {role:?}");
+        }
+    }
+}
+
 /// D-32: a driver that writes before it reads, as blocking ones do: what it could not read yet still counts,
 /// and a peer that only reads is found all the same.
 #[test]
