@@ -94,7 +94,7 @@ impl Work<'_> {
                         _ => 8,
                     })
                     .collect();
-                self.compressed(&codes(&lengths), &codes(&[5; 32]))?;
+                self.compressed(&codes(&lengths)?, &codes(&[5; 32])?)?;
             }
             2 => {
                 let (literals, distances) = self.tables()?;
@@ -172,7 +172,11 @@ impl Work<'_> {
         for at in &order[..count] {
             lengths[*at] = self.number(3)?;
         }
-        let lengths_of_lengths = codes(&lengths);
+        let lengths_of_lengths = codes(&lengths)?;
+        // Only a code of the alphabets below may be a single one of one bit (§3.2.7).
+        if !is_complete(&lengths) && !lengths_of_lengths.is_empty() {
+            return Err(Stop::Corrupt);
+        }
         let mut lengths: Vec<usize> = Vec::new();
         while lengths.len() < literals + distances {
             let (length, times) = match self.symbol(&lengths_of_lengths)? {
@@ -186,20 +190,22 @@ impl Work<'_> {
         if lengths.len() > literals + distances || lengths[256] == 0 {
             return Err(Stop::Corrupt);
         }
-        Ok((codes(&lengths[..literals]), codes(&lengths[literals..])))
+        Ok((codes(&lengths[..literals])?, codes(&lengths[literals..])?))
     }
 
     /// §3.1.1: codes begin with their most significant bit.
     fn symbol(&mut self, codes: &[Code]) -> Result<usize, Stop> {
         let (mut code, mut len) = (0, 0);
-        while len < 15 {
+        loop {
             code = code << 1 | self.bit()?;
             len += 1;
-            if let Some(own) = codes.iter().find(|own| (own.code, own.len) == (code, len)) {
-                return Ok(own.symbol);
+            let begins = |own: &&Code| own.len >= len && own.code >> (own.len - len) == code;
+            match codes.iter().find(begins) {
+                Some(own) if own.len == len => return Ok(own.symbol),
+                Some(_) => {}
+                None => return Err(Stop::Corrupt),
             }
         }
-        Err(Stop::Corrupt)
     }
 }
 
@@ -209,8 +215,13 @@ struct Code {
     len: usize,
 }
 
-/// §3.2.2: the codes by their lengths, in order; those of the same length by their symbols.
-fn codes(lengths: &[usize]) -> Vec<Code> {
+/// §3.2.2: the codes by their lengths, in order; those of the same length by their symbols. Every
+/// sequence of bits has to be one, but for a single code of one bit (§3.2.7), or none.
+fn codes(lengths: &[usize]) -> Result<Vec<Code>, Stop> {
+    let longest = lengths.iter().max().copied().unwrap_or_default();
+    if longest > 1 && !is_complete(lengths) {
+        return Err(Stop::Corrupt);
+    }
     let mut codes = Vec::new();
     let mut code = 0;
     for len in 1..=15 {
@@ -220,5 +231,15 @@ fn codes(lengths: &[usize]) -> Vec<Code> {
         }
         code <<= 1;
     }
-    codes
+    // Three codes of one bit are too many as well.
+    if code > 1 << 16 {
+        return Err(Stop::Corrupt);
+    }
+    Ok(codes)
+}
+
+/// Whether codes of these lengths use up what there is, and not more.
+fn is_complete(lengths: &[usize]) -> bool {
+    let of = |len: &usize| if *len == 0 { 0 } else { 1 << (15 - len) };
+    lengths.iter().map(of).sum::<usize>() == 1 << 15
 }

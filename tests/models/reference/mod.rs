@@ -238,10 +238,9 @@ struct Clock {
     begun: Option<Seconds>,
     /// When the wait for the closing handshake ends.
     close_by: Option<Seconds>,
-    /// How often a deadline was found to have passed, and since when one of something that has to be
-    /// whole.
+    /// How often a deadline was found to have passed, which one, and when that was seen first.
     late: u8,
-    late_since: Option<Seconds>,
+    late_since: Option<(Seconds, Seconds)>,
     /// When the peer last took some of a queue that was full at a deadline.
     taken: Option<Seconds>,
 }
@@ -483,9 +482,7 @@ impl Endpoint {
         let complete = self.frame.is_empty() && self.message.is_none();
         if let Some(clock) = &mut self.clock {
             if complete {
-                if clock.begun.take().is_some() && self.rules.message_within.is_some() {
-                    clock.in_time();
-                }
+                clock.begun = None;
             } else {
                 clock.begun.get_or_insert(clock.now);
             }
@@ -1114,13 +1111,14 @@ impl Endpoint {
         }
         // A deadline can bring another one, which has time then.
         for _ in 0..3 {
-            let Some((what, _)) = self.next_deadline().filter(|(_, due)| *due <= self.now()) else {
+            let Some((what, due)) = self.next_deadline().filter(|(_, due)| *due <= self.now())
+            else {
                 if let Some(clock) = &mut self.clock {
                     clock.in_time();
                 }
                 break;
             };
-            if what != Deadline::Ping && !self.is_judged(what) {
+            if what != Deadline::Ping && !self.is_judged(what, due) {
                 break;
             }
             self.deadline_passed(what);
@@ -1130,7 +1128,7 @@ impl Endpoint {
 
     /// What lies in the socket may meet the deadline: two calls give the time to read it. What has to be
     /// whole by then has as long again at most, however much comes.
-    fn is_judged(&mut self, what: Deadline) -> bool {
+    fn is_judged(&mut self, what: Deadline, due: Seconds) -> bool {
         let whole = match what {
             Deadline::Close => Some(self.rules.close_after),
             Deadline::Message => self.rules.message_within,
@@ -1141,10 +1139,14 @@ impl Endpoint {
         let Some(clock) = &mut self.clock else {
             return false;
         };
+        // Another than before: each has its time.
+        if clock.late_since.is_some_and(|(before, _)| before != due) {
+            clock.in_time();
+        }
         let had = clock.late == 2;
         clock.late += u8::from(!had);
         let over = whole.is_some_and(|whole| {
-            let since = *clock.late_since.get_or_insert(clock.now);
+            let (_, since) = *clock.late_since.get_or_insert((due, clock.now));
             clock.now > since && since + whole <= clock.now
         });
         had || over
