@@ -115,6 +115,7 @@ fn end(talk: &mut Conversation) {
 /// All of them: a name, how it is written, its packets.
 pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
     let pcap = Format::default();
+    let on = |link| Format { link, ..pcap };
     let ng = Format {
         ng: true,
         nanoseconds: true,
@@ -122,14 +123,7 @@ pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
     };
     vec![
         ("hello.pcap", pcap, hello()),
-        (
-            "ping.pcap",
-            Format {
-                link: Link::Sll,
-                ..pcap
-            },
-            ping(),
-        ),
+        ("ping.pcap", on(Link::Sll), ping()),
         ("fragments.pcapng", ng, fragments()),
         (
             "compressed.pcapng",
@@ -137,47 +131,12 @@ pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
             compressed(false),
         ),
         ("compressed-lost.pcap", pcap, compressed(true)),
-        (
-            "refused.pcap",
-            Format {
-                link: Link::Vlan,
-                ..pcap
-            },
-            refused(),
-        ),
-        (
-            "reset.pcap",
-            Format {
-                link: Link::Null,
-                ..pcap
-            },
-            reset(),
-        ),
-        (
-            "both-close.pcap",
-            Format {
-                link: Link::Loop,
-                ..pcap
-            },
-            both_close(),
-        ),
-        (
-            "gap.pcap",
-            Format {
-                link: Link::Raw,
-                ..pcap
-            },
-            gap(),
-        ),
+        ("refused.pcap", on(Link::Vlan), refused()),
+        ("reset.pcap", on(Link::Null), reset()),
+        ("both-close.pcap", on(Link::Loop), both_close()),
+        ("gap.pcap", on(Link::Raw), gap()),
         ("middle.pcap", pcap, middle()),
-        (
-            "proxy.pcap",
-            Format {
-                link: Link::Sll2,
-                ..pcap
-            },
-            proxy(),
-        ),
+        ("proxy.pcap", on(Link::Sll2), proxy()),
         ("snap.pcap", Format { snap: 300, ..pcap }, large()),
         ("snap-100.pcap", Format { snap: 100, ..pcap }, large()),
         ("wrapped.pcap", Format { big: true, ..pcap }, wrapped()),

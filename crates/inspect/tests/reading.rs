@@ -188,18 +188,20 @@ fn a_snap_length_keeps_the_lengths() {
     }
 }
 
+/// What is told of a file that cannot be read to its end.
+fn error(file: &[u8]) -> String {
+    let mut reader = Reader::new(file);
+    loop {
+        match reader.read() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("nothing is wrong"),
+            Err(error) => return error.to_string(),
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_file_and_where() {
-    let error = |file: &[u8]| {
-        let mut reader = Reader::new(file);
-        loop {
-            match reader.read() {
-                Ok(Some(_)) => {}
-                Ok(None) => panic!("nothing is wrong"),
-                Err(error) => return error.to_string(),
-            }
-        }
-    };
     assert_eq!(error(b""), "the file is empty");
     assert_eq!(
         error(b"GIF8"),
@@ -218,6 +220,10 @@ fn what_is_wrong_with_a_file_and_where() {
         error(&file),
         "at byte 94, after packet 1: a packet that says it has 4278190134 bytes, above 16777216: the file is damaged here"
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_block_and_where() {
     let ng = Format {
         ng: true,
         ..Format::default()

@@ -109,6 +109,19 @@ fn tcp(json: &mut Json, entry: &Entry<'_>, kind: Kind<'_>) -> bool {
 }
 
 fn message(json: &mut Json, seen: &Seen<'_>) -> bool {
+    let told = match seen {
+        Seen::Request(_) | Seen::Response(_) | Seen::Opened(_) => opening(json, seen),
+        Seen::Ping { .. } | Seen::Pong { .. } | Seen::Close { .. } => control(json, seen),
+        _ => data(json, seen),
+    };
+    if told {
+        broken(json, seen);
+    }
+    told
+}
+
+/// The opening handshake.
+fn opening(json: &mut Json, seen: &Seen<'_>) -> bool {
     match seen {
         Seen::Request(head) => {
             json.text("event", "request")
@@ -127,6 +140,13 @@ fn message(json: &mut Json, seen: &Seen<'_>) -> bool {
                 }
             }
         }
+        _ => return false,
+    }
+    true
+}
+
+fn data(json: &mut Json, seen: &Seen<'_>) -> bool {
+    match seen {
         Seen::Frame(frame) => {
             json.text("event", "frame")
                 .raw("offset", frame.offset())
@@ -149,6 +169,26 @@ fn message(json: &mut Json, seen: &Seen<'_>) -> bool {
             }
             payload(json, message.payload, message.kind);
         }
+        Seen::Broken(_) => {
+            json.text("event", "broken");
+        }
+        Seen::Lost { offset, .. } => {
+            json.text("event", "lost").raw("offset", offset);
+        }
+        Seen::Found { offset, .. } => {
+            json.text("event", "found").raw("offset", offset);
+        }
+        Seen::Opaque { tls, .. } => {
+            json.text("event", "opaque").raw("tls", tls);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What a control frame says.
+fn control(json: &mut Json, seen: &Seen<'_>) -> bool {
+    match seen {
         Seen::Ping { payload, .. } => {
             json.text("event", "ping")
                 .text("data", &STANDARD.encode(payload));
@@ -173,20 +213,13 @@ fn message(json: &mut Json, seen: &Seen<'_>) -> bool {
             );
             json.text("reason", &String::from_utf8_lossy(reason));
         }
-        Seen::Broken(_) => {
-            json.text("event", "broken");
-        }
-        Seen::Lost { offset, .. } => {
-            json.text("event", "lost").raw("offset", offset);
-        }
-        Seen::Found { offset, .. } => {
-            json.text("event", "found").raw("offset", offset);
-        }
-        Seen::Opaque { tls, .. } => {
-            json.text("event", "opaque").raw("tls", tls);
-        }
         _ => return false,
     }
+    true
+}
+
+/// The rules that it breaks.
+fn broken(json: &mut Json, seen: &Seen<'_>) {
     let broken = violations(seen).into_iter().map(|violation| {
         let mut json = Json::object();
         json.text("rule", &violation.rule().to_string())
@@ -197,7 +230,6 @@ fn message(json: &mut Json, seen: &Seen<'_>) -> bool {
     if !broken.is_empty() {
         json.raw("violations", format!("[{}]", broken.join(",")));
     }
-    true
 }
 
 /// Text as it is, anything else in Base64.

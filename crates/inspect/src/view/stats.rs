@@ -132,6 +132,18 @@ impl Totals {
             let code = code.map_or("none".to_owned(), |code| code.to_string());
             writeln!(out, "  code {code:<8}{n}")?;
         }
+        self.write_sides(out)?;
+        self.write_rest(out)?;
+        for (rule, [client, server]) in &self.rules {
+            writeln!(
+                out,
+                "broken         {rule}: client {client}, server {server}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_sides(&self, out: &mut dyn Write) -> io::Result<()> {
         for (from, side) in [Sender::Client, Sender::Server]
             .into_iter()
             .zip(&self.sides)
@@ -152,6 +164,11 @@ impl Totals {
             }
             writeln!(out, "  pings, pongs {}, {}", side.pings, side.pongs)?;
         }
+        Ok(())
+    }
+
+    /// What there is not always.
+    fn write_rest(&self, out: &mut dyn Write) -> io::Result<()> {
         let [plain, wire] = self.compressed;
         if plain != 0 {
             writeln!(
@@ -174,12 +191,6 @@ impl Totals {
                 out,
                 "TLS            {} that cannot be read without keys",
                 count(self.tls, "direction")
-            )?;
-        }
-        for (rule, [client, server]) in &self.rules {
-            writeln!(
-                out,
-                "broken         {rule}: client {client}, server {server}"
             )?;
         }
         Ok(())

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use sansocket::Kind as MessageKind;
-use sansocket::State;
-use sansocket::observer::{Frame, Message, Report, Seen};
+use sansocket::observer::{Frame, Message, Report, Seen, Violation};
+use sansocket::{Negotiated, State};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment, Sender};
 
 use super::{Summary, View, kind, missing, opcode, sender, violations};
@@ -91,16 +91,7 @@ impl Timeline {
             Seen::Opened(None) => {
                 lines.push("a tunnel: what follows is for the host behind the proxy".into())
             }
-            Seen::Opened(Some(agreed)) => {
-                let mut line = "open".to_owned();
-                if let Some(name) = &agreed.subprotocol {
-                    line += &format!(", subprotocol {}", quoted_line(name, self.payload));
-                }
-                if !agreed.extensions.is_empty() {
-                    line += &format!(", {}", quoted_line(&agreed.extensions, self.payload));
-                }
-                lines.push(paint.loud(line));
-            }
+            Seen::Opened(Some(agreed)) => lines.push(self.opened(agreed)),
             Seen::Frame(frame) if self.frames => lines.extend(bits(frame)),
             Seen::Message(message) => lines.push(self.message(message)),
             Seen::Ping { payload, .. } => lines.push(format!("ping{}", self.control(payload))),
@@ -137,16 +128,29 @@ impl Timeline {
             Seen::Opaque { .. } => lines.push("neither HTTP nor WebSocket".into()),
             _ => {}
         }
-        for violation in violations(seen) {
-            let rule = violation.rule();
-            let answer = match (rule.close_code(), rule.status()) {
-                (Some(code), _) => format!("; a strict end closes with {code}"),
-                (_, Some(status)) => format!("; a strict server answers {status}"),
-                _ => String::new(),
-            };
-            lines.push(paint.wrong(format!("! {violation}{answer}")));
-        }
+        lines.extend(violations(seen).into_iter().map(|it| self.violation(&it)));
         lines
+    }
+
+    fn opened(&self, agreed: &Negotiated) -> String {
+        let mut line = "open".to_owned();
+        if let Some(name) = &agreed.subprotocol {
+            line += &format!(", subprotocol {}", quoted_line(name, self.payload));
+        }
+        if !agreed.extensions.is_empty() {
+            line += &format!(", {}", quoted_line(&agreed.extensions, self.payload));
+        }
+        self.paint.loud(line)
+    }
+
+    fn violation(&self, violation: &Violation) -> String {
+        let rule = violation.rule();
+        let answer = match (rule.close_code(), rule.status()) {
+            (Some(code), _) => format!("; a strict end closes with {code}"),
+            (_, Some(status)) => format!("; a strict server answers {status}"),
+            _ => String::new(),
+        };
+        self.paint.wrong(format!("! {violation}{answer}"))
     }
 
     fn message(&self, message: &Message<'_>) -> String {
