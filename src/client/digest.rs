@@ -285,7 +285,7 @@ fn write_quoted(out: &mut String, name: &str, value: &str) {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use alloc::format;
-    use alloc::string::String;
+    use alloc::string::{String, ToString};
 
     use proptest::prelude::*;
 
@@ -390,12 +390,39 @@ mod tests {
         ] {
             assert_eq!(digest(challenge).err(), Some(error), "{challenge}");
         }
+        // Of equals the first, and the first reason.
+        let equals = "Digest realm=r, nonce=a, Digest realm=r, nonce=b";
+        let value = digest(equals).unwrap().answer("GET", "/", &[0; 16]);
+        assert_eq!(parameter(&value, "nonce").unwrap(), "a");
+        let neither = "Digest realm=r, nonce=n, qop=auth-int, Digest realm=r";
+        assert_eq!(digest(neither).err(), Some(NoDigest::Quality));
         assert!(
             digest("Digest realm=r, nonce=n, stale=TRUE")
                 .unwrap()
                 .is_stale()
         );
         assert!(!digest("Digest realm=r, nonce=n").unwrap().is_stale());
+    }
+
+    /// Each reason in words, with its section.
+    #[test]
+    fn reasons() {
+        let shown = [
+            NoDigest::NotAsked,
+            NoDigest::Malformed,
+            NoDigest::Algorithm,
+            NoDigest::Quality,
+        ]
+        .map(|reason| reason.to_string());
+        assert_eq!(
+            shown,
+            [
+                "no Digest challenge (RFC 7616 §3.3)",
+                "a Digest challenge needs a realm and a nonce (RFC 7616 §3.3)",
+                "a Digest algorithm that is not MD5 or SHA-256 (RFC 7616 §6.1)",
+                "a Digest challenge that does not offer qop=auth (RFC 7616 §3.3)",
+            ]
+        );
     }
 
     /// RFC 7616 §3.9.2 hashes a name; one that is not ASCII is encoded; quotes cannot break out.

@@ -161,3 +161,66 @@ impl Ends {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Ends {
+        Ends {
+            asked: true,
+            opened: true,
+            ..Ends::default()
+        }
+    }
+
+    fn states(ends: &Ends) -> [State; 2] {
+        [Role::Client, Role::Server].map(|role| ends.state(role))
+    }
+
+    /// RFC 6455 §7.1.3: the first Close frame makes both ends close, and so does the end of one direction.
+    #[test]
+    fn whatever_begins_the_end() {
+        assert_eq!(states(&open()), [State::Open; 2]);
+        for from in [Role::Client, Role::Server] {
+            let mut ends = open();
+            ends.close(from, Some(1000));
+            assert_eq!(states(&ends), [State::Closing; 2], "{from:?}");
+            let mut ends = open();
+            ends.fin(from);
+            assert_eq!(states(&ends), [State::Closing; 2], "{from:?}");
+            ends.reset(from);
+            assert_eq!(states(&ends), [State::Closed; 2], "{from:?}");
+            // Before it was open there is nothing to close.
+            let mut ends = Ends::default();
+            ends.fin(from);
+            assert_eq!(states(&ends), [State::Initial; 2], "{from:?}");
+        }
+    }
+
+    /// RFC 6455 §7.1.1, §7.1.4: clean is what both have closed, and the server ends TCP after that.
+    #[test]
+    fn how_it_ended() {
+        for (first, second) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
+            let mut ends = open();
+            assert!(!ends.report().is_clean());
+            ends.close(first, Some(3000));
+            assert!(!ends.report().is_clean(), "{first:?} alone");
+            assert_eq!(ends.report().tcp_in_order(), None);
+            let mut early = ends;
+            early.fin(Role::Server);
+            assert_eq!(early.report().tcp_in_order(), Some(false));
+            ends.close(second, None);
+            let report = ends.report();
+            assert!(report.is_clean());
+            assert_eq!(report.begun_by, Some(first));
+            assert_eq!((report.code(second), report.code(first)), (3000, 1005));
+            let mut reset = ends;
+            ends.fin(first);
+            let in_order = first == Role::Server;
+            assert_eq!(ends.report().tcp_in_order(), Some(in_order));
+            reset.reset(Role::Server);
+            assert_eq!(reset.report().tcp_in_order(), Some(false));
+        }
+    }
+}

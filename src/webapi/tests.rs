@@ -182,6 +182,9 @@ fn protocols() {
         let error = WebSocket::connecting("ws://h/", bad).unwrap_err();
         assert_eq!(error, Exception::Syntax, "{bad:?}");
     }
+    let ws = WebSocket::connecting("ws://h/", &["v2.chat", "chat"]).unwrap();
+    let offered: Vec<_> = ws.request().unwrap().subprotocols().collect();
+    assert_eq!(offered, ["v2.chat", "chat"]);
     let init = Init::new()
         .protocols(["chat", "Chat"])
         .header("Cookie", b"id=1");
@@ -372,7 +375,29 @@ fn the_configuration_cannot_change_the_api() {
         let mut ws = open_with(&config);
         assert_eq!(events(&mut ws, b"\x81\x02hi\x89\x01x"), [text("hi")]);
         assert_eq!(ws.output(), b"\x8a\x81\0\0\0\0x");
+        // The same for a handshake of somebody else's.
+        let config = super::config(&config);
+        let settings = config.settings();
+        assert_eq!(settings.delivery, Delivery::Whole);
+        assert!(settings.auto_pong && settings.require_subprotocol);
+        assert_eq!(settings.limits.output, u32::MAX);
     }
+}
+
+/// Nothing can be written any more: the peer's messages still come, and its Close frame ends it uncleanly.
+#[test]
+fn a_direction_that_is_lost() {
+    let mut ws = open();
+    ws.send("unread").unwrap();
+    ws.write_lost();
+    assert_eq!(
+        (ws.output(), ws.ready_state()),
+        (&b""[..], ReadyState::Open)
+    );
+    assert_eq!(events(&mut ws, b"\x81\x02hi"), [text("hi")]);
+    let wanted = [DomEvent::Error, close_event(false, 3000, "")];
+    assert_eq!(events(&mut ws, b"\x88\x02\x0b\xb8"), wanted);
+    assert_eq!(ws.transport(), Transport::Close);
 }
 
 /// An error event if the connection was failed, and only then.

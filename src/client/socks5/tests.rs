@@ -134,10 +134,52 @@ fn failures() {
     // A method that was not offered.
     let (_, outcome, _) = run(to("ws://h/", &Options::new()), b"\x05\x02", 1);
     assert_eq!(outcome, Some(Socks5Outcome::Failed(Socks5Error::NoMethod)));
-    let texts: Vec<_> = (1..=9)
-        .map(|code| Socks5Error::Refused(code).to_string())
-        .collect();
-    assert!(texts[4].contains("refused") && texts[8].contains("failure (9"));
+}
+
+/// RFC 1928 §6: what each code of a refusal means; and the other reasons in words.
+#[test]
+fn reasons() {
+    for (code, why) in [
+        (1, "failure"),
+        (2, "not allowed by its rules"),
+        (3, "network unreachable"),
+        (4, "host unreachable"),
+        (5, "connection refused"),
+        (6, "TTL expired"),
+        (7, "command not supported"),
+        (8, "type of address not supported"),
+        (9, "failure"),
+    ] {
+        assert_eq!(
+            Socks5Error::Refused(code).to_string(),
+            format!("the proxy: {why} ({code}, RFC 1928 §6)")
+        );
+    }
+    for (error, text) in [
+        (
+            Socks5Error::TooLong(256),
+            "256 bytes, and SOCKS5 has room for 255 (RFC 1928 §5)",
+        ),
+        (
+            Socks5Error::NotSocks5,
+            "the proxy's answer is not SOCKS5 (RFC 1928 §3)",
+        ),
+        (
+            Socks5Error::NoMethod,
+            "the proxy wants another way to authenticate (RFC 1928 §3)",
+        ),
+        (
+            Socks5Error::Credentials,
+            "the proxy does not take the name and the password (RFC 1929 §2)",
+        ),
+        (
+            Socks5Error::Closed,
+            "the proxy closed the connection without an answer",
+        ),
+        (Socks5Error::Timeout, "the proxy took too long to answer"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 /// The end and the deadline; what came in time counts.
@@ -159,6 +201,17 @@ fn ends() {
     let mut answer = [b"\x05\0", REPLY].concat();
     let outcome = socks.receive(&mut &mut answer[..]);
     assert_eq!(outcome, Some(Socks5Outcome::Open));
+    // Nothing came: at the deadline, and not before. It is 10 s unless set.
+    let mut socks = to("ws://h/", &Options::default());
+    for (now, outcome) in [
+        (0, None),
+        (9, None),
+        (10, Some(Socks5Outcome::Failed(Socks5Error::Timeout))),
+        (11, None),
+    ] {
+        socks.advance_time(at(now));
+        assert_eq!(socks.receive(&mut &mut [][..]), outcome, "{now} s");
+    }
 }
 
 #[test]
@@ -167,6 +220,7 @@ fn secrets_stay_out_of_logs() {
     let socks = to("ws://h/", &options);
     let text = format!("{options:?} {socks:?}");
     assert!(!text.contains("secret") && !text.contains("115"), "{text}");
+    assert!(text.contains("Socks5 { exchange: ") && text.contains("awaited: Method"));
 }
 
 proptest! {

@@ -70,6 +70,30 @@ fn a_close_frame_ends_one_direction() {
     assert!(!peers.reads_frames() && !peers.may_send() && peers.discards());
 }
 
+/// RFC 6455 §5.5.1: the answer to the peer's Close frame may wait, until there is nobody left to answer.
+#[test]
+fn who_may_answer_a_close_frame() {
+    let mut asked = open(Role::Server);
+    assert!(!asked.may_answer_close());
+    asked.close_received(DONE);
+    assert!(asked.may_answer_close());
+    let ends: [fn(&mut Life); 5] = [
+        Life::close_queued,
+        Life::failed,
+        |life| _ = life.write_lost(),
+        Life::gave_up,
+        Life::reported,
+    ];
+    for (at, end) in ends.into_iter().enumerate() {
+        let mut life = asked;
+        end(&mut life);
+        assert!(!life.may_answer_close(), "{at}");
+    }
+    let mut ours = open(Role::Server);
+    ours.close_queued();
+    assert!(!ours.may_answer_close());
+}
+
 /// RFC 6455 §7.1.4: only both Close frames make a clean end, and ours counts once it has left.
 #[test]
 fn clean_is_what_both_have_closed() {

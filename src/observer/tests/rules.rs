@@ -368,6 +368,31 @@ fn what_cannot_be_followed() {
     assert!(observer.memory_held() < 2000);
 }
 
+/// What it holds: the message that is not whole, and the bytes that wait for the other end; nothing after them.
+#[test]
+fn the_memory_of_what_waits() {
+    let mut observer = open();
+    let idle = observer.memory_held();
+    see(
+        &mut observer,
+        Role::Server,
+        &frame(2, false, None, &[7; 1000]),
+    );
+    assert!(observer.memory_held() >= idle + 1000);
+    see(&mut observer, Role::Server, &frame(0, true, None, b""));
+    assert_eq!(observer.memory_held(), idle);
+
+    let mut observer = Observer::new(&ObserverConfig::new());
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    let asked = observer.memory_held();
+    see(
+        &mut observer,
+        Role::Client,
+        &frame(2, true, KEY, &[7; 1000]),
+    );
+    assert!(observer.memory_held() >= asked + 1000);
+}
+
 /// A message that is longer than the limit is told cut off.
 #[test]
 fn long_messages() {

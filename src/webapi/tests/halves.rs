@@ -67,6 +67,41 @@ fn a_life_in_two_halves() {
     assert_eq!(script.buffered_amount(), 4);
 }
 
+/// Blobs keep their places, in whatever order they are read.
+#[test]
+fn places_in_two_halves() {
+    let (mut script, mut network) = open().split();
+    let (first, reserved) = script.reserve(1).unwrap();
+    network.apply(reserved);
+    let (second, reserved) = script.reserve(2).unwrap();
+    assert_eq!(format!("{reserved:?}"), "Command(Blob)");
+    network.apply(reserved);
+    assert_ne!(first, second);
+    let filled = script.fill(second, *b"22");
+    assert_eq!(format!("{filled:?}"), "Command(Blob)");
+    network.apply(filled);
+    assert_eq!(network.socket().output(), b"");
+    network.apply(script.fill(first, *b"1"));
+    let sent = b"\x82\x81\0\0\0\x001\x82\x82\0\0\0\x0022";
+    assert_eq!(network.socket().output(), sent);
+    let closes = script.close(None, None).unwrap();
+    assert_eq!(format!("{closes:?}"), "Command(Close)");
+    network.apply(closes);
+    assert_eq!(format!("{:?}", script.go_away()), "Command(Close)");
+}
+
+/// What was agreed on is known on the other side too.
+#[cfg(feature = "getrandom")]
+#[test]
+fn extensions_in_two_halves() {
+    let (mut script, mut network) = WebSocket::connecting("ws://h/", []).unwrap().split();
+    let agreed = Negotiated::new().extensions("x-priority");
+    network.socket().established(&ClientConfig::new(), agreed);
+    assert_eq!(script.extensions(), "", "until it is told");
+    assert_eq!(told(&mut script, &mut network, b""), [DomEvent::Open]);
+    assert_eq!((script.extensions(), script.protocol()), ("x-priority", ""));
+}
+
 /// The server closes, or the connection breaks; calls that cross on the way change nothing.
 #[test]
 fn ends_of_either_side() {

@@ -112,6 +112,11 @@ fn blobs() {
     ws.close(Some(3000), None).unwrap();
     ws.send("not sent").unwrap();
     assert_eq!(ws.buffered_amount(), 1 + 3 + 1 + 2 + 4 + 8);
+    assert_eq!(
+        ws.pending.bytes(),
+        3 + 1 + 2 + 4,
+        "what goes nowhere is not kept"
+    );
     assert_eq!(ws.try_send("x").unwrap_err().why, SendError::Closing);
     assert_eq!(ws.output(), b"\x81\x81\0\0\0\0a");
     ws.consume_output(usize::MAX);

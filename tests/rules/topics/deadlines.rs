@@ -458,6 +458,33 @@ fn a_full_queue() {
     }
 }
 
+/// D-32: so does the rest of a message: it has its time again from the deadline at which the peer was found to
+/// have taken something within that time, and not if that is as long ago as the time itself.
+#[test]
+fn a_message_and_a_full_queue() {
+    let mut limits = Limits::server();
+    limits.output = 1000;
+    let mut timeouts = Timeouts::default();
+    timeouts.message = Some(s(20));
+    for role in ROLES {
+        let mut ws = with(role, timeouts, limits);
+        ws.advance_time(s(0));
+        receive_frames(&mut ws, &[Frame::new(TEXT, "some").more()]);
+        ws.send(&[7; 100_000]).unwrap();
+        // What was taken before is not known, at first.
+        pass(&mut ws, s(20));
+        assert_eq!(ws.next_deadline(), Some(s(40)));
+        ws.advance_time(s(21));
+        ws.consume_output(10);
+        pass(&mut ws, s(40));
+        assert_eq!(ws.next_deadline(), Some(s(60)));
+        ws.consume_output(10);
+        pass(&mut ws, s(60));
+        assert_eq!(ws.state(), State::Closing, "20 s ago");
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Message)]);
+    }
+}
+
 // ── what proves that a peer lives
 
 /// D-33: with its pong after a backlog, a peer that sends is alive: one whole message each second, the pong

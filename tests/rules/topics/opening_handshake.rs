@@ -549,6 +549,22 @@ fn the_fields_of_the_answer() {
     }
 }
 
+/// §4.1: who collects all events of a read before it looks keeps the fields of the answer until it drops them.
+#[test]
+fn the_fields_of_the_answer_are_kept() {
+    let mut ws = client_of(&ClientConfig::new().keep_response(), sample_request());
+    take_output(&mut ws);
+    let answer = ANSWER.replace("\r\n\r\n", "\r\nSet-Cookie: a=1\r\n\r\n");
+    let read = [answer.as_bytes(), b"\x81\x01x"].concat();
+    assert_eq!(receive(&mut ws, &read), [Seen::Open, Seen::text("x")]);
+    let head = ws.response().expect("kept until it is dropped");
+    assert_eq!(head.header("set-cookie"), Some(&b"a=1"[..]));
+    let held = ws.memory_held();
+    ws.drop_response();
+    assert!(ws.response().is_none() && ws.memory_held() + answer.len() <= held);
+    assert_eq!(ws.state(), State::Open);
+}
+
 /// HR-10, D-4: no subprotocol in the answer means none in use, unless one is required (W-6).
 #[test]
 fn no_subprotocol_in_the_answer() {
