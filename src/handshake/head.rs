@@ -287,6 +287,14 @@ pub(crate) mod tests {
         assert_eq!(debug, format!("Headers({} bytes)", SAMPLE.len() - 20));
     }
 
+    /// In a head that failed, lines that are no fields are passed over.
+    #[test]
+    fn a_walk_over_a_head_that_failed() {
+        let head = b"HTTP/1.1 101 x\r\nnocolon\r\nA\xe9: b\r\nC: d\r\n\r\n";
+        let walked: Vec<_> = Headers::of(head).collect();
+        assert_eq!(walked, [("C", &b"d"[..])]);
+    }
+
     /// What a strict parser refuses in a request.
     #[test]
     fn strict_requests() {

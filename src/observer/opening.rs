@@ -114,8 +114,7 @@ impl Opening {
             (Some(Request::Upgrade(Some(expectation))), 101) => {
                 match expectation.judge(head, settings) {
                     Ok(Answered::Open(negotiated)) => (Follows::Frames(negotiated), None),
-                    Ok(_) => (Follows::Frames(told(head)), None),
-                    Err(error) => (Follows::Frames(told(head)), Some(error)),
+                    other => (Follows::Frames(told(head)), other.err()),
                 }
             }
             (_, 101) => (Follows::Frames(told(head)), None),

@@ -154,9 +154,7 @@ fn header(bytes: &[u8], reader: Role, bits: u8) -> Option<RawHeader> {
 fn reads_as_text(bytes: &[u8], mut at: usize, frames: u8) -> bool {
     for _ in 0..frames {
         let mut headers = HeaderReader::default();
-        let Some(rest) = bytes.get(at..) else {
-            return true;
-        };
+        let rest = bytes.get(at..).unwrap_or_default();
         let Ok((len, true)) = headers.take(rest, |_, _| Ok::<_, ProtocolError>(())) else {
             return true;
         };
@@ -182,4 +180,31 @@ fn reads_as_text(bytes: &[u8], mut at: usize, frames: u8) -> bool {
         at = end;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reads_as_text;
+
+    /// RFC 6455 §8.1: text that is not UTF-8 is no text, in whole messages of the first frames alone.
+    #[test]
+    fn what_reads_as_text() {
+        for (bytes, frames, reads) in [
+            (&b"\x81\x02\xc3\xa9\x81\x01a"[..], 2, true),
+            (b"\x81\x01a\x81\x01\xff", 1, true),
+            (b"\x81\x01a\x81\x01\xff", 2, false),
+            // Masked, once with a key that makes it UTF-8.
+            (b"\x81\x81\0\0\0\0\xff", 1, false),
+            (b"\x81\x81\x9e\0\0\0\xff", 1, true),
+            // Binary, compressed, in fragments.
+            (b"\x82\x01\xff\xc1\x01\xff\x01\x01\xff", 3, true),
+            // Cut off in the payload, in the header, at the end.
+            (b"\x81\x05\xff", 1, true),
+            (b"\x81\x01a\x81", 2, true),
+            (b"\x81\x01a", 2, true),
+        ] {
+            assert_eq!(reads_as_text(bytes, 0, frames), reads, "{bytes:x?}");
+        }
+        assert!(!reads_as_text(b"\x81\x81\x01\xff", 1, 1));
+    }
 }

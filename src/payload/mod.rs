@@ -253,6 +253,37 @@ mod tests {
         assert_eq!(format!("{:>4}", text("ab")), "  ab");
     }
 
+    /// Who holds the bytes makes no difference to a set.
+    #[test]
+    fn hashed_as_their_bytes() {
+        use core::hash::{BuildHasher, BuildHasherDefault};
+        let hasher = BuildHasherDefault::<Sum>::default();
+        let mut input = *b"abc";
+        let hash = hasher.hash_one(&b"abc"[..]);
+        assert_eq!(hasher.hash_one(Payload::from(&mut input[..])), hash);
+        assert_eq!(hasher.hash_one(Payload::from(b"abc".to_vec())), hash);
+        assert_ne!(hasher.hash_one(Payload::from(b"abd")), hash);
+        let hash = hasher.hash_one("abc");
+        assert_eq!(hasher.hash_one(Text::from("abc")), hash);
+        assert_eq!(hasher.hash_one(Text::from(String::from("abc"))), hash);
+        assert_ne!(hasher.hash_one(Text::from("abd")), hash);
+    }
+
+    #[derive(Default)]
+    struct Sum(u64);
+
+    impl core::hash::Hasher for Sum {
+        fn write(&mut self, bytes: &[u8]) {
+            for &byte in bytes {
+                self.0 = self.0.wrapping_mul(31) + u64::from(byte);
+            }
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
     /// What is lent or owned can be changed in place.
     #[test]
     fn changed_in_place() {

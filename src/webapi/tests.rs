@@ -151,7 +151,7 @@ fn urls() {
         ("wss://[::1]:443/", "wss://[::1]/", "wss://[::1]"),
     ] {
         let ws = connecting_to(url, &ClientConfig::new(), []);
-        assert_eq!(ws.url(), printed);
+        assert_eq!((ws.url(), ws.url_record().as_str()), (printed, printed));
         assert_eq!(ws.origin(), origin);
     }
     for url in [
@@ -293,6 +293,7 @@ fn a_handshake_of_somebody_elses() {
     let mut ws = connecting();
     assert_eq!(ws.request().unwrap().uri().resource_name(), "/x");
     assert!(ws.output().is_empty() && ws.next_deadline().is_none());
+    assert_eq!(ws.transport(), Transport::KeepOpen);
     assert_eq!(ws.send("early"), Err(Exception::InvalidState));
     assert!(events(&mut ws, b"not for it").is_empty());
     #[cfg(feature = "getrandom")]

@@ -273,6 +273,11 @@ fn refusals_and_proxies() {
         answer("SSH-2.0\r\n"),
         Ended::Failed(HandshakeError::Malformed { line: 1 }.into())
     );
+    // RFC 9110 §15: a status that answers no CONNECT.
+    assert_eq!(
+        Ended::from(ConnectError::Status(101)),
+        Ended::Failed(HandshakeError::Status.into())
+    );
     for error in [ConnectError::Closed, ConnectError::Timeout] {
         assert_eq!(Ended::from(error), Ended::Unreachable);
     }

@@ -105,6 +105,12 @@ mod tests {
         }
     }
 
+    /// A text of 4 GiB, which no test has.
+    #[test]
+    fn a_url_that_is_too_long() {
+        assert_eq!(part_of(ParseError::Overflow).part(), UriPart::Path);
+    }
+
     /// RFC 6455 §3: what no browser connects to either, or what is not ours to send.
     #[test]
     fn what_is_no_url() {

@@ -366,6 +366,19 @@ fn what_cannot_be_followed() {
         [Told::Opaque(false)]
     );
     assert!(observer.memory_held() < 2000);
+    // Once the answer has come, frames are searched for in what comes after that.
+    let told = see(&mut observer, Role::Server, ANSWER.as_bytes());
+    assert_eq!(told, [Told::Response(101, false), Told::Opened(true)]);
+    let at = observer.offset(Role::Client);
+    let frames: Vec<_> = (1..20)
+        .flat_map(|n| frame(2, true, Some([n, 1, 2, 3]), b"found"))
+        .collect();
+    let told = see(
+        &mut observer,
+        Role::Client,
+        &[&b"\xff"[..], &frames].concat(),
+    );
+    assert_eq!(told[0], Told::Found(at + 1), "{told:?}");
 }
 
 /// What it holds: the message that is not whole, and the bytes that wait for the other end; nothing after them.

@@ -128,6 +128,7 @@ fn answers_that_are_broken() {
             false,
         ),
         ("HTTP/3.0 200 OK\r\n\r\n".to_owned(), false),
+        ("HTTP/1.1 200 O\x01K\r\n\r\n".to_owned(), false),
     ] {
         let mut observer = Observer::new(&ObserverConfig::new());
         see(&mut observer, Role::Client, REQUEST.as_bytes());
@@ -139,7 +140,19 @@ fn answers_that_are_broken() {
         );
         assert_eq!(observer.negotiated().is_some(), opened);
         assert_eq!(observer.report().server_violations, 1);
+        // What follows an answer that is none cannot be read.
+        let more = see(&mut observer, Role::Server, &frame(1, true, None, b"x"));
+        assert_eq!(more.is_empty(), !opened, "{answer}");
     }
+}
+
+/// RFC 9112 §6.3: nobody knows where the content of a request ends whose length is no number.
+#[test]
+fn a_request_of_no_length() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    let requests = b"HEAD / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n";
+    let told = see(&mut observer, Role::Client, requests);
+    assert_eq!(told, [Told::Request("/".into(), false)]);
 }
 
 /// A message that inflates to more than the limit is cut there.

@@ -6,12 +6,14 @@ use std::time::Duration;
 use sansocket::config::Limits;
 use sansocket::error::{Failure, ProtocolError, SendError};
 use sansocket::handshake::{HttpVersion, Upgrade};
-use sansocket::{Accept, ClientConfig, CloseCode, Connection, Kind, Part, Role, State, Transport};
+use sansocket::{
+    Accept, ClientConfig, CloseCode, Connection, Kind, Part, Role, ServerConfig, State, Transport,
+};
 
 use crate::support::*;
 
 fn both(
-    server_config: impl Fn(sansocket::ServerConfig) -> sansocket::ServerConfig,
+    server_config: impl Fn(ServerConfig) -> ServerConfig,
     client_config: impl Fn(ClientConfig) -> ClientConfig,
 ) -> [Connection; 2] {
     [
@@ -196,9 +198,25 @@ fn limits_after_the_opening() {
         let events = receive_frames(&mut ws, &[Frame::new(TEXT, "1234567")]);
         assert!(events[0].failure().is_some(), "{events:?}");
     }
-    // Others that share the configuration keep theirs.
+    // Others that share the configuration keep theirs: one that was made, and the defaults.
     let config = server_config().limits(Limits::server());
-    let (mut one, other) = (server(&config), server(&config));
-    one.set_limits(Limits::trusted());
-    assert_eq!(*other.limits(), Limits::server());
+    let (default_server, default_client) = (ServerConfig::upgraded(), ClientConfig::new());
+    for (mut one, other, limits) in [
+        (server(&config), server(&config), Limits::server()),
+        (
+            server(&default_server),
+            server(&default_server),
+            Limits::server(),
+        ),
+        (
+            client(&default_client),
+            client(&default_client),
+            Limits::client(),
+        ),
+    ] {
+        assert_eq!(*one.limits(), limits);
+        one.set_limits(Limits::trusted());
+        assert_eq!(*one.limits(), Limits::trusted());
+        assert_eq!(*other.limits(), limits);
+    }
 }

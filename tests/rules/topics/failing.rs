@@ -43,6 +43,11 @@ fn the_application_fails_it() {
             Some(Failure::Application(CloseCode::POLICY_VIOLATION))
         );
         assert_eq!((report.clean, report.code), (false, 1006));
+        let failure = report.failure.map(|failure| failure.to_string());
+        assert_eq!(
+            failure.as_deref(),
+            Some("failed by this end with code 1008")
+        );
         assert_eq!(ws.transport(), Transport::Close);
         // Once is enough.
         assert_eq!(ws.fail(CloseCode::POLICY_VIOLATION, "again"), Ok(()));

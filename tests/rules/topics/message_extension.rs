@@ -98,6 +98,38 @@ impl MessageCodec for Codec {
     }
 }
 
+/// RFC 6455 §10.4: an observer keeps no more of a message than the limit, whatever the codec makes of it, and
+/// reads the next one.
+#[test]
+#[cfg(feature = "observer")]
+fn an_observer_keeps_to_the_limit() {
+    use sansocket::observer::{Content, Observer, ObserverConfig, Seen};
+    let mut limits = Limits::server();
+    limits.message = 1000;
+    let config = ObserverConfig::new().extension(RunLengths).limits(limits);
+    let agreed = Negotiated::new().extensions("x-run-lengths");
+    let mut observer = Observer::upgraded(&config, agreed);
+    let message = |runs: &[u8]| Frame {
+        rsv: RSV2,
+        ..Frame::new(BINARY, runs)
+    };
+    let sent = encode_for(
+        Role::Client,
+        &[message(&[255, 7].repeat(5)), message(&[3, 8])],
+    );
+    let mut input = &sent[..];
+    let mut told = Vec::new();
+    while let Some(seen) = observer.see(Role::Server, &mut input) {
+        if let Seen::Message(message) = seen {
+            told.push((message.payload.to_vec(), message.content));
+        }
+    }
+    assert_eq!(
+        told,
+        [(vec![7; 1000], Content::Cut), (vec![8; 3], Content::Whole)]
+    );
+}
+
 fn open_with(role: Role, limits: Limits, delivery: Delivery, fragment: u32) -> Connection {
     let agreed = Negotiated::new().extensions("x-run-lengths");
     opened(match role {

@@ -1099,6 +1099,29 @@ fn the_round_trip_of_a_ping_that_waits() {
     }
 }
 
+/// §5.5.3: a Pong with the ping's payload that comes before the ping has left answers it; that the ping leaves
+/// then begins no wait, and the next round trip is one of its own.
+#[test]
+fn a_pong_before_the_ping_has_left() {
+    for role in ROLES {
+        let mut ws = at_100(role, timeouts());
+        ws.send("first").unwrap();
+        ws.advance_time(secs(120));
+        let ping = decode(ws.output())[1].payload.clone();
+        ws.advance_time(secs(121));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        assert_eq!(events, [Seen::Pong(ping, Some(secs(1)))]);
+        ws.advance_time(secs(125));
+        take_output(&mut ws);
+        assert_eq!(ws.next_deadline(), Some(secs(145)), "the next ping");
+        ws.advance_time(secs(145));
+        let ping = take_ping(&mut ws);
+        ws.advance_time(secs(147));
+        let events = receive_frames(&mut ws, &[Frame::new(PONG, &ping)]);
+        assert_eq!(events, [Seen::Pong(ping, Some(secs(2)))]);
+    }
+}
+
 /// §5.4: the ping follows a frame in pieces. That the application takes its time over it is not
 /// the peer's fault; that the peer does not read the pieces is.
 #[test]
