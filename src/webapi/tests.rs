@@ -182,9 +182,17 @@ fn protocols() {
         let error = WebSocket::connecting("ws://h/", bad).unwrap_err();
         assert_eq!(error, Exception::Syntax, "{bad:?}");
     }
-    let ws = WebSocket::connecting("ws://h/", &["v2.chat", "chat"]).unwrap();
-    let offered: Vec<_> = ws.request().unwrap().subprotocols().collect();
-    assert_eq!(offered, ["v2.chat", "chat"]);
+    let both = ["v2.chat", "chat"];
+    for (init, offers) in [
+        (Init::from("chat"), &["chat"][..]),
+        (both.into(), &both),
+        ((&both).into(), &both),
+        ((&both[..]).into(), &both),
+    ] {
+        let ws = WebSocket::connecting("ws://h/", init).unwrap();
+        let offered: Vec<_> = ws.request().unwrap().subprotocols().collect();
+        assert_eq!(offered, offers);
+    }
     let init = Init::new()
         .protocols(["chat", "Chat"])
         .header("Cookie", b"id=1");
@@ -383,22 +391,6 @@ fn the_configuration_cannot_change_the_api() {
         assert!(settings.auto_pong && settings.require_subprotocol);
         assert_eq!(settings.limits.output, u32::MAX);
     }
-}
-
-/// Nothing can be written any more: the peer's messages still come, and its Close frame ends it uncleanly.
-#[test]
-fn a_direction_that_is_lost() {
-    let mut ws = open();
-    ws.send("unread").unwrap();
-    ws.write_lost();
-    assert_eq!(
-        (ws.output(), ws.ready_state()),
-        (&b""[..], ReadyState::Open)
-    );
-    assert_eq!(events(&mut ws, b"\x81\x02hi"), [text("hi")]);
-    let wanted = [DomEvent::Error, close_event(false, 3000, "")];
-    assert_eq!(events(&mut ws, b"\x88\x02\x0b\xb8"), wanted);
-    assert_eq!(ws.transport(), Transport::Close);
 }
 
 /// An error event if the connection was failed, and only then.

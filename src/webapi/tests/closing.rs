@@ -95,3 +95,19 @@ fn what_was_sent_before_close_goes_first() {
     let filled = ws.output_slices(&mut slices);
     assert_eq!(slices[..filled].concat(), sent);
 }
+
+/// Nothing can be written any more: the peer's messages still come, and its Close frame ends it uncleanly.
+#[test]
+fn a_direction_that_is_lost() {
+    let mut ws = open();
+    ws.send("unread").unwrap();
+    ws.write_lost();
+    assert_eq!(
+        (ws.output(), ws.ready_state()),
+        (&b""[..], ReadyState::Open)
+    );
+    assert_eq!(events(&mut ws, b"\x81\x02hi"), [text("hi")]);
+    let wanted = [DomEvent::Error, close_event(false, 3000, "")];
+    assert_eq!(events(&mut ws, b"\x88\x02\x0b\xb8"), wanted);
+    assert_eq!(ws.transport(), Transport::Close);
+}
