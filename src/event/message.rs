@@ -308,7 +308,8 @@ mod tests {
             assert_eq!((message.as_str(), message.is_empty()), (None, false));
             assert_eq!(message, Message::binary(b"\x01"));
             assert!(message == [1] && message == b"\x01" && message == [1][..]);
-            assert!(message == &[1][..] && message != &[2][..]);
+            let (same, other): (&[u8], &[u8]) = (&[1], &[2]);
+            assert!(message == same && message != other);
             assert!(message != "\x01" && message != Message::text("\x01"));
             assert_eq!(message.clone().into_vec(), [1]);
             assert!(message.into_text().is_err_and(|message| message == [1]));
