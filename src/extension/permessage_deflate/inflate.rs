@@ -342,7 +342,8 @@ impl Inflater {
     /// A payload that ends with a final block is whole as it is: DEFLATE itself says so. Senders that
     /// finish a stream for each message leave out the byte after it that §7.2.3.4 asks for.
     fn finish(&mut self) -> Result<(), DecodeError> {
-        if self.after_final {
+        // A message of no bytes has no final block: that was one before it, which its four bytes made whole.
+        if self.after_final && self.announced > 0 {
             self.end();
             return Ok(());
         }

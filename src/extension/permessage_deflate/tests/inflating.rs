@@ -95,6 +95,8 @@ fn vectors_that_fail() {
         ] {
             expect(takeover, &[(payload, CORRUPT)]);
             expect(takeover, &[(&[0x00], Ok(&[])), (payload, CORRUPT)]);
+            // After a final block that only the four bytes make whole.
+            expect(takeover, &[(&[0x01], Ok(&[])), (payload, CORRUPT)]);
         }
     }
     // Without takeover the window is gone.
