@@ -341,6 +341,28 @@ fn prepare_leaves_what_can_be_lent() {
     }
 }
 
+/// What `find_event` has promised comes, and the connection is not closed before it did, when the
+/// stream ends in between: a frame without payload lies nowhere.
+#[test]
+fn what_was_found_comes_after_the_end() {
+    for role in ROLES {
+        for (opcode, expected) in [
+            (PING, Seen::Ping(vec![])),
+            (TEXT, Seen::Text(String::new())),
+            (CLOSE, Seen::Close(None, String::new())),
+        ] {
+            let mut ws = open(role);
+            let mut frame = encode_for(role, &[Frame::new(opcode, "")]);
+            let mut input = &mut frame[..];
+            assert!(ws.find_event(&mut input), "{role:?} {opcode}");
+            ws.keep_input(&mut input);
+            ws.receive_eof();
+            assert_eq!(ws.state(), State::Open, "{role:?} {opcode}");
+            assert_eq!(receive(&mut ws, &[]).first(), Some(&expected), "{role:?}");
+        }
+    }
+}
+
 /// `find_event` promises an event only where there is one: not for the empty fragment of a streamed
 /// message, and not for what only looks like a message after what is held.
 #[test]
