@@ -7,8 +7,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`gate`] | may this attempt start? One in CONNECTING for each address and port (RFC 6455 §4.1) |
-//! | [`environment`] | which proxy do `https_proxy`, `NO_PROXY` and the like name? |
-//! | [`proxy`] | how do I get through an HTTP proxy, and what did it say (RFC 9110 §9.3.6) |
+//! | [`proxy`] | which proxy do `https_proxy`, `NO_PROXY` and the like name, and how do I get through it (RFC 9110 §9.3.6) |
 //! | [`socks5`] | how do I get through a SOCKS5 proxy (RFC 1928) |
 //! | [`challenge`] | what do a 401 and a 407 ask for (RFC 9110 §11) |
 //! | `digest` | what answers a Digest challenge (RFC 7616); feature `digest` |
@@ -19,7 +18,6 @@ pub mod backoff;
 pub mod challenge;
 #[cfg(feature = "digest")]
 pub mod digest;
-pub mod environment;
 mod exchange;
 pub mod gate;
 pub mod proxy;

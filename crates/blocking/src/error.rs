@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use sansocket::client::proxy::{ConnectError, ProxyError};
+use sansocket::client::proxy::ProxyError;
 use sansocket::client::redirect::NoRedirect;
 use sansocket::error::{AcceptError, CloseError, FieldError, NoEntropy, SendError, Unsent};
 use sansocket::event::CloseReport;
@@ -34,12 +34,8 @@ pub enum Error {
     Connect(io::Error),
     /// The TLS handshake failed, or there can be none.
     Tls(io::Error),
-    /// A variable of the environment names no proxy.
-    Environment(ProxyError),
-    /// The proxy gave no valid answer.
-    Proxy(ConnectError),
-    /// The proxy refused with this answer.
-    ProxyRefused(Box<Refusal>),
+    /// There is no way through the proxy.
+    Proxy(ProxyError),
     /// A redirection that leads nowhere.
     Redirect(NoRedirect),
 }
@@ -88,9 +84,7 @@ impl fmt::Display for Error {
             Self::Field(why) => why.fmt(f),
             Self::Connect(why) => write!(f, "no connection: {why}"),
             Self::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
-            Self::Environment(why) => write!(f, "in the environment: {why}"),
             Self::Proxy(why) => why.fmt(f),
-            Self::ProxyRefused(refusal) => write!(f, "the proxy answered with {}", refusal.status),
             Self::Redirect(why) => why.fmt(f),
         }
     }
@@ -150,4 +144,10 @@ from! {
     NoEntropy => NoEntropy;
     UriError => Uri;
     FieldError => Field;
+}
+
+impl From<ProxyError> for Error {
+    fn from(why: ProxyError) -> Self {
+        Self::Proxy(why)
+    }
 }

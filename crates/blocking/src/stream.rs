@@ -47,9 +47,9 @@ impl Stream for TcpStream {
 pub enum MaybeTls {
     /// ws.
     Plain(TcpStream),
-    /// wss.
+    /// wss, or what leads to a proxy by https.
     #[cfg(feature = "rustls")]
-    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>),
+    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, Self>>),
 }
 
 impl MaybeTls {
@@ -59,7 +59,7 @@ impl MaybeTls {
         match self {
             Self::Plain(socket) => socket,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => &stream.sock,
+            Self::Tls(stream) => stream.sock.tcp(),
         }
     }
 }
@@ -110,6 +110,7 @@ impl Stream for MaybeTls {
             stream.conn.send_close_notify();
             // What cannot leave in time is of no use any more.
             let _ = stream.flush();
+            return stream.sock.shutdown_write();
         }
         self.tcp().shutdown(Shutdown::Write)
     }

@@ -8,6 +8,8 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use sansocket_blocking::sansocket::client::backoff::Policy;
+use sansocket_blocking::sansocket::client::proxy::ProxyError;
+use sansocket_blocking::sansocket::client::socks5::Socks5Error;
 use sansocket_blocking::sansocket::config::Timeouts;
 use sansocket_blocking::sansocket::error::{AcceptError, Failure, SendError, Timeout};
 use sansocket_blocking::sansocket::event::Side;
@@ -265,43 +267,115 @@ fn redirections() {
     second.join().unwrap();
 }
 
-#[test]
-fn a_proxy() {
-    let (address, server) = serve(1, config(), |_, incoming| echo(incoming));
+/// What is read and written here goes there.
+fn relay(mut client: TcpStream, address: SocketAddr) {
+    let mut server = TcpStream::connect(address).unwrap();
+    let (mut from_client, mut to_server) =
+        (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let up = spawn(move || {
+        let _ = std::io::copy(&mut from_client, &mut to_server);
+        let _ = to_server.shutdown(std::net::Shutdown::Write);
+    });
+    let _ = std::io::copy(&mut server, &mut client);
+    let _ = client.shutdown(std::net::Shutdown::Write);
+    up.join().unwrap();
+}
+
+/// A proxy that reads so much before each of its answers: until it has that, at least.
+fn proxy(
+    address: SocketAddr,
+    answers: Vec<(Vec<u8>, &'static [u8])>,
+) -> (SocketAddr, JoinHandle<()>) {
     let (listener, proxy_address) = listen();
     let proxy = spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            client.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
+        for (wanted, answer) in answers {
+            let mut read = vec![0; wanted.len()];
+            client.read_exact(&mut read).unwrap();
+            assert_eq!(read, wanted);
+            client.write_all(answer).unwrap();
         }
-        let head = String::from_utf8(head).unwrap();
-        assert!(
-            head.starts_with(&format!("CONNECT {address} HTTP/1.1\r\n")),
-            "{head}"
-        );
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let mut server = TcpStream::connect(address).unwrap();
-        let (mut from_client, mut to_server) =
-            (client.try_clone().unwrap(), server.try_clone().unwrap());
-        let up = spawn(move || {
-            let _ = std::io::copy(&mut from_client, &mut to_server);
-            let _ = to_server.shutdown(std::net::Shutdown::Write);
-        });
-        let _ = std::io::copy(&mut server, &mut client);
-        let _ = client.shutdown(std::net::Shutdown::Write);
-        up.join().unwrap();
+        relay(client, address);
     });
-    let connector = Connector::new().proxy(proxy_address.to_string().parse().unwrap());
-    let mut ws = connector.connect(&format!("ws://{address}/")).unwrap();
-    ws.send("through").unwrap();
-    assert_eq!(ws.recv().unwrap().unwrap().as_bytes(), b"through");
-    assert!(ws.close(None, "").unwrap().clean);
-    drop(ws);
-    proxy.join().unwrap();
-    server.join().unwrap();
+    (proxy_address, proxy)
+}
+
+#[test]
+fn proxies() {
+    let reply = b"\x05\0\0\x01\0\0\0\0\0\0";
+    for scheme in ["", "socks5://"] {
+        let (address, server) = serve(1, config(), |_, incoming| echo(incoming));
+        let [high, low] = address.port().to_be_bytes();
+        let answers: Vec<(Vec<u8>, &[u8])> = match scheme {
+            "" => vec![(
+                format!("CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n").into(),
+                b"HTTP/1.1 200 OK\r\n\r\n",
+            )],
+            _ => vec![
+                (vec![5, 1, 0], &[5, 0]),
+                (vec![5, 1, 0, 1, 127, 0, 0, 1, high, low], reply),
+            ],
+        };
+        let (proxy_address, proxy) = proxy(address, answers);
+        let proxied = format!("{scheme}{proxy_address}").parse().unwrap();
+        let connector = Connector::new().proxy(proxied);
+        let mut ws = connector.connect(&format!("ws://{address}/")).unwrap();
+        ws.send("through").unwrap();
+        assert_eq!(ws.recv().unwrap().unwrap().as_bytes(), b"through");
+        assert!(ws.close(None, "").unwrap().clean);
+        drop(ws);
+        proxy.join().unwrap();
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn a_proxy_that_refuses() {
+    for (scheme, wanted, answer) in [
+        (
+            "http",
+            33,
+            &b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"[..],
+        ),
+        ("socks5", 3, b"\x05\xff"),
+    ] {
+        let (listener, address) = listen();
+        let proxy = spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            client.read_exact(&mut vec![0; wanted]).unwrap();
+            client.write_all(answer).unwrap();
+            let _ = client.read_to_end(&mut Vec::new());
+        });
+        let connector = Connector::new().proxy(format!("{scheme}://{address}").parse().unwrap());
+        match (scheme, connector.connect("ws://h/").unwrap_err()) {
+            ("http", Error::Proxy(ProxyError::Refused(refusal))) => assert_eq!(refusal.status, 403),
+            ("socks5", Error::Proxy(ProxyError::Socks5(error))) => {
+                assert_eq!(error, Socks5Error::NoMethod);
+            }
+            (_, error) => panic!("{error:?}"),
+        }
+        proxy.join().unwrap();
+    }
+}
+
+/// What needs TLS says so where TLS is not built in.
+#[cfg(not(feature = "rustls"))]
+#[test]
+fn without_tls() {
+    let (listener, address) = listen();
+    let through = Connector::new().proxy(format!("https://{address}").parse().unwrap());
+    for (connector, uri) in [
+        (through, "ws://h/".into()),
+        (connector(), format!("wss://{address}/")),
+    ] {
+        let error = connector.connect(&uri).unwrap_err();
+        let Error::Tls(io) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(io.kind(), std::io::ErrorKind::Unsupported);
+        assert!(error.to_string().contains("feature `rustls`"), "{error}");
+    }
+    drop(listener);
 }
 
 #[test]
@@ -360,8 +434,14 @@ mod tls {
 
     use super::*;
 
-    #[test]
-    fn with_tls() {
+    type Client = Box<dyn Fn(&[rustls::pki_types::CertificateDer<'static>]) -> Connector>;
+
+    /// A certificate for localhost, what a server shows, and what clients trust.
+    fn certificate() -> (
+        rustls::pki_types::CertificateDer<'static>,
+        rustls::ServerConfig,
+        Client,
+    ) {
         let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let certificate = made.cert.der().clone();
@@ -372,7 +452,7 @@ mod tls {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.clone()], key)
             .unwrap();
-        let client = |certificates: &[_]| {
+        let client = move |certificates: &[_]| {
             let mut roots = rustls::RootCertStore::empty();
             roots.add_parsable_certificates(certificates.iter().cloned());
             let config = rustls::ClientConfig::builder_with_provider(provider.clone())
@@ -382,6 +462,12 @@ mod tls {
                 .with_no_client_auth();
             connector().tls(Arc::new(config))
         };
+        (certificate, server, Box::new(client))
+    }
+
+    #[test]
+    fn with_tls() {
+        let (certificate, server, client) = certificate();
         let (listener, address) = listen();
         let server = spawn(move || {
             let tls = || rustls::ServerConnection::new(Arc::new(server.clone())).unwrap();
@@ -402,6 +488,64 @@ mod tls {
         assert!(ws.close(None, "").unwrap().clean);
         let error = client(&[]).connect(&uri).unwrap_err();
         assert!(matches!(error, Error::Tls(_)), "{error:?}");
+        server.join().unwrap();
+    }
+    /// TLS to the proxy, and inside it TLS to the server.
+    #[test]
+    fn through_a_proxy_with_tls() {
+        let (certificate, server_config, client) = certificate();
+        let (listener, address) = listen();
+        let shown = server_config.clone();
+        let server = spawn(move || {
+            let (socket, _) = listener.accept().unwrap();
+            let tls = rustls::ServerConnection::new(Arc::new(shown)).unwrap();
+            echo(WebSocket::server(rustls::StreamOwned::new(tls, socket), &config()).unwrap());
+        });
+        let (listener, proxy_address) = listen();
+        let proxy = spawn(move || {
+            let (socket, _) = listener.accept().unwrap();
+            let tls = rustls::ServerConnection::new(Arc::new(server_config)).unwrap();
+            let mut client = rustls::StreamOwned::new(tls, socket);
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            assert!(head.starts_with(b"CONNECT localhost:"));
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            client.flush().unwrap();
+            let mut server = TcpStream::connect(address).unwrap();
+            // Now one way, now the other, until the client is gone.
+            let wait = Some(Duration::from_millis(5));
+            client.sock.set_read_timeout(wait).unwrap();
+            server.set_read_timeout(wait).unwrap();
+            let mut buf = [0; 4096];
+            loop {
+                match client.read(&mut buf) {
+                    Ok(0) => break,
+                    Ok(n) => server.write_all(&buf[..n]).unwrap(),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(_) => break,
+                }
+                if let Ok(n @ 1..) = server.read(&mut buf) {
+                    client.write_all(&buf[..n]).unwrap();
+                    client.flush().unwrap();
+                }
+            }
+        });
+        let through = format!("https://localhost:{}", proxy_address.port());
+        let connector = client(&[certificate]).proxy(through.parse().unwrap());
+        let uri = format!("wss://localhost:{}/", address.port());
+        let mut ws = connector.connect(&uri).unwrap();
+        assert_eq!(ws.get_ref().tcp().peer_addr().unwrap(), proxy_address);
+        for len in [5, 100_000] {
+            ws.send(vec![7; len]).unwrap();
+            assert_eq!(ws.recv().unwrap().unwrap().as_bytes(), vec![7; len]);
+        }
+        assert!(ws.close(None, "").unwrap().clean);
+        drop(ws);
+        proxy.join().unwrap();
         server.join().unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 #[cfg(feature = "client")]
-use sansocket::client::proxy::{ConnectError, ProxyError};
+use sansocket::client::proxy::ProxyError;
 #[cfg(feature = "client")]
 use sansocket::client::redirect::NoRedirect;
 use sansocket::error::{AcceptError, CloseError, FieldError, NoEntropy, SendError, Unsent};
@@ -38,15 +38,9 @@ pub enum Error {
     /// The TLS handshake failed, or there can be none.
     #[cfg(feature = "client")]
     Tls(io::Error),
-    /// A variable of the environment names no proxy.
+    /// There is no way through the proxy.
     #[cfg(feature = "client")]
-    Environment(ProxyError),
-    /// The proxy gave no valid answer.
-    #[cfg(feature = "client")]
-    Proxy(ConnectError),
-    /// The proxy refused with this answer.
-    #[cfg(feature = "client")]
-    ProxyRefused(Box<Refusal>),
+    Proxy(ProxyError),
     /// A redirection that leads nowhere.
     #[cfg(feature = "client")]
     Redirect(NoRedirect),
@@ -100,11 +94,7 @@ impl fmt::Display for Error {
             #[cfg(feature = "client")]
             Self::Tls(why) => write!(f, "the TLS handshake failed: {why}"),
             #[cfg(feature = "client")]
-            Self::Environment(why) => write!(f, "in the environment: {why}"),
-            #[cfg(feature = "client")]
             Self::Proxy(why) => why.fmt(f),
-            #[cfg(feature = "client")]
-            Self::ProxyRefused(refusal) => write!(f, "the proxy answered with {}", refusal.status),
             #[cfg(feature = "client")]
             Self::Redirect(why) => why.fmt(f),
         }
@@ -166,4 +156,11 @@ from! {
     NoEntropy => NoEntropy;
     UriError => Uri;
     FieldError => Field;
+}
+
+#[cfg(feature = "client")]
+impl From<ProxyError> for Error {
+    fn from(why: ProxyError) -> Self {
+        Self::Proxy(why)
+    }
 }

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use sansocket_tokio::sansocket::client::backoff::Policy;
+use sansocket_tokio::sansocket::client::proxy::ProxyError;
+use sansocket_tokio::sansocket::client::socks5::Socks5Error;
+use sansocket_tokio::sansocket::handshake::Refusal;
 use sansocket_tokio::{
     Accept, CloseCode, Connector, Error, Incoming, Message, Response, WebSocket,
 };
@@ -217,60 +220,125 @@ async fn redirections() {
 
 // ── proxies
 
-/// Opens tunnels for who knows the password.
-async fn proxy(listener: TcpListener, tunnels: Arc<AtomicUsize>) {
-    while let Ok((mut socket, _)) = listener.accept().await {
-        let tunnels = tunnels.clone();
+/// Opens tunnels for who knows the password, inside TLS or not.
+async fn proxy(listener: TcpListener, tls: Option<TlsAcceptor>, tunnels: Arc<AtomicUsize>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let (tls, tunnels) = (tls.clone(), tunnels.clone());
         tokio::spawn(async move {
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                head.push(socket.read_u8().await.unwrap());
+            match tls {
+                None => tunnel(socket, tunnels).await,
+                Some(tls) => tunnel(tls.accept(socket).await.unwrap(), tunnels).await,
             }
-            let head = String::from_utf8(head).unwrap();
-            let target = head.split(' ').nth(1).unwrap();
-            if !head.contains("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") {
-                let answer = "HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n";
-                socket.write_all(answer.as_bytes()).await.unwrap();
-                return;
-            }
-            let mut server = TcpStream::connect(target).await.unwrap();
-            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-            tunnels.fetch_add(1, Ordering::SeqCst);
-            let _ = copy_bidirectional(&mut socket, &mut server).await;
         });
     }
+}
+
+async fn tunnel(mut socket: impl AsyncRead + AsyncWrite + Unpin, tunnels: Arc<AtomicUsize>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let target = head.split(' ').nth(1).unwrap();
+    if !head.contains("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") {
+        let answer = "HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n";
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        return socket.shutdown().await.unwrap();
+    }
+    let mut server = TcpStream::connect(target).await.unwrap();
+    socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    tunnels.fetch_add(1, Ordering::SeqCst);
+    let _ = copy_bidirectional(&mut socket, &mut server).await;
 }
 
 #[tokio::test]
 async fn proxies() {
     let (listener, address) = listen().await;
     tokio::spawn(serve(listener, echo));
-    let (tls, tls_address) = listen().await;
     let (acceptor, trusted) = certificate();
+    let (tls, tls_address) = listen().await;
+    tokio::spawn(serve_tls(tls, acceptor.clone()));
+    let tunnels = Arc::new(AtomicUsize::new(0));
+    let mut opened = 0;
+    for (scheme, tls) in [("http", None), ("https", Some(acceptor))] {
+        let (listener, proxy_address) = listen().await;
+        tokio::spawn(proxy(listener, tls, tunnels.clone()));
+        let through = |credentials: &str| {
+            let proxy = format!("{scheme}://{credentials}localhost:{}", proxy_address.port());
+            connector()
+                .tls(trusted.clone())
+                .proxy(proxy.parse().unwrap())
+        };
+        for uri in [
+            format!("ws://{address}/"),
+            format!("wss://localhost:{}/", tls_address.port()),
+        ] {
+            let mut ws = through("user:pass@").connect(&uri).await.unwrap();
+            says_hello(&mut ws).await;
+            assert_eq!(ws.get_ref().tcp().peer_addr().unwrap(), proxy_address);
+            assert!(ws.close(None, "").await.unwrap().clean);
+            opened += 1;
+            assert_eq!(tunnels.load(Ordering::SeqCst), opened);
+            let error = through("").connect(&uri).await.unwrap_err();
+            let is_407 = |refusal: &Refusal| refusal.status == 407;
+            assert!(
+                matches!(&error, Error::Proxy(ProxyError::Refused(refusal)) if is_407(refusal))
+            );
+        }
+    }
+}
+
+/// RFC 1928, RFC 1929: a name and a password, and the name of the server for the proxy to resolve.
+async fn socks5(listener: TcpListener) {
+    while let Ok((mut socket, _)) = listener.accept().await {
+        let mut read = [0; 4];
+        socket.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, [5, 2, 0, 2]);
+        socket.write_all(&[5, 2]).await.unwrap();
+        let mut read = [0; 11];
+        socket.read_exact(&mut read).await.unwrap();
+        let is_known = read == *b"\x01\x04user\x04pass";
+        socket.write_all(&[1, u8::from(!is_known)]).await.unwrap();
+        if !is_known {
+            continue;
+        }
+        let mut read = [0; 5 + 9 + 2];
+        socket.read_exact(&mut read).await.unwrap();
+        let (head, port) = read.split_at(5 + 9);
+        assert_eq!(head, b"\x05\x01\0\x03\x09localhost");
+        let port = u16::from_be_bytes(port.try_into().unwrap());
+        let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let reply = b"\x05\0\0\x01\0\0\0\0\0\0";
+        socket.write_all(reply).await.unwrap();
+        tokio::spawn(async move { copy_bidirectional(&mut socket, &mut server).await });
+    }
+}
+
+#[tokio::test]
+async fn socks5_proxies() {
+    let (listener, address) = listen().await;
+    tokio::spawn(serve(listener, echo));
+    let (acceptor, trusted) = certificate();
+    let (tls, tls_address) = listen().await;
     tokio::spawn(serve_tls(tls, acceptor));
     let (listener, proxy_address) = listen().await;
-    let tunnels = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(proxy(listener, tunnels.clone()));
-
-    let through = |credentials: &str| {
-        let proxy = format!("http://{credentials}{proxy_address}");
+    tokio::spawn(socks5(listener));
+    let through = |password: &str| {
+        let proxy = format!("socks5://user:{password}@{proxy_address}");
         connector()
             .tls(trusted.clone())
             .proxy(proxy.parse().unwrap())
     };
-    for (count, uri) in [
-        format!("ws://{address}/"),
+    for uri in [
+        format!("ws://localhost:{}/", address.port()),
         format!("wss://localhost:{}/", tls_address.port()),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let mut ws = through("user:pass@").connect(&uri).await.unwrap();
+    ] {
+        let mut ws = through("pass").connect(&uri).await.unwrap();
         says_hello(&mut ws).await;
         assert!(ws.close(None, "").await.unwrap().clean);
-        assert_eq!(tunnels.load(Ordering::SeqCst), count + 1);
-        let error = through("").connect(&uri).await.unwrap_err();
-        assert!(matches!(error, Error::ProxyRefused(refusal) if refusal.status == 407));
+        let error = through("none").connect(&uri).await.unwrap_err();
+        let refused = ProxyError::Socks5(Socks5Error::Credentials);
+        assert!(matches!(&error, Error::Proxy(why) if why.to_string() == refused.to_string()));
     }
 }
 

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use lexopt::prelude::*;
 use sansocket::client::backoff::Policy;
-use sansocket::client::environment::{Environment, Protocol, Proxy};
+use sansocket::client::proxy::{Environment, Protocol, Proxy};
 use sansocket::{ClientRequest, Uri};
 
 const HELP: &str = "\
@@ -140,7 +140,7 @@ fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, Box<dyn Error>> {
 
 fn parse_proxy(text: &str) -> Result<Proxy, Box<dyn Error>> {
     let proxy = Proxy::parse(text).map_err(|error| format!("--proxy: {error}"))?;
-    match proxy.protocol {
+    match proxy.protocol() {
         Protocol::Http | Protocol::Socks5 => Ok(proxy),
         _ => Err("--proxy: http:// or socks5:// is wanted".into()),
     }
@@ -159,7 +159,7 @@ mod tests {
             ("socks5h://u:p%40ss@[::1]:9050", ("::1", 9050)),
         ] {
             let proxy = parse_proxy(text).unwrap();
-            assert_eq!((&*proxy.host, proxy.port), place);
+            assert_eq!((proxy.host(), proxy.port()), place);
         }
         for text in [
             "https://h",

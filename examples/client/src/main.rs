@@ -29,6 +29,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sansocket::ClientRequest;
 use sansocket::client::backoff::{Advice, Backoff, Ended, Reason};
 use sansocket::client::challenge::Challenge;
+use sansocket::client::proxy::ProxyError;
 use sansocket::client::redirect::Redirects;
 use sansocket::handshake::Refusal;
 
@@ -147,9 +148,8 @@ fn ended(end: &End) -> Ended {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     match end {
         End::Closed(report, _) => Ended::from(&**report),
-        End::Refused(refusal) | End::ProxyRefused(refusal) => Ended::refused(refusal, wall),
-        End::Proxy(error) => (*error).into(),
-        End::Socks(error) => (*error).into(),
+        End::Refused(refusal) => Ended::refused(refusal, wall),
+        End::Proxy(error) => Ended::at_proxy(error, wall),
         End::Io(_) | End::Setup(_) => Ended::Unreachable,
         End::Tls(_) => Ended::Tls,
     }
@@ -160,8 +160,8 @@ fn status(end: &End) -> Status {
         End::Closed(report, _) if !report.clean => Status::Failed,
         End::Closed(report, _) if matches!(report.code, 1000 | 1005) => Status::Fine,
         End::Closed(..) => Status::OtherCode,
-        End::Refused(_) | End::ProxyRefused(_) => Status::Refused,
-        End::Proxy(_) | End::Socks(_) | End::Io(_) | End::Tls(_) | End::Setup(_) => Status::Failed,
+        End::Refused(_) | End::Proxy(ProxyError::Refused(_)) => Status::Refused,
+        End::Proxy(_) | End::Io(_) | End::Tls(_) | End::Setup(_) => Status::Failed,
     }
 }
 
@@ -173,13 +173,12 @@ fn explain(end: &End, out: &mut Output) {
             let hint = "give --header 'Authorization: …'";
             out.refused("server", refusal, &asked(refusal, &[401], hint));
         }
-        End::ProxyRefused(refusal) => {
+        End::Proxy(ProxyError::Refused(refusal)) => {
             let hint = "give --proxy http://USER:PASSWORD@HOST:PORT";
             // Some proxies say 401.
             out.refused("proxy", refusal, &asked(refusal, &[401, 407], hint));
         }
         End::Proxy(error) => out.failed(&error.to_string()),
-        End::Socks(error) => out.failed(&error.to_string()),
         End::Io(error) => out.failed(&format!("no connection: {error}")),
         End::Tls(error) => out.failed(&format!("the TLS handshake failed: {error}")),
         End::Setup(error) => out.failed(error),

@@ -7,8 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sansocket::client::gate::Gate;
-use sansocket::client::proxy::ConnectError;
-use sansocket::client::socks5::Socks5Error;
+use sansocket::client::proxy::ProxyError;
 use sansocket::config::Timeouts;
 use sansocket::error::SendError;
 use sansocket::event::CloseReport;
@@ -19,17 +18,15 @@ use sansocket::{ClientConfig, ClientRequest, CloseCode, Connection, Event, Trans
 use crate::args::Args;
 use crate::gate::SharedGate;
 use crate::output::Output;
-use crate::transport::Transport;
+use crate::transport::{Fed, Transport};
 
 /// How an attempt ended.
 pub enum End {
     /// With this report, and so many bytes of messages unsent.
     Closed(Box<CloseReport>, u64),
     Refused(Box<Refusal>),
-    ProxyRefused(Box<Refusal>),
-    /// The proxy gave no answer.
-    Proxy(ConnectError),
-    Socks(Socks5Error),
+    /// There is no way through the proxy.
+    Proxy(ProxyError),
     Io(io::Error),
     Tls(rustls::Error),
     /// Something on this side is wrong.
@@ -139,11 +136,7 @@ impl Session {
         let mut writable = true;
         // When something was last sent or received.
         let mut stirred = born;
-        let early = transport.take_early();
-        let mut fed = match transport.feed(early) {
-            Ok(fed) => fed,
-            Err(error) => return End::Tls(error),
-        };
+        let mut fed = Fed::default();
         loop {
             ws.advance_time(born.elapsed());
             let mut input = &mut fed.bytes[..];

@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use sansocket::Uri;
-use sansocket::client::environment::{Protocol, Proxy};
 use sansocket::client::gate::Destination;
+use sansocket::client::proxy::{Protocol, Proxy};
 
 use crate::args::Args;
 use crate::gate::{Pass, SharedGate};
@@ -30,8 +30,6 @@ const WRITE: Duration = Duration::from_millis(10);
 pub struct Transport {
     socket: TcpStream,
     tls: Option<ClientConnection>,
-    /// What was read after the proxy's answer.
-    early: Vec<u8>,
     /// Held until the connection is established or has failed (RFC 6455 §4.1).
     pass: Option<Pass>,
 }
@@ -47,16 +45,15 @@ pub struct Fed {
 impl Transport {
     /// Connects to the server, through the proxy if there is one (RFC 6455 §4.1 (3)).
     pub fn connect(args: &Args, uri: &Uri, gate: &SharedGate) -> Result<Self, End> {
-        let mut early = Vec::new();
         let (mut socket, mut pass);
         match proxy(args, uri)? {
             Some(proxy) => {
                 // The proxy resolves the name.
                 pass = gate.request(Destination::name(uri.host(), uri.port()));
                 pass.wait();
-                let place = (&*proxy.host, proxy.port);
+                let place = (proxy.host(), proxy.port());
                 socket = connect(place, |_| ()).map_err(End::Io)?.0;
-                early = tunnel(&mut socket, uri, &proxy)?;
+                tunnel(&mut socket, uri, &proxy)?;
             }
             None => {
                 let turn = |address| {
@@ -77,7 +74,6 @@ impl Transport {
         Ok(Self {
             socket,
             tls,
-            early,
             pass: Some(pass),
         })
     }
@@ -90,11 +86,6 @@ impl Transport {
     /// The socket, for a thread that reads from it.
     pub fn reader(&self) -> io::Result<TcpStream> {
         self.socket.try_clone()
-    }
-
-    /// The first bytes, which came with the proxy's answer.
-    pub fn take_early(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.early)
     }
 
     /// Still in the TLS handshake.
@@ -193,10 +184,9 @@ fn proxy(args: &Args, uri: &Uri) -> Result<Option<Proxy>, End> {
         None => args.environment.proxy(uri).map_err(|error| setup(&error))?,
     };
     match &proxy {
-        Some(Proxy {
-            protocol: Protocol::Https,
-            ..
-        }) => Err(setup(&"TLS to a proxy is not in this example")),
+        Some(proxy) if proxy.protocol() == Protocol::Https => {
+            Err(setup(&"TLS to a proxy is not in this example"))
+        }
         _ => Ok(proxy),
     }
 }

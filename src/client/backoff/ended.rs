@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::client::proxy::ConnectError;
+use crate::client::proxy::{ConnectError, ProxyError};
 use crate::client::socks5::Socks5Error;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, HandshakeError, Timeout};
@@ -74,6 +74,19 @@ impl Ended {
             retry_after: refusal
                 .header("Retry-After")
                 .and_then(|value| super::retry_after(value, wall)),
+        }
+    }
+
+    /// From a proxy that gave no tunnel, with the time for [`refused`](Self::refused).
+    #[must_use]
+    pub fn at_proxy(error: &ProxyError, wall: Option<Duration>) -> Self {
+        match error {
+            ProxyError::Bad(_) => Self::ByUs,
+            ProxyError::Refused(refusal) => Self::refused(refusal, wall),
+            ProxyError::Http(error) => (*error).into(),
+            ProxyError::Socks5(error) => (*error).into(),
+            // Asked again it would do the same.
+            ProxyError::Early => Self::Failed(HandshakeError::Status.into()),
         }
     }
 

@@ -1,4 +1,7 @@
-//! A tunnel through an HTTP proxy: CONNECT (RFC 6455 §4.1 (3), RFC 9110 §9.3.6).
+//! Which proxy leads to a server, and a tunnel through it (RFC 6455 §4.1 (3)).
+//!
+//! [`Environment`] says which [`Proxy`], and a [`Tunnel`] gets through it, of whichever kind it is. For an HTTP proxy
+//! that is a [`Connect`] (RFC 9110 §9.3.6), for a SOCKS5 proxy a [`Socks5`](super::socks5::Socks5).
 //!
 //! Drive a [`Connect`] like a connection, before one: write its [`output`](Connect::output) to the proxy
 //! and give it what the proxy answers, until it has a [`ConnectOutcome`]. Once the tunnel is open, what
@@ -25,9 +28,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod choice;
+mod environment;
+mod named;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -47,7 +52,9 @@ use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::uri::Uri;
 use crate::handshake::{HeadReader, Refusal, RefusalReader};
 
-pub use choice::{Environment, Proxy, ProxyError};
+pub use environment::Environment;
+pub use named::{BadProxy, Protocol, Proxy};
+pub use tunnel::{ProxyError, Tunnel};
 
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///

@@ -6,8 +6,7 @@ use sansocket::client::backoff::Ended;
 use sansocket::client::challenge::Challenge;
 #[cfg(feature = "digest")]
 use sansocket::client::digest::Digest;
-use sansocket::client::environment::{Environment, Proxy};
-use sansocket::client::proxy::{Connect, ConnectOutcome, Options};
+use sansocket::client::proxy::{Connect, ConnectOutcome, Environment, Options, Proxy};
 use sansocket::client::redirect::{Redirect, Redirects};
 use sansocket::client::socks5::{self, Socks5, Socks5Outcome};
 use sansocket::handshake::Refusal;
@@ -279,7 +278,7 @@ fn environments(t: &mut Taker<'_>) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (proxy, list) = (text(long(t, &pieces)), text(long(t, &pieces)));
     if let Ok(parsed) = Proxy::parse(&proxy) {
-        assert!(!parsed.host.is_empty() && !parsed.host.starts_with('['));
+        assert!(!parsed.host().is_empty() && !parsed.host().starts_with('['));
     }
     let with = |list: &str| {
         let list = list.to_owned();

@@ -122,8 +122,7 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
     #[cfg(feature = "client")]
     {
         use sansocket::client::digest::NoDigest;
-        use sansocket::client::environment::BadProxy;
-        use sansocket::client::proxy::{ConnectError, ProxyError};
+        use sansocket::client::proxy::{BadProxy, ConnectError, ProxyError};
         use sansocket::client::redirect::NoRedirect;
         use sansocket::client::socks5::Socks5Error;
         rows! {
@@ -136,9 +135,6 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
             ConnectError::Status(101) => 1202 "proxy_status",
             ConnectError::Closed => 1203 "proxy_closed",
             ConnectError::Timeout => 1204 "proxy_timeout",
-            ProxyError::Scheme => 1211 "proxy_scheme",
-            ProxyError::Place => 1212 "proxy_place",
-            ProxyError::Credentials => 1213 "proxy_credentials",
             Socks5Error::TooLong(256) => 1221 "socks5_too_long",
             Socks5Error::NotSocks5 => 1222 "not_socks5",
             Socks5Error::NoMethod => 1223 "socks5_no_method",
@@ -153,9 +149,26 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
             BadProxy::Protocol => 1241 "bad_proxy_protocol",
             BadProxy::Host => 1242 "bad_proxy_host",
             BadProxy::Credentials => 1243 "bad_proxy_credentials",
+            ProxyError::Bad(BadProxy::Host) => 1251 "proxy_bad",
+            ProxyError::Refused(proxy_refusal()) => 1252 "proxy_refused",
+            ProxyError::Http(ConnectError::Closed) => 1253 "proxy_http",
+            ProxyError::Socks5(Socks5Error::Closed) => 1254 "proxy_socks5",
+            ProxyError::Early => 1255 "proxy_early",
         }
     }
     table
+}
+
+#[cfg(feature = "client")]
+fn proxy_refusal() -> Box<sansocket::handshake::Refusal> {
+    use sansocket::client::proxy::{Connect, ConnectOutcome, Options};
+    let uri = Uri::parse("ws://h/").unwrap();
+    let mut connect = Connect::new(&uri, &Options::new());
+    let mut head = *b"HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n";
+    match connect.receive(&mut &mut head[..]) {
+        Some(ConnectOutcome::Refused(refusal)) => refusal,
+        outcome => panic!("{outcome:?}"),
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sansocket::client::backoff::Policy;
 use sansocket::client::gate::{Destination, Gate};
-use sansocket::client::proxy::{Environment, Proxy};
+use sansocket::client::proxy::{Environment, Protocol, Proxy, ProxyError, Tunnel};
 use sansocket::client::redirect::Redirects;
 use sansocket::error::FieldError;
 use sansocket::{ClientConfig, ClientRequest, Uri};
@@ -143,7 +143,7 @@ impl Connector {
     /// use sansocket_blocking::Connector;
     /// let connector = Connector::new().proxy("http://user:password@proxy.example.com:3128".parse()?);
     /// # let _ = connector;
-    /// # Ok::<(), sansocket_blocking::sansocket::client::proxy::ProxyError>(())
+    /// # Ok::<(), sansocket_blocking::sansocket::client::proxy::BadProxy>(())
     /// ```
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
@@ -193,8 +193,7 @@ impl Connector {
     /// Opens a connection to a ws or wss URI.
     ///
     /// # Errors
-    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`], [`Error::ProxyRefused`] and
-    /// [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
+    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
     /// that is not to be followed among them.
     pub fn connect(&self, uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
         self.open(self.request_to(uri)?)
@@ -241,28 +240,31 @@ impl Connector {
     /// One handshake.
     fn attempt(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
         let uri = request.uri().clone();
-        let environment;
         let proxy = match &self.proxies {
             Proxies::None => None,
-            Proxies::One(proxy) => Some(&**proxy),
+            Proxies::One(proxy) => Some(Proxy::clone(proxy)),
             Proxies::Environment => {
-                environment = Environment::read(|name| std::env::var(name).ok())
-                    .map_err(Error::Environment)?;
-                environment.proxy_for(&uri)
+                let environment = Environment::new(|name| std::env::var(name).ok());
+                environment.proxy(&uri).map_err(ProxyError::from)?
             }
         };
         // Held until the connection is open, or there is none.
-        let (socket, _pass) = match proxy {
+        let (mut stream, _pass) = match &proxy {
             None => self.dial(uri.server_name(), uri.port(), true)?,
             Some(proxy) => {
                 let turn = Destination::name(uri.host(), uri.port());
                 let pass = self.gate.turn(turn);
-                let (mut socket, _) = self.dial(proxy.host(), proxy.port(), false)?;
-                tunnel::open(&mut socket, &uri, proxy)?;
-                (socket, Some(pass))
+                let (mut stream, _) = self.dial(proxy.host(), proxy.port(), false)?;
+                if proxy.protocol() == Protocol::Https {
+                    stream = self.secure(stream, proxy.host())?;
+                }
+                tunnel::open(&mut stream, Tunnel::new(&uri, proxy)?)?;
+                (stream, Some(pass))
             }
         };
-        let stream = self.secure(socket, &uri)?;
+        if uri.secure() {
+            stream = self.secure(stream, uri.server_name())?;
+        }
         WebSocket::client(stream, &self.config, request)
     }
 
@@ -272,7 +274,7 @@ impl Connector {
         host: &str,
         port: u16,
         in_turn: bool,
-    ) -> Result<(TcpStream, Option<Pass>), Error> {
+    ) -> Result<(MaybeTls, Option<Pass>), Error> {
         let none = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
         let mut last = None;
         for address in (host, port).to_socket_addrs().map_err(Error::Connect)? {
@@ -280,7 +282,7 @@ impl Connector {
             match TcpStream::connect_timeout(&address, self.timeout) {
                 Ok(socket) => {
                     socket.set_nodelay(true).map_err(Error::Connect)?;
-                    return Ok((socket, pass));
+                    return Ok((MaybeTls::Plain(socket), pass));
                 }
                 Err(error) => {
                     last = Some(io::Error::new(error.kind(), format!("{address}: {error}")));
@@ -290,29 +292,22 @@ impl Connector {
         Err(Error::Connect(last.unwrap_or_else(none)))
     }
 
+    /// TLS, with a certificate for this name.
     #[cfg(feature = "rustls")]
-    fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
-        if !uri.secure() {
-            return Ok(MaybeTls::Plain(socket));
-        }
+    fn secure(&self, stream: MaybeTls, name: &str) -> Result<MaybeTls, Error> {
         let config = match &self.tls {
             Some(config) => config.clone(),
             None => tls::default_config().map_err(Error::Tls)?,
         };
-        let opened = tls::open(socket, config, uri.server_name(), self.timeout);
+        let opened = tls::open(stream, config, name, self.timeout);
         Ok(MaybeTls::Tls(Box::new(opened.map_err(Error::Tls)?)))
     }
 
     #[cfg(not(feature = "rustls"))]
-    fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
-        if uri.secure() {
-            let error = "wss needs the feature `rustls` of sansocket-blocking";
-            return Err(Error::Tls(io::Error::new(
-                io::ErrorKind::Unsupported,
-                error,
-            )));
-        }
-        Ok(MaybeTls::Plain(socket))
+    fn secure(&self, _stream: MaybeTls, _name: &str) -> Result<MaybeTls, Error> {
+        let error = "wss and https proxies need the feature `rustls` of sansocket-blocking";
+        let error = io::Error::new(io::ErrorKind::Unsupported, error);
+        Err(Error::Tls(error))
     }
 }
 

@@ -120,9 +120,9 @@ impl Sessions {
 fn ended(error: &Error) -> Ended {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     match error {
-        Error::Refused(refusal) | Error::ProxyRefused(refusal) => Ended::refused(refusal, wall),
+        Error::Refused(refusal) => Ended::refused(refusal, wall),
         Error::Closed(closed) => Ended::from(&closed.report),
-        Error::Proxy(error) => (*error).into(),
+        Error::Proxy(error) => Ended::at_proxy(error, wall),
         Error::Connect(_) => Ended::Unreachable,
         // A certificate or a setting that is wrong stays wrong; a peer that went away may come back.
         Error::Tls(error) => match error.kind() {

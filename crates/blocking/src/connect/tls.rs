@@ -1,13 +1,14 @@
 //! TLS with rustls, and no provider of cryptography that is forced on anybody.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::stream::{MaybeTls, Stream};
 
 /// The opening handshake is one of HTTP/1.1.
 pub(super) fn for_http_1(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
@@ -22,11 +23,11 @@ pub(super) fn for_http_1(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
 
 /// Shakes hands. The certificate is checked for this name, and SNI is used (RFC 6455 §4.1 (5)).
 pub(super) fn open(
-    mut socket: TcpStream,
+    mut stream: MaybeTls,
     config: Arc<ClientConfig>,
     name: &str,
     timeout: Duration,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+) -> io::Result<StreamOwned<ClientConnection, MaybeTls>> {
     let start = Instant::now();
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     let mut tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
@@ -35,19 +36,19 @@ pub(super) fn open(
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        socket.set_read_timeout(Some(left))?;
-        socket.set_write_timeout(Some(left))?;
+        stream.set_read_timeout(Some(left))?;
+        stream.set_write_timeout(left)?;
         if tls.wants_write() {
-            tls.write_tls(&mut socket)?;
-        } else if tls.read_tls(&mut socket)? == 0 {
+            tls.write_tls(&mut stream)?;
+        } else if tls.read_tls(&mut stream)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         } else if let Err(error) = tls.process_new_packets() {
             // The peer is told why.
-            let _ = tls.write_tls(&mut socket);
+            let _ = tls.write_tls(&mut stream);
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
     }
-    Ok(StreamOwned::new(tls, socket))
+    Ok(StreamOwned::new(tls, stream))
 }
 
 /// The certificates that the features bring along, with the provider that the process has.

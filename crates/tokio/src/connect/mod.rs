@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use sansocket::client::backoff::Policy;
 use sansocket::client::gate::{Destination, Gate};
-use sansocket::client::proxy::{Environment, Proxy};
+use sansocket::client::proxy::{Environment, Protocol, Proxy, ProxyError, Tunnel};
 use sansocket::client::redirect::Redirects;
 use sansocket::error::FieldError;
 use sansocket::{ClientConfig, ClientRequest, Uri};
@@ -148,7 +148,7 @@ impl Connector {
     /// use sansocket_tokio::Connector;
     /// let connector = Connector::new().proxy("http://user:password@proxy.example.com:3128".parse()?);
     /// # let _ = connector;
-    /// # Ok::<(), sansocket_tokio::sansocket::client::proxy::ProxyError>(())
+    /// # Ok::<(), sansocket_tokio::sansocket::client::proxy::BadProxy>(())
     /// ```
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
@@ -200,8 +200,7 @@ impl Connector {
     /// Dropped: there is no connection, and others that wait for their turn go on.
     ///
     /// # Errors
-    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`], [`Error::ProxyRefused`] and
-    /// [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
+    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
     /// that is not to be followed among them.
     pub async fn connect(&self, uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
         self.open(self.request_to(uri)?).await
@@ -248,28 +247,31 @@ impl Connector {
     /// One handshake.
     async fn attempt(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
         let uri = request.uri().clone();
-        let environment;
         let proxy = match &self.proxies {
             Proxies::None => None,
-            Proxies::One(proxy) => Some(&**proxy),
+            Proxies::One(proxy) => Some(Proxy::clone(proxy)),
             Proxies::Environment => {
-                environment = Environment::read(|name| std::env::var(name).ok())
-                    .map_err(Error::Environment)?;
-                environment.proxy_for(&uri)
+                let environment = Environment::new(|name| std::env::var(name).ok());
+                environment.proxy(&uri).map_err(ProxyError::from)?
             }
         };
         // Held until the connection is open, or there is none.
-        let (socket, _pass) = match proxy {
+        let (mut stream, _pass) = match &proxy {
             None => self.dial(uri.server_name(), uri.port(), true).await?,
             Some(proxy) => {
                 let turn = Destination::name(uri.host(), uri.port());
                 let pass = self.gate.turn(turn).await;
-                let (mut socket, _) = self.dial(proxy.host(), proxy.port(), false).await?;
-                tunnel::open(&mut socket, &uri, proxy).await?;
-                (socket, Some(pass))
+                let (mut stream, _) = self.dial(proxy.host(), proxy.port(), false).await?;
+                if proxy.protocol() == Protocol::Https {
+                    stream = self.secure(stream, proxy.host()).await?;
+                }
+                tunnel::open(&mut stream, Tunnel::new(&uri, proxy)?).await?;
+                (stream, Some(pass))
             }
         };
-        let stream = self.secure(socket, &uri).await?;
+        if uri.secure() {
+            stream = self.secure(stream, uri.server_name()).await?;
+        }
         WebSocket::client(stream, &self.config, request).await
     }
 
@@ -279,7 +281,7 @@ impl Connector {
         host: &str,
         port: u16,
         in_turn: bool,
-    ) -> Result<(TcpStream, Option<Pass>), Error> {
+    ) -> Result<(MaybeTls, Option<Pass>), Error> {
         let none = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
         let mut last = None;
         for address in lookup_host((host, port)).await.map_err(Error::Connect)? {
@@ -291,7 +293,7 @@ impl Connector {
             let error = match timeout(self.timeout, TcpStream::connect(address)).await {
                 Ok(Ok(socket)) => {
                     socket.set_nodelay(true).map_err(Error::Connect)?;
-                    return Ok((socket, pass));
+                    return Ok((MaybeTls::Plain(socket), pass));
                 }
                 Ok(Err(error)) => error,
                 Err(_) => io::ErrorKind::TimedOut.into(),
@@ -301,16 +303,14 @@ impl Connector {
         Err(Error::Connect(last.unwrap_or_else(none)))
     }
 
+    /// TLS, with a certificate for this name.
     #[cfg(feature = "rustls")]
-    async fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
-        if !uri.secure() {
-            return Ok(MaybeTls::Plain(socket));
-        }
+    async fn secure(&self, stream: MaybeTls, name: &str) -> Result<MaybeTls, Error> {
         let config = match &self.tls {
             Some(config) => config.clone(),
             None => tls::default_config().map_err(Error::Tls)?,
         };
-        let opening = tls::open(socket, config, uri.server_name());
+        let opening = tls::open(stream, config, name);
         let opened = timeout(self.timeout, opening).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => Ok(MaybeTls::Tls(Box::new(stream))),
@@ -319,15 +319,10 @@ impl Connector {
     }
 
     #[cfg(not(feature = "rustls"))]
-    async fn secure(&self, socket: TcpStream, uri: &Uri) -> Result<MaybeTls, Error> {
-        if uri.secure() {
-            let error = "wss needs the feature `rustls` of sansocket-tokio";
-            return Err(Error::Tls(io::Error::new(
-                io::ErrorKind::Unsupported,
-                error,
-            )));
-        }
-        Ok(MaybeTls::Plain(socket))
+    async fn secure(&self, _stream: MaybeTls, _name: &str) -> Result<MaybeTls, Error> {
+        let error = "wss and https proxies need the feature `rustls` of sansocket-tokio";
+        let error = io::Error::new(io::ErrorKind::Unsupported, error);
+        Err(Error::Tls(error))
     }
 }
 

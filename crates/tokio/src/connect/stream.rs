@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 pub enum MaybeTls {
     /// ws.
     Plain(TcpStream),
-    /// wss.
+    /// wss, or what leads to a proxy by https.
     #[cfg(feature = "rustls")]
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    Tls(Box<tokio_rustls::client::TlsStream<Self>>),
 }
 
 impl MaybeTls {
@@ -25,7 +25,7 @@ impl MaybeTls {
         match self {
             Self::Plain(socket) => socket,
             #[cfg(feature = "rustls")]
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tls(stream) => stream.get_ref().0.tcp(),
         }
     }
 }

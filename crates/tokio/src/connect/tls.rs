@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use super::MaybeTls;
 
 /// The opening handshake is one of HTTP/1.1.
 pub(super) fn for_http_1(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
@@ -23,12 +24,12 @@ pub(super) fn for_http_1(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
 
 /// The certificate is checked for this name, and SNI is used (RFC 6455 §4.1 (5)).
 pub(super) async fn open(
-    socket: TcpStream,
+    stream: MaybeTls,
     config: Arc<ClientConfig>,
     name: &str,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<TlsStream<MaybeTls>> {
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(config).connect(name, socket).await
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 /// The certificates that the features bring along, with the provider that the process has.
