@@ -76,8 +76,7 @@ impl Connection {
     /// How far input and output are, as the rules of [`Life`](super::life::Life) ask for it.
     pub(super) fn progress(&self) -> Progress {
         Progress {
-            unread: self.frame_is_due()
-                || self.rare.as_deref().is_some_and(Rare::has_unread),
+            unread: self.frame_is_due() || self.rare.as_deref().is_some_and(Rare::has_unread),
             drained: self.output.is_empty(),
             can_leave: !self.output.first().is_empty(),
             close_has_left: self.output.close_has_left(),

