@@ -25,8 +25,6 @@ pub(super) struct Side {
     pub(super) lost: Option<u64>,
     pub(super) pings: Pings,
     pub(super) ended: bool,
-    /// Messages before the next one were missed, so that its codec does not know them.
-    pub(super) missed: bool,
 }
 
 impl Side {
@@ -38,7 +36,6 @@ impl Side {
             lost: None,
             pings: Pings::default(),
             ended: false,
-            missed: false,
         }
     }
 
@@ -146,12 +143,11 @@ impl Observer {
         input.is_empty() || side.held.len() - side.held_at >= self.room(side)
     }
 
-    /// Puts a new codec in place of one that stopped inside a message.
+    /// Puts a new codec in place of one that stopped inside a message or missed some.
     fn make_decoder(&mut self, from: Role) {
         let half = &self.side_ref(from).half;
         if matches!(half.phase, Phase::Frames(Stage::Header)) && half.needs_decoder() {
-            self.side(from).missed = true;
-            let decoder = self.decoder(from).map(|(decoder, _)| decoder);
+            let decoder = self.decoder(from, true).map(|(decoder, _)| decoder);
             self.side(from).half.set_decoder(decoder);
         }
     }
@@ -168,7 +164,6 @@ impl Observer {
         if !http && !tls && at == 0 {
             // The beginning is missing.
             side.put_back(read, at);
-            side.missed = true;
             side.half.lose();
             self.ends.opened = true;
             return Next::Lost(at);

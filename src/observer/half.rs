@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::error::HandshakeError;
 use crate::event::message::Kind;
 use crate::frame::{HeaderReader, Opcode, Place, decode_close};
-use crate::handshake::{HeadReader, Negotiated, RefusalReader};
+use crate::handshake::{HeadReader, RefusalReader};
 use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
 
@@ -141,21 +141,18 @@ impl Half {
     }
 
     /// Frames begin here.
-    pub(super) fn open(&mut self, negotiated: &Negotiated, decoder: Option<(Decoder, u8)>) {
+    pub(super) fn open(&mut self, bits: u8, decoder: Option<(Decoder, u8)>) {
         self.phase = Phase::Frames(Stage::Header);
-        self.agree(negotiated, decoder);
-    }
-
-    pub(super) fn agree(&mut self, negotiated: &Negotiated, decoder: Option<(Decoder, u8)>) {
-        self.wire.bits = negotiated.reserved_bits;
+        self.wire.bits = bits;
         let (decoder, bit) = decoder.unzip();
         self.wire.decoder = decoder;
         self.wire.codec_bit = bit.unwrap_or_default();
     }
 
-    /// The messages before were not all seen.
+    /// Where the next frame begins is not known, and the codec's context is not the sender's any more.
     pub(super) fn lose(&mut self) {
         self.phase = Phase::Searching;
+        self.wire.decoder = None;
         self.wire.headers.restart();
         self.wire.frame = None;
         self.wire.message = None;
@@ -171,7 +168,7 @@ impl Half {
         self.wire.frame.as_ref()
     }
 
-    /// A codec in place of one that stopped inside a message.
+    /// The codec stopped inside a message, or missed some.
     pub(super) fn needs_decoder(&self) -> bool {
         self.wire.decoder.is_none() && self.wire.codec_bit != 0
     }
@@ -360,11 +357,14 @@ impl Half {
                 self.wire.hole(len);
                 return None;
             }
-            Phase::Opaque | Phase::Searching => return None,
+            Phase::Opaque => return None,
+            Phase::Searching => {
+                self.wire.next_search = SEARCHED;
+                return None;
+            }
             _ => {}
         }
         self.lose();
-        self.wire.spoil();
         Some(at)
     }
 
@@ -508,11 +508,6 @@ impl Wire {
                 self.decoder = None;
             }
         }
-    }
-
-    /// Messages were missed: the codec's context is not the sender's any more.
-    fn spoil(&mut self) {
-        self.decoder = None;
     }
 }
 

@@ -69,7 +69,7 @@ use crate::role::Role;
 use ends::Ends;
 use follow::{Next, Place, Side};
 use gathering::Decoder;
-use half::{Phase, Stage};
+use half::Phase;
 use opening::{Follows, Opening};
 use seen::close_body;
 
@@ -126,8 +126,6 @@ impl Observer {
     pub fn midway(config: &ObserverConfig, negotiated: Negotiated) -> Self {
         let mut observer = Self::upgraded(config, negotiated);
         for side in [&mut observer.client, &mut observer.server] {
-            side.missed = true;
-            side.half.set_decoder(None);
             side.half.lose();
         }
         observer
@@ -153,19 +151,12 @@ impl Observer {
     /// So many bytes of this end are missing from what is seen.
     pub fn gap(&mut self, from: Role, len: u64) {
         let side = self.side(from);
+        // What waits was not understood without what is missing after it, and will not be.
         let waiting = (side.held.len() - side.held_at) as u64;
         side.held = Vec::new();
         side.held_at = 0;
-        side.half.offset += waiting;
-        if waiting > 0 || !matches!(side.half.phase, Phase::Frames(Stage::Payload(_))) {
-            side.missed = true;
-        }
-        let at = side.half.offset;
-        if let Some(offset) = side.half.gap(len) {
-            side.missed = true;
+        if let Some(offset) = side.half.gap(waiting.saturating_add(len)) {
             side.lost = Some(offset);
-        } else if waiting > 0 {
-            side.lost = Some(at);
         }
     }
 
@@ -340,28 +331,25 @@ impl Observer {
     fn open(&mut self, negotiated: Negotiated) {
         self.ends.opened = true;
         self.opening = Opening::default();
+        let bits = negotiated.reserved_bits;
         self.negotiated = Some(Box::new(negotiated));
         for from in [Role::Client, Role::Server] {
-            let decoder = self.decoder(from);
-            let Self {
-                client,
-                server,
-                negotiated,
-                ..
-            } = self;
-            let side = if from == Role::Client { client } else { server };
-            let lost = matches!(side.half.phase, Phase::Opaque);
-            if let Some(negotiated) = negotiated {
-                side.half.open(negotiated, decoder);
-            }
+            let side = self.side_ref(from);
+            let (phase, waits) = (&side.half.phase, side.held.len() > side.held_at);
+            let missed = matches!(phase, Phase::Searching);
+            // Frames begin with the next byte, or among those that are there.
+            let lost = matches!(phase, Phase::Opaque) || missed && waits;
+            let decoder = self.decoder(from, missed);
+            let half = &mut self.side(from).half;
+            half.open(bits, decoder);
             if lost {
-                side.half.lose();
+                half.lose();
             }
         }
     }
 
-    /// What decodes the messages of this end, with its reserved bit.
-    fn decoder(&self, from: Role) -> Option<(Decoder, u8)> {
+    /// What decodes the messages of this end, with its reserved bit; `lost`: some before were missed.
+    fn decoder(&self, from: Role, lost: bool) -> Option<(Decoder, u8)> {
         let negotiated = self.negotiated.as_ref()?;
         let extensions = &self.config.settings().extensions;
         let bits = negotiated.reserved_bits;
@@ -373,7 +361,6 @@ impl Observer {
         };
         let takes_over = !elements(&negotiated.extensions)
             .any(|extension| extension.params().any(|param| param.name() == parameter));
-        let lost = self.side_ref(from).missed;
         Some((Decoder::new(codec.messages, takes_over, lost), codec.bit))
     }
 

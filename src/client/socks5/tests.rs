@@ -212,6 +212,7 @@ fn ends() {
         socks.advance_time(at(now));
         assert_eq!(socks.receive(&mut &mut [][..]), outcome, "{now} s");
     }
+    assert_eq!(socks.next_deadline(), None);
 }
 
 #[test]
@@ -220,6 +221,7 @@ fn secrets_stay_out_of_logs() {
     let socks = to("ws://h/", &options);
     let text = format!("{options:?} {socks:?}");
     assert!(!text.contains("secret") && !text.contains("115"), "{text}");
+    assert!(text.starts_with("Options { credentials: true, timeout: 10s } "));
     assert!(text.contains("Socks5 { exchange: ") && text.contains("awaited: Method"));
 }
 

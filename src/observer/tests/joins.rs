@@ -238,3 +238,126 @@ fn never_a_wrong_text() {
         }
     }
 }
+
+/// Frames of a client under keys that differ, as a search wants them.
+fn masked(texts: core::ops::Range<u8>) -> Vec<u8> {
+    texts
+        .flat_map(|n| frame(1, true, Some([n, 7, n ^ 9, 3]), b"some text"))
+        .collect()
+}
+
+/// The request was seen in part: what came before the answer is searched for frames, and nobody broke a rule.
+#[test]
+fn a_join_in_the_request() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    let rest = &REQUEST.as_bytes()[REQUEST.find("ost: h").unwrap()..];
+    assert_eq!(see(&mut observer, Role::Client, rest), [Told::Lost(0)]);
+    let told = see(&mut observer, Role::Server, ANSWER.as_bytes());
+    assert_eq!(told, [Told::Response(101, false), Told::Opened(true)]);
+    let told = see(&mut observer, Role::Client, &masked(1..12));
+    assert_eq!(told[0], Told::Found(rest.len() as u64), "{told:?}");
+    assert_eq!(told.len(), 1 + 2 * 11);
+    assert_eq!(observer.report().client_violations, 0);
+}
+
+/// Nothing of the request was seen: what comes after the answer is frames.
+#[test]
+fn a_join_after_the_request() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    observer.gap(Role::Client, 200);
+    see(&mut observer, Role::Server, ANSWER.as_bytes());
+    let told = see(&mut observer, Role::Client, &masked(1..2));
+    assert_eq!(told.len(), 3);
+    assert_eq!(told[..2], [Told::Lost(0), Told::Frame(0x81, vec![], false)]);
+}
+
+/// What waits when bytes are missing is given up with them, and counts.
+#[test]
+fn a_gap_after_what_waits() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    let early = masked(1..4);
+    assert_eq!(see(&mut observer, Role::Client, &early), []);
+    see(&mut observer, Role::Server, ANSWER.as_bytes());
+    // The header of the first frame is told, and the rest of it is not asked for.
+    let mut none = &b""[..];
+    let told = observer.see(Role::Client, &mut none);
+    assert!(matches!(told, Some(Seen::Frame(_))));
+    let at = REQUEST.len() as u64 + 6;
+    assert_eq!(observer.offset(Role::Client), at);
+    let (waits, len) = (early.len() as u64 - 6, 50);
+    observer.gap(Role::Client, len);
+    assert_eq!(observer.offset(Role::Client), at + waits + len);
+    let told = see(&mut observer, Role::Client, &masked(5..16));
+    let found = Told::Found(at + waits + len);
+    assert_eq!(told[..2], [Told::Lost(at), found], "{told:?}");
+    // Within the payload that was announced nothing is lost but those bytes.
+    let mut observer = Observer::new(&ObserverConfig::new());
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    let long = frame(2, true, KEY, b"0123456789");
+    see(&mut observer, Role::Client, &long[..9]);
+    see(&mut observer, Role::Server, ANSWER.as_bytes());
+    let mut none = &b""[..];
+    observer.see(Role::Client, &mut none);
+    observer.gap(Role::Client, 4);
+    let told = see(&mut observer, Role::Client, &long[13..]);
+    let (from, content) = (Role::Client, Content::Holes);
+    let message = Told::Message(from, Kind::Binary, b"789".to_vec(), content, false);
+    assert_eq!(told, [message]);
+}
+
+/// More waits for an answer than may, so that messages are missed: those after them may refer to them.
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_after_what_was_dropped() {
+    use crate::Connection;
+    use crate::config::ClientConfig;
+    use crate::entropy::Entropy;
+    use crate::extension::{Compress, PermessageDeflate};
+    use alloc::boxed::Box;
+
+    struct Keys(u8);
+
+    impl Entropy for Keys {
+        fn fill(&mut self, out: &mut [u8]) {
+            self.0 = self.0.wrapping_add(17);
+            out.fill(self.0);
+        }
+    }
+
+    let agreed = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let request = REQUEST.replace("\r\n\r\n", &format!("\r\n{agreed}"));
+    let answer = ANSWER.replace("\r\n\r\n", &format!("\r\n{agreed}"));
+    let config = ClientConfig::new().deflate(PermessageDeflate::client());
+    let negotiated = Negotiated::new().extensions("permessage-deflate");
+    let mut ws = Connection::upgraded_client_with_entropy(&config, negotiated, Box::new(Keys(0)));
+    let mut say = |n: usize| {
+        let text = format!("message {n}, which says nothing that was not said before");
+        ws.send_with(&*text, Compress::Always).unwrap();
+        let bytes = ws.output().to_vec();
+        ws.consume_output(bytes.len());
+        (text, bytes)
+    };
+    let mut limits = Limits::server();
+    limits.held = 20;
+    let mut observer = Observer::new(&ObserverConfig::new().limits(limits));
+    see(&mut observer, Role::Client, request.as_bytes());
+    let told = see(&mut observer, Role::Client, &say(0).1);
+    assert_eq!(told, [Told::Opaque(false)]);
+    see(&mut observer, Role::Server, answer.as_bytes());
+    let (mut found, mut texts) = (0, Vec::new());
+    for n in 1..30 {
+        let (text, bytes) = say(n);
+        texts.push(text);
+        for told in see(&mut observer, Role::Client, &bytes) {
+            if let Told::Message(_, _, payload, content, violation) = told {
+                found += 1;
+                assert!(!violation && content != Content::Corrupt, "message {n}");
+                let whole = texts.iter().any(|text| text.as_bytes() == payload);
+                assert!(content != Content::Whole || whole);
+            }
+        }
+    }
+    assert!(found > 20, "{found}");
+    assert_eq!(observer.report().client_violations, 0);
+}

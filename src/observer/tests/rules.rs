@@ -29,6 +29,11 @@ fn the_opening_handshake_and_what_goes_before_it() {
         [Told::Response(503, false)]
     );
     assert_eq!(observer.state(Role::Client), State::Closed);
+    // Any answer but 101 refuses.
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    assert_eq!(observer.state(Role::Client), State::Connecting);
+    see(&mut observer, Role::Server, answer);
+    assert_eq!(observer.state(Role::Client), State::Closed);
 
     see(&mut observer, Role::Client, REQUEST.as_bytes());
     let early = frame(1, true, KEY, b"early");
@@ -404,6 +409,11 @@ fn the_memory_of_what_waits() {
         &frame(2, true, KEY, &[7; 1000]),
     );
     assert!(observer.memory_held() >= asked + 1000);
+
+    let long = "x-".repeat(100);
+    let agreed = Negotiated::new().extensions(long);
+    let observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    assert!(observer.memory_held() >= size_of::<Negotiated>() + 200);
 }
 
 /// A message that is longer than the limit is told cut off.
