@@ -163,14 +163,15 @@ impl Connection {
         }
         // What was taken before is not known, at first.
         let taken = *self.rare().taken.get_or_insert(now);
-        let counts = after(taken, wait) > now;
+        if after(taken, wait) <= now {
+            return false;
+        }
         match deadline {
-            _ if !counts => {}
             Deadline::Pong => self.wait_anew(),
             Deadline::Message => self.rare().message_since = Some(now),
             _ => self.clock.begin_idle(),
         }
-        counts
+        true
     }
 
     /// While input is held, what waits for the peer stands still; not while it is the peer that takes
@@ -234,9 +235,7 @@ impl Connection {
     /// The wait for a Pong begins now. Its round trip goes on.
     fn wait_anew(&mut self) {
         let later = self.clock.wait_anew();
-        if later > 0 {
-            self.rare().pings.later += later;
-        }
+        self.rare().pings.later += later;
     }
 
     /// The round trip in microseconds if this is the answer to a ping of ours.

@@ -186,6 +186,12 @@ mod tests {
             let mut ends = open();
             ends.close(from, Some(1000));
             assert_eq!(states(&ends), [State::Closing; 2], "{from:?}");
+            ends.fin(from);
+            assert_eq!(states(&ends), [State::Closing; 2], "{from:?}");
+            // With both Close frames through, who has ended TCP waits for nothing.
+            ends.close(from.peer(), None);
+            let [own, other] = [from, from.peer()].map(|role| ends.state(role));
+            assert_eq!([own, other], [State::Closed, State::Closing], "{from:?}");
             let mut ends = open();
             ends.fin(from);
             assert_eq!(states(&ends), [State::Closing; 2], "{from:?}");

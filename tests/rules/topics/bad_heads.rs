@@ -135,6 +135,8 @@ fn the_head_of_a_failure_is_kept() {
         format!("GET / HTTP/1.1\r\nOrigin: http://evil.test\r\n{FIELDS}\r\n"),
         "GET /health HTTP/1.1\r\nHost: h\r\n\r\n".into(),
         "GET / HTTP/1.1\r\nno colon\r\n\r\n".into(),
+        // Where a response has its status.
+        "PROPFIND 101 HTTP/1.1\r\nHost: h\r\n\r\n".into(),
     ] {
         let mut ws = server();
         failure(&receive(&mut ws, request.as_bytes()));

@@ -332,7 +332,22 @@ fn a_flood_does_not_put_a_deadline_off_for_ever() {
             Some(timeout.into()),
             "{name}"
         );
-        assert!(now > ends + ends / 2, "{name}: it had its chance");
+        assert_eq!(now - step, ends * 2, "{name}: it had its chance");
+    }
+}
+
+/// D-32: no time at all is time to read once.
+#[test]
+fn a_timeout_of_nothing() {
+    let mut timeouts = Timeouts::default();
+    timeouts.idle = Some(Duration::ZERO);
+    for role in ROLES {
+        let mut ws = open_at_0(role, timeouts);
+        assert_eq!((ws.state(), ws.next_deadline()), (State::Open, Some(s(0))));
+        let events = receive_frames(&mut ws, &[Frame::new(TEXT, "a")]);
+        assert_eq!(events, [Seen::text("a")]);
+        pass(&mut ws, s(0));
+        assert_eq!(receive(&mut ws, b""), [failed(Timeout::Idle)]);
     }
 }
 
@@ -391,6 +406,7 @@ fn what_waits_stands_still_while_input_is_held() {
         take_output(&mut ws);
         let frames = [Frame::new(TEXT, "a"), Frame::new(CLOSE, "")];
         ws.keep_input(&mut &mut encode_for(role, &frames)[..]);
+        assert_eq!(ws.next_deadline(), None, "nothing is waited for");
         pass(&mut ws, s(1000));
         let events = receive(&mut ws, b"");
         assert!(matches!(events[1], Seen::Close(..)), "{events:?}");
@@ -450,8 +466,10 @@ fn a_full_queue() {
                 let mut now = 10;
                 while now < 200 && ws.state() == State::Open {
                     now += 1;
-                    ws.advance_time(s(now));
+                    pass(&mut ws, s(now));
                     if takes {
+                        let due = ws.next_deadline();
+                        assert!(due.is_none_or(|due| due > s(now)), "{now}: {due:?}");
                         ws.consume_output(10);
                     }
                 }
