@@ -113,17 +113,18 @@ impl Observer {
                 *input = &input[taken..];
             }
             return Some(match step {
-                Step::Nothing if taken == 0 && self.is_stuck(from, input) => {
+                // Nothing more comes of the bytes that are there.
+                Step::Nothing if taken == 0 => {
                     self.tidy(from);
                     return self.overfull(from);
                 }
                 Step::On | Step::Nothing => continue,
-                Step::Payload { range, .. } if range.is_empty() => continue,
-                Step::Payload { range, offset, key } => {
+                Step::Payload { .. } if taken == 0 => continue,
+                Step::Payload { offset, key } => {
                     let bytes = if waits {
-                        Place::Held(start + range.start..start + range.end)
+                        Place::Held(start..start + taken)
                     } else {
-                        Place::Input(&piece[range])
+                        Place::Input(&piece[..taken])
                     };
                     Next::Payload { bytes, offset, key }
                 }
@@ -135,12 +136,6 @@ impl Observer {
                 Step::Found(offset) => Next::Found(offset),
             });
         }
-    }
-
-    /// Nothing more comes of the bytes that are there.
-    fn is_stuck(&self, from: Role, input: &[u8]) -> bool {
-        let side = self.side_ref(from);
-        input.is_empty() || side.held.len() - side.held_at >= self.room(side)
     }
 
     /// Puts a new codec in place of one that stopped inside a message or missed some.
@@ -179,14 +174,6 @@ impl Observer {
         })
     }
 
-    /// How much may wait.
-    fn room(&self, side: &Side) -> usize {
-        match side.half.phase {
-            Phase::Searching => WINDOW,
-            _ => self.config.settings().limits.held as usize,
-        }
-    }
-
     /// Gives up the memory of bytes that are done with.
     fn tidy(&mut self, from: Role) {
         let side = self.side(from);
@@ -198,12 +185,11 @@ impl Observer {
 
     /// More waits for an answer than may: this end is not followed any more.
     fn overfull(&mut self, from: Role) -> Option<Next<'static>> {
-        let side = self.side_ref(from);
-        let full = side.held.len() - side.held_at >= self.room(side);
-        if !full || !matches!(side.half.phase, Phase::Waiting) {
+        let most = self.config.settings().limits.held as usize;
+        let side = self.side(from);
+        if side.held.len() < most || !matches!(side.half.phase, Phase::Waiting) {
             return None;
         }
-        let side = self.side(from);
         side.half.phase = Phase::Opaque;
         side.held = Vec::new();
         side.held_at = 0;
@@ -217,7 +203,7 @@ fn hold(side: &mut Side, input: &mut &[u8], settings: &Settings) {
         Phase::Searching => WINDOW,
         Phase::Waiting => settings.limits.held as usize,
         // Two bytes tell TLS from what begins in the middle.
-        Phase::Head(_, at) if at == side.half.offset && !side.ended => {
+        Phase::Head(_, at) if at == side.half.offset => {
             if input.len() > 1 && side.held.len() == side.held_at {
                 return;
             }

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
-use core::ops::Range;
 
 use crate::config::Settings;
 use crate::error::HandshakeError;
@@ -78,9 +77,8 @@ pub(super) enum Step {
     /// A head fails before it is whole.
     BadHead(HandshakeError),
     Frame(Frame),
-    /// Of the bytes that were given.
+    /// The bytes that were taken.
     Payload {
-        range: Range<usize>,
         offset: u64,
         key: Option<MaskingKey>,
     },
@@ -312,7 +310,6 @@ impl Half {
         let offset = frame.payload_len() - left - bytes.len() as u64;
         self.wire.take(&frame, bytes, offset, left == 0, settings);
         Step::Payload {
-            range: 0..bytes.len(),
             offset,
             key: frame.masking_key(),
         }

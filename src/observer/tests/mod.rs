@@ -61,7 +61,10 @@ fn see(observer: &mut Observer, from: Role, mut input: &[u8]) -> Vec<Told> {
                 let after_close = frame.violations().any(|own| own.rule() == Rule::AfterClose);
                 Told::Frame(frame.header()[0], protocol.collect(), after_close)
             }
-            Seen::Payload(_) => continue,
+            Seen::Payload(piece) => {
+                assert!(!piece.wire().is_empty(), "nothing to tell");
+                continue;
+            }
             Seen::Message(own) => Told::Message(
                 own.from,
                 own.kind,

@@ -118,6 +118,62 @@ fn content_is_skipped() {
     assert_eq!(see(&mut observer, Role::Server, b""), []);
 }
 
+/// However long it is, also where it waits for the answer to what came before.
+#[test]
+fn long_content_is_skipped() {
+    let mut limits = Limits::server();
+    limits.held = 1 << 20;
+    let mut observer = Observer::new(&ObserverConfig::new().limits(limits));
+    let mut pages = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n".to_vec();
+    pages.extend([b'x'; 200_000]);
+    pages.extend(b"GET /y HTTP/1.1\r\nHost: h\r\n\r\n");
+    let told = ["/x", "/y"].map(|target| Told::Request(target.into(), false));
+    assert_eq!(see(&mut observer, Role::Client, &pages), told);
+    for _ in 0..2 {
+        let answer = b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n";
+        see(&mut observer, Role::Server, answer);
+    }
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    assert_eq!(see(&mut observer, Role::Client, &pages), []);
+    see(
+        &mut observer,
+        Role::Server,
+        b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert_eq!(see(&mut observer, Role::Client, b""), told);
+}
+
+/// The payload of frames that waited for the answer is told as it stands on the wire.
+#[test]
+fn pieces_of_what_waited() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    let frames = [frame(2, true, KEY, b"one"), frame(2, true, KEY, b"second")];
+    see(&mut observer, Role::Client, &frames.concat());
+    see(&mut observer, Role::Server, ANSWER.as_bytes());
+    let (mut none, mut pieces) = (&b""[..], Vec::new());
+    while let Some(seen) = observer.see(Role::Client, &mut none) {
+        if let Seen::Payload(piece) = seen {
+            pieces.push(piece.wire().to_vec());
+        }
+    }
+    assert_eq!(pieces, [&frames[0][6..], &frames[1][6..]]);
+}
+
+/// Bytes that are shown after the end are read all the same, and nothing is waited for.
+#[test]
+fn bytes_after_the_end() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    observer.end(Role::Client);
+    assert_eq!(see(&mut observer, Role::Client, b"\xff"), [Told::Lost(0)]);
+    let mut observer = Observer::new(&ObserverConfig::new());
+    assert_eq!(see(&mut observer, Role::Client, b"G"), []);
+    observer.end(Role::Client);
+    let rest = &REQUEST.as_bytes()[1..];
+    let told = see(&mut observer, Role::Client, rest);
+    assert_eq!(told, [Told::Request("/chat".into(), false)]);
+}
+
 /// A 101 with a line that is no field opens a connection all the same; an answer that is none ends it.
 #[test]
 fn answers_that_are_broken() {
