@@ -61,8 +61,9 @@ impl Expectation {
             }
             101 => Answered::Open(self.check_upgrade(fields, settings)?),
             100..200 => Answered::Informational,
-            // In HTTP/1.0 too, such as a 503. Below 100 there is none: the scanner saw to it.
-            _ => Answered::Refused(RefusalReader::new(line, fields, &settings.limits)?),
+            // In HTTP/1.0 too, such as a 503.
+            200.. => Answered::Refused(RefusalReader::new(line, fields, &settings.limits)?),
+            _ => return Err(HandshakeError::Malformed { line: 1 }),
         })
     }
 
