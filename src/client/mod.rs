@@ -6,6 +6,8 @@
 //!
 //! | module | answers |
 //! |---|---|
+//! | [`connecting`] | what is next on the way from a request to a connection (RFC 6455 §4.1): all of these in order |
+//! | [`dialing`] | which of a host's addresses, and when (RFC 8305) |
 //! | [`gate`] | may this attempt start? One in CONNECTING for each address and port (RFC 6455 §4.1) |
 //! | [`proxy`] | which proxy do `https_proxy`, `NO_PROXY` and the like name, and how do I get through it (RFC 9110 §9.3.6) |
 //! | [`socks5`] | how do I get through a SOCKS5 proxy (RFC 1928) |
@@ -16,6 +18,9 @@
 
 pub mod backoff;
 pub mod challenge;
+pub mod connecting;
+mod credentials;
+pub mod dialing;
 #[cfg(feature = "digest")]
 pub mod digest;
 mod exchange;

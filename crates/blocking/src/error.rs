@@ -151,3 +151,9 @@ impl From<ProxyError> for Error {
         Self::Proxy(why)
     }
 }
+
+impl From<NoRedirect> for Error {
+    fn from(why: NoRedirect) -> Self {
+        Self::Redirect(why)
+    }
+}

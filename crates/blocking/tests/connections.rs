@@ -267,6 +267,28 @@ fn redirections() {
     second.join().unwrap();
 }
 
+/// RFC 9110 §11.6, RFC 7617: told a server that asks for them, and once.
+#[test]
+fn credentials() {
+    let (address, server) = serve(4, config(), |number, incoming| {
+        let told = incoming.request().header("Authorization");
+        assert_eq!(told.is_some(), number % 2 == 1);
+        if told == Some(b"Basic dXNlcjpwYXNz") {
+            return echo(incoming);
+        }
+        let response = Response::new(401);
+        let response = response.header("WWW-Authenticate", b"Basic realm=\"r\"");
+        incoming.respond(response.unwrap()).unwrap();
+    });
+    let uri = format!("ws://{address}/");
+    let connector = |password| connector().credentials("user", password).unwrap();
+    let mut ws = connector("pass").connect(&uri).unwrap();
+    assert!(ws.close(None, "").unwrap().clean);
+    let error = connector("none").connect(&uri).unwrap_err();
+    assert!(matches!(error, Error::Refused(refusal) if refusal.status == 401));
+    server.join().unwrap();
+}
+
 /// What is read and written here goes there.
 fn relay(mut client: TcpStream, address: SocketAddr) {
     let mut server = TcpStream::connect(address).unwrap();

@@ -164,3 +164,10 @@ impl From<ProxyError> for Error {
         Self::Proxy(why)
     }
 }
+
+#[cfg(feature = "client")]
+impl From<NoRedirect> for Error {
+    fn from(why: NoRedirect) -> Self {
+        Self::Redirect(why)
+    }
+}

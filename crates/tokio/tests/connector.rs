@@ -218,6 +218,47 @@ async fn redirections() {
     says_hello(&mut ws).await;
 }
 
+// ── credentials
+
+/// RFC 9110 §11.6, RFC 7617, RFC 7616: told a server that asks for them.
+#[tokio::test]
+async fn credentials() {
+    let (listener, address) = listen().await;
+    tokio::spawn(serve(listener, |incoming| async move {
+        let (path, told) = (incoming.request().path(), "Authorization");
+        let told = incoming.request().header(told).unwrap_or_default();
+        let scheme = if path == "/digest" {
+            &b"Digest "[..]
+        } else {
+            b"Basic dXNlcjpwYXNz"
+        };
+        if told.starts_with(scheme) {
+            return echo(incoming).await;
+        }
+        let asks: &[u8] = match scheme {
+            b"Digest " => b"Digest realm=\"r\", nonce=\"n\", qop=\"auth\"",
+            _ => b"Basic realm=\"r\"",
+        };
+        let response = Response::new(401).header("WWW-Authenticate", asks).unwrap();
+        incoming.respond(response).await.unwrap();
+    }));
+    for path in ["basic", "digest"] {
+        let uri = format!("ws://{address}/{path}");
+        let connector = connector().credentials("user", "pass").unwrap();
+        let opened = connector.connect(&uri).await;
+        if path == "digest" && cfg!(not(feature = "digest")) {
+            assert!(matches!(opened, Err(Error::Refused(_))));
+            continue;
+        }
+        says_hello(&mut opened.unwrap()).await;
+        let unknown = self::connector().credentials("user", "none").unwrap();
+        if path == "basic" {
+            let error = unknown.connect(&uri).await.unwrap_err();
+            assert!(matches!(error, Error::Refused(refusal) if refusal.status == 401));
+        }
+    }
+}
+
 // ── proxies
 
 /// Opens tunnels for who knows the password, inside TLS or not.

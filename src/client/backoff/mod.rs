@@ -20,6 +20,7 @@
 //! }
 //! ```
 
+mod attempts;
 mod ended;
 mod retry_after;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use core::time::Duration;
 
 use self::ended::Remedy;
 
+pub use attempts::Attempts;
 pub use ended::Ended;
 pub use retry_after::retry_after;
 

@@ -36,14 +36,11 @@ mod tunnel;
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 use core::{fmt, mem};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use super::credentials;
 use super::exchange::{End, Exchange};
 use crate::config::{Limits, Timeouts};
 use crate::error::{FieldError, HandshakeError, identified};
@@ -115,20 +112,7 @@ impl Options {
     /// # Errors
     /// [`FieldError::BadValue`]: a control character, or a colon in the name (RFC 7617 §2).
     pub fn basic(self, user: &str, password: &str) -> Result<Self, FieldError> {
-        if user.contains(':')
-            || [user, password]
-                .iter()
-                .any(|text| text.contains(char::is_control))
-        {
-            return Err(FieldError::BadValue);
-        }
-        let pair = format!("{user}:{password}");
-        let mut value = vec![0; BASIC.len() + pair.len().div_ceil(3) * 4];
-        let (scheme, credentials) = value.split_at_mut(BASIC.len());
-        scheme.copy_from_slice(BASIC);
-        // There is room for all of it.
-        let _ = STANDARD.encode_slice(pair, credentials);
-        self.header(PROXY_AUTHORIZATION, &value)
+        self.header(PROXY_AUTHORIZATION, &credentials::basic(user, password)?)
     }
 
     /// Sets the limits on the proxy's answer: `head`, `fields` and `body` count here.
@@ -136,6 +120,12 @@ impl Options {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Whether credentials are among the fields.
+    fn authorizes(&self) -> bool {
+        let mut names = self.extra.0.iter().map(|(name, _)| name);
+        names.any(|name| name.eq_ignore_ascii_case(PROXY_AUTHORIZATION))
     }
 
     /// Sets how long the proxy may take, from the first [`Connect::advance_time`] on.
@@ -147,7 +137,6 @@ impl Options {
 }
 
 const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
-const BASIC: &[u8] = b"Basic ";
 
 /// How a [`Connect`] ended.
 ///

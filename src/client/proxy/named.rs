@@ -8,7 +8,7 @@ use core::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::Options;
+use super::{Options, PROXY_AUTHORIZATION};
 use crate::client::socks5;
 use crate::error::identified;
 
@@ -106,8 +106,9 @@ impl Proxy {
         Ok(self)
     }
 
-    /// The same proxy with these fields in its CONNECT request, limits and timeout. An HTTP proxy is sent
-    /// credentials only if they are among these. Of what a SOCKS5 proxy has, the timeout is changed.
+    /// The same proxy with these fields in its CONNECT request, limits and timeout. Credentials that are not among
+    /// them are told an HTTP proxy when it asks for some, and not before. Of what a SOCKS5 proxy has, the timeout is
+    /// changed.
     #[must_use]
     pub fn with_options(self, options: Options) -> Self {
         Self { options, ..self }
@@ -133,6 +134,17 @@ impl Proxy {
 
     pub(super) const fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The same proxy, told this value in `Proxy-Authorization`.
+    pub(in crate::client) fn authorized(&self, value: &[u8]) -> Option<Self> {
+        let options = self.options.clone().header(PROXY_AUTHORIZATION, value);
+        Some(self.clone().with_options(options.ok()?))
+    }
+
+    /// Whether it is told credentials unasked.
+    pub(in crate::client) fn is_authorized(&self) -> bool {
+        self.options.authorizes()
     }
 
     /// Name and password.

@@ -1,5 +1,6 @@
 //! From a URI to a connection: names, TCP, proxies, TLS, redirections, and again after an end.
 
+mod dial;
 mod gate;
 mod sessions;
 mod stream;
@@ -8,23 +9,25 @@ mod tls;
 mod tunnel;
 
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+#[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::time::Duration;
 
 use sansocket::client::backoff::Policy;
-use sansocket::client::gate::{Destination, Gate};
-use sansocket::client::proxy::{Environment, Protocol, Proxy, ProxyError, Tunnel};
-use sansocket::client::redirect::Redirects;
+use sansocket::client::connecting::{Connecting, Options, Step};
+use sansocket::client::gate::Gate;
+use sansocket::client::proxy::Proxy;
 use sansocket::error::FieldError;
 use sansocket::{ClientConfig, ClientRequest, Uri};
-use tokio::net::{TcpStream, lookup_host};
+#[cfg(feature = "rustls")]
 use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::socket::WebSocket;
 
-use gate::{Pass, SharedGate};
+use gate::SharedGate;
 
 pub(crate) use sessions::Last;
 pub use sessions::Sessions;
@@ -68,21 +71,12 @@ pub struct Connector {
     config: ClientConfig,
     /// With a URI that is replaced.
     request: ClientRequest,
-    proxies: Proxies,
-    redirects: u8,
+    options: Options,
     timeout: Duration,
     policy: Policy,
     gate: SharedGate,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-/// Which proxies are used.
-#[derive(Clone)]
-enum Proxies {
-    Environment,
-    One(Arc<Proxy>),
-    None,
 }
 
 impl Default for Connector {
@@ -98,8 +92,7 @@ impl Connector {
         Self {
             config: ClientConfig::new(),
             request: ClientRequest::new(anywhere()),
-            proxies: Proxies::Environment,
-            redirects: 0,
+            options: Options::new(),
             timeout: Duration::from_secs(10),
             policy: Policy::default(),
             gate: SharedGate::new(Gate::default()),
@@ -152,14 +145,15 @@ impl Connector {
     /// ```
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxies = Proxies::One(Arc::new(proxy));
+        self.options = self.options.proxy(proxy);
         self
     }
 
-    /// Goes through no proxy. Otherwise the variables of the [`Environment`] say which.
+    /// Goes through no proxy. Otherwise the variables of the
+    /// [`Environment`](sansocket::client::proxy::Environment) say which.
     #[must_use]
     pub fn no_proxy(mut self) -> Self {
-        self.proxies = Proxies::None;
+        self.options = self.options.no_proxy();
         self
     }
 
@@ -167,8 +161,18 @@ impl Connector {
     /// secret stays behind when the origin changes, and none leads from wss to ws.
     #[must_use]
     pub fn redirects(mut self, hops: u8) -> Self {
-        self.redirects = hops;
+        self.options = self.options.redirects(hops);
         self
+    }
+
+    /// Answers a 401 of the server, and of no other origin, with this name and password: by Digest (feature `digest`)
+    /// if it asks for that, or by Basic. Those for a proxy are part of the [`Proxy`].
+    ///
+    /// # Errors
+    /// As [`Options::credentials`].
+    pub fn credentials(mut self, user: &str, password: &str) -> Result<Self, FieldError> {
+        self.options = self.options.credentials(user, password)?;
+        Ok(self)
     }
 
     /// Sets how long TCP may take for each address, and TLS. 10 s. The handshake of WebSocket has the timeout
@@ -212,21 +216,12 @@ impl Connector {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn open(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
-        let mut request = request;
-        let mut redirects = Redirects::new(request.uri().clone()).limit(self.redirects);
+        let variable = |name: &str| std::env::var(name).ok();
+        let mut connecting = Connecting::new(request, &self.options, variable);
         loop {
-            let refusal = match self.attempt(request.clone()).await {
-                Err(Error::Refused(refusal)) => refusal,
-                done => return done,
-            };
-            if self.redirects == 0 || !(300..400).contains(&refusal.status) {
-                return Err(Error::Refused(refusal));
+            if let Some(ws) = self.attempt(&mut connecting).await? {
+                return Ok(ws);
             }
-            let redirect = redirects.next(&refusal).map_err(Error::Redirect)?;
-            if redirect.downgrade {
-                return Err(Error::Refused(refusal));
-            }
-            request = redirect.request(request);
         }
     }
 
@@ -244,63 +239,37 @@ impl Connector {
         Ok(self.request.clone().with_uri(Uri::parse(uri)?))
     }
 
-    /// One handshake.
-    async fn attempt(&self, request: ClientRequest) -> Result<WebSocket<MaybeTls>, Error> {
-        let uri = request.uri().clone();
-        let proxy = match &self.proxies {
-            Proxies::None => None,
-            Proxies::One(proxy) => Some(Proxy::clone(proxy)),
-            Proxies::Environment => {
-                let environment = Environment::new(|name| std::env::var(name).ok());
-                environment.proxy(&uri).map_err(ProxyError::from)?
-            }
-        };
-        // Held until the connection is open, or there is none.
-        let (mut stream, _pass) = match &proxy {
-            None => self.dial(uri.server_name(), uri.port(), true).await?,
-            Some(proxy) => {
-                let turn = Destination::name(uri.host(), uri.port());
-                let pass = self.gate.turn(turn).await;
-                let (mut stream, _) = self.dial(proxy.host(), proxy.port(), false).await?;
-                if proxy.protocol() == Protocol::Https {
-                    stream = self.secure(stream, proxy.host()).await?;
-                }
-                tunnel::open(&mut stream, Tunnel::new(&uri, proxy)?).await?;
-                (stream, Some(pass))
-            }
-        };
-        if uri.secure() {
-            stream = self.secure(stream, uri.server_name()).await?;
-        }
-        WebSocket::client(stream, &self.config, request).await
-    }
-
-    /// TCP to the first address that answers, each when its turn has come (RFC 6455 §4.1).
-    async fn dial(
+    /// One attempt; `None`: another one is to be made.
+    async fn attempt(
         &self,
-        host: &str,
-        port: u16,
-        in_turn: bool,
-    ) -> Result<(MaybeTls, Option<Pass>), Error> {
-        let none = || io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"));
-        let mut last = None;
-        for address in lookup_host((host, port)).await.map_err(Error::Connect)? {
-            let pass = if in_turn {
-                Some(self.gate.turn(Destination::address(address)).await)
-            } else {
-                None
-            };
-            let error = match timeout(self.timeout, TcpStream::connect(address)).await {
-                Ok(Ok(socket)) => {
-                    socket.set_nodelay(true).map_err(Error::Connect)?;
-                    return Ok((MaybeTls::Plain(socket), pass));
+        connecting: &mut Connecting,
+    ) -> Result<Option<WebSocket<MaybeTls>>, Error> {
+        let dialed = dial::dial(&connecting.dial()?, &self.gate, self.timeout).await;
+        // Held until the connection is open, or there is none.
+        let (socket, _pass) = dialed.map_err(Error::Connect)?;
+        let mut stream = MaybeTls::Plain(socket);
+        while let Some(step) = connecting.step() {
+            match step {
+                Step::Tls(name) => stream = self.secure(stream, &name).await?,
+                Step::Tunnel(tunnel) => {
+                    let outcome = tunnel::open(&mut stream, tunnel).await;
+                    connecting.tunnelled(outcome, &random_bytes())?;
                 }
-                Ok(Err(error)) => error,
-                Err(_) => io::ErrorKind::TimedOut.into(),
-            };
-            last = Some(io::Error::new(error.kind(), format!("{address}: {error}")));
+                Step::Handshake(request) => {
+                    let opened = WebSocket::client(stream, &self.config, request).await;
+                    return match opened {
+                        Err(Error::Refused(refusal)) => {
+                            match connecting.refused(&refusal, &random_bytes())? {
+                                true => Ok(None),
+                                false => Err(Error::Refused(refusal)),
+                            }
+                        }
+                        opened => opened.map(Some),
+                    };
+                }
+            }
         }
-        Err(Error::Connect(last.unwrap_or_else(none)))
+        Ok(None)
     }
 
     /// TLS, with a certificate for this name.
@@ -331,7 +300,7 @@ impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
             .field("headers", &self.request.headers().count())
-            .field("redirects", &self.redirects)
+            .field("options", &self.options)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -343,4 +312,13 @@ fn anywhere() -> Uri {
         Ok(uri) => uri,
         Err(_) => unreachable!("that is a URI"),
     }
+}
+
+/// Random for each process and each call, which is all that is asked for.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn random_bytes() -> [u8; 16] {
+    (u128::from(random()) << 64 | u128::from(random())).to_be_bytes()
 }

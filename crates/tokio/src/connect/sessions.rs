@@ -1,17 +1,16 @@
 //! One connection after the other to the same URI.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sansocket::ClientRequest;
-use sansocket::client::backoff::{Advice, Backoff, Ended, Policy};
+use sansocket::client::backoff::{Attempts, Ended, Policy};
 use sansocket::event::CloseReport;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Connector, MaybeTls};
+use super::{Connector, MaybeTls, random};
 use crate::error::Error;
 use crate::socket::WebSocket;
 
@@ -41,13 +40,10 @@ use crate::socket::WebSocket;
 pub struct Sessions {
     connector: Connector,
     request: ClientRequest,
-    backoff: Backoff,
+    attempts: Attempts,
     born: Instant,
     /// How the connection ended that was given out last.
     last: Option<Last>,
-    /// When the next attempt begins.
-    due: Option<Instant>,
-    done: bool,
 }
 
 /// Filled in by the connection.
@@ -58,11 +54,9 @@ impl Sessions {
         Self {
             connector,
             request,
-            backoff: Backoff::new(policy),
+            attempts: Attempts::new(policy),
             born: Instant::now(),
             last: None,
-            due: None,
-            done: false,
         }
     }
 
@@ -77,23 +71,20 @@ impl Sessions {
         if let Some(last) = self.last.take() {
             let report = last.lock().unwrap_or_else(PoisonError::into_inner).take();
             let ended = report.as_ref().map_or(Ended::Unreachable, Ended::from);
-            self.plan(ended);
+            self.ended(ended);
         }
-        while !self.done {
-            if let Some(due) = self.due {
-                sleep_until(due).await;
-            }
+        while let Some(due) = self.attempts.due() {
+            sleep_until(self.born + due).await;
             let error = match self.connector.open(self.request.clone()).await {
                 Ok(mut ws) => {
-                    self.due = None;
-                    self.backoff.opened(self.born.elapsed());
+                    self.attempts.opened(self.born.elapsed());
                     self.last = Some(ws.tell_end());
                     return Some(Ok(ws));
                 }
                 Err(error) => error,
             };
-            self.plan(ended(&error));
-            if self.done {
+            self.ended(ended(&error));
+            if self.attempts.due().is_none() {
                 return Some(Err(error));
             }
         }
@@ -103,21 +94,11 @@ impl Sessions {
     /// The request that the next connections are opened with: with new credentials, for example.
     pub fn set_request(&mut self, request: ClientRequest) {
         self.request = request;
-        self.done = false;
+        self.attempts.resume();
     }
 
-    fn plan(&mut self, ended: Ended) {
-        // Random for each process and each call, which is all that is asked for.
-        let random = RandomState::new().build_hasher().finish();
-        let delay = match self.backoff.next(ended, self.born.elapsed(), random) {
-            Advice::RetryNow(_) => Duration::ZERO,
-            Advice::RetryAfter(delay, _) => delay,
-            Advice::Authorize(_) | Advice::GiveUp(_) => {
-                self.done = true;
-                return;
-            }
-        };
-        self.due = Some(Instant::now() + delay);
+    fn ended(&mut self, ended: Ended) {
+        self.attempts.ended(ended, self.born.elapsed(), random());
     }
 }
 
@@ -142,8 +123,7 @@ fn ended(error: &Error) -> Ended {
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions")
-            .field("attempts", &self.backoff.attempts())
-            .field("done", &self.done)
+            .field("attempts", &self.attempts)
             .finish_non_exhaustive()
     }
 }

@@ -2,15 +2,14 @@
 
 use std::mem;
 
-use sansocket::client::proxy::Tunnel;
+use sansocket::client::proxy::{ProxyError, Tunnel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::MaybeTls;
-use crate::error::Error;
 
 /// Asks the proxy for a tunnel. After it, the stream leads to the server.
-pub(super) async fn open(stream: &mut MaybeTls, mut tunnel: Tunnel) -> Result<(), Error> {
+pub(super) async fn open(stream: &mut MaybeTls, mut tunnel: Tunnel) -> Result<(), ProxyError> {
     let born = Instant::now();
     let mut buf = vec![0; 4096];
     let mut read = 0;
@@ -18,7 +17,7 @@ pub(super) async fn open(stream: &mut MaybeTls, mut tunnel: Tunnel) -> Result<()
         let input = buf.get_mut(..mem::take(&mut read)).unwrap_or_default();
         tunnel.advance_time(born.elapsed());
         if let Some(opened) = tunnel.receive(input) {
-            return Ok(opened?);
+            return opened;
         }
         let due = tunnel.next_deadline().map_or(born, |at| born + at);
         if !tunnel.output().is_empty() {

@@ -1,0 +1,89 @@
+//! Answers to challenges, with a name and a password (RFC 9110 §11).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::challenge::Challenge;
+#[cfg(feature = "digest")]
+use super::digest::Digest;
+use crate::error::FieldError;
+use crate::handshake::Refusal;
+
+/// The value of a field that says who asks, in the scheme Basic (RFC 7617 §2).
+pub(super) fn basic(user: &str, password: &str) -> Result<Vec<u8>, FieldError> {
+    const SCHEME: &[u8] = b"Basic ";
+    let has_control = |text: &str| text.contains(char::is_control);
+    if user.contains(':') || has_control(user) || has_control(password) {
+        return Err(FieldError::BadValue);
+    }
+    let pair = format!("{user}:{password}");
+    let mut value = vec![0; SCHEME.len() + pair.len().div_ceil(3) * 4];
+    let (scheme, credentials) = value.split_at_mut(SCHEME.len());
+    scheme.copy_from_slice(SCHEME);
+    // There is room for all of it.
+    let _ = STANDARD.encode_slice(pair, credentials);
+    Ok(value)
+}
+
+/// A name and a password for one server or proxy, and which answers were tried there.
+#[derive(Clone)]
+pub(super) struct Credentials {
+    user: String,
+    password: String,
+    basic_tried: bool,
+    #[cfg(feature = "digest")]
+    digests_tried: u8,
+}
+
+impl Credentials {
+    pub(super) fn new(user: &str, password: &str) -> Self {
+        Self {
+            user: user.into(),
+            password: password.into(),
+            basic_tried: false,
+            #[cfg(feature = "digest")]
+            digests_tried: 0,
+        }
+    }
+
+    /// They were sent unasked.
+    pub(super) const fn basic_sent(mut self) -> Self {
+        self.basic_tried = true;
+        self
+    }
+
+    /// What to send in answer to this refusal of a request with this method and target; `None`: all that could help
+    /// was tried. Digest comes before Basic, which anybody can read.
+    #[cfg_attr(not(feature = "digest"), expect(unused_variables))]
+    pub(super) fn answer(
+        &mut self,
+        refusal: &Refusal,
+        method: &str,
+        target: &str,
+        random: &[u8; 16],
+    ) -> Option<Vec<u8>> {
+        let challenges = Challenge::of(refusal);
+        #[cfg(feature = "digest")]
+        if let Ok(mut digest) = Digest::choose(&challenges, &self.user, &self.password) {
+            // RFC 7616 §3.3: the credentials were right, the nonce was old. Twice it is not.
+            let may_help = match self.digests_tried {
+                0 => true,
+                1 => digest.is_stale(),
+                _ => false,
+            };
+            self.digests_tried = self.digests_tried.saturating_add(1);
+            return may_help.then(|| digest.answer(method, target, random).into_bytes());
+        }
+        let is_asked = challenges.iter().any(|challenge| challenge.is("Basic"));
+        if !is_asked || self.basic_tried {
+            return None;
+        }
+        self.basic_tried = true;
+        basic(&self.user, &self.password).ok()
+    }
+}
