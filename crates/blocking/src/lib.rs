@@ -6,13 +6,15 @@ mod connect;
 mod error;
 mod handshake;
 mod socket;
+mod split;
 mod stream;
 
 pub use connect::{Connector, Sessions, connect};
 pub use error::{Closed, Error};
 pub use handshake::{Incoming, PING};
 pub use socket::{Messages, WebSocket};
-pub use stream::{MaybeTls, Stream};
+pub use split::{Receiver, Sender};
+pub use stream::{MaybeTls, OverTcp, Stream};
 
 #[cfg(feature = "rustls")]
 pub use rustls;

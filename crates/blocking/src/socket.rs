@@ -10,13 +10,14 @@ use sansocket::event::CloseReport;
 use sansocket::{CloseCode, Connection, Event, Message, Outgoing, Transport};
 
 use crate::error::{Closed, Error};
-use crate::stream::Stream;
+use crate::split::{Receiver, Sender, split};
+use crate::stream::{OverTcp, Stream};
 
 /// What one read takes at most.
 const READ: usize = 16 << 10;
 
 /// A write gives way after this long, so that reading goes on.
-const WRITE: Duration = Duration::from_millis(50);
+pub(crate) const WRITE: Duration = Duration::from_millis(50);
 
 /// How long a peer may take nothing while somebody waits to send, before deadlines pass although not
 /// all that came from it was looked at.
@@ -40,6 +41,8 @@ pub struct WebSocket<S> {
     unread: std::ops::Range<usize>,
     /// How long a read waits now; `None`: not set yet.
     patience: Option<Duration>,
+    /// Whether there may be something to read. `None`: nobody knows, and a read waits for it.
+    readable: Option<bool>,
     report: Option<Box<CloseReport>>,
     /// Who else wants the report.
     last: Option<Last>,
@@ -98,6 +101,33 @@ impl<S> WebSocket<S> {
     }
 }
 
+impl<S: OverTcp> WebSocket<S> {
+    /// Splits it into a half that receives and one that sends, for two threads or more. While one waits to send, the
+    /// other receives.
+    ///
+    /// # Errors
+    /// Those of the socket, of which there is a second handle then.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ws = sansocket_blocking::connect("ws://127.0.0.1:9001/")?;
+    /// let (receiver, sender) = ws.split()?;
+    /// let receiving = std::thread::spawn(move || {
+    ///     for message in receiver.flatten() {
+    ///         println!("{} bytes", message.as_bytes().len());
+    ///     }
+    /// });
+    /// sender.send("Hello")?;
+    /// sender.close(None, "")?;
+    /// let _ = receiving.join();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn split(self) -> io::Result<(Receiver<S>, Sender<S>)> {
+        split(self)
+    }
+}
+
 impl<S: Stream> WebSocket<S> {
     /// Goes on with a connection whose opening handshake was made elsewhere.
     ///
@@ -113,6 +143,7 @@ impl<S: Stream> WebSocket<S> {
             buf: vec![0; READ].into(),
             unread: 0..0,
             patience: None,
+            readable: None,
             report: None,
             last: None,
             error: None,
@@ -146,6 +177,18 @@ impl<S: Stream> WebSocket<S> {
         timeout: Duration,
     ) -> Option<Result<Option<Message<'static>>, Error>> {
         self.recv_until(Instant::now().checked_add(timeout))
+    }
+
+    /// A message that is there. The stream is read only if that does not wait, as the caller knows.
+    pub(crate) fn recv_now(
+        &mut self,
+        readable: bool,
+    ) -> Option<Result<Option<Message<'static>>, Error>> {
+        // What TLS has is read to the end first.
+        self.readable = Some(readable || self.readable.unwrap_or(true));
+        // The caller waits with another timeout.
+        self.patience = None;
+        self.recv_until(Some(Instant::now()))
     }
 
     fn recv_until(
@@ -224,7 +267,7 @@ impl<S: Stream> WebSocket<S> {
     /// [`SendError::Closing`] if the stream failed, and some of it will never leave.
     pub fn flush(&mut self) -> Result<(), SendError> {
         let mut since = Instant::now();
-        while self.is_unwritten() && self.ws.transport() != Transport::Close {
+        while self.can_flush() {
             self.write_patiently(&mut since);
         }
         if self.broken {
@@ -234,18 +277,25 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
+    /// Whether something is to be written, and can be.
+    pub(crate) fn can_flush(&self) -> bool {
+        self.is_unwritten() && self.ws.transport() != Transport::Close
+    }
+
     fn is_unwritten(&self) -> bool {
         !self.shut && (self.unflushed || !self.ws.output().is_empty())
     }
 
     /// Tries to write. What the peer has sent is not looked at here, such as the answer to a ping, so that
-    /// no deadline passes as long as it takes something now and then.
-    fn write_patiently(&mut self, since: &mut Instant) {
-        if self.write() {
+    /// no deadline passes as long as it takes something now and then. False if it takes nothing.
+    pub(crate) fn write_patiently(&mut self, since: &mut Instant) -> bool {
+        let written = self.write();
+        if written {
             *since = Instant::now();
         } else if since.elapsed() >= STALLED {
             self.ws.advance_time(self.born.elapsed());
         }
+        written
     }
 
     /// Sends a ping of the application's. Its pong is an event, with the time that it took.
@@ -270,9 +320,7 @@ impl<S: Stream> WebSocket<S> {
         code: impl Into<Option<CloseCode>>,
         reason: &str,
     ) -> Result<CloseReport, CloseError> {
-        let now = self.now();
-        self.ws.advance_time(now);
-        self.ws.close(code, reason)?;
+        self.start_close(code, reason)?;
         loop {
             while self.find_event(None).is_some() {
                 drop(self.event());
@@ -281,6 +329,16 @@ impl<S: Stream> WebSocket<S> {
                 return Ok(CloseReport::clone(report));
             }
         }
+    }
+
+    pub(crate) fn start_close(
+        &mut self,
+        code: impl Into<Option<CloseCode>>,
+        reason: &str,
+    ) -> Result<(), CloseError> {
+        let now = self.now();
+        self.ws.advance_time(now);
+        self.ws.close(code, reason)
     }
 
     // ── the loop
@@ -387,8 +445,13 @@ impl<S: Stream> WebSocket<S> {
         }
     }
 
-    /// Waits for bytes, until a deadline at the longest. False if none have come.
-    fn read(&mut self, until: Option<Instant>) -> bool {
+    /// The end of the stream was read.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How long to wait for bytes.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Duration {
         let deadline = self
             .ws
             .next_deadline()
@@ -401,9 +464,16 @@ impl<S: Stream> WebSocket<S> {
         } else {
             wait
         };
-        let wait = wait
-            .unwrap_or(Duration::from_secs(3600))
-            .max(Duration::from_millis(1));
+        wait.unwrap_or(Duration::from_secs(3600))
+            .max(Duration::from_millis(1))
+    }
+
+    /// Waits for bytes, until a deadline at the longest. False if none have come.
+    fn read(&mut self, until: Option<Instant>) -> bool {
+        let wait = self.wait(until);
+        if self.readable == Some(false) {
+            return false;
+        }
         if self.ended {
             std::thread::sleep(wait.min(WRITE));
             return false;
@@ -426,8 +496,12 @@ impl<S: Stream> WebSocket<S> {
                 let now = self.now();
                 self.ws.advance_time(now);
                 self.unread = 0..n;
+                self.readable = self.readable.map(|_| n == self.buf.len());
             }
-            Err(error) if gives_way(&error) => return false,
+            Err(error) if gives_way(&error) => {
+                self.readable = self.readable.map(|_| false);
+                return false;
+            }
             // TLS without a goodbye: what counts is the closing handshake.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.error.get_or_insert(error);
@@ -439,7 +513,7 @@ impl<S: Stream> WebSocket<S> {
         true
     }
 
-    fn read_failed(&mut self, error: io::Error) {
+    pub(crate) fn read_failed(&mut self, error: io::Error) {
         self.ended = true;
         self.shut = true;
         self.error.get_or_insert(error);

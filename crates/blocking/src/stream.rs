@@ -27,6 +27,32 @@ pub trait Stream: Read + Write {
     fn shutdown_write(&mut self) -> io::Result<()>;
 }
 
+/// A stream over TCP, whose [`split`](crate::WebSocket::split) halves wait at the socket.
+pub trait OverTcp: Stream {
+    /// The socket.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl OverTcp for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl OverTcp for MaybeTls {
+    fn tcp(&self) -> &TcpStream {
+        Self::tcp(self)
+    }
+}
+
+/// A server's end of TLS.
+#[cfg(feature = "rustls")]
+impl OverTcp for rustls::StreamOwned<rustls::ServerConnection, TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        &self.sock
+    }
+}
+
 impl Stream for TcpStream {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
