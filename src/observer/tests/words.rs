@@ -236,3 +236,30 @@ fn a_bomb_is_cut() {
     };
     assert!(payload.len() <= 1000);
 }
+
+/// RFC 7692 §7.2.3.4: a message that ends with a final block is whole; lengths as they were sent and as they came
+/// out; the codec counts as memory.
+#[cfg(feature = "deflate")]
+#[test]
+fn lengths_of_messages() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    let plain = frame(1, false, None, b"He");
+    let rest = frame(0, true, None, b"llo");
+    let mut hello = frame(1, true, None, b"\xf3\x48\xcd\xc9\xc9\x07\x00");
+    hello[0] |= 0x40;
+    let bytes = [plain, rest, hello].concat();
+    let (mut input, mut told) = (&bytes[..], Vec::new());
+    while let Some(seen) = observer.see(Role::Server, &mut input) {
+        if let Seen::Message(own) = seen {
+            assert_eq!((own.payload, own.content), (&b"Hello"[..], Content::Whole));
+            told.push((own.len, own.wire_len, own.frames, own.encoded));
+        }
+    }
+    assert_eq!(told, [(5, 5, 2, false), (5, 7, 1, true)]);
+    assert!(
+        observer.memory_held() > 32 << 10,
+        "{}",
+        observer.memory_held()
+    );
+}
