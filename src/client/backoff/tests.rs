@@ -9,10 +9,11 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::{Advice, Backoff, Ended, Policy, Reason};
-use crate::client::proxy::{Connect, ConnectError, ConnectOutcome, Options};
+use crate::client::proxy::{BadProxy, Connect, ConnectError, ConnectOutcome, Options, ProxyError};
 use crate::client::socks5::Socks5Error;
 use crate::entropy::Entropy;
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
+use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
 use crate::{ClientConfig, CloseCode, Connection, Event, Negotiated};
 
@@ -280,6 +281,30 @@ fn refusals_and_proxies() {
     );
     for error in [ConnectError::Closed, ConnectError::Timeout] {
         assert_eq!(Ended::from(error), Ended::Unreachable);
+    }
+}
+
+/// A proxy that is none is the user's mistake; one that says no is as a server that does.
+#[test]
+fn a_proxy_that_gave_no_tunnel() {
+    let refusal = Refusal::new(503, [("Retry-After", &b"7"[..])].into_iter());
+    for (error, ended) in [
+        (ProxyError::Bad(BadProxy::Host), Ended::ByUs),
+        (
+            ProxyError::Refused(Box::new(refusal)),
+            Ended::Refused {
+                status: 503,
+                retry_after: Some(seconds(7)),
+            },
+        ),
+        (ProxyError::Http(ConnectError::Closed), Ended::Unreachable),
+        (ProxyError::Socks5(Socks5Error::Closed), Ended::Unreachable),
+        (
+            ProxyError::Early,
+            Ended::Failed(HandshakeError::Status.into()),
+        ),
+    ] {
+        assert_eq!(Ended::at_proxy(&error, None), ended, "{error}");
     }
 }
 

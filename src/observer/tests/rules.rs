@@ -351,6 +351,11 @@ fn what_cannot_be_followed() {
         b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     );
     assert_eq!(told, [Told::Opaque(true)]);
+    // What is missing there is not missed.
+    let at = observer.offset(Role::Client);
+    observer.gap(Role::Client, 5);
+    assert_eq!(see(&mut observer, Role::Client, b"more"), []);
+    assert_eq!(observer.offset(Role::Client), at + 9);
     let mut observer = Observer::new(&ObserverConfig::new());
     let told = see(
         &mut observer,

@@ -202,6 +202,25 @@ fn answers_that_are_broken() {
     }
 }
 
+/// What a broken answer says was agreed on is what can be read of it.
+#[test]
+fn extensions_of_a_broken_answer() {
+    let mut observer = Observer::new(&ObserverConfig::new());
+    see(&mut observer, Role::Client, REQUEST.as_bytes());
+    let mut answer = ANSWER.replace("s3pP", "S3pP").into_bytes();
+    answer.truncate(answer.len() - 2);
+    for value in [&b"x-one"[..], b"x-\xff", b"x-two"] {
+        answer.extend_from_slice(b"Sec-WebSocket-Extensions: ");
+        answer.extend_from_slice(value);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"\r\n");
+    let told = see(&mut observer, Role::Server, &answer);
+    assert_eq!(told, [Told::Response(101, true), Told::Opened(true)]);
+    let agreed = observer.negotiated().map(|own| own.extensions.as_str());
+    assert_eq!(agreed, Some("x-one, x-two"));
+}
+
 /// RFC 9112 §6.3: nobody knows where the content of a request ends whose length is no number.
 #[test]
 fn a_request_of_no_length() {
