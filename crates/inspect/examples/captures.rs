@@ -95,7 +95,7 @@ fn field(name: &str, value: &str) -> String {
 }
 
 /// A conversation whose opening handshake is complete.
-fn opened(extensions: &str) -> Conversation {
+pub fn opened(extensions: &str) -> Conversation {
     let mut talk = Conversation::new();
     talk.open()
         .send(Client, request(extensions).as_bytes())

@@ -25,6 +25,7 @@ What to show:
       --stats                what all of it sums up to
       --json                 a JSON object a line
       --har                  the messages as a HAR file, for a browser's developer tools
+      --svg                  a picture of one conversation: the first one that is shown
       --extract DIR          writes each message to a file in DIR, and its name to standard output
 
 Which:
@@ -74,6 +75,7 @@ pub(crate) enum Show {
     Stats,
     Json,
     Har,
+    Svg,
     Extract(PathBuf),
 }
 
@@ -114,6 +116,7 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
             Long("stats") => args.show = Show::Stats,
             Long("json") => args.show = Show::Json,
             Long("har") => args.show = Show::Har,
+            Long("svg") => args.show = Show::Svg,
             Long("extract") => args.show = Show::Extract(parser.value()?.into()),
             Long("frames") => args.frames = true,
             Long("brief") => args.brief = true,

@@ -196,7 +196,7 @@ impl Screen<'_> {
         let filter = &self.args.filter;
         if let Some(Some(talk)) = self.talks.get(index)
             && view::shows(filter, talk)
-            && self.args.show == Show::Timeline
+            && matches!(self.args.show, Show::Timeline | Show::Svg)
             && self.failed.is_none()
         {
             let sender = if segment.from == talk.client {

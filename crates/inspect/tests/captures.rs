@@ -2,7 +2,12 @@
 //!
 //! After a change that is wanted: `cargo run --example captures`, `WRITE=1 cargo test --test captures`, and read the
 //! difference.
-#![allow(clippy::unwrap_used, clippy::print_stderr, dead_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    dead_code
+)]
 
 #[path = "../examples/captures.rs"]
 mod captures;
@@ -10,6 +15,9 @@ mod captures;
 use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
+
+use sansocket_inspect::write::{Conversation, Format};
+use sansocket_tcp_streams::Sender::{Client, Server};
 
 fn inspect(arguments: &[&str]) -> (String, String, Option<i32>) {
     let program = env!("CARGO_BIN_EXE_wsinspect");
@@ -70,6 +78,13 @@ fn other_views() {
         ),
         ("compressed.json", &["--json", "compressed.pcapng"]),
         ("ping.har", &["--har", "ping.pcap"]),
+        ("hello.svg", &["--svg", "hello.pcap"]),
+        ("fragments.svg", &["--svg", "--frames", "fragments.pcapng"]),
+        (
+            "two.svg",
+            &["--svg", "--brief", "--conversation", "2", "two.pcapng"],
+        ),
+        ("violations.svg", &["--svg", "violations.pcap"]),
         ("two.stats.txt", &["--stats", "two.pcapng"]),
         ("violations.errors.txt", &["--errors", "violations.pcap"]),
     ] {
@@ -78,6 +93,84 @@ fn other_views() {
         same &= expect(file, &shown);
     }
     assert!(same);
+}
+
+/// The texts of a picture, which is XML and has no element that does anything.
+fn texts(picture: &str) -> Vec<String> {
+    let document = roxmltree::Document::parse(picture).unwrap();
+    let known = ["svg", "title", "style", "rect", "path", "text"];
+    let elements = document.descendants().filter(|it| it.is_element());
+    for element in elements {
+        assert!(known.contains(&element.tag_name().name()), "{element:?}");
+    }
+    let texts = document
+        .descendants()
+        .filter(|it| it.tag_name().name() == "text");
+    texts
+        .filter_map(|it| it.text().map(str::to_owned))
+        .collect()
+}
+
+/// The picture of a conversation that is in no file.
+fn drawn(name: &str, talk: &Conversation) -> String {
+    let path = env::temp_dir().join(format!("wsinspect-{name}-{}.pcap", std::process::id()));
+    fs::write(&path, Format::default().write(&talk.packets)).unwrap();
+    let (picture, error, status) = inspect(&["--svg", path.to_str().unwrap()]);
+    fs::remove_file(path).unwrap();
+    assert_eq!((&*error, status), ("", Some(0)), "{name}");
+    picture
+}
+
+#[test]
+fn every_conversation_can_be_drawn() {
+    for (name, _, _) in captures::library() {
+        for options in [
+            &["--svg", name][..],
+            &["--svg", "--frames", name],
+            &["--svg", "--errors", name],
+        ] {
+            let (picture, error, status) = inspect(options);
+            assert_eq!((&*error, status), ("", Some(0)), "{name}");
+            assert!(
+                texts(&picture)[..3].contains(&"server".to_owned()),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_picture_holds_what_a_peer_sends_as_text() {
+    let evil = "</text><script>alert(1)</script>&amp;\"'\u{0}\u{1b}\u{fffe}\u{202e}";
+    let mut frame = vec![0x81, evil.len() as u8];
+    frame.extend(evil.as_bytes());
+    let mut talk = captures::opened("");
+    talk.send(Server, &frame);
+    let shown = texts(&drawn("evil", &talk)).concat();
+    assert!(
+        shown.contains("</text><script>alert(1)</script>&amp;\\\"'\\u{0}\\u{1b}\u{fffd}"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_picture_says_what_it_leaves_out() {
+    let (picture, ..) = inspect(&["--svg", "two.pcapng"]);
+    let shown = texts(&picture);
+    assert!(
+        shown.contains(&"not shown: 2 other conversations".to_owned()),
+        "{shown:?}"
+    );
+    let mut talk = Conversation::new();
+    talk.open();
+    for _ in 0..12_000 {
+        talk.ack(Client);
+    }
+    let shown = texts(&drawn("long", &talk));
+    assert_eq!(
+        shown.last().map(String::as_str),
+        Some("not shown: 2003 more lines")
+    );
 }
 
 #[test]

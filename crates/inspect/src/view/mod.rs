@@ -3,8 +3,11 @@
 mod extract;
 mod har;
 mod json;
+mod picture;
 mod stats;
+mod svg;
 mod timeline;
+mod words;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -62,6 +65,7 @@ pub(crate) fn of(args: &Args, out: Box<dyn Write>) -> io::Result<Box<dyn View>> 
         Show::Stats => Box::new(stats::Stats::new(out)),
         Show::Json => Box::new(json::Lines::new(out)),
         Show::Har => Box::new(har::Har::new(out)),
+        Show::Svg => Box::new(svg::Svg::new(args, out)),
         Show::Extract(folder) => Box::new(extract::Extract::new(folder, out)?),
     })
 }
