@@ -292,6 +292,8 @@ mod tests {
             .map(|&value| ("location".into(), value.to_vec()));
         Refusal {
             status,
+            version: None,
+            reason: String::new(),
             fields: fields.collect(),
             body: vec![],
             truncated: false,

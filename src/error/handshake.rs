@@ -166,7 +166,7 @@ pub enum HandshakeError {
     /// The response accepts extensions that use the same reserved bit, or permessage-deflate after one
     /// that uses any (RFC 7692 §5).
     ExtensionConflict,
-    /// A status that this way of opening does not have, such as 101 in HTTP/2 (RFC 9113 §8.6).
+    /// A status that this way of opening does not have, such as 101 in HTTP/2 (RFC 9110 §15; RFC 9113 §8.6).
     Status,
 }
 
@@ -230,7 +230,7 @@ impl HandshakeError {
             Self::SubprotocolRequired => "WHATWG WebSockets",
             Self::ExtensionParameters => "RFC 6455 §9.1",
             Self::ExtensionConflict => "RFC 7692 §5",
-            Self::Status => "RFC 9113 §8.6",
+            Self::Status => "RFC 9110 §15",
             Self::Missing(field) | Self::Repeated(field) | Self::Invalid(field) => match field {
                 Field::Host => "RFC 9112 §3.2",
                 Field::ContentLength | Field::TransferEncoding => "RFC 9112 §6.3",

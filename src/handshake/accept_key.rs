@@ -1,29 +1,42 @@
-//! `Sec-WebSocket-Key` and the accept value that proves it was read (RFC 6455 §4.1, §4.2.2).
+//! `Sec-WebSocket-Key` and the accept value that proves it was read (RFC 6455 §4.1, §4.2.2), for those who
+//! write the heads of the opening handshake themselves.
+//!
+//! ```
+//! use sansocket::handshake::accept_key::{accept_value, is_key, key_text};
+//! let key = key_text(b"the sample nonce"); // 16 random bytes, drawn for each connection
+//! assert_eq!(&key, b"dGhlIHNhbXBsZSBub25jZQ==");
+//! assert!(is_key(&key));
+//! assert_eq!(&accept_value(&key), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+//! ```
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1_smol::Sha1;
 
 /// The base64 of a nonce of 16 bytes.
-pub(crate) type KeyText = [u8; 24];
+pub type KeyText = [u8; 24];
 
 /// The base64 of a SHA-1.
-pub(crate) type AcceptValue = [u8; 28];
+pub type AcceptValue = [u8; 28];
 
 /// RFC 6455 §1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The value of `Sec-WebSocket-Key` for a nonce (RFC 6455 §4.1).
-pub(crate) fn key_text(nonce: &[u8; 16]) -> KeyText {
+#[must_use]
+pub fn key_text(nonce: &[u8; 16]) -> KeyText {
     let mut text = [0; 24];
     base64_into(nonce, &mut text);
     text
 }
 
+/// Whether this can be the value of `Sec-WebSocket-Key`.
+///
 /// base64 of 16 bytes: 22 characters of the alphabet and `==` (RFC 6455 §4.2.1). The four bits that
 /// pad the last character are not checked: the RFC prints a key where they are set, and the text is
 /// hashed as it stands.
-pub(crate) fn is_key(text: &[u8]) -> bool {
+#[must_use]
+pub fn is_key(text: &[u8]) -> bool {
     let alphabet = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'+') | (byte == b'/');
     match <&KeyText>::try_from(text) {
         // Without branches: all are looked at.
@@ -34,7 +47,8 @@ pub(crate) fn is_key(text: &[u8]) -> bool {
 
 /// The accept value for the text of a key (RFC 6455 §4.2.2). It shows that the server read this
 /// request; nothing relies on SHA-1 being hard to break (§10.8).
-pub(crate) fn accept_value(key: &[u8]) -> AcceptValue {
+#[must_use]
+pub fn accept_value(key: &[u8]) -> AcceptValue {
     let mut sha1 = Sha1::new();
     sha1.update(key);
     sha1.update(GUID);

@@ -1,5 +1,6 @@
 //! The client's reading of the response (RFC 6455 §4.1): of bytes, or of a list of fields.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
@@ -12,7 +13,9 @@ use crate::token::is_token;
 use super::accept_key::AcceptValue;
 use super::extensions::{self, ApplicationExtensions};
 use super::field::{Seen, elements, has_element, join, trim, values};
-use super::head::{Headers, HttpVersion, first_line, pairs, parse_response, slots, unfold};
+use super::head::{
+    Headers, HttpVersion, first_line, pairs, parse_response, reason_phrase, slots, unfold,
+};
 use super::negotiated::Negotiated;
 use super::refusal::RefusalReader;
 
@@ -68,7 +71,7 @@ impl Expectation {
     }
 
     /// The rules for a 101 (RFC 6455 §4.1, third list).
-    fn check_upgrade<'h>(
+    pub(crate) fn check_upgrade<'h>(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         settings: &Settings,
@@ -204,6 +207,12 @@ impl<'a> AcceptedHead<'a> {
         status
             .and_then(|status| u16::try_from(status).ok())
             .unwrap_or_default()
+    }
+
+    /// The reason phrase, often empty: for people only (RFC 9112 §4). What is not UTF-8 in it is replaced.
+    #[must_use]
+    pub fn reason(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(reason_phrase(self.head))
     }
 
     /// The value of the first field of this name, which is compared without regard to ASCII case.
@@ -534,7 +543,10 @@ mod tests {
         let judged = expectation().judge(&mut head, &Settings::CLIENT);
         assert!(matches!(judged, Ok(Answered::Open(_))));
         let view = AcceptedHead::new(&head);
-        assert_eq!(view.status(), 101);
+        assert_eq!(
+            (view.status(), &*view.reason()),
+            (101, "Switching Protocols")
+        );
         let cookies: Vec<&[u8]> = view.headers().all("set-cookie").collect();
         assert_eq!(cookies, [&b"a=1"[..], b"b=2;  \tc"]);
         assert_eq!(view.header("UPGRADE"), Some(&b"websocket"[..]));

@@ -71,9 +71,11 @@ pub(crate) fn parse_request<'s, 'h>(
 
 /// The status line (RFC 9112 §4).
 #[derive(Clone, Copy)]
-pub(crate) struct StatusLine {
+pub(crate) struct StatusLine<'h> {
     pub(crate) status: u16,
     pub(crate) version: HttpVersion,
+    /// The reason phrase, often empty.
+    pub(crate) reason: &'h [u8],
 }
 
 /// Parses a whole response head, in which [`unfold`] left no folded line. A line that is no field fails a
@@ -82,7 +84,7 @@ pub(crate) fn parse_response<'s, 'h>(
     head: &'h [u8],
     opening: RangeInclusive<u64>,
     slots: &'s mut Slots<'h>,
-) -> Result<(StatusLine, &'s [httparse::Header<'h>]), HandshakeError> {
+) -> Result<(StatusLine<'h>, &'s [httparse::Header<'h>]), HandshakeError> {
     let mut response = httparse::Response::new(&mut []);
     let mut config = httparse::ParserConfig::default();
     let (_, line) = first_line(head);
@@ -94,7 +96,12 @@ pub(crate) fn parse_response<'s, 'h>(
     match (response.code, response.version) {
         (Some(status), Some(minor)) => {
             let version = HttpVersion::minor(minor);
-            Ok((StatusLine { status, version }, response.headers))
+            let line = StatusLine {
+                status,
+                version,
+                reason: reason_phrase(head),
+            };
+            Ok((line, response.headers))
         }
         _ => Err(HandshakeError::Malformed { line: 1 }),
     }
@@ -162,6 +169,12 @@ pub(crate) fn first_line(head: &[u8]) -> (usize, &[u8]) {
     let line = &head[start..];
     let end = memchr(b'\r', line).unwrap_or(line.len());
     (start, &line[..end])
+}
+
+/// What follows the status in the status line of a response (RFC 9112 §4).
+pub(crate) fn reason_phrase(head: &[u8]) -> &[u8] {
+    let (_, line) = first_line(head);
+    line.get(STATUS.end + 1..).unwrap_or_default()
 }
 
 /// The fields of a request or a response, in order, with their names as they were sent.

@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455 §4): pure functions over heads and lists of fields.
 
 pub(crate) mod accept;
-mod accept_key;
+pub mod accept_key;
 mod answer;
 pub(crate) mod client;
 pub mod extended_connect;
@@ -19,6 +19,7 @@ pub(crate) mod response;
 mod rules;
 pub(crate) mod scanner;
 mod start_line;
+mod upgrade_request;
 pub(crate) mod uri;
 
 pub use answer::AcceptedHead;
@@ -26,6 +27,7 @@ pub use foreign::{ForeignResponse, Upgrade};
 pub use head::{Headers, HttpVersion};
 pub use refusal::Refusal;
 pub use request::Request;
+pub use upgrade_request::UpgradeRequest;
 pub use uri::{UriError, UriPart};
 
 // What the connection drives.

@@ -30,6 +30,10 @@ use super::head::{HttpVersion, StatusLine};
 pub struct Refusal {
     /// The status, 200 or above.
     pub status: u16,
+    /// The version of HTTP/1. `None` over extended CONNECT, where no status line tells one.
+    pub version: Option<HttpVersion>,
+    /// The reason phrase, often empty: for people only (RFC 9112 §4). What is not UTF-8 in it is replaced.
+    pub reason: String,
     /// The fields, in order, with their names as they were sent.
     pub fields: Vec<(String, Vec<u8>)>,
     /// The body, up to [`Limits::body`].
@@ -45,6 +49,8 @@ impl Refusal {
     pub(crate) fn new<'h>(status: u16, fields: impl Iterator<Item = (&'h str, &'h [u8])>) -> Self {
         Self {
             status,
+            version: None,
+            reason: String::new(),
             fields: fields
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
@@ -129,7 +135,7 @@ enum ChunkState {
 impl RefusalReader {
     /// Begins after the head of a final response that is not 101.
     pub(crate) fn new<'h>(
-        line: StatusLine,
+        line: StatusLine<'_>,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         limits: &Limits,
     ) -> Result<Self, HandshakeError> {
@@ -138,6 +144,8 @@ impl RefusalReader {
         Ok(Self {
             framing,
             refusal: Refusal {
+                version: Some(line.version),
+                reason: String::from_utf8_lossy(line.reason).into_owned(),
                 reusable,
                 ..Refusal::new(line.status, fields)
             },
@@ -348,10 +356,11 @@ mod tests {
 
     use super::*;
 
-    const fn line(status: u16) -> StatusLine {
+    const fn line(status: u16) -> StatusLine<'static> {
         StatusLine {
             status,
             version: HttpVersion::Http11,
+            reason: b"",
         }
     }
 
@@ -361,8 +370,8 @@ mod tests {
         let reusable = |version, fields: &[(&str, &str)], body: &[u8]| {
             let fields = fields.iter().map(|&(name, value)| (name, value.as_bytes()));
             let line = StatusLine {
-                status: 407,
                 version,
+                ..line(407)
             };
             let mut reader = RefusalReader::new(line, fields, &Limits::client()).unwrap();
             reader.feed(body);

@@ -9,7 +9,7 @@ use crate::extension::{Extension, Extensions};
 use crate::payload::Payload;
 
 use super::field::elements;
-use super::head::{Headers, first_line};
+use super::head::{Headers, HttpVersion, first_line};
 use super::rules::Span;
 
 /// A request whose head was checked: a view that walks it, with nothing copied and no index.
@@ -41,6 +41,17 @@ impl<'a> Request<'a> {
         let (_, line) = first_line(&self.head);
         let method = line.split(|&byte| byte == b' ').next();
         text(method.unwrap_or_default())
+    }
+
+    /// The version of HTTP/1. Only plain requests come in HTTP/1.0, which has no upgrade (RFC 9110 §7.8).
+    #[must_use]
+    pub fn version(&self) -> HttpVersion {
+        let (_, line) = first_line(&self.head);
+        if line.ends_with(b"HTTP/1.0") {
+            HttpVersion::Http10
+        } else {
+            HttpVersion::Http11
+        }
     }
 
     /// The request target as it was sent: a path and a query, or an absolute URI (RFC 9112 §3.2).

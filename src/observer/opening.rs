@@ -168,6 +168,7 @@ fn body_of_a_request(head: &[u8]) -> Follows {
     let line = StatusLine {
         status: 200,
         version: HttpVersion::Http11,
+        reason: b"",
     };
     match RefusalReader::new(line, Headers::of(head), &endless(&Settings::SERVER)) {
         Ok(reader) if reader.is_done() => Follows::Head,

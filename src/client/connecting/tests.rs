@@ -22,6 +22,8 @@ fn refusal((status, fields): Answer<'_>) -> Refusal {
     let fields = fields.iter();
     Refusal {
         status,
+        version: None,
+        reason: String::new(),
         fields: fields
             .map(|(name, value)| ((*name).into(), value.as_bytes().to_vec()))
             .collect(),

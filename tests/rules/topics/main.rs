@@ -6,6 +6,7 @@ mod support;
 
 mod answering;
 mod bad_heads;
+mod bindings;
 mod closing_handshake;
 mod codec;
 #[cfg(feature = "deflate")]

@@ -152,7 +152,7 @@ fn broken_rules_of_the_handshake() {
         (HandshakeError::ExtensionNotOffered, "RFC 6455 §4.1"),
         (HandshakeError::ExtensionParameters, "RFC 6455 §9.1"),
         (HandshakeError::ExtensionConflict, "RFC 7692 §5"),
-        (HandshakeError::Status, "RFC 9113 §8.6"),
+        (HandshakeError::Status, "RFC 9110 §15"),
     ];
     let fields = [
         (Field::Host, "RFC 9112 §3.2"),

@@ -1,0 +1,60 @@
+//! What bindings to other languages, and programs over another stack of HTTP, are told.
+
+use sansocket::handshake::HttpVersion;
+use sansocket::{ClientRequest, Connection, Event, ServerConfig, Uri};
+
+use crate::support::*;
+
+fn request() -> ClientRequest {
+    ClientRequest::new(Uri::parse("ws://h/").unwrap())
+}
+
+/// HR-19: the version and the reason phrase of a refusal, and of the response that opened.
+#[test]
+fn the_status_line_of_an_answer() {
+    for (line, version, reason) in [
+        ("HTTP/1.1 503 Come back", HttpVersion::Http11, "Come back"),
+        ("HTTP/1.0 503 Busy: 1", HttpVersion::Http10, "Busy: 1"),
+        ("HTTP/1.1 503", HttpVersion::Http11, ""),
+        ("HTTP/1.1 503 ", HttpVersion::Http11, ""),
+        ("HTTP/1.1 503 a\tb", HttpVersion::Http11, "a\tb"),
+        (
+            "HTTP/1.1 503 Weg f\u{fc}r",
+            HttpVersion::Http11,
+            "Weg f\u{fc}r",
+        ),
+    ] {
+        let mut ws = Connection::client(&client_config(), request()).unwrap();
+        take_output(&mut ws);
+        let mut head = format!("{line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
+        let Some(Event::Refused(refusal)) = ws.receive(&mut &mut head[..]) else {
+            panic!("no refusal: {line:?}")
+        };
+        assert_eq!(refusal.status, 503);
+        assert_eq!((refusal.version, &*refusal.reason), (Some(version), reason));
+    }
+    let mut ws = Connection::client(&client_config(), request()).unwrap();
+    take_output(&mut ws);
+    let mut head = *b"HTTP/1.1 401 \xfcber\r\nContent-Length: 0\r\n\r\n";
+    let Some(Event::Refused(refusal)) = ws.receive(&mut &mut head[..]) else {
+        panic!("no refusal")
+    };
+    assert_eq!(refusal.reason, "\u{fffd}ber");
+}
+
+/// HS-30: the version of a request that asks for a page.
+#[test]
+fn the_version_of_a_request() {
+    for (version, seen) in [
+        ("1.0", HttpVersion::Http10),
+        ("1.1", HttpVersion::Http11),
+        ("1.2", HttpVersion::Http11),
+    ] {
+        let mut ws = Connection::server(&ServerConfig::upgraded().serve_http());
+        let mut head = format!("GET / HTTP/{version}\r\nHost: h\r\n\r\n").into_bytes();
+        let Some(Event::Http(request)) = ws.receive(&mut &mut head[..]) else {
+            panic!("no request")
+        };
+        assert_eq!(request.version(), seen);
+    }
+}
