@@ -1,8 +1,12 @@
-//! Longer texts: how to drive a connection, what compression costs, how the crate is built, and what was
-//! decided where the texts leave something open.
+//! Longer texts: how to drive a connection, a conversation packet by packet, what compression costs, how the crate is
+//! built, and what was decided where the texts leave something open.
 
 #[doc = include_str!("drivers.md")]
 pub mod drivers {}
+
+#[doc = include_str!("capture.md")]
+#[doc = include_str!("capture.svg")]
+pub mod capture {}
 
 #[doc = include_str!("compression.md")]
 pub mod compression {}

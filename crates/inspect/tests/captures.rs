@@ -14,6 +14,7 @@ mod captures;
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sansocket_inspect::write::{Conversation, Format};
@@ -170,6 +171,32 @@ fn a_picture_says_what_it_leaves_out() {
     assert_eq!(
         shown.last().map(String::as_str),
         Some("not shown: 2003 more lines")
+    );
+}
+
+/// A page of the manual of the core, which is beside this crate in the repository only.
+fn page(name: &str) -> Option<String> {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src/manual");
+    manual
+        .is_dir()
+        .then(|| fs::read_to_string(manual.join(name)).unwrap())
+}
+
+#[test]
+fn the_manual_shows_what_is_printed() {
+    let (Some(text), Some(picture)) = (page("capture.md"), page("capture.svg")) else {
+        return;
+    };
+    let blocks = text.split("```text\n").skip(1);
+    let printed: String = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    let (shown, ..) = inspect(&["--frames", "hello.pcap"]);
+    assert_eq!(printed.trim(), shown.trim());
+    let (shown, ..) = inspect(&["--svg", "hello.pcap"]);
+    assert!(
+        picture == shown,
+        "cp crates/inspect/captures/hello.svg src/manual/capture.svg"
     );
 }
 

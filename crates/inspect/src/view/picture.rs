@@ -8,6 +8,7 @@ pub(crate) const WIDTH: u32 = 1000;
 
 /// For light and for dark screens. The rules hold inside of this picture only, wherever it is put.
 const STYLE: &str = "\
+.wsinspect{max-width:100%;height:auto}
 .wsinspect text{font:12px ui-monospace,monospace;fill:#1f2328}
 .wsinspect .back{fill:#fff}
 .wsinspect .quiet{fill:#656d76}
