@@ -119,9 +119,18 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
         BadEntry::Origin(String::new()) => 1501 "bad_origin_entry",
         BadEntry::Host(String::new()) => 1502 "bad_host_entry",
     }
-    #[cfg(feature = "client")]
+    #[cfg(feature = "digest")]
     {
         use sansocket::client::digest::NoDigest;
+        rows! {
+            NoDigest::NotAsked => 1231 "digest_not_asked",
+            NoDigest::Malformed => 1232 "digest_malformed",
+            NoDigest::Algorithm => 1233 "digest_algorithm",
+            NoDigest::Quality => 1234 "digest_quality",
+        }
+    }
+    #[cfg(feature = "client")]
+    {
         use sansocket::client::proxy::{BadProxy, ConnectError, ProxyError};
         use sansocket::client::redirect::NoRedirect;
         use sansocket::client::socks5::Socks5Error;
@@ -142,10 +151,6 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
             Socks5Error::Refused(1) => 1225 "socks5_refused",
             Socks5Error::Closed => 1226 "socks5_closed",
             Socks5Error::Timeout => 1227 "socks5_timeout",
-            NoDigest::NotAsked => 1231 "digest_not_asked",
-            NoDigest::Malformed => 1232 "digest_malformed",
-            NoDigest::Algorithm => 1233 "digest_algorithm",
-            NoDigest::Quality => 1234 "digest_quality",
             BadProxy::Protocol => 1241 "bad_proxy_protocol",
             BadProxy::Host => 1242 "bad_proxy_host",
             BadProxy::Credentials => 1243 "bad_proxy_credentials",
