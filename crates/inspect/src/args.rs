@@ -15,11 +15,19 @@ const HELP: &str = "\
 Shows the WebSocket conversations in captured packets, as both ends saw them.
 
 Usage: wsinspect [OPTION...] FILE
+       wsinspect [OPTION...] --raw CLIENT SERVER
+       wsinspect [OPTION...] --hex FILE
 
 FILE is what tcpdump, Wireshark or another program wrote: pcap or pcapng, packed with gzip or not; `-` reads it
 from standard input. Without an option of the first group the packets are shown one after the other: number, time
 since the first packet, who sent it (C the client, S the server), what TCP does, what it carries, and the states of
 both ends when they change.
+
+What to read instead:
+      --raw CLIENT SERVER    two files with the bytes that each end has sent, from HTTP or a frame on; which of two
+                             came first is not known, so the ends take turns
+      --hex FILE             a hex dump, as xxd, hexdump -C, od -A x -t x1 and Wireshark write it; lines indented
+                             by four spaces are the server's
 
 What to show:
       --stats                what all of it sums up to
@@ -58,6 +66,7 @@ pub(crate) enum Asked {
 
 pub(crate) struct Args {
     pub(crate) file: String,
+    pub(crate) input: Input,
     pub(crate) show: Show,
     pub(crate) filter: Filter,
     pub(crate) frames: bool,
@@ -66,6 +75,14 @@ pub(crate) struct Args {
     pub(crate) follow: bool,
     pub(crate) patience: u8,
     pub(crate) color: bool,
+}
+
+/// What the file is.
+pub(crate) enum Input {
+    Capture,
+    /// What the client has sent; this is the file of the server.
+    Raw(String),
+    Hex,
 }
 
 /// Which view.
@@ -95,6 +112,7 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
     let mut file = None;
     let mut args = Args {
         file: String::new(),
+        input: Input::Capture,
         show: Show::Timeline,
         filter: Filter::default(),
         frames: false,
@@ -113,6 +131,11 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
                     env!("CARGO_PKG_VERSION")
                 )));
             }
+            Long("raw") if file.is_none() => {
+                file = Some(parser.value()?.string()?);
+                args.input = Input::Raw(parser.value()?.string()?);
+            }
+            Long("hex") => args.input = Input::Hex,
             Long("stats") => args.show = Show::Stats,
             Long("json") => args.show = Show::Json,
             Long("har") => args.show = Show::Har,
@@ -138,6 +161,9 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
         }
     }
     args.file = file.ok_or("which file?")?;
+    if args.follow && !matches!(args.input, Input::Capture) {
+        return Err("--follow is for captures".into());
+    }
     Ok(Asked::Run(Box::new(args)))
 }
 

@@ -39,20 +39,31 @@ pub(crate) enum What<'a> {
     Report(Report),
 }
 
-/// Where something was told.
+/// Whose bytes or deed something is, and where.
 #[derive(Clone, Copy)]
-struct At {
-    packet: u64,
-    time: Duration,
-    offset: u64,
+pub(crate) struct At {
+    pub(crate) sender: Sender,
+    pub(crate) packet: u64,
+    pub(crate) time: Duration,
+    pub(crate) offset: u64,
 }
 
 impl At {
+    pub(crate) fn of(event: &Event<'_>) -> Self {
+        Self {
+            sender: event.sender,
+            packet: event.packet,
+            time: event.time,
+            offset: event.offset,
+        }
+    }
+
     fn entry(self, sender: Sender, what: What<'_>) -> Entry<'_> {
         let Self {
             packet,
             time,
             offset,
+            ..
         } = self;
         Entry {
             sender,
@@ -86,29 +97,19 @@ impl Talk {
     pub(crate) fn hear(
         &mut self,
         config: &ObserverConfig,
-        event: &Event<'_>,
+        at: At,
+        kind: Kind<'_>,
         tell: &mut dyn FnMut(&Self, &Entry<'_>),
     ) {
-        let Event {
-            sender,
-            packet,
-            time,
-            offset,
-            kind,
-            ..
-        } = *event;
-        let at = At {
-            packet,
-            time,
-            offset,
-        };
+        let At { sender, time, .. } = at;
         tell(self, &at.entry(sender, What::Tcp(kind)));
         let role = role(sender);
         let mut input: &[u8] = &[];
         if let Kind::Data(bytes) = kind {
             input = bytes;
-            self.observer
-                .get_or_insert_with(|| Box::new(observer(self.from_start, bytes, config)));
+            if self.observer.is_none() {
+                self.observer = Some(Box::new(observer(self, bytes, config)));
+            }
         }
         let Some(mut observer) = self.observer.take() else {
             return;
@@ -150,13 +151,14 @@ impl Talk {
     }
 }
 
-/// For a conversation whose first captured bytes these are.
-fn observer(from_start: bool, bytes: &[u8], config: &ObserverConfig) -> Observer {
-    let http = [&b"GET "[..], b"CONNECT ", b"HTTP/1."]
-        .iter()
-        .any(|http| bytes.starts_with(http));
-    if from_start || http {
+/// For a conversation whose first bytes these are.
+fn observer(talk: &Talk, bytes: &[u8], config: &ObserverConfig) -> Observer {
+    // Bytes that no packet has brought begin with a frame if not with HTTP.
+    let alone = talk.client.ip().is_unspecified();
+    if is_http(bytes) || talk.from_start && !alone {
         Observer::new(config)
+    } else if alone {
+        Observer::upgraded(config, Negotiated::new())
     } else {
         Observer::midway(config, Negotiated::new())
     }
@@ -174,4 +176,11 @@ fn sender_of(role: Role) -> Sender {
         Role::Client => Sender::Client,
         Role::Server => Sender::Server,
     }
+}
+
+/// Whether a request or an answer begins here.
+pub(crate) fn is_http(bytes: &[u8]) -> bool {
+    [&b"GET "[..], b"CONNECT ", b"HTTP/1."]
+        .iter()
+        .any(|http| bytes.starts_with(http))
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod follow;
+mod raw;
 mod run;
 mod text;
 mod view;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
         Ok(run::Outcome::Whole) => ExitCode::SUCCESS,
         Ok(run::Outcome::Damaged(error)) => fail(&format!("{}: {error}", args.file), 3),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{}: {error}", args.file), 4),
+        Err(error) => fail(&error.to_string(), 4),
     }
 }
 

@@ -1,17 +1,21 @@
 //! Reads a capture from its beginning to its end, and shows it.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
 use sansocket::observer::ObserverConfig;
 use sansocket_inspect::capture::{self, Error, Packet, Reader};
 use sansocket_inspect::packet::{Decoder, Skipped};
-use sansocket_tcp_streams::{Config, Event, Kind, Segment, Sender, Streams};
+use sansocket_tcp_streams::{Config, End, Event, Flags, Kind, Segment, Sender, Streams};
 
-use crate::args::{Args, Show};
-use crate::follow::{Entry, Talk};
+use crate::args::{Args, Input, Show};
+use crate::follow::{At, Entry, Talk};
+use crate::raw::Pieces;
+use crate::raw::files::Files;
+use crate::raw::hex::Hex;
 use crate::view::{self, Summary, View};
 
 /// How long to wait for a file to grow.
@@ -22,26 +26,54 @@ pub(crate) enum Outcome {
     /// All that there is.
     Whole,
     /// What comes before the damage.
-    Damaged(Error),
+    Damaged(String),
 }
 
 pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
-    let input: Box<dyn Read> = if args.file == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(&args.file)?)
-    };
+    let input = open(&args.file)?;
     let out: Box<dyn Write> = if args.follow {
         Box::new(io::stdout().lock())
     } else {
         Box::new(BufWriter::with_capacity(64 << 10, io::stdout().lock()))
     };
-    let mut reader = capture::open(input)?;
     let mut inspection = Inspection::new(args, out)?;
-    let outcome = read(&mut reader, &mut inspection, args.follow)?;
-    inspection.summary.cut = reader.cut();
+    let outcome = match &args.input {
+        Input::Capture => {
+            let mut reader = capture::open(input).map_err(|error| named(&args.file, &error))?;
+            let outcome = read(&mut reader, &mut inspection, args.follow)?;
+            inspection.summary.cut = reader.cut();
+            outcome.map(|error| error.to_string())
+        }
+        Input::Raw(server) => pieces(Files::new(input, open(server)?), &mut inspection)?,
+        Input::Hex => pieces(Hex::new(BufReader::new(input)), &mut inspection)?,
+    };
     inspection.finish()?;
     Ok(outcome.map_or(Outcome::Whole, Outcome::Damaged))
+}
+
+fn open(file: &str) -> io::Result<Box<dyn Read>> {
+    if file == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(file).map_err(|error| named(file, &error))?;
+    Ok(Box::new(file))
+}
+
+fn named(file: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file}: {error}"))
+}
+
+/// Returns what is wrong with the input.
+fn pieces(mut pieces: impl Pieces, inspection: &mut Inspection<'_>) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    loop {
+        match pieces.next(&mut bytes) {
+            Ok(Some(from)) => inspection.piece(from, &bytes)?,
+            Ok(None) => return Ok(None),
+            Err(fault) => return Ok(Some(fault.to_string())),
+        }
+        bytes.clear();
+    }
 }
 
 /// Returns what is wrong with the file.
@@ -68,6 +100,9 @@ struct Inspection<'a> {
     streams: Streams,
     screen: Screen<'a>,
     summary: Summary,
+    /// How much of each end came without packets, and the last of it.
+    offsets: [u64; 2],
+    last: Option<At>,
 }
 
 /// Conversations that are followed, and where they are shown.
@@ -102,6 +137,8 @@ impl<'a> Inspection<'a> {
             streams: Streams::new(config),
             screen,
             summary: Summary::default(),
+            offsets: [0; 2],
+            last: None,
         })
     }
 
@@ -131,6 +168,50 @@ impl<'a> Inspection<'a> {
         screen.check()
     }
 
+    /// Bytes that no packet has brought.
+    fn piece(&mut self, from: Sender, bytes: &[u8]) -> io::Result<()> {
+        let screen = &mut self.screen;
+        screen.packet += 1;
+        screen.start.get_or_insert(screen.time);
+        self.summary.packets += 1;
+        let offset = &mut self.offsets[usize::from(from == Sender::Server)];
+        let at = At {
+            sender: from,
+            packet: screen.packet,
+            time: screen.time,
+            offset: *offset,
+        };
+        *offset += bytes.len() as u64;
+        let [client, server] = [1, 2].map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+        if screen.packet == 1 {
+            let begin = Kind::Begin {
+                client,
+                server,
+                from_start: true,
+            };
+            screen.told(0, 1, at, begin);
+        }
+        let (own, peer) = match from {
+            Sender::Client => (client, server),
+            Sender::Server => (server, client),
+        };
+        let segment = Segment {
+            packet: at.packet,
+            time: at.time,
+            from: own,
+            to: peer,
+            seq: 0,
+            ack: 0,
+            flags: Flags(0),
+            payload: bytes,
+            length: bytes.len() as u32,
+        };
+        screen.segment(0, &segment);
+        screen.told(0, 1, at, Kind::Data(bytes));
+        self.last = Some(at);
+        screen.check()
+    }
+
     fn settle(&mut self) -> io::Result<()> {
         let Self {
             streams, screen, ..
@@ -145,9 +226,14 @@ impl<'a> Inspection<'a> {
             streams,
             mut screen,
             summary,
+            last,
+            ..
         } = self;
         let (packet, time) = (screen.packet, screen.time);
         streams.finish(packet, time, &mut |event| screen.hear(&event));
+        if let Some(at) = last {
+            screen.told(0, 1, at, Kind::End(End::Finished));
+        }
         screen.check()?;
         screen.view.finish(&summary)
     }
@@ -155,25 +241,24 @@ impl<'a> Inspection<'a> {
 
 impl Screen<'_> {
     fn hear(&mut self, event: &Event<'_>) {
-        let index = event.conversation.index();
+        let (index, number) = (event.conversation.index(), event.conversation.number());
+        self.told(index, number, At::of(event), event.kind);
+    }
+
+    fn told(&mut self, index: usize, number: u64, at: At, kind: Kind<'_>) {
         if let Kind::Begin {
             client,
             server,
             from_start,
-        } = event.kind
+        } = kind
         {
             if self.talks.len() <= index {
                 self.talks.resize_with(index + 1, || None);
             }
-            self.talks[index] = Some(Talk::new(
-                event.conversation.number(),
-                client,
-                server,
-                from_start,
-            ));
+            self.talks[index] = Some(Talk::new(number, client, server, from_start));
         }
         let start = self.start.unwrap_or_default();
-        let ended = matches!(event.kind, Kind::End(_));
+        let ended = matches!(kind, Kind::End(_));
         let Some(talk) = self.talks.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
@@ -181,7 +266,7 @@ impl Screen<'_> {
             return;
         }
         let (view, failed, filter) = (&mut self.view, &mut self.failed, &self.args.filter);
-        talk.hear(&self.config, event, &mut |talk, entry: &Entry<'_>| {
+        talk.hear(&self.config, at, kind, &mut |talk, entry: &Entry<'_>| {
             if failed.is_none() && view::passes(filter, entry) {
                 *failed = view.entry(talk, entry, start).err();
             }

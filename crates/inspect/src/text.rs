@@ -1,6 +1,7 @@
 //! What people read.
 
 use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// For a value that is none of those there are.
@@ -53,6 +54,15 @@ pub(crate) fn hex(bytes: &[u8], most: usize) -> String {
 /// `1 byte`, `2 bytes`.
 pub(crate) fn count(n: u64, one: &str) -> String {
     format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}
+
+/// An end, if there were packets that name it.
+pub(crate) fn address(end: SocketAddr) -> String {
+    if end.ip().is_unspecified() {
+        "unknown".to_owned()
+    } else {
+        end.to_string()
+    }
 }
 
 /// Seconds with six places.

@@ -14,20 +14,31 @@ mod captures;
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use sansocket_inspect::write::{Conversation, Format};
+use sansocket_inspect::write::{Conversation, Format, Sent};
 use sansocket_tcp_streams::Sender::{Client, Server};
 
 fn inspect(arguments: &[&str]) -> (String, String, Option<i32>) {
+    inspect_input(arguments, "")
+}
+
+/// With this on standard input.
+fn inspect_input(arguments: &[&str], input: &str) -> (String, String, Option<i32>) {
     let program = env!("CARGO_BIN_EXE_wsinspect");
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .current_dir(captures::folder())
         .args(arguments)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    // Who does not read has its reasons.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
     let [out, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
     (out, error, output.status.code())
 }
@@ -222,6 +233,76 @@ fn filters() {
         shown.contains("#1 client") && !shown.contains("#2 client"),
         "{shown}"
     );
+}
+
+/// The packets of `hello.pcap`.
+fn hello() -> Vec<Sent> {
+    let library = captures::library().into_iter();
+    let (_, _, packets) = library
+        .into_iter()
+        .find(|(name, ..)| *name == "hello.pcap")
+        .unwrap();
+    packets
+}
+
+#[test]
+fn bytes_of_both_ends_in_two_files() {
+    let bytes = |of: &dyn Fn(&Sent) -> bool| -> Vec<u8> {
+        let packets = hello();
+        let packets = packets.iter().filter(|packet| of(packet));
+        packets.flat_map(|packet| packet.payload.clone()).collect()
+    };
+    let folder = env::temp_dir();
+    let path = |end| folder.join(format!("wsinspect-{end}-{}.bin", std::process::id()));
+    let [client, server] = ["client", "server"].map(path);
+    fs::write(&client, bytes(&|packet| packet.to.port() == 80)).unwrap();
+    fs::write(&server, bytes(&|packet| packet.from.port() == 80)).unwrap();
+    let [client, server] = [&client, &server].map(|path| path.to_str().unwrap());
+    let (shown, error, status) = inspect(&["--raw", client, server]);
+    let other = inspect(&["--raw", client, "nowhere"]);
+    for path in [client, server] {
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert!(expect("hello.raw.txt", &shown));
+    assert!(other.1.starts_with("wsinspect: nowhere: "), "{}", other.1);
+    assert_eq!(other.2, Some(4));
+    let (_, error, status) = inspect(&["--raw", "one"]);
+    assert_eq!(status, Some(2), "{error}");
+    let (_, error, status) = inspect(&["--hex", "--follow", "-"]);
+    assert!(error.contains("--follow is for captures"), "{error}");
+    assert_eq!(status, Some(2));
+}
+
+#[test]
+fn a_hex_dump_on_standard_input() {
+    let mut dump = String::new();
+    let mut offsets = [0, 0];
+    for packet in hello() {
+        let from = usize::from(packet.from.port() == 80);
+        for row in packet.payload.chunks(16) {
+            let bytes: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+            let (indent, offset) = (["", "    "][from], offsets[from]);
+            dump += &format!("{indent}{offset:08x}  {}   text\n", bytes.join(" "));
+            offsets[from] += row.len();
+        }
+    }
+    let (shown, error, status) = inspect_input(&["--hex", "-"], &dump);
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert!(expect("hello.hex.txt", &shown));
+
+    dump += "*\n";
+    let (damaged, error, status) = inspect_input(&["--hex", "-"], &dump);
+    assert_eq!(damaged, shown);
+    assert!(
+        error.starts_with("wsinspect: -: line 27: * stands"),
+        "{error}"
+    );
+    assert_eq!(status, Some(3));
+
+    // The example of RFC 6455 §5.7, which stands alone.
+    let (shown, ..) = inspect_input(&["--hex", "-"], "    81 05 48 65 6c 6c 6f\n");
+    assert!(shown.contains("text \"Hello\", 5 bytes"), "{shown}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use sansocket_tcp_streams::{Kind, Sender};
 
 use super::{Summary, View};
 use crate::follow::{Entry, Talk, What};
-use crate::text::{Json, seconds};
+use crate::text::{Json, address, seconds};
 
 pub(crate) struct Har {
     out: Box<dyn Write>,
@@ -92,7 +92,7 @@ impl View for Har {
         };
         let connection = self.open.entry(talk.number).or_insert_with(|| Connection {
             time: entry.time,
-            url: format!("ws://{}/", talk.server),
+            url: format!("ws://{}/", address(talk.server)),
             ..Connection::default()
         });
         connection.end = entry.time;
@@ -101,7 +101,7 @@ impl View for Har {
                 let host = head
                     .headers()
                     .find(|(name, _)| name.eq_ignore_ascii_case("host"));
-                let host = host.map_or_else(|| talk.server.to_string(), |(_, host)| text(host));
+                let host = host.map_or_else(|| address(talk.server), |(_, host)| text(host));
                 connection.url = format!("ws://{host}{}", head.target());
                 connection.request = headers(head);
             }

@@ -11,7 +11,7 @@ use sansocket_tcp_streams::Kind;
 
 use super::{Summary, View, kind, missing, opcode, sender, violations};
 use crate::follow::{Entry, Talk, What};
-use crate::text::{Json, seconds};
+use crate::text::{Json, address, seconds};
 
 pub(crate) struct Lines {
     out: Box<dyn Write>,
@@ -79,9 +79,8 @@ fn tcp(json: &mut Json, entry: &Entry<'_>, kind: Kind<'_>) -> bool {
             server,
             from_start,
         } => {
-            json.text("event", "begin")
-                .text("client", &client.to_string());
-            json.text("server", &server.to_string())
+            json.text("event", "begin").text("client", &address(client));
+            json.text("server", &address(server))
                 .raw("from_start", from_start);
             return true;
         }

@@ -9,11 +9,11 @@ use sansocket::observer::{Frame, Seen};
 use sansocket_tcp_streams::{Flags, Kind, Segment, Sender};
 
 use super::picture::{Picture, WIDTH, wrapped};
-use super::words::{Words, state, verdict};
+use super::words::{Words, label, state, time, verdict};
 use super::{Summary, View, opcode, sender, violations};
 use crate::args::Args;
 use crate::follow::{Entry, Talk, What};
-use crate::text::{Paint, count, seconds};
+use crate::text::{Paint, address, count};
 
 /// The columns of the client's states and the server's.
 const ENDS: [u32; 2] = [250, 860];
@@ -56,7 +56,7 @@ pub(crate) struct Svg {
 /// What is drawn of a packet itself.
 struct Row {
     packet: u64,
-    time: Duration,
+    time: String,
     from: Sender,
     label: String,
     plain: bool,
@@ -97,7 +97,9 @@ impl Svg {
         };
         self.title = format!(
             "Conversation {}: client {}, server {}{how}",
-            talk.number, talk.client, talk.server
+            talk.number,
+            address(talk.client),
+            address(talk.server)
         );
         for (x, name) in ENDS.into_iter().zip(["client", "server"]) {
             self.picture.text("loud middle", [x, TOP - 12], name);
@@ -118,7 +120,7 @@ impl Svg {
         let mark = y + 4;
         self.picture
             .text("quiet end", [NUMBER, mark], &row.packet.to_string());
-        self.picture.text("quiet", [TIME, mark], &seconds(row.time));
+        self.picture.text("quiet", [TIME, mark], &row.time);
         let [client, server] = [ENDS[0] + 8, ENDS[1] - 8];
         let (ends, class) = match row.from {
             Sender::Client => ([client, server], "client"),
@@ -245,15 +247,11 @@ impl View for Svg {
         if !self.brief {
             self.row();
         }
-        let bytes = match segment.length {
-            0 => String::new(),
-            n => format!(", {}", count(n.into(), "byte")),
-        };
         self.row = Some(Row {
             packet: segment.packet,
-            time: segment.time.saturating_sub(start),
+            time: time(segment, start),
             from,
-            label: format!("{}{bytes}", segment.flags),
+            label: label(segment),
             plain: segment.flags == Flags::ACK && segment.length == 0,
         });
         self.packet = segment.packet;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use sansocket_tcp_streams::{Flags, Kind, Segment, Sender};
 
-use super::words::{Words, state, verdict};
+use super::words::{Words, label, state, time, verdict};
 use super::{Summary, View, violations};
 use crate::args::Args;
 use crate::follow::{Entry, Talk, What};
-use crate::text::{Paint, count, seconds};
+use crate::text::Paint;
 
 /// Where what a packet brings begins.
 const INDENT: &str = "                        ";
@@ -60,25 +60,19 @@ impl View for Timeline {
         {
             writeln!(self.out, "{line}")?;
         }
-        let time = seconds(segment.time.saturating_sub(start));
+        let time = time(segment, start);
         let arrow = match from {
             Sender::Client => self.words.paint.client("C→S"),
             Sender::Server => self.words.paint.server("C←S"),
         };
-        let flags = segment.flags.to_string();
-        let bytes = match segment.length {
-            0 => String::new(),
-            n => format!(", {}", count(n.into(), "byte")),
-        };
+        let label = label(segment);
         let (packet, number) = (segment.packet, talk.number);
-        let flags = if segment.flags == Flags::ACK {
-            self.words.paint.quiet(flags)
+        let label = if segment.flags == Flags::ACK && segment.length == 0 {
+            self.words.paint.quiet(label)
         } else {
-            flags
+            label
         };
-        self.line = Some(format!(
-            "{packet:>6} {time:>11} #{number} {arrow} {flags}{bytes}"
-        ));
+        self.line = Some(format!("{packet:>6} {time:>11} #{number} {arrow} {label}"));
         self.packet = segment.packet;
         Ok(())
     }

@@ -1,14 +1,16 @@
 //! What is said of each thing: the same in a terminal and in a picture.
 
+use std::time::Duration;
+
 use sansocket::Kind as MessageKind;
 use sansocket::observer::{Frame, Message, Report, Seen, Violation};
 use sansocket::{Negotiated, State};
-use sansocket_tcp_streams::{End, Kind};
+use sansocket_tcp_streams::{End, Kind, Segment};
 
 use super::{kind, missing, opcode, sender};
 use crate::args::Args;
 use crate::follow::{Entry, Talk};
-use crate::text::{Paint, count, hex, quoted, seconds};
+use crate::text::{Paint, address, count, hex, quoted, seconds};
 
 /// How much is said, and in what colours.
 pub(crate) struct Words {
@@ -41,7 +43,8 @@ impl Words {
                 } else {
                     ", begun before the capture"
                 };
-                let (client, server) = (paint.client(client), paint.server(server));
+                let client = paint.client(address(client));
+                let server = paint.server(address(server));
                 return Some(format!(
                     "\n#{} client {client}, server {server}{how}",
                     talk.number
@@ -272,4 +275,23 @@ pub(crate) fn verdict(report: &Report) -> String {
         line += &format!(", {} broken", count(broken, "rule"));
     }
     line
+}
+
+/// What TCP does with a segment, and how much it carries.
+pub(crate) fn label(segment: &Segment<'_>) -> String {
+    let flags = segment.flags.to_string();
+    match (flags.is_empty(), segment.length) {
+        (_, 0) => flags,
+        (true, n) => count(n.into(), "byte"),
+        (false, n) => format!("{flags}, {}", count(n.into(), "byte")),
+    }
+}
+
+/// When it came, since the first one, if it came in a packet.
+pub(crate) fn time(segment: &Segment<'_>, start: Duration) -> String {
+    if segment.from.ip().is_unspecified() {
+        String::new()
+    } else {
+        seconds(segment.time.saturating_sub(start))
+    }
 }

@@ -1,0 +1,40 @@
+//! Bytes of both ends without the packets that brought them.
+
+pub(crate) mod files;
+pub(crate) mod hex;
+
+use std::fmt;
+use std::io;
+
+use sansocket_tcp_streams::Sender;
+
+/// The most that comes at once.
+const PIECE: usize = 64 << 10;
+
+/// Gives bytes of one end after the other, in order.
+pub(crate) trait Pieces {
+    /// Puts the next ones into an empty vector, and says whose they are.
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Sender>, Fault>;
+}
+
+/// Why there are no more.
+pub(crate) enum Fault {
+    Io(io::Error),
+    /// What is wrong with a line of a dump.
+    Line(u64, String),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "reading failed: {error}"),
+            Self::Line(line, problem) => write!(f, "line {line}: {problem}"),
+        }
+    }
+}
