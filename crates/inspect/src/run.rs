@@ -1,7 +1,7 @@
 //! Reads a capture from its beginning to its end, and shows it.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use sansocket_tcp_streams::{Config, End, Event, Flags, Kind, Segment, Sender, St
 
 use crate::args::{Args, Input, Show};
 use crate::follow::{At, Entry, Talk};
-use crate::raw::Pieces;
 use crate::raw::files::Files;
+use crate::raw::har::Har;
 use crate::raw::hex::Hex;
+use crate::raw::{Piece, Pieces};
 use crate::view::{self, Summary, View};
 
 /// How long to wait for a file to grow.
@@ -30,7 +31,7 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
-    let input = open(&args.file)?;
+    let mut input = BufReader::new(open(&args.file)?);
     let out: Box<dyn Write> = if args.follow {
         Box::new(io::stdout().lock())
     } else {
@@ -38,14 +39,22 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     };
     let mut inspection = Inspection::new(args, out)?;
     let outcome = match &args.input {
+        Input::Capture if is_json(&mut input)? => match Har::new(input) {
+            Ok(har) => pieces(har, &mut inspection)?,
+            Err(fault) => Some(fault.to_string()),
+        },
         Input::Capture => {
-            let mut reader = capture::open(input).map_err(|error| named(&args.file, &error))?;
+            let mut reader =
+                capture::open(Box::new(input)).map_err(|error| named(&args.file, &error))?;
             let outcome = read(&mut reader, &mut inspection, args.follow)?;
             inspection.summary.cut = reader.cut();
             outcome.map(|error| error.to_string())
         }
-        Input::Raw(server) => pieces(Files::new(input, open(server)?), &mut inspection)?,
-        Input::Hex => pieces(Hex::new(BufReader::new(input)), &mut inspection)?,
+        Input::Raw(server) => pieces(
+            Files::new(input, BufReader::new(open(server)?)),
+            &mut inspection,
+        )?,
+        Input::Hex => pieces(Hex::new(input), &mut inspection)?,
     };
     inspection.finish()?;
     Ok(outcome.map_or(Outcome::Whole, Outcome::Damaged))
@@ -59,6 +68,13 @@ fn open(file: &str) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
+/// A capture never begins like that.
+fn is_json(input: &mut impl BufRead) -> io::Result<bool> {
+    let first = input.fill_buf()?;
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    Ok(first.trim_ascii_start().starts_with(b"{"))
+}
+
 fn named(file: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{file}: {error}"))
 }
@@ -68,7 +84,7 @@ fn pieces(mut pieces: impl Pieces, inspection: &mut Inspection<'_>) -> io::Resul
     let mut bytes = Vec::new();
     loop {
         match pieces.next(&mut bytes) {
-            Ok(Some(from)) => inspection.piece(from, &bytes)?,
+            Ok(Some(piece)) => inspection.piece(piece, &bytes)?,
             Ok(None) => return Ok(None),
             Err(fault) => return Ok(Some(fault.to_string())),
         }
@@ -102,7 +118,7 @@ struct Inspection<'a> {
     summary: Summary,
     /// How much of each end came without packets, and the last of it.
     offsets: [u64; 2],
-    last: Option<At>,
+    last: Option<(u64, At)>,
 }
 
 /// Conversations that are followed, and where they are shown.
@@ -169,8 +185,16 @@ impl<'a> Inspection<'a> {
     }
 
     /// Bytes that no packet has brought.
-    fn piece(&mut self, from: Sender, bytes: &[u8]) -> io::Result<()> {
+    fn piece(&mut self, piece: Piece, bytes: &[u8]) -> io::Result<()> {
+        let Piece {
+            conversation, from, ..
+        } = piece;
+        let begins = self.last.is_none_or(|(last, _)| last != conversation);
+        if begins {
+            self.end();
+        }
         let screen = &mut self.screen;
+        screen.time = piece.time.unwrap_or(screen.time);
         screen.packet += 1;
         screen.start.get_or_insert(screen.time);
         self.summary.packets += 1;
@@ -183,13 +207,13 @@ impl<'a> Inspection<'a> {
         };
         *offset += bytes.len() as u64;
         let [client, server] = [1, 2].map(|port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
-        if screen.packet == 1 {
+        if begins {
             let begin = Kind::Begin {
                 client,
                 server,
                 from_start: true,
             };
-            screen.told(0, 1, at, begin);
+            screen.told(0, conversation, at, begin);
         }
         let (own, peer) = match from {
             Sender::Client => (client, server),
@@ -207,9 +231,18 @@ impl<'a> Inspection<'a> {
             length: bytes.len() as u32,
         };
         screen.segment(0, &segment);
-        screen.told(0, 1, at, Kind::Data(bytes));
-        self.last = Some(at);
+        screen.told(0, conversation, at, Kind::Data(bytes));
+        self.last = Some((conversation, at));
         screen.check()
+    }
+
+    /// Ends the conversation of the last piece.
+    fn end(&mut self) {
+        if let Some((conversation, at)) = self.last.take() {
+            let end = Kind::End(End::Finished);
+            self.screen.told(0, conversation, at, end);
+            self.offsets = [0; 2];
+        }
     }
 
     fn settle(&mut self) -> io::Result<()> {
@@ -221,19 +254,16 @@ impl<'a> Inspection<'a> {
         screen.check()
     }
 
-    fn finish(self) -> io::Result<()> {
+    fn finish(mut self) -> io::Result<()> {
+        self.end();
         let Self {
             streams,
             mut screen,
             summary,
-            last,
             ..
         } = self;
         let (packet, time) = (screen.packet, screen.time);
         streams.finish(packet, time, &mut |event| screen.hear(&event));
-        if let Some(at) = last {
-            screen.told(0, 1, at, Kind::End(End::Finished));
-        }
         screen.check()?;
         screen.view.finish(&summary)
     }

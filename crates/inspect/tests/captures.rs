@@ -306,6 +306,62 @@ fn a_hex_dump_on_standard_input() {
 }
 
 #[test]
+fn har_goes_in_as_it_came_out() {
+    for name in ["ping.pcap", "two.pcapng", "fragments.pcapng"] {
+        let (har, ..) = inspect(&["--har", name]);
+        let (again, error, status) = inspect_input(&["--har", "-"], &har);
+        assert_eq!((&*error, status), ("", Some(0)), "{name}");
+        let messages = |har: &str| -> Vec<String> {
+            let lines = har.lines().filter_map(|line| line.split_once("{\"type\":"));
+            lines.map(|(_, message)| message.to_owned()).collect()
+        };
+        assert!(messages(&har).len() > 2, "{har}");
+        assert_eq!(messages(&har), messages(&again), "{name}");
+    }
+    let (shown, error, status) = inspect(&["ping.har"]);
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert!(expect("ping.har.txt", &shown));
+}
+
+#[test]
+fn har_of_a_browser() {
+    // What Chromium leaves out and adds: headers of a page, an error that it tells as a message, other entries.
+    let har = r##"{"log":{"version":"1.2","pages":[],"entries":[
+        {"request":{"method":"GET","url":"http://h/"},"response":{"status":200}},
+        {"_resourceType":"websocket","request":{"url":"wss://h/a?b#c","headers":[{"name":":path","value":"/"},
+            {"name":"Sec-WebSocket-Key","value":"dGhlIHNhbXBsZSBub25jZQ=="},{"name":"Host","value":"h\r\nX: y"}]},
+         "response":{"status":101,"statusText":"Switching Protocols","headers":[
+            {"name":"Sec-WebSocket-Accept","value":"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}]},
+         "_webSocketMessages":[{"type":"send","time":1767225600.5,"opcode":1,"data":"ä"},
+            {"type":"receive","time":1767225601.25,"opcode":2,"data":"AAH/"},
+            {"type":"error","time":1767225602,"opcode":-1,"data":"gone"}]}]}}"##;
+    let (shown, error, status) = inspect_input(&["-"], har);
+    assert_eq!((&*error, status), ("", Some(0)));
+    for part in [
+        "GET /a?b HTTP/1.1",
+        "Host: h  X: y",
+        "text \"ä\", 2 bytes",
+        "0.750000 #1 C←S",
+        "binary 00 01 ff, 3 bytes",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(!shown.contains("gone") && !shown.contains("#2"), "{shown}");
+    for (har, problem) in [
+        ("{}", "missing field `log`"),
+        (
+            r#"{"log":{"entries":[{"request":{"url":""},"response":{},"_webSocketMessages":[
+                {"type":"send","time":1,"opcode":2,"data":"?"}]}]}}"#,
+            "a binary message",
+        ),
+    ] {
+        let (_, error, status) = inspect_input(&["-"], har);
+        assert!(error.contains(problem), "{error}");
+        assert_eq!(status, Some(3));
+    }
+}
+
+#[test]
 fn messages_as_files() {
     let folder = env::temp_dir().join(format!("wsinspect-{}", std::process::id()));
     let (names, ..) = inspect(&["--extract", folder.to_str().unwrap(), "fragments.pcapng"]);

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use sansocket_tcp_streams::Sender;
 
-use super::{Fault, PIECE, Pieces};
+use super::{Fault, PIECE, Piece, Pieces};
 use crate::follow::is_http;
 
 pub(crate) struct Files<R> {
@@ -34,13 +34,13 @@ impl<R: Read> Files<R> {
 }
 
 impl<R: Read> Pieces for Files<R> {
-    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Sender>, Fault> {
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Piece>, Fault> {
         for _ in 0..2 {
             let from = self.turn;
             self.turn = from.peer();
             self.files[usize::from(from == Sender::Server)].take(bytes)?;
             if !bytes.is_empty() {
-                return Ok(Some(from));
+                return Ok(Some(from.into()));
             }
         }
         Ok(None)
@@ -85,8 +85,8 @@ mod tests {
         let mut files = Files::new(&client[..], &server[..]);
         let mut told = Vec::new();
         let mut bytes = Vec::new();
-        while let Ok(Some(from)) = files.next(&mut bytes) {
-            told.push((from == Sender::Client, bytes.len()));
+        while let Ok(Some(piece)) = files.next(&mut bytes) {
+            told.push((piece.from == Sender::Client, bytes.len()));
             bytes.clear();
         }
         let expected = [

@@ -1,10 +1,12 @@
 //! Bytes of both ends without the packets that brought them.
 
 pub(crate) mod files;
+pub(crate) mod har;
 pub(crate) mod hex;
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use sansocket_tcp_streams::Sender;
 
@@ -14,7 +16,27 @@ const PIECE: usize = 64 << 10;
 /// Gives bytes of one end after the other, in order.
 pub(crate) trait Pieces {
     /// Puts the next ones into an empty vector, and says whose they are.
-    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Sender>, Fault>;
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Piece>, Fault>;
+}
+
+/// Whose bytes they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Counts from 1. One after the other.
+    pub(crate) conversation: u64,
+    pub(crate) from: Sender,
+    /// Since the beginning of 1970, if that is known.
+    pub(crate) time: Option<Duration>,
+}
+
+impl From<Sender> for Piece {
+    fn from(from: Sender) -> Self {
+        Self {
+            conversation: 1,
+            from,
+            time: None,
+        }
+    }
 }
 
 /// Why there are no more.
@@ -22,6 +44,8 @@ pub(crate) enum Fault {
     Io(io::Error),
     /// What is wrong with a line of a dump.
     Line(u64, String),
+    /// What is wrong with a HAR file.
+    Har(String),
 }
 
 impl From<io::Error> for Fault {
@@ -34,6 +58,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "reading failed: {error}"),
+            Self::Har(problem) => write!(f, "this is no HAR file with messages: {problem}"),
             Self::Line(line, problem) => write!(f, "line {line}: {problem}"),
         }
     }

@@ -287,9 +287,9 @@ pub(crate) fn label(segment: &Segment<'_>) -> String {
     }
 }
 
-/// When it came, since the first one, if it came in a packet.
+/// When it came, since the first one, if that is known.
 pub(crate) fn time(segment: &Segment<'_>, start: Duration) -> String {
-    if segment.from.ip().is_unspecified() {
+    if segment.time.is_zero() && segment.from.ip().is_unspecified() {
         String::new()
     } else {
         seconds(segment.time.saturating_sub(start))
