@@ -12,15 +12,19 @@ use crate::error::identified;
 
 /// Bytes that no continuation can make valid UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotUtf8;
+#[non_exhaustive]
+pub struct NotUtf8 {
+    /// Where in the piece the first byte is that cannot be there, counted from 0.
+    pub at: usize,
+}
 
 identified! { NotUtf8:
-    Self = 1402, "text_malformed";
+    Self { .. } = 1402, "text_malformed";
 }
 
 impl core::fmt::Display for NotUtf8 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("not UTF-8 (RFC 3629 §3)")
+        write!(f, "not UTF-8 at byte {} (RFC 3629 §3)", self.at)
     }
 }
 
@@ -30,14 +34,15 @@ impl core::error::Error for NotUtf8 {}
 /// character to the next piece.
 ///
 /// ```
-/// use sansocket::utf8::{NotUtf8, Validator};
+/// use sansocket::utf8::Validator;
 /// let mut validator = Validator::new();
 /// let (carried, text) = validator.push(b"caf\xc3").unwrap();
 /// assert_eq!((carried, text), (None, "caf"));
 /// let (carried, text) = validator.push(b"\xa9!").unwrap();
 /// assert_eq!((carried, text), (Some('é'), "!"));
 /// assert!(validator.is_complete());
-/// assert_eq!(validator.push(b"\xf4\x90"), Err(NotUtf8)); // above U+10FFFF, whatever follows
+/// let error = validator.push(b"\xf4\x90").unwrap_err();
+/// assert_eq!(error.at, 1); // above U+10FFFF, whatever follows
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Validator {
@@ -69,15 +74,15 @@ impl Validator {
     /// At the first byte that cannot be part of valid UTF-8 (RFC 3629 §3: no overlong forms, no
     /// surrogates, nothing above U+10FFFF). Nothing may be pushed after that.
     pub fn push<'p>(&mut self, piece: &'p [u8]) -> Result<(Option<char>, &'p str), NotUtf8> {
-        let (finished, piece) = if self.len == 0 {
+        let (finished, after) = if self.len == 0 {
             (None, piece)
         } else {
             self.finish(piece)?
         };
-        let (whole, rest) = piece.split_at(piece.len() - unfinished(piece));
-        let text = validate(whole)?;
+        let (whole, rest) = after.split_at(after.len() - unfinished(after));
+        let text = validate(whole).map_err(|bad| bad.moved(piece.len() - after.len()))?;
         if !rest.is_empty() {
-            could_begin(rest)?;
+            could_begin(rest).map_err(|bad| bad.moved(piece.len() - rest.len()))?;
             self.carry(rest);
         }
         Ok((finished, text))
@@ -93,13 +98,13 @@ impl Validator {
         bytes[start..start + more.len()].copy_from_slice(more);
         let bytes = &bytes[..start + more.len()];
         if more.len() < missing {
-            could_begin(bytes)?;
+            could_begin(bytes).map_err(|bad| bad.without(start))?;
             self.carry(bytes);
             return Ok((None, rest));
         }
         self.len = 0;
         let Ok(text) = core::str::from_utf8(bytes) else {
-            return Err(NotUtf8);
+            return Err(first_bad(bytes).without(start));
         };
         Ok((text.chars().next(), rest))
     }
@@ -135,7 +140,7 @@ fn unfinished(piece: &[u8]) -> usize {
 /// decide it (RFC 3629 §4), as long as only continuation bytes follow.
 fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
     let &[lead, ref after @ ..] = bytes else {
-        return Err(NotUtf8);
+        return Err(first_bad(bytes));
     };
     let seconds = match lead {
         0xc2..=0xdf | 0xe1..=0xec | 0xee..=0xef | 0xf1..=0xf3 => 0x80..=0xbf,
@@ -143,7 +148,7 @@ fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
         0xed => 0x80..=0x9f,
         0xf0 => 0x90..=0xbf,
         0xf4 => 0x80..=0x8f,
-        _ => return Err(NotUtf8),
+        _ => return Err(first_bad(bytes)),
     };
     let valid = match after {
         [] => true,
@@ -151,26 +156,47 @@ fn could_begin(bytes: &[u8]) -> Result<(), NotUtf8> {
             seconds.contains(second) && rest.iter().all(|byte| matches!(byte, 0x80..=0xbf))
         }
     };
-    if valid { Ok(()) } else { Err(NotUtf8) }
+    if valid { Ok(()) } else { Err(first_bad(bytes)) }
 }
 
 /// Validates a whole text.
 #[inline]
 pub(crate) fn validate(bytes: &[u8]) -> Result<&str, NotUtf8> {
     if bytes.len() < LONG {
-        core::str::from_utf8(bytes).map_err(|_| NotUtf8)
+        core::str::from_utf8(bytes).map_err(|_| first_bad(bytes))
     } else {
-        of_long::from_utf8(bytes).map_err(|_| NotUtf8)
+        of_long::from_utf8(bytes).map_err(|_| first_bad(bytes))
     }
 }
 
-/// Validates a whole text that may be changed in place.
-#[inline]
-pub(crate) fn validate_mut(bytes: &mut [u8]) -> Result<&mut str, NotUtf8> {
-    if bytes.len() < LONG {
-        core::str::from_utf8_mut(bytes).map_err(|_| NotUtf8)
-    } else {
-        of_long::from_utf8_mut(bytes).map_err(|_| NotUtf8)
+/// Where bytes that are not UTF-8 break: at their end if that cuts a character.
+#[cold]
+pub(crate) fn first_bad(bytes: &[u8]) -> NotUtf8 {
+    let at = match core::str::from_utf8(bytes) {
+        Ok(text) => text.len(),
+        Err(error) => match (error.valid_up_to(), error.error_len()) {
+            (_, None) => bytes.len(),
+            // The byte after those that could begin a character, if the first one could.
+            (start, Some(len)) if matches!(bytes[start], 0xc2..=0xf4) => start + len,
+            (start, Some(_)) => start,
+        },
+    };
+    NotUtf8 { at }
+}
+
+impl NotUtf8 {
+    /// The same, with so many bytes before.
+    const fn moved(self, before: usize) -> Self {
+        Self {
+            at: self.at + before,
+        }
+    }
+
+    /// The same, without so many bytes at the front, which are none of those that cannot be.
+    const fn without(self, front: usize) -> Self {
+        Self {
+            at: self.at - front,
+        }
     }
 }
 
@@ -185,16 +211,16 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{NotUtf8, Validator};
+    use super::Validator;
 
-    /// Pushes the bytes in pieces; the text, or how many bytes were taken before the error showed.
+    /// Pushes the bytes in pieces; the text, or how many bytes there are up to the first impossible one.
     fn push_all(pieces: &[&[u8]]) -> Result<(String, bool), usize> {
         let mut validator = Validator::new();
         let mut text = String::new();
         let mut taken = 0;
         for piece in pieces {
+            let (finished, valid) = validator.push(piece).map_err(|bad| taken + bad.at + 1)?;
             taken += piece.len();
-            let (finished, valid) = validator.push(piece).map_err(|NotUtf8| taken)?;
             text.extend(finished);
             text.push_str(valid);
         }
@@ -203,7 +229,8 @@ mod tests {
 
     #[test]
     fn the_error_names_the_rule() {
-        assert_eq!(NotUtf8.to_string(), "not UTF-8 (RFC 3629 §3)");
+        let error = Validator::new().push(b"a\xe2(").unwrap_err();
+        assert_eq!(error.to_string(), "not UTF-8 at byte 2 (RFC 3629 §3)");
     }
 
     fn bytewise(bytes: &[u8]) -> Result<(String, bool), usize> {
@@ -259,7 +286,8 @@ mod tests {
         ];
         for (bytes, at) in invalid {
             assert_eq!(bytewise(bytes), Err(at), "{bytes:x?}");
-            assert_eq!(push_all(&[bytes]), Err(bytes.len()), "{bytes:x?}");
+            assert_eq!(push_all(&[bytes]), Err(at), "{bytes:x?}");
+            assert_eq!(push_all(&[&[b'x'; 99], bytes]), Err(99 + at), "{bytes:x?}");
             // Also when the deciding byte is the last of its piece.
             assert_eq!(
                 push_all(&[b"text", &bytes[..at]]),
@@ -299,14 +327,15 @@ mod tests {
                 Err(error) => {
                     let valid = error.valid_up_to();
                     if error.error_len().is_some() {
-                        Err(())
+                        let bad = |len: &usize| core::str::from_utf8(&bytes[..*len]).is_err_and(|error| error.error_len().is_some());
+                        Err((1..=bytes.len()).find(bad).unwrap())
                     } else {
                         Ok((String::from_utf8(bytes[..valid].to_vec()).unwrap(), false))
                     }
                 }
             };
-            prop_assert_eq!(push_all(&pieces).map_err(|_| ()), expected.clone());
-            prop_assert_eq!(bytewise(&bytes).map_err(|_| ()), expected);
+            prop_assert_eq!(push_all(&pieces), expected.clone());
+            prop_assert_eq!(bytewise(&bytes), expected);
         }
     }
 }

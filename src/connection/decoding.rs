@@ -14,7 +14,7 @@ use crate::role::Role;
 use crate::utf8;
 
 use super::event::Event;
-use super::gathering::Came;
+use super::gathering::{Came, bad_whole_text};
 use super::reading::take_front;
 use super::{Connection, InUse};
 
@@ -77,8 +77,12 @@ impl Connection {
         };
         let message = match kind {
             Kind::Text => {
-                let Ok(text) = utf8::validate(bytes) else {
-                    return Some(self.fail_for(ProtocolError::TextNotUtf8.into()));
+                let text = match utf8::validate(bytes) {
+                    Ok(text) => text,
+                    Err(bad) => {
+                        let error = bad_whole_text(bytes, bad);
+                        return Some(self.fail_for(error.into()));
+                    }
                 };
                 let mut whole = self.gathering.take_text();
                 whole.reserve_exact(growth(whole.capacity(), text.len(), limit));

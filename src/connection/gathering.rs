@@ -10,7 +10,7 @@ use crate::error::ProtocolError;
 use crate::event::{Chunk, Kind, Message};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
 use crate::payload::{Payload, Text, growth, make_room};
-use crate::utf8::{self, Validator};
+use crate::utf8::{self, NotUtf8, Validator};
 
 use super::event::Event;
 use super::reading::Piece;
@@ -156,7 +156,9 @@ impl Gathering {
         self.end();
         let gathered = mem::take(&mut self.buffer);
         let message = match kind {
-            Some(Kind::Text) if !complete => return Err(ProtocolError::TextNotUtf8),
+            Some(Kind::Text) if !complete => {
+                return Err(cut_off(len));
+            }
             Some(Kind::Text) => Message::Text(gathered.into_text().into()),
             _ => {
                 let mut bytes = gathered.into_bytes();
@@ -182,12 +184,16 @@ impl Gathering {
         payload: Payload<'a>,
         last: bool,
     ) -> Result<Came<'a>, ProtocolError> {
-        self.message.len += payload.len() as u64;
+        let before = self.message.len;
+        let len = before + payload.len() as u64;
+        self.message.len = len;
         if kind == Kind::Text {
             let utf8 = &mut self.message.utf8;
-            let valid = utf8.push(&payload).is_ok() && (!last || utf8.is_complete());
-            if !valid {
-                return Err(ProtocolError::TextNotUtf8);
+            if let Err(bad) = utf8.push(&payload) {
+                return Err(bad_text(before, bad));
+            }
+            if last && !utf8.is_complete() {
+                return Err(cut_off(len));
             }
         }
         if payload.is_empty() && !last {
@@ -266,16 +272,15 @@ impl Gathering {
         gathered: &mut String,
         limit: u64,
     ) -> Result<(), ProtocolError> {
+        let before = self.message.len;
         self.message.len += piece.len() as u64;
         // `as`: it is gathered in memory.
         let needed = self.message.len as usize;
         gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
-        for part in piece.chunks(CACHED) {
-            let (finished, text) = self
-                .message
-                .utf8
-                .push(part)
-                .map_err(|_| ProtocolError::TextNotUtf8)?;
+        for (i, part) in piece.chunks(CACHED).enumerate() {
+            let pushed = self.message.utf8.push(part);
+            let (finished, text) =
+                pushed.map_err(|bad| bad_text(before + (i * CACHED) as u64, bad))?;
             gathered.extend(finished);
             gathered.push_str(text);
         }
@@ -476,10 +481,37 @@ impl Buffer {
 
 /// A text that lies in the input as a whole.
 #[inline(always)]
-pub(super) fn whole_text(payload: &mut [u8]) -> Result<Text<'_>, ProtocolError> {
-    match utf8::validate_mut(payload) {
-        Ok(text) => Ok(Text::from(text)),
-        Err(_) => Err(ProtocolError::TextNotUtf8),
+pub(super) fn whole_text(payload: &[u8]) -> Result<Text<'_>, ProtocolError> {
+    match utf8::validate(payload) {
+        Ok(text) => Ok(Text::lent(text)),
+        Err(bad) => Err(bad_whole_text(payload, bad)),
+    }
+}
+
+/// The error of text that breaks after `before` bytes of the message and those up to `bad`.
+#[cold]
+#[inline(never)]
+const fn bad_text(before: u64, bad: NotUtf8) -> ProtocolError {
+    ProtocolError::TextNotUtf8 {
+        at: before + bad.at as u64,
+        cut: false,
+    }
+}
+
+/// The error of text of `len` bytes whose end cuts a character.
+#[cold]
+#[inline(never)]
+const fn cut_off(len: u64) -> ProtocolError {
+    ProtocolError::TextNotUtf8 { at: len, cut: true }
+}
+
+/// The error of a whole text.
+#[cold]
+#[inline(never)]
+pub(super) const fn bad_whole_text(text: &[u8], bad: NotUtf8) -> ProtocolError {
+    ProtocolError::TextNotUtf8 {
+        at: bad.at as u64,
+        cut: bad.at == text.len(),
     }
 }
 

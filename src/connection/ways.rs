@@ -1,17 +1,21 @@
 //! Other ways to read: input that is kept, events found before they are lent, a buffer that grows,
 //! and payload read straight into the message.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::mem;
 
-#[cfg(feature = "bytes")]
 use crate::event::Message;
 #[cfg(feature = "bytes")]
 use crate::frame::HeaderReader;
-#[cfg(feature = "bytes")]
+use crate::frame::{Opcode, WholeMessage};
+use crate::mask::extend_masked;
 use crate::role::Role;
+use crate::utf8;
 
 use super::Connection;
 use super::event::Event;
+use super::gathering::bad_whole_text;
 use super::reading::take_front;
 
 impl Connection {
@@ -36,6 +40,65 @@ impl Connection {
         self.hear(input);
         if !input.is_empty() && !self.life.discards() {
             self.settled(|ws| ws.rare().held.keep(input, usize::MAX));
+        }
+    }
+
+    /// As [`receive`](Self::receive), over input that may not be written to, such as a buffer that belongs
+    /// to another language: what is taken is copied, and unmasked on the way. The events are owned.
+    ///
+    /// ```
+    /// # use sansocket::{Connection, Event, Negotiated, ServerConfig};
+    /// # let mut ws = Connection::upgraded_server(&ServerConfig::upgraded(), Negotiated::default());
+    /// let read: &[u8] = b"\x81\x82\0\0\0\0Hi";
+    /// let mut input = read;
+    /// assert!(matches!(ws.receive_copy(&mut input), Some(Event::Open)));
+    /// let Some(Event::Message(message)) = ws.receive_copy(&mut input) else { panic!() };
+    /// assert_eq!(message, "Hi");
+    /// assert!(ws.receive_copy(&mut input).is_none() && input.is_empty());
+    /// ```
+    pub fn receive_copy(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
+        if self.fast().whole_below() > 0
+            && let Some(whole) = self.next_whole(input, 0)
+        {
+            let (frame, rest) = input.split_at(whole.end);
+            *input = rest;
+            self.clock.heard();
+            return Some(self.copied(whole, frame));
+        }
+        let mut copy = [0; COPIED];
+        // Not all of it at first, as a small frame may end it.
+        let mut most = COPIED / 16;
+        loop {
+            let n = input.len().min(most);
+            copy[..n].copy_from_slice(&input[..n]);
+            let mut piece = &mut copy[..n];
+            let event = self.receive(&mut piece).map(Event::into_owned);
+            let left = piece.len();
+            *input = &input[n - left..];
+            if event.is_some() || input.is_empty() {
+                return event;
+            }
+            most = COPIED.min(2 * most);
+        }
+    }
+
+    /// A message in one frame, copied once.
+    fn copied(&mut self, whole: WholeMessage, frame: &[u8]) -> Event<'static> {
+        let (header, payload) = frame.split_at(whole.start);
+        let key = header.last_chunk().copied();
+        let key = key.filter(|_| self.role() == Role::Server);
+        let mut bytes = Vec::with_capacity(payload.len());
+        extend_masked(&mut bytes, key, payload);
+        if whole.opcode == Opcode::Binary {
+            return Event::Message(Message::Binary(bytes.into()));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Event::Message(Message::Text(text.into())),
+            Err(error) => {
+                let text = error.as_bytes();
+                let error = bad_whole_text(text, utf8::first_bad(text));
+                self.settled(|ws| ws.fail_for(error.into()))
+            }
         }
     }
 
@@ -288,3 +351,6 @@ impl Connection {
 /// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
 #[cfg(feature = "bytes")]
 const SHARED_MIN: usize = 4096;
+
+/// So much of the input is copied at a time, where it is not one whole message.
+const COPIED: usize = 2048;

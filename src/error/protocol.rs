@@ -69,7 +69,13 @@ pub enum ProtocolError {
     /// A Close frame whose reason is not UTF-8 (RFC 6455 §5.5.1).
     CloseReasonNotUtf8,
     /// A text message that is not UTF-8 (RFC 6455 §8.1).
-    TextNotUtf8,
+    TextNotUtf8 {
+        /// Where in the message, after decompression, the first byte is that cannot be there, counted from 0; the
+        /// length of the message if its end cuts a character.
+        at: u64,
+        /// The end of the message cuts a character.
+        cut: bool,
+    },
     /// A compressed message that is not valid DEFLATE, or is cut off (RFC 7692 §7.2.2).
     CompressedData,
     /// A compressed message that inflates to more than `max` times its size (RFC 7692 §8).
@@ -107,7 +113,7 @@ impl ProtocolError {
             | Self::MessageInterrupted { .. }
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => 1002,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => 1007,
+            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 { .. } | Self::CompressedData => 1007,
             Self::CompressionRatio { .. } => 1009,
             Self::ExtensionMissing => 1010,
             Self::Limit {
@@ -134,7 +140,7 @@ impl ProtocolError {
             Self::UnexpectedContinuation | Self::MessageInterrupted { .. } => "RFC 6455 §5.4",
             Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
             Self::CloseCode { .. } => "RFC 6455 §7.4",
-            Self::TextNotUtf8 => "RFC 6455 §8.1",
+            Self::TextNotUtf8 { .. } => "RFC 6455 §8.1",
             Self::CompressedData => "RFC 7692 §7.2.2",
             Self::CompressionRatio { .. } => "RFC 7692 §8",
             Self::ExtensionMissing => "RFC 6455 §7.4.1",
@@ -157,7 +163,7 @@ identified! { ProtocolError:
     Self::CloseBodyTooShort = 111, "close_body_too_short";
     Self::CloseCode { .. } = 112, "close_code";
     Self::CloseReasonNotUtf8 = 113, "close_reason_not_utf8";
-    Self::TextNotUtf8 = 114, "text_not_utf8";
+    Self::TextNotUtf8 { .. } = 114, "text_not_utf8";
     Self::CompressedData = 115, "compressed_data";
     Self::CompressionRatio { .. } = 116, "compression_ratio";
     Self::ExtensionMissing = 117, "extension_missing";
@@ -194,7 +200,15 @@ impl fmt::Display for ProtocolError {
                 "a Close frame with the code {code}, which may not be sent"
             )?,
             Self::CloseReasonNotUtf8 => f.write_str("a Close frame whose reason is not UTF-8")?,
-            Self::TextNotUtf8 => f.write_str("a text message that is not UTF-8")?,
+            Self::TextNotUtf8 { at, cut: false } => {
+                write!(f, "a text message that is not UTF-8 at byte {at}")?;
+            }
+            Self::TextNotUtf8 { at, cut: true } => {
+                write!(
+                    f,
+                    "a text message of {at} bytes that ends inside a character"
+                )?;
+            }
             Self::CompressedData => {
                 f.write_str("a compressed message that cannot be decompressed")?
             }

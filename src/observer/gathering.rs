@@ -162,7 +162,10 @@ impl Gathering {
     pub(super) fn end(&mut self) {
         let text = self.kind == Kind::Text && self.content == Content::Whole;
         if text && self.error.is_none() && !self.utf8.is_complete() {
-            self.error = Some(ProtocolError::TextNotUtf8);
+            self.error = Some(ProtocolError::TextNotUtf8 {
+                at: self.len,
+                cut: true,
+            });
         }
     }
 
@@ -171,9 +174,13 @@ impl Gathering {
         if self.kind == Kind::Text
             && whole
             && self.error.is_none()
-            && self.utf8.push(&self.payload[start..]).is_err()
+            && let Err(bad) = self.utf8.push(&self.payload[start..])
         {
-            self.error = Some(ProtocolError::TextNotUtf8);
+            // What was kept is the message so far.
+            self.error = Some(ProtocolError::TextNotUtf8 {
+                at: (start + bad.at) as u64,
+                cut: false,
+            });
         }
     }
 }

@@ -24,9 +24,17 @@ use super::{OwnedBytes, SharedText};
 pub struct Text<'a>(Str<'a>);
 
 enum Str<'a> {
-    Lent(&'a mut str),
+    Lent(&'a str),
     Owned(String),
     Shared(SharedText),
+}
+
+impl<'a> Text<'a> {
+    /// Text in the caller's input.
+    #[inline]
+    pub(crate) const fn lent(text: &'a str) -> Self {
+        Self(Str::Lent(text))
+    }
 }
 
 impl Text<'_> {
@@ -41,7 +49,7 @@ impl Text<'_> {
     #[inline]
     pub fn into_string(self) -> String {
         match self.0 {
-            Str::Lent(text) => String::from(&*text),
+            Str::Lent(text) => String::from(text),
             Str::Owned(text) => text,
             Str::Shared(text) => String::from(&*text),
         }
@@ -121,7 +129,7 @@ impl Deref for Text<'_> {
 impl Clone for Text<'_> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            Str::Lent(text) => Str::Owned(String::from(&**text)),
+            Str::Lent(text) => Str::Owned(String::from(*text)),
             Str::Owned(text) => Str::Owned(text.clone()),
             Str::Shared(text) => Str::Shared(text.clone()),
         })

@@ -433,3 +433,22 @@ fn long_messages() {
         Told::Message(Role::Server, Kind::Binary, vec![7; 10], Content::Cut, false)
     );
 }
+
+/// RFC 6455 §8.1: the byte of the message, over its frames.
+#[test]
+fn where_text_broke() {
+    for (bad, at, cut) in [(&b"\xe2("[..], 6, false), (b"\xe2\x82", 7, true)] {
+        let mut observer = open();
+        let mut input = frame(1, false, KEY, b"Hello");
+        input.extend(frame(0, true, KEY, bad));
+        let mut input = &input[..];
+        let mut rules = Vec::new();
+        while let Some(seen) = observer.see(Role::Client, &mut input) {
+            if let Seen::Message(message) = seen {
+                rules.extend(message.violation.map(|violation| violation.rule()));
+            }
+        }
+        let error = ProtocolError::TextNotUtf8 { at, cut };
+        assert_eq!(rules, [Rule::Protocol(error)]);
+    }
+}

@@ -68,7 +68,7 @@ fn heads_and_rules() {
         text.starts_with("client: ") && text.ends_with("(RFC 9112 §3.2)"),
         "{text}"
     );
-    let rule = Rule::Protocol(ProtocolError::TextNotUtf8);
+    let rule = Rule::Protocol(ProtocolError::TextNotUtf8 { at: 1, cut: false });
     assert_eq!(
         (rule.section(), rule.close_code(), rule.status()),
         ("RFC 6455 §8.1", Some(1007), None)

@@ -548,7 +548,10 @@ fn fault(failure: Failure) -> Fault {
             ProtocolError::CloseBodyTooShort => Fault::CloseTooShort,
             ProtocolError::CloseCode { code } => Fault::CloseCode(code),
             ProtocolError::CloseReasonNotUtf8 => Fault::ReasonNotUtf8,
-            ProtocolError::TextNotUtf8 => Fault::TextNotUtf8,
+            ProtocolError::TextNotUtf8 { at, cut } => Fault::TextNotUtf8 {
+                at: at as usize,
+                cut,
+            },
             ProtocolError::CompressedData => Fault::CompressedData,
             ProtocolError::Limit { limit, value, .. } => match limit {
                 Limit::Frame => Fault::FrameTooLong(value),

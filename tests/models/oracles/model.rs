@@ -296,9 +296,13 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             let first = !core::mem::replace(&mut current.begun, true);
             Seen::Chunk(current.kind, good.to_vec(), first, last && bad.is_none()).push_to(events);
         }
-        if bad.is_some() {
+        if let Some(bad) = bad {
             let slack = if current.stream { good.len() } else { 0 };
-            return Err((ProtocolError::TextNotUtf8, slack));
+            let error = ProtocolError::TextNotUtf8 {
+                at: bad as u64,
+                cut: bad == current.bytes.len(),
+            };
+            return Err((error, slack));
         }
         if let Some(error) = wrong {
             return fail(error);

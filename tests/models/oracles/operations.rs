@@ -233,7 +233,7 @@ impl Bench {
     fn deliver(&mut self, n: usize, t: &mut Taker<'_>) {
         let n = n.min(self.wire.len());
         let mut bytes: Vec<u8> = self.wire.drain(..n).collect();
-        let way = t.below(6);
+        let way = t.below(7);
         #[cfg(feature = "bytes")]
         if way == 5 || !self.buffer.is_empty() {
             let mut buffer = core::mem::take(&mut self.buffer);
@@ -244,6 +244,14 @@ impl Bench {
             assert!(buffer.len() <= self.setup.limits.message as usize + 14);
             self.buffer = buffer;
             return;
+        }
+        if way == 6 {
+            let mut input = &bytes[..];
+            while let Some(event) = self.ws.receive_copy(&mut input) {
+                self.event(&event);
+            }
+            assert!(input.is_empty());
+            return self.check();
         }
         let mut input = &mut bytes[..];
         match way {

@@ -67,7 +67,11 @@ pub(crate) enum Fault {
     CloseTooShort,
     CloseCode(u16),
     ReasonNotUtf8,
-    TextNotUtf8,
+    /// The first byte that cannot be, or the length if the end cuts a character.
+    TextNotUtf8 {
+        at: usize,
+        cut: bool,
+    },
     CompressedData,
     FrameTooLong(u64),
     MessageTooLong(u64),
@@ -97,7 +101,7 @@ impl Fault {
             | Self::CloseTooShort
             | Self::CloseCode(_) => Some(1002),
             // "data within a message that was not consistent with the type of the message"
-            Self::ReasonNotUtf8 | Self::TextNotUtf8 | Self::CompressedData => Some(1007),
+            Self::ReasonNotUtf8 | Self::TextNotUtf8 { .. } | Self::CompressedData => Some(1007),
             // "a message that violates its policy"
             Self::TooManyFragments(_) | Self::MessageTimeout | Self::Application => Some(1008),
             // "a message that is too big for it to process"
@@ -581,7 +585,10 @@ impl Endpoint {
             if message.opcode == TEXT {
                 match std::str::from_utf8(&message.payload[message.valid..]) {
                     Ok(_) => message.valid = message.payload.len(),
-                    Err(error) if error.error_len().is_some() => return Err(Fault::TextNotUtf8),
+                    Err(error) if error.error_len().is_some() => {
+                        let at = message.payload.len() - 1;
+                        return Err(Fault::TextNotUtf8 { at, cut: false });
+                    }
                     Err(_) => {}
                 }
             }
@@ -603,7 +610,8 @@ impl Endpoint {
             self.context.extend(&message.payload);
         }
         if last && message.opcode == TEXT && message.valid < message.payload.len() {
-            return Err(Fault::TextNotUtf8);
+            let at = message.payload.len();
+            return Err(Fault::TextNotUtf8 { at, cut: true });
         }
         if let Some(begun) = &mut message.chunks
             && (last || !piece.is_empty())

@@ -464,6 +464,8 @@ pub(crate) enum Way {
     Prepared,
     /// `receive_target` and `receive_target_filled` wherever there is a target.
     Target,
+    /// `receive_copy`.
+    Copied,
     /// `receive_bytes` over a growing buffer.
     #[cfg(feature = "bytes")]
     Bytes,
@@ -476,6 +478,7 @@ pub(crate) const WAYS: &[Way] = &[
     Way::HeldRest,
     Way::Prepared,
     Way::Target,
+    Way::Copied,
     #[cfg(feature = "bytes")]
     Way::Bytes,
 ];
@@ -564,6 +567,13 @@ impl Driver {
                     None => break,
                 }
             },
+            Way::Copied => {
+                let mut input = &*input;
+                while let Some(event) = ws.receive_copy(&mut input) {
+                    note(ws, see(event));
+                }
+                assert!(input.is_empty(), "receive_copy takes everything");
+            }
             #[cfg(feature = "bytes")]
             Way::Bytes => {
                 self.buffer.extend_from_slice(input);

@@ -1,5 +1,6 @@
 //! What bindings to other languages, and programs over another stack of HTTP, are told.
 
+use sansocket::error::ProtocolError;
 use sansocket::handshake::HttpVersion;
 use sansocket::{ClientRequest, Connection, Event, ServerConfig, Uri};
 
@@ -56,5 +57,45 @@ fn the_version_of_a_request() {
             panic!("no request")
         };
         assert_eq!(request.version(), seen);
+    }
+}
+
+/// Input that may not be written to: the same events, whatever is whole in it.
+#[test]
+fn input_that_may_not_be_written_to() {
+    let long = "\u{e9}".repeat(5000);
+    for role in ROLES {
+        let input = encode_for(
+            role,
+            &[
+                Frame::new(TEXT, "a"),
+                Frame::new(BINARY, [0xff; 3000]),
+                Frame::new(TEXT, &long).more(),
+                Frame::new(PING, "x"),
+                Frame::new(CONTINUATION, &long),
+                Frame::new(TEXT, &long),
+                Frame::new(TEXT, b"ab\xff"),
+                Frame::new(TEXT, "not read"),
+            ],
+        );
+        for read in [1, 100, 3000, input.len()] {
+            let mut ws = open(role);
+            let mut seen = Vec::new();
+            for mut read in input.chunks(read) {
+                while let Some(event) = ws.receive_copy(&mut read) {
+                    seen.push(see(event));
+                }
+                assert!(read.is_empty());
+            }
+            let expected = [
+                Seen::text("a"),
+                Seen::binary([0xff; 3000]),
+                Seen::ping("x"),
+                Seen::text(&long.repeat(2)),
+                Seen::text(&long),
+                Seen::Failed(ProtocolError::TextNotUtf8 { at: 2, cut: false }.into()),
+            ];
+            assert_eq!(seen[..6], expected, "{role:?} {read}");
+        }
     }
 }

@@ -658,7 +658,7 @@ fn every_failure_has_a_fitting_code() {
         (ProtocolError::CloseBodyTooShort, 1002),
         (ProtocolError::CloseCode { code: 1005 }, 1002),
         (ProtocolError::CloseReasonNotUtf8, 1007),
-        (ProtocolError::TextNotUtf8, 1007),
+        (ProtocolError::TextNotUtf8 { at: 1, cut: true }, 1007),
         (limit(Limit::Fragments), 1008),
         (limit(Limit::Frame), 1009),
         (limit(Limit::Message), 1009),

@@ -510,3 +510,44 @@ fn a_refused_message_leaves_the_window_alone() {
         assert_eq!(receive(&mut b, &sent), expected);
     }
 }
+
+/// T-6: the byte counts in the message, decompressed; in one frame and in two, at once and by the byte.
+#[test]
+fn where_compressed_text_broke() {
+    for (bad, after, cut) in [(&b"\xe2\x82("[..], 2, false), (b"\xe2\x82", 2, true)] {
+        for before in [0, 1, 5000] {
+            let text = [&vec![b'a'; before], bad].concat();
+            // One stored block, and what of the next is left (RFC 7692 §7.2.1).
+            let len = (text.len() as u16).to_le_bytes();
+            let payload = [&[0], &len[..], &len.map(|byte| !byte), &text, &[0]].concat();
+            let (first, rest) = payload.split_at(payload.len() / 2);
+            let error = ProtocolError::TextNotUtf8 {
+                at: before as u64 + after,
+                cut,
+            };
+            for frames in [
+                &mut [Frame::new(TEXT, &payload)][..],
+                &mut [
+                    Frame::new(TEXT, first).more(),
+                    Frame::new(CONTINUATION, rest),
+                ],
+            ] {
+                frames[0].rsv = 4;
+                for role in ROLES {
+                    let input = encode_for(role, frames);
+                    for delivery in [Delivery::Whole, Delivery::Chunks] {
+                        for read in [1, input.len()] {
+                            let mut ws = with(role, NO_TAKEOVER, 0, delivery);
+                            let events: Vec<_> = input
+                                .chunks(read)
+                                .flat_map(|read| receive(&mut ws, read))
+                                .collect();
+                            let failure = events.iter().find_map(Seen::failure);
+                            assert_eq!(failure, Some(Failure::Protocol(error)), "{delivery:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -15,8 +15,8 @@ fn with(role: Role, delivery: Delivery) -> Connection {
     }
 }
 
-fn not_utf8() -> Seen {
-    Seen::Failed(Failure::Protocol(ProtocolError::TextNotUtf8))
+fn not_utf8(at: u64, cut: bool) -> Seen {
+    Seen::Failed(ProtocolError::TextNotUtf8 { at, cut }.into())
 }
 
 // ── chunks
@@ -124,7 +124,7 @@ fn invalid_text_fails_at_its_first_impossible_byte() {
                         let failed = i + 1 == bad;
                         assert_eq!(driver.failure().is_some(), failed, "{way:?} {delivery:?}");
                     }
-                    assert_eq!(driver.events.last(), Some(&not_utf8()));
+                    assert_eq!(driver.events.last(), Some(&not_utf8(2, false)));
                     for event in &driver.events {
                         if let Seen::Chunk { payload, last, .. } = event {
                             assert!(b"a\xe2".windows(payload.len()).any(|w| w == payload));
@@ -137,7 +137,54 @@ fn invalid_text_fails_at_its_first_impossible_byte() {
         // And with the whole frame in one read nothing of it is delivered.
         for delivery in [Delivery::Whole, Delivery::Chunks] {
             let mut ws = with(role, delivery);
-            assert_eq!(receive(&mut ws, &input), [not_utf8()]);
+            assert_eq!(receive(&mut ws, &input), [not_utf8(2, false)]);
+        }
+    }
+}
+
+/// T-6: the byte of the message, wherever it stands in frames and reads, and whether the end is what cuts.
+#[test]
+fn where_text_broke() {
+    let long = "a\u{e9}\u{20ac}\u{1f600}".repeat(500);
+    for (bad, after, cut) in [
+        (&b"\xff"[..], 0, false),
+        (b"\xc0\x80", 0, false),
+        (b"\xf4\x90\x80\x80", 1, false),
+        (b"\xe2\x82(", 2, false),
+        (b"\xf0\x9f\x92(", 3, false),
+        (b"\xc3", 1, true),
+        (b"\xf0\x9f\x92", 3, true),
+    ] {
+        for before in ["", "a", "\u{e9}", &long[..70], &long] {
+            let text = [before.as_bytes(), bad].concat();
+            let error = not_utf8(before.len() as u64 + after, cut);
+            let (first, rest) = text.split_at(text.len() / 3);
+            let (second, third) = rest.split_at(rest.len() - 1);
+            for frames in [
+                &[Frame::new(TEXT, &text)][..],
+                &[
+                    Frame::new(TEXT, first).more(),
+                    Frame::new(CONTINUATION, second).more(),
+                    Frame::new(CONTINUATION, third),
+                ],
+            ] {
+                for role in ROLES {
+                    let input = encode_for(role, frames);
+                    for delivery in [Delivery::Whole, Delivery::Chunks, Delivery::Ask] {
+                        for read in [1, 5, input.len()] {
+                            let mut ws = with(role, delivery);
+                            let mut events =
+                                input.chunks(read).flat_map(|read| receive(&mut ws, read));
+                            let failed = events.find(|event| event.failure().is_some());
+                            assert_eq!(
+                                failed.as_ref(),
+                                Some(&error),
+                                "{bad:x?} {delivery:?} {read}"
+                            );
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -153,7 +200,7 @@ fn text_that_ends_inside_a_character() {
             ];
             let mut ws = with(role, delivery);
             let events = receive_frames(&mut ws, &frames);
-            assert_eq!(joined(&events), [not_utf8()]);
+            assert_eq!(joined(&events), [not_utf8(2, true)]);
             let last = |event: &Seen| matches!(event, Seen::Chunk { last: true, .. });
             assert!(!events.iter().any(last), "{events:?}");
         }

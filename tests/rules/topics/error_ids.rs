@@ -39,7 +39,7 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
         ProtocolError::CloseBodyTooShort => 111 "close_body_too_short",
         ProtocolError::CloseCode { code: 1005 } => 112 "close_code",
         ProtocolError::CloseReasonNotUtf8 => 113 "close_reason_not_utf8",
-        ProtocolError::TextNotUtf8 => 114 "text_not_utf8",
+        ProtocolError::TextNotUtf8 { at: 1, cut: true } => 114 "text_not_utf8",
         ProtocolError::CompressedData => 115 "compressed_data",
         ProtocolError::CompressionRatio { max: 1 } => 116 "compression_ratio",
         ProtocolError::ExtensionMissing => 117 "extension_missing",

@@ -227,8 +227,11 @@ fn what_comes_is_decoded() {
             for (payload, error) in [
                 (&b"\x01"[..], ProtocolError::CompressedData),
                 (b"\x00a", ProtocolError::CompressedData),
-                (b"\x01\xff", ProtocolError::TextNotUtf8),
-                (b"\x01\xc3", ProtocolError::TextNotUtf8),
+                (
+                    b"\x01\xff",
+                    ProtocolError::TextNotUtf8 { at: 0, cut: false },
+                ),
+                (b"\x01\xc3", ProtocolError::TextNotUtf8 { at: 1, cut: true }),
             ] {
                 let mut frame = Frame::new(TEXT, payload);
                 frame.rsv = RSV2;

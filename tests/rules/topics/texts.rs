@@ -113,7 +113,10 @@ fn broken_rules_of_frames() {
         (ProtocolError::CloseBodyTooShort, "RFC 6455 §5.5.1"),
         (ProtocolError::CloseReasonNotUtf8, "RFC 6455 §5.5.1"),
         (ProtocolError::CloseCode { code: 1005 }, "RFC 6455 §7.4"),
-        (ProtocolError::TextNotUtf8, "RFC 6455 §8.1"),
+        (
+            ProtocolError::TextNotUtf8 { at: 1, cut: false },
+            "RFC 6455 §8.1",
+        ),
         (ProtocolError::CompressedData, "RFC 7692 §7.2.2"),
         (ProtocolError::CompressionRatio { max: 100 }, "RFC 7692 §8"),
         (ProtocolError::ExtensionMissing, "RFC 6455 §7.4.1"),
