@@ -57,9 +57,7 @@ impl Connection {
     /// assert!(ws.receive_copy(&mut input).is_none() && input.is_empty());
     /// ```
     pub fn receive_copy(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
-        if self.fast().whole_below() > 0
-            && let Some(whole) = self.next_whole(input, 0)
-        {
+        if let Some(whole) = self.next_whole(input, 0) {
             let (frame, rest) = input.split_at(whole.end);
             *input = rest;
             self.clock.heard();

@@ -128,6 +128,12 @@ mod tests {
         (request, upgrade)
     }
 
+    #[test]
+    fn debug_counts_the_fields() {
+        let shown = alloc::format!("{:?}", sample().1);
+        assert_eq!(shown, "UpgradeRequest { fields: 8, .. }");
+    }
+
     /// The same fields as in our own bytes, in the same order.
     #[test]
     fn the_fields_are_those_of_our_own_request() {

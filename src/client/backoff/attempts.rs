@@ -87,6 +87,7 @@ mod tests {
         attempts.ended(refused(421), now, 0);
         assert_eq!((attempts.due(), attempts.count()), (Some(now), 1));
         attempts.ended(Ended::Unreachable, now, u64::MAX / 2);
+        assert_eq!(attempts.count(), 2);
         let due = attempts.due().unwrap_or_default();
         assert!(due > now + Duration::from_secs(2) && due < now + Duration::from_secs(3));
         attempts.resume();

@@ -427,3 +427,17 @@ fn secrets_stay_out_of_logs() {
     assert!(shown.ends_with("steps: 2, .. }"), "{shown}");
     assert!(!shown.contains("secret"), "{shown}");
 }
+
+/// The variables are a caller's to give out: they are asked for only if they are to choose the proxy.
+#[test]
+fn variables_are_looked_up_where_they_count() {
+    for (options, looks) in [(Options::new(), true), (Options::new().no_proxy(), false)] {
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let mut asked = 0;
+        Connecting::new(request, &options, |_| {
+            asked += 1;
+            None
+        });
+        assert_eq!(asked > 0, looks);
+    }
+}

@@ -271,6 +271,18 @@ fn a_join_after_the_request() {
     assert_eq!(told[..2], [Told::Lost(0), Told::Frame(0x81, vec![], false)]);
 }
 
+/// More is missing while it searches: that is told once.
+#[test]
+fn a_gap_while_it_searches() {
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), Negotiated::new());
+    observer.gap(Role::Client, 100);
+    assert_eq!(see(&mut observer, Role::Client, b"\x81"), [Told::Lost(0)]);
+    observer.gap(Role::Client, 99);
+    let told = see(&mut observer, Role::Client, &masked(1..12));
+    assert_eq!(told[0], Told::Found(200), "{told:?}");
+    assert_eq!(told.len(), 1 + 2 * 11);
+}
+
 /// What waits when bytes are missing is given up with them, and counts.
 #[test]
 fn a_gap_after_what_waits() {
@@ -304,6 +316,37 @@ fn a_gap_after_what_waits() {
     let (from, content) = (Role::Client, Content::Holes);
     let message = Told::Message(from, Kind::Binary, b"789".to_vec(), content, false);
     assert_eq!(told, [message]);
+}
+
+/// RFC 7692 §7.1.1.1: without a context a message says all by itself, whatever was missed before it.
+#[cfg(feature = "deflate")]
+#[test]
+fn without_a_context_nothing_is_unknown() {
+    use crate::extension::{Compress, PermessageDeflate};
+    use crate::{Connection, ServerConfig};
+
+    let agreed = Negotiated::new()
+        .extensions("permessage-deflate; server_no_context_takeover; server_max_window_bits=9");
+    let config = ServerConfig::upgraded().deflate(PermessageDeflate::client());
+    let mut ws = Connection::upgraded_server(&config, agreed.clone());
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    let mut whole = 0;
+    for n in 0..5 {
+        ws.send_with("said again and again", Compress::Always)
+            .unwrap();
+        let frame = ws.output().to_vec();
+        ws.consume_output(frame.len());
+        if n == 1 {
+            see(&mut observer, Role::Server, &frame[..2]);
+            observer.gap(Role::Server, frame.len() as u64 - 2);
+            continue;
+        }
+        whole += see(&mut observer, Role::Server, &frame)
+            .iter()
+            .filter(|told| matches!(told, Told::Message(_, _, _, Content::Whole, false)))
+            .count();
+    }
+    assert_eq!(whole, 4);
 }
 
 /// More waits for an answer than may, so that messages are missed: those after them may refer to them.

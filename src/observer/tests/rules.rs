@@ -437,7 +437,11 @@ fn long_messages() {
 /// RFC 6455 §8.1: the byte of the message, over its frames.
 #[test]
 fn where_text_broke() {
-    for (bad, at, cut) in [(&b"\xe2("[..], 6, false), (b"\xe2\x82", 7, true)] {
+    for (bad, at, cut) in [
+        (&b"\xe2("[..], 6, false),
+        (b"\xe2\x82", 7, true),
+        (b"\xe2(\xe2\x82", 6, false),
+    ] {
         let mut observer = open();
         let mut input = frame(1, false, KEY, b"Hello");
         input.extend(frame(0, true, KEY, bad));
