@@ -323,6 +323,13 @@ fn gaps() {
     see(&mut observer, Role::Client, &bytes[..20]);
     observer.gap(Role::Client, bytes.len() as u64 - 20);
     assert_eq!(see(&mut observer, Role::Client, b"").len(), 1);
+    // What is missing of a text may have been the rest of a character.
+    let text = frame(1, true, KEY, b"some \xe2\x82\xac");
+    see(&mut observer, Role::Client, &text[..text.len() - 1]);
+    observer.gap(Role::Client, 1);
+    let (from, kept) = (Role::Client, b"some \xe2\x82".to_vec());
+    let message = Told::Message(from, Kind::Text, kept, Content::Holes, false);
+    assert_eq!(see(&mut observer, Role::Client, b""), [message]);
     // Over its end.
     let at = observer.offset(Role::Client) + 20;
     see(&mut observer, Role::Client, &bytes[..20]);
