@@ -6,8 +6,9 @@ use sansocket::{ClientRequest, Connection, Event, ServerConfig, Uri};
 
 use crate::support::*;
 
-fn request() -> ClientRequest {
-    ClientRequest::new(Uri::parse("ws://h/").unwrap())
+fn new_client() -> Connection {
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey))
 }
 
 /// HR-19: the version and the reason phrase of a refusal, and of the response that opened.
@@ -25,7 +26,7 @@ fn the_status_line_of_an_answer() {
             "Weg f\u{fc}r",
         ),
     ] {
-        let mut ws = Connection::client(&client_config(), request()).unwrap();
+        let mut ws = new_client();
         take_output(&mut ws);
         let mut head = format!("{line}\r\nContent-Length: 0\r\n\r\n").into_bytes();
         let Some(Event::Refused(refusal)) = ws.receive(&mut &mut head[..]) else {
@@ -34,7 +35,7 @@ fn the_status_line_of_an_answer() {
         assert_eq!(refusal.status, 503);
         assert_eq!((refusal.version, &*refusal.reason), (Some(version), reason));
     }
-    let mut ws = Connection::client(&client_config(), request()).unwrap();
+    let mut ws = new_client();
     take_output(&mut ws);
     let mut head = *b"HTTP/1.1 401 \xfcber\r\nContent-Length: 0\r\n\r\n";
     let Some(Event::Refused(refusal)) = ws.receive(&mut &mut head[..]) else {

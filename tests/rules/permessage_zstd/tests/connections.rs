@@ -265,7 +265,10 @@ fn corrupt() {
         // UTF-8 is checked after decoding.
         let mut ws = open(role);
         let seen = receive(&mut ws, &frame(other(role), 0xc1, &encoded(b"\xff")));
-        assert_eq!(seen[0], Seen::Failed(ProtocolError::TextNotUtf8 { at: 0, cut: false }.into()));
+        assert_eq!(
+            seen[0],
+            Seen::Failed(ProtocolError::TextNotUtf8 { at: 0, cut: false }.into())
+        );
     }
 }
 
