@@ -434,7 +434,7 @@ fn variables_are_looked_up_where_they_count() {
     for (options, looks) in [(Options::new(), true), (Options::new().no_proxy(), false)] {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let mut asked = 0;
-        Connecting::new(request, &options, |_| {
+        let _ = Connecting::new(request, &options, |_| {
             asked += 1;
             None
         });
