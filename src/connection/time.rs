@@ -56,14 +56,13 @@ impl Connection {
         if self.clock.now().is_none() || self.transport() == Transport::Close {
             return None;
         }
-        let holds = self.holds_input();
-        let has_room = self.has_room();
+        let stands_still = self.stands_still();
         let timeouts = &self.settings().timeouts;
         match self.life.may_send() {
             // The peer's bytes are only waited for while it may send any.
-            true if holds && has_room => self.clock.ping_deadline(timeouts),
+            true if stands_still => self.clock.ping_deadline(timeouts),
             true => self.clock.earliest(timeouts, self.message_since()),
-            false if holds && self.output.is_empty() => None,
+            false if stands_still && self.output.is_empty() => None,
             false => self.clock.handshake_deadline(),
         }
     }
@@ -109,12 +108,11 @@ impl Connection {
             Deadline::Ping => return true,
         };
         let now = self.clock.now().unwrap_or_default();
-        let (late, since) = *self.rare().late.get_or_insert((due, now));
-        if late != due {
+        if self.rare().late.is_some_and(|(late, _)| late != due) {
             // What was late before has come.
             self.be_in_time();
-            return self.find_late(deadline, due);
         }
+        let (_, since) = *self.rare().late.get_or_insert((due, now));
         self.clock.find_late() || now > since && after(since, whole) <= now
     }
 
@@ -174,10 +172,14 @@ impl Connection {
         true
     }
 
-    /// While input is held, what waits for the peer stands still; not while it is the peer that takes
-    /// nothing of a full queue, which keeps an application from going on.
+    /// The application holds input, and is not kept from going on by a peer that takes nothing of a full queue.
+    fn stands_still(&self) -> bool {
+        self.holds_input() && (!self.life.may_send() || self.has_room())
+    }
+
+    /// What waits for the peer stands still while it is the application that has to go on.
     fn stand_still(&mut self, passed: Nanos) {
-        if !self.holds_input() || self.life.may_send() && !self.has_room() {
+        if !self.stands_still() {
             return;
         }
         self.clock.begin_idle();

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[cfg(feature = "rustls")]
+mod certificates;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{JoinHandle, spawn};
@@ -451,45 +454,14 @@ fn without_a_connector() {
 mod tls {
     use std::sync::Arc;
 
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use sansocket_blocking::rustls;
 
+    use super::certificates::{certificate, client};
     use super::*;
-
-    type Client = Box<dyn Fn(&[rustls::pki_types::CertificateDer<'static>]) -> Connector>;
-
-    /// A certificate for localhost, what a server shows, and what clients trust.
-    fn certificate() -> (
-        rustls::pki_types::CertificateDer<'static>,
-        rustls::ServerConfig,
-        Client,
-    ) {
-        let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let certificate = made.cert.der().clone();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = rustls::ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        let client = move |certificates: &[_]| {
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(certificates.iter().cloned());
-            let config = rustls::ClientConfig::builder_with_provider(provider.clone())
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-            connector().tls(Arc::new(config))
-        };
-        (certificate, server, Box::new(client))
-    }
 
     #[test]
     fn with_tls() {
-        let (certificate, server, client) = certificate();
+        let (certificate, server) = certificate();
         let (listener, address) = listen();
         let server = spawn(move || {
             let tls = || rustls::ServerConnection::new(Arc::new(server.clone())).unwrap();
@@ -502,20 +474,24 @@ mod tls {
             assert!(WebSocket::server(stream, &config()).is_err());
         });
         let uri = format!("wss://localhost:{}/", address.port());
-        let mut ws = client(&[certificate]).connect(&uri).unwrap();
+        let mut ws = connector()
+            .tls(client(&[certificate]))
+            .connect(&uri)
+            .unwrap();
         for len in [5, 200_000] {
             ws.send(vec![7; len]).unwrap();
             assert_eq!(ws.recv().unwrap().unwrap().as_bytes(), vec![7; len]);
         }
         assert!(ws.close(None, "").unwrap().clean);
-        let error = client(&[]).connect(&uri).unwrap_err();
+        let error = connector().tls(client(&[])).connect(&uri).unwrap_err();
         assert!(matches!(error, Error::Tls(_)), "{error:?}");
         server.join().unwrap();
     }
+
     /// TLS to the proxy, and inside it TLS to the server.
     #[test]
     fn through_a_proxy_with_tls() {
-        let (certificate, server_config, client) = certificate();
+        let (certificate, server_config) = certificate();
         let (listener, address) = listen();
         let shown = server_config.clone();
         let server = spawn(move || {
@@ -557,7 +533,9 @@ mod tls {
             }
         });
         let through = format!("https://localhost:{}", proxy_address.port());
-        let connector = client(&[certificate]).proxy(through.parse().unwrap());
+        let connector = connector()
+            .tls(client(&[certificate]))
+            .proxy(through.parse().unwrap());
         let uri = format!("wss://localhost:{}/", address.port());
         let mut ws = connector.connect(&uri).unwrap();
         assert_eq!(ws.get_ref().tcp().peer_addr().unwrap(), proxy_address);

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[cfg(feature = "rustls")]
+mod certificates;
+
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{JoinHandle, spawn};
@@ -153,27 +156,11 @@ fn a_peer_that_is_gone() {
 #[cfg(feature = "rustls")]
 #[test]
 fn with_tls() {
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use sansocket_blocking::rustls;
     use std::sync::Arc;
 
-    let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let certificate = made.cert.der().clone();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let (certificate, server) = certificates::certificate();
+    let client = certificates::client(&[certificate]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = spawn(move || {
@@ -183,7 +170,7 @@ fn with_tls() {
         let config = ServerConfig::new(OriginPolicy::SameHost);
         echo(WebSocket::server(stream, &config).unwrap());
     });
-    let connector = connector().tls(Arc::new(client));
+    let connector = connector().tls(client);
     let ws = connector
         .connect(&format!("wss://localhost:{port}/"))
         .unwrap();

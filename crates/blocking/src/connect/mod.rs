@@ -197,8 +197,8 @@ impl Connector {
     /// Opens a connection to a ws or wss URI.
     ///
     /// # Errors
-    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
-    /// that is not to be followed among them.
+    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it
+    /// came; [`Error::Refused`] has the server's answer, which may be a redirection that is not to be followed.
     pub fn connect(&self, uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
         self.open(self.request_to(uri)?)
     }

@@ -9,6 +9,7 @@ use std::vec::IntoIter;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sansocket::frame::{FrameHeader, Opcode};
 use sansocket_tcp_streams::Sender;
 use serde::Deserialize;
 
@@ -166,37 +167,26 @@ fn head(line: &str, fields: &[Field]) -> Vec<u8> {
 fn frame(from: Sender, message: &Message) -> Result<Option<Vec<u8>>, Fault> {
     let data = &message.data;
     let (opcode, payload) = match message.opcode {
-        opcode @ (1 | 9 | 10) => (opcode as u8, data.clone().into_bytes()),
+        1 => (Opcode::Text, data.clone().into_bytes()),
+        9 => (Opcode::Ping, data.clone().into_bytes()),
+        10 => (Opcode::Pong, data.clone().into_bytes()),
         2 => {
             let payload = STANDARD
                 .decode(data)
                 .map_err(|error| Fault::Har(format!("a binary message: {error}")))?;
-            (2, payload)
+            (Opcode::Binary, payload)
         }
         8 => {
             let (code, reason) = data.split_once(' ').unwrap_or((data, ""));
             let code = code.parse::<u16>().map(u16::to_be_bytes);
             let payload = code.map_or(Vec::new(), |code| [&code, reason.as_bytes()].concat());
-            (8, payload)
+            (Opcode::Close, payload)
         }
         _ => return Ok(None),
     };
-    let mask = if from == Sender::Client { 0x80 } else { 0 };
-    let mut frame = vec![0x80 | opcode];
-    match payload.len() {
-        n @ 0..126 => frame.push(mask | n as u8),
-        n @ 126..65_536 => {
-            frame.push(mask | 126);
-            frame.extend((n as u16).to_be_bytes());
-        }
-        n => {
-            frame.push(mask | 127);
-            frame.extend((n as u64).to_be_bytes());
-        }
-    }
-    if from == Sender::Client {
-        frame.extend([0; 4]);
-    }
-    frame.extend(payload);
-    Ok(Some(frame))
+    let mut header = FrameHeader::new(opcode, payload.len() as u64);
+    header.masking_key = (from == Sender::Client).then_some([0; 4]);
+    let mut frame = [0; FrameHeader::MAX_LEN];
+    let len = header.encode(&mut frame);
+    Ok(Some([&frame[..len], &payload].concat()))
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use sansocket::State;
 use sansocket::observer::{Frame, Seen};
-use sansocket_tcp_streams::{Flags, Kind, Segment, Sender};
+use sansocket_tcp_streams::{Kind, Segment, Sender};
 
 use super::picture::{Picture, WIDTH, wrapped};
-use super::words::{Words, label, state, time, verdict};
+use super::words::{Words, brought_by, label, only_acknowledges, state, time, verdict};
 use super::{Summary, View, opcode, sender, violations};
 use crate::args::Args;
 use crate::follow::{Entry, Talk, What};
@@ -143,11 +143,7 @@ impl Svg {
 
     fn line(&mut self, entry: &Entry<'_>, class: &str, line: &str) {
         self.row();
-        let of = if entry.packet == self.packet {
-            String::new()
-        } else {
-            format!(" (packet {})", entry.packet)
-        };
+        let of = brought_by(entry, self.packet);
         for line in wrapped(&format!("{line}{of}"), COLUMNS) {
             if !self.full() {
                 // The first one keeps off the arrow.
@@ -252,7 +248,7 @@ impl View for Svg {
             time: time(segment, start),
             from,
             label: label(segment),
-            plain: segment.flags == Flags::ACK && segment.length == 0,
+            plain: only_acknowledges(segment),
         });
         self.packet = segment.packet;
         Ok(())

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use sansocket_tcp_streams::{Flags, Kind, Segment, Sender};
+use sansocket_tcp_streams::{Kind, Segment, Sender};
 
-use super::words::{Words, label, state, time, verdict};
+use super::words::{Words, brought_by, label, only_acknowledges, state, time, verdict};
 use super::{Summary, View, violations};
 use crate::args::Args;
 use crate::follow::{Entry, Talk, What};
@@ -38,11 +38,7 @@ impl Timeline {
         if let Some(line) = self.line.take() {
             writeln!(self.out, "{line}")?;
         }
-        let of = if entry.packet == self.packet {
-            String::new()
-        } else {
-            format!(" (packet {})", entry.packet)
-        };
+        let of = brought_by(entry, self.packet);
         writeln!(self.out, "{INDENT}{line}{}", self.words.paint.quiet(of))
     }
 }
@@ -67,7 +63,7 @@ impl View for Timeline {
         };
         let label = label(segment);
         let (packet, number) = (segment.packet, talk.number);
-        let label = if segment.flags == Flags::ACK && segment.length == 0 {
+        let label = if only_acknowledges(segment) {
             self.words.paint.quiet(label)
         } else {
             label

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sansocket::Kind as MessageKind;
 use sansocket::observer::{Frame, Message, Report, Seen, Violation};
 use sansocket::{Negotiated, State};
-use sansocket_tcp_streams::{End, Kind, Segment};
+use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 
 use super::{kind, missing, opcode, sender};
 use crate::args::Args;
@@ -284,6 +284,20 @@ pub(crate) fn label(segment: &Segment<'_>) -> String {
         (_, 0) => flags,
         (true, n) => count(n.into(), "byte"),
         (false, n) => format!("{flags}, {}", count(n.into(), "byte")),
+    }
+}
+
+/// Whether it says nothing but what has arrived.
+pub(crate) fn only_acknowledges(segment: &Segment<'_>) -> bool {
+    segment.flags == Flags::ACK && segment.length == 0
+}
+
+/// Which packet has brought it, where that is not the one whose line stands above.
+pub(crate) fn brought_by(entry: &Entry<'_>, above: u64) -> String {
+    if entry.packet == above {
+        String::new()
+    } else {
+        format!(" (packet {})", entry.packet)
     }
 }
 

@@ -204,8 +204,8 @@ impl Connector {
     /// Dropped: there is no connection, and others that wait for their turn go on.
     ///
     /// # Errors
-    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it came; [`Error::Refused`] has the server's answer, a redirection
-    /// that is not to be followed among them.
+    /// [`Error::Uri`], [`Error::Connect`], [`Error::Tls`], [`Error::Proxy`] and [`Error::Redirect`] say how far it
+    /// came; [`Error::Refused`] has the server's answer, which may be a redirection that is not to be followed.
     pub async fn connect(&self, uri: &str) -> Result<WebSocket<MaybeTls>, Error> {
         self.open(self.request_to(uri)?).await
     }
