@@ -14,7 +14,7 @@ use crate::role::Role;
 use crate::utf8;
 
 use super::event::Event;
-use super::gathering::{Came, bad_whole_text};
+use super::gathering::{Came, Ends, bad_whole_text};
 use super::reading::take_front;
 use super::{Connection, InUse};
 
@@ -167,15 +167,11 @@ impl Connection {
             gathering.set_pulling(piece.is_some());
             if let Some(piece) = piece {
                 within(gathering.len() + piece.len() as u64, limit)?;
-                return gathering.chunk(kind, piece.into(), false);
+                return gathering.chunk(kind, piece.into(), Ends::Nothing);
             }
             if reading.left() == 0 {
                 reading.end_frame();
-                return if last {
-                    gathering.chunk(kind, Vec::new().into(), true)
-                } else {
-                    Ok(Came::Nothing)
-                };
+                return gathering.chunk(kind, Vec::new().into(), Ends::at(true, last));
             }
             if input.is_empty() {
                 return Ok(Came::Nothing);

@@ -58,6 +58,16 @@ enum Buffer {
     Text(String),
 }
 
+/// What ends with a piece of payload.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ends {
+    Nothing,
+    /// Its frame.
+    Frame,
+    /// Its frame, which is the last one of the message.
+    Message,
+}
+
 /// What comes of a piece of payload.
 pub(super) enum Came<'a> {
     /// More input or the next frame is needed.
@@ -68,6 +78,21 @@ pub(super) enum Came<'a> {
     Event(Event<'a>),
     /// The connection is to be failed.
     Failed(ProtocolError),
+}
+
+impl Ends {
+    const fn of(piece: &Piece<'_>) -> Self {
+        Self::at(piece.ends_frame, piece.ends_message())
+    }
+
+    /// At the end of a frame, and of the message if `last`.
+    pub(super) const fn at(end: bool, last: bool) -> Self {
+        match (end, last) {
+            (false, _) => Self::Nothing,
+            (true, false) => Self::Frame,
+            (true, true) => Self::Message,
+        }
+    }
 }
 
 impl From<Result<Self, ProtocolError>> for Came<'_> {
@@ -116,7 +141,8 @@ impl Gathering {
         };
         let last = piece.ends_message();
         if self.message.in_chunks {
-            return self.chunk(kind, piece.unmasked().into(), last).into();
+            let ends = Ends::of(&piece);
+            return self.chunk(kind, piece.unmasked().into(), ends).into();
         }
         if last && self.message.len == 0 && self.message.own_bits == self.message.told_bits {
             self.end();
@@ -174,7 +200,8 @@ impl Gathering {
         })
     }
 
-    /// A part of the message as it is handed out; nothing if there is nothing to tell.
+    /// A part of the message as it is handed out, with what ends with it; nothing if there is nothing to
+    /// tell.
     ///
     /// # Errors
     /// Text that is not UTF-8.
@@ -182,8 +209,10 @@ impl Gathering {
         &mut self,
         kind: Kind,
         payload: Payload<'a>,
-        last: bool,
+        ends: Ends,
     ) -> Result<Came<'a>, ProtocolError> {
+        let last = ends == Ends::Message;
+        let ends_frame = ends >= Ends::Frame;
         let before = self.message.len;
         let len = before + payload.len() as u64;
         self.message.len = len;
@@ -196,7 +225,7 @@ impl Gathering {
                 return Err(cut_off(len));
             }
         }
-        if payload.is_empty() && !last {
+        if payload.is_empty() && !ends_frame {
             return Ok(Came::Nothing);
         }
         let first = !mem::replace(&mut self.message.begun, true);
@@ -208,6 +237,7 @@ impl Gathering {
             kind,
             payload,
             first,
+            ends_frame,
             last,
             reserved_bits,
         })))
@@ -526,6 +556,7 @@ fn with_bits<'a>(message: Message<'a>, reserved_bits: u8) -> Event<'a> {
         kind,
         payload,
         first: true,
+        ends_frame: true,
         last: true,
         reserved_bits,
     })

@@ -223,7 +223,7 @@ impl Connection {
             return false;
         }
         if gathering.is_in_chunks() {
-            // An empty fragment has nothing to lend, and may bring no event.
+            // An empty fragment has nothing to lend.
             return reading.left() > 0 && !input.is_empty();
         }
         whole && reading.ends_message_with(reading.next_len(input)) && gathering.is_empty()

@@ -14,16 +14,41 @@ pub(crate) mod message;
 pub(crate) use message::{Kind, Message};
 
 /// A part of a message. Chunks come in order and joined are the message; where they are cut depends on the
-/// reads.
+/// reads, but never over the end of a frame: each frame, an empty one too, ends with a chunk that
+/// [says so](Self::ends_frame), so that a proxy can send on the fragments that came.
+///
+/// ```
+/// use sansocket::{ClientConfig, Connection, Event, config::Delivery};
+/// let config = ClientConfig::new().delivery(Delivery::Chunks);
+/// let mut ws = Connection::upgraded_client(&config, Default::default());
+/// let mut read = *b"\x01\x03Hel\x00\x00\x80\x02lo"; // three fragments, the second one empty
+/// let mut input = &mut read[..];
+/// let mut frames = vec![0];
+/// while let Some(event) = ws.receive(&mut input) {
+///     if let Event::Chunk(chunk) = event {
+///         *frames.last_mut().unwrap() += chunk.payload.len();
+///         if chunk.ends_frame && !chunk.last { frames.push(0) }
+///     }
+/// }
+/// assert_eq!(frames, [3, 0, 2]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Chunk<'a> {
     /// The kind of the message.
     pub kind: Kind,
     /// Bytes of the message. Text is validated (RFC 6455 §8.1), but a chunk may end inside a character.
-    /// Only the last chunk may be empty.
+    /// Empty only where it ends a frame.
     pub payload: Payload<'a>,
     /// The first chunk of its message.
     pub first: bool,
+    /// The frame that it came in ends with it (RFC 6455 §5.4). A message that comes whole all the same, as
+    /// its reserved bits are told, is one chunk for all its frames.
+    ///
+    /// Of a compressed message the frames have no bytes of their own: a sender may cut its data anywhere, and
+    /// a byte that two of them carry comes out with the later one. There a frame ends with an empty chunk,
+    /// which follows everything that its payload and what came before it inflate to.
+    pub ends_frame: bool,
     /// The last chunk of its message: the message is whole (RFC 6455 §5.4).
     pub last: bool,
     /// The reserved bits of the chunk's frame that an extension of the application's uses
@@ -40,6 +65,7 @@ impl Chunk<'_> {
             kind: self.kind,
             payload: self.payload.into_owned(),
             first: self.first,
+            ends_frame: self.ends_frame,
             last: self.last,
             reserved_bits: self.reserved_bits,
         }

@@ -495,7 +495,8 @@ fn see(event: Event<'_>) -> reference::Event {
         }
         Event::Chunk(chunk) => {
             let text = chunk.kind == Kind::Text;
-            reference::Event::Chunk(text, chunk.payload.to_vec(), chunk.first, chunk.last)
+            let payload = chunk.payload.to_vec();
+            reference::Event::Chunk(text, payload, chunk.first, chunk.ends_frame, chunk.last)
         }
         Event::Ping(payload) => reference::Event::Ping(payload.to_vec()),
         Event::Pong(pong) => {

@@ -431,7 +431,9 @@ fn at_failure(seen: &[Seen]) -> (&[Seen], &[u8], &[Seen]) {
         return (seen, &[], &[]);
     };
     match seen[..failed].last() {
-        Some(Seen::Chunk(_, bytes, _, false)) => (&seen[..failed - 1], bytes, &seen[failed..]),
+        Some(Seen::Chunk(_, bytes, _, false, false)) => {
+            (&seen[..failed - 1], bytes, &seen[failed..])
+        }
         _ => (&seen[..failed], &[], &seen[failed..]),
     }
 }

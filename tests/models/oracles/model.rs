@@ -16,7 +16,8 @@ pub enum Seen {
     Open,
     Start(Kind, u64, bool),
     Message(Kind, Vec<u8>),
-    Chunk(Kind, Vec<u8>, bool, bool),
+    /// Whether it is the first one, ends its frame, and is the last one.
+    Chunk(Kind, Vec<u8>, bool, bool, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
@@ -47,7 +48,15 @@ impl Seen {
                 Self::Message(message.kind(), message.as_bytes().to_vec())
             }
             Event::Chunk(chunk) => {
-                Self::Chunk(chunk.kind, chunk.payload.to_vec(), chunk.first, chunk.last)
+                assert!(chunk.ends_frame || !chunk.last && !chunk.payload.is_empty());
+                let payload = chunk.payload.to_vec();
+                Self::Chunk(
+                    chunk.kind,
+                    payload,
+                    chunk.first,
+                    chunk.ends_frame,
+                    chunk.last,
+                )
             }
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(pong) => Self::Pong(pong.payload.to_vec()),
@@ -60,14 +69,14 @@ impl Seen {
         }
     }
 
-    /// Puts it after the others; neighbouring chunks of a message are joined.
+    /// Puts it after the others; the chunks of a frame are joined.
     pub fn push_to(self, all: &mut Vec<Self>) {
-        if let (Self::Chunk(kind, bytes, false, last), Some(Self::Chunk(own, joined, _, end))) =
-            (&self, all.last_mut())
+        if let Self::Chunk(kind, bytes, first, ends, last) = &self
+            && let Some(Self::Chunk(own, joined, _, ended @ false, end)) = all.last_mut()
         {
-            assert!(own == kind && !*end, "a chunk of another message");
+            assert!(own == kind && !first && !*end, "a chunk of another message");
             joined.extend_from_slice(bytes);
-            *end = *last;
+            (*ended, *end) = (*ends, *last);
             return;
         }
         all.push(self);
@@ -292,9 +301,11 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             _ => None,
         };
         let good = &current.bytes[before..bad.unwrap_or(current.bytes.len())];
-        if current.stream && (!good.is_empty() || last && bad.is_none()) {
+        let ends = whole && bad.is_none() && wrong.is_none();
+        if current.stream && (!good.is_empty() || ends) {
             let first = !core::mem::replace(&mut current.begun, true);
-            Seen::Chunk(current.kind, good.to_vec(), first, last && bad.is_none()).push_to(events);
+            let last = last && ends;
+            Seen::Chunk(current.kind, good.to_vec(), first, ends, last).push_to(events);
         }
         if let Some(bad) = bad {
             let slack = if current.stream { good.len() } else { 0 };
@@ -327,7 +338,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             events.push(if done.bits == done.told_bits {
                 Seen::Message(done.kind, done.bytes)
             } else {
-                Seen::Chunk(done.kind, done.bytes, true, true)
+                Seen::Chunk(done.kind, done.bytes, true, true, true)
             });
         }
     }

@@ -144,7 +144,8 @@ pub(crate) enum Event {
     /// first frame, and whether that is its last.
     Start(bool, u64, bool),
     /// A piece of a message: whether it is text, the first one, the last one.
-    Chunk(bool, Vec<u8>, bool, bool),
+    /// Text; whether it is the first one, ends its frame, and is the last one.
+    Chunk(bool, Vec<u8>, bool, bool, bool),
     Ping(Vec<u8>),
     /// With the round trip, if it answers a ping of ours whose time is known.
     Pong(Vec<u8>, Option<Seconds>),
@@ -614,11 +615,13 @@ impl Endpoint {
             return Err(Fault::TextNotUtf8 { at, cut: true });
         }
         if let Some(begun) = &mut message.chunks
-            && (last || !piece.is_empty())
+            && (self.frame.is_whole() || !piece.is_empty())
         {
             let (text, first) = (message.opcode == TEXT, !*begun);
             *begun = true;
-            self.events.push(Event::Chunk(text, piece, first, last));
+            let ends = self.frame.is_whole();
+            self.events
+                .push(Event::Chunk(text, piece, first, ends, last));
         }
         if self.frame.is_whole() {
             self.frame = Incoming::default();

@@ -230,6 +230,7 @@ impl End {
             }
             Event::Chunk(chunk) => {
                 assert_eq!(chunk.first, self.chunks.is_none(), "the first chunk");
+                assert!(chunk.ends_frame || !chunk.last && !chunk.payload.is_empty());
                 let message = self.chunks.get_or_insert((chunk.kind, Vec::new()));
                 message.1.extend_from_slice(&chunk.payload);
                 let len = message.1.len() as u64;

@@ -6,7 +6,7 @@ use proptest::sample::select;
 use sansocket::config::{Delivery, Limits};
 use sansocket::extension::Compress;
 use sansocket::extension::PermessageDeflate;
-use sansocket::{Connection, Role};
+use sansocket::{Connection, Event, Role};
 
 use super::{End, NO_TAKEOVER, TAKEOVER, answer, open};
 use crate::support::*;
@@ -18,6 +18,45 @@ fn compressed(message: &[u8]) -> Vec<u8> {
     let frame = take_frames(&mut sender).remove(0);
     assert_eq!((frame.rsv, frame.fin), (4, true));
     frame.payload
+}
+
+/// In chunks each frame ends with an empty one, after all that had come inflates to: those without payload,
+/// and those whose end cuts a code, too.
+#[test]
+fn the_ends_of_compressed_frames() {
+    let content = "the same, and the same again; ".repeat(2000);
+    let payload = compressed(content.as_bytes());
+    for role in ROLES {
+        for at in [0, 1, payload.len() / 2, payload.len() - 1] {
+            let (first, second) = payload.split_at(at);
+            let frames = [
+                Frame {
+                    rsv: 4,
+                    ..Frame::new(TEXT, first).more()
+                },
+                Frame::new(CONTINUATION, "").more(),
+                Frame::new(CONTINUATION, second),
+            ];
+            let mut ws = super::delivering(Delivery::Chunks, role, TAKEOVER);
+            let mut bytes = encode_for(role, &frames);
+            let mut input = &mut bytes[..];
+            let (mut came, mut ends) = (0, Vec::new());
+            while let Some(event) = ws.receive(&mut input) {
+                let Event::Chunk(chunk) = event else {
+                    panic!("{event:?}")
+                };
+                came += chunk.payload.len();
+                assert_eq!(chunk.ends_frame, chunk.payload.is_empty());
+                if chunk.ends_frame {
+                    ends.push((came, chunk.last));
+                }
+            }
+            let all = content.len();
+            let early = ends.first().map_or(0, |(came, _)| *came);
+            assert_eq!(ends, [(early, false), (early, false), (all, true)]);
+            assert!((early == 0) == (at < 2) && early <= all, "{at}: {early}");
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -32,9 +32,13 @@ fn chunks_come_as_the_bytes_arrive() {
         ];
         let input = encode_for(role, &frames);
         let chunk = |bytes: &str, first, last| Seen::chunk(Kind::Binary, bytes, first, last);
-        // In one read: each frame is a chunk, an empty one in the middle is none.
+        // In one read: each frame is a chunk, also an empty one.
         let mut ws = with(role, Delivery::Chunks);
-        let expected = [chunk("abcd", true, false), chunk("ef", false, true)];
+        let expected = [
+            chunk("abcd", true, false),
+            chunk("", false, false),
+            chunk("ef", false, true),
+        ];
         assert_eq!(receive(&mut ws, &input), expected);
         // Byte by byte: each byte is one.
         let mut ws = with(role, Delivery::Chunks);
@@ -47,10 +51,60 @@ fn chunks_come_as_the_bytes_arrive() {
             chunk("b", false, false),
             chunk("c", false, false),
             chunk("d", false, false),
+            chunk("", false, false),
             chunk("e", false, false),
             chunk("f", false, true),
         ];
         assert_eq!(events, expected);
+    }
+}
+
+/// Each frame ends with a chunk that says so, and with no other, however it was cut: empty ones, and those
+/// with control frames in between, too. So the frames can be sent on as they came.
+#[test]
+fn the_ends_of_frames_in_chunks() {
+    for role in ROLES {
+        let frames = [
+            Frame::new(TEXT, "").more(),
+            Frame::new(CONTINUATION, "a\u{e9}b").more(),
+            Frame::new(PING, "p"),
+            Frame::new(CONTINUATION, "").more(),
+            Frame::new(CONTINUATION, "").more(),
+            Frame::new(CONTINUATION, "cd"),
+            Frame::new(TEXT, "e"),
+            Frame::new(TEXT, "f").more(),
+            Frame::new(CONTINUATION, ""),
+        ];
+        let input = encode_for(role, &frames);
+        for size in 1..=input.len() {
+            let mut ws = with(role, Delivery::Chunks);
+            let (mut seen, mut payload) = (Vec::new(), Vec::new());
+            for read in input.chunks(size) {
+                let mut read = read.to_vec();
+                let mut input = &mut read[..];
+                while let Some(event) = ws.receive(&mut input) {
+                    match event {
+                        Event::Chunk(chunk) => {
+                            assert!(chunk.ends_frame || !chunk.last && !chunk.payload.is_empty());
+                            payload.extend_from_slice(&chunk.payload);
+                            if chunk.ends_frame {
+                                let payload = String::from_utf8(core::mem::take(&mut payload));
+                                seen.push((payload.unwrap(), chunk.last));
+                            }
+                        }
+                        Event::Ping(_) => assert_eq!(seen.len(), 2),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            let sent = frames.iter().filter(|frame| frame.opcode != PING);
+            let sent = sent.map(|frame| {
+                let payload = String::from_utf8(frame.payload.clone());
+                (payload.unwrap(), frame.fin)
+            });
+            assert_eq!(seen, sent.collect::<Vec<_>>(), "{role:?} {size}");
+            assert!(payload.is_empty());
+        }
     }
 }
 
@@ -75,9 +129,11 @@ fn empty_messages_and_fragments_in_chunks() {
                 }
                 let expected = [
                     chunk("", true, true),
-                    chunk("a", true, false),
+                    chunk("", true, false),
+                    chunk("a", false, false),
                     chunk("", false, true),
-                    chunk("", true, true),
+                    chunk("", true, false),
+                    chunk("", false, true),
                 ];
                 assert_eq!(driver.events, expected, "{way:?}");
             }
@@ -410,8 +466,8 @@ fn what_was_found_comes_after_the_end() {
     }
 }
 
-/// `find_event` promises an event only where there is one: not for the empty fragment of a streamed
-/// message, and not for what only looks like a message after what is held.
+/// `find_event` promises an event only where there is one: for the empty fragment of a streamed message,
+/// and not for what only looks like a message after what is held.
 #[test]
 fn prepare_promises_nothing_that_does_not_come() {
     for role in ROLES {
@@ -424,6 +480,9 @@ fn prepare_promises_nothing_that_does_not_come() {
         assert_eq!(events, []);
         assert!(matches!(ws.receive(&mut input), Some(Event::Start(_))));
         ws.stream_message();
+        assert!(ws.find_event(&mut input), "{role:?}");
+        let event = ws.receive(&mut input).map(see);
+        assert_eq!(event, Some(Seen::chunk(Kind::Binary, "", true, false)));
         assert!(!ws.find_event(&mut input), "{role:?}");
         assert!(ws.receive(&mut input).is_none() && input.is_empty());
 
