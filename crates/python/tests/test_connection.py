@@ -3,6 +3,7 @@
 import gc
 import pathlib
 import random
+import socket
 import subprocess
 import sys
 
@@ -444,6 +445,17 @@ def test_documentation_of_the_package():
 
     found = doctest.testmod(sansocket)
     assert found.attempted and not found.failed
+
+
+def test_the_readme_runs():
+    """Its first program is run as it stands."""
+    here = pathlib.Path(__file__).resolve().parents[1]
+    program = (here / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        program = program.replace("9001", str(probe.getsockname()[1]))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "Hello\n", done.stderr
 
 
 def test_stubs_say_what_the_module_says():
