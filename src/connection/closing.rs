@@ -77,7 +77,7 @@ impl Connection {
     pub(super) fn progress(&self) -> Progress {
         Progress {
             unread: self.frame_is_due() || self.rare.as_deref().is_some_and(Rare::has_unread),
-            drained: self.output.is_empty(),
+            drained: self.output.is_empty() && !self.body_is_unfinished(),
             can_leave: !self.output.first().is_empty(),
             close_has_left: self.output.close_has_left(),
             in_frame: self.output.frame_left() > 0,
@@ -92,8 +92,8 @@ impl Connection {
     /// Starts the closing handshake (RFC 6455 §7.1.2) with a code, or with `None`. What was queued
     /// before still goes out first; a message that was begun in parts is left unfinished.
     ///
-    /// Before the connection is established it ends it without a Close frame (§7.1.7, §7.2.2).
-    /// Closing again, or after the peer has, does nothing.
+    /// Before the connection is established it ends it without a Close frame (§7.1.7, §7.2.2); an
+    /// answer over HTTP [in pieces](Self::begin_response) is broken off. Closing again, or after the peer has, does nothing.
     ///
     /// # Errors
     /// [`CloseError::ClientCode`] for 1010 on a server (§7.4.1), [`CloseError::ReasonWithoutCode`],
@@ -123,7 +123,7 @@ impl Connection {
         if len > max {
             return Err(CloseError::ReasonTooLong { len, max });
         }
-        if !self.life.may_close(self.progress()) {
+        if self.break_response_off() || !self.life.may_close(self.progress()) {
             return Ok(());
         }
         self.settled(|ws| {

@@ -99,7 +99,7 @@ enum Stream {
 pub(super) struct Progress {
     /// Input that came before the end of the stream is still to be read, or an event of it to be handed out.
     pub(super) unread: bool,
-    /// Nothing is queued.
+    /// Nothing is queued, and no answer over HTTP lacks some of its body.
     pub(super) drained: bool,
     /// Something is queued that may leave now: it does not wait for the end of a frame in pieces.
     pub(super) can_leave: bool,

@@ -12,6 +12,7 @@
 //! | `gathering` | payload into messages and chunks (§5.4, §6.2, §8.1) |
 //! | `ways` | other ways to read |
 //! | `opening` | the opening handshake (§4) |
+//! | `responding` | answers over HTTP (§4.2.2) |
 //! | `upgraded` | connections whose opening handshake was elsewhere |
 //! | `control` | Ping, Pong and Close received (§5.5) |
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
@@ -35,6 +36,7 @@ mod parts;
 mod rare;
 mod reading;
 mod receive;
+mod responding;
 mod rules;
 mod send;
 mod time;
@@ -128,11 +130,12 @@ pub use parts::Part;
 /// | `write_lost` | S: Closed, 1006; C: the answer is read | Closing; what was queued is dropped | Closing; what was queued is dropped | – |
 /// | `transport_lost` | Closed, 1006 | Closed, 1006 | Closed; what was queued is dropped | – |
 /// | `advance_time` past a deadline, and nothing comes | `Failed` (handshake); S answers 408 | keepalive ping, or `Failed` (pong, idle, message) | Closed (close) | – |
-/// | `accept`, `respond` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
+/// | `accept`, `respond`, `begin_response` | S with a request: Open, or an HTTP answer; otherwise *NoRequest* | *NoRequest* | *NoRequest* | *NoRequest* |
+/// | `write_response`, `end_response` | *NoResponseInProgress* | *NoResponseInProgress* | queued, if an answer was begun | *Closing*, if an answer was begun and is not whole |
 /// | `send`, `send_part`, `begin_message` | *NotOpen* | queued | *Closing* | *Closing* |
 /// | `write_message` | *NoMessageInProgress* | queued | queued until the frame that was begun is whole | *Closing* |
 /// | `ping`, `pong` | *NotOpen* | queued | queued until the peer's Close frame or a failure, then *Closing* | *Closing* |
-/// | `close` | Closed without a Close frame | Close frame queued: Closing | – | – |
+/// | `close` | Closed without a Close frame | Close frame queued: Closing | – (an answer in pieces is broken off) | – |
 pub struct Connection {
     life: Life,
     fast: Fast,

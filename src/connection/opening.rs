@@ -158,9 +158,22 @@ impl Opening {
         matches!(self.stage, Stage::Deciding(_))
     }
 
+    /// The request is HEAD.
+    pub(super) const fn asks_head(&self) -> bool {
+        self.head.asks_head()
+    }
+
+    /// The request is of HTTP/1.0.
+    pub(super) const fn is_http10(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Deciding(Asked::Plain(HandshakeError::Http10))
+        )
+    }
+
     /// RFC 9110 §9.3.2: the response to HEAD has no body, whoever makes it.
-    const fn response_writer(&self) -> fn(&Response, &mut Vec<u8>) {
-        if self.head.asks_head() {
+    pub(super) const fn response_writer(&self) -> fn(&Response, &mut Vec<u8>) {
+        if self.asks_head() {
             Response::write_head
         } else {
             Response::write
@@ -362,38 +375,6 @@ impl Connection {
         self.settled(|ws| {
             ws.rare().opening = None;
             ws.establish(negotiated);
-        });
-        Ok(())
-    }
-
-    /// Answers the request of [`Event::Request`] or [`Event::Http`] with any other status, fields and
-    /// body (RFC 6455 §4.2.2): a refusal or a page. The connection ends with it.
-    ///
-    /// ```
-    /// use sansocket::{Connection, Event, OriginPolicy, Response, ServerConfig, Transport};
-    /// let mut ws = Connection::server(&ServerConfig::new(OriginPolicy::SameHost).serve_http());
-    /// let mut request = *b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
-    /// assert!(matches!(ws.receive(&mut &mut request[..]), Some(Event::Http(_))));
-    /// ws.respond(Response::new(200).body("Hello"))?;
-    /// assert!(ws.output().starts_with(b"HTTP/1.1 200 OK\r\n"));
-    /// # Ok::<(), sansocket::error::AcceptError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`AcceptError::NoRequest`] if no request waits, [`AcceptError::BadStatus`]. Nothing changed then.
-    pub fn respond(&mut self, response: Response) -> Result<(), AcceptError> {
-        let gone = self.is_over();
-        let opening = self.rare.as_ref().and_then(|rare| rare.opening.as_ref());
-        let opening = opening.filter(|opening| !gone && opening.is_deciding());
-        let write = opening.ok_or(AcceptError::NoRequest)?.response_writer();
-        response.check()?;
-        self.output.head(|out| write(&response, out));
-        self.settled(|ws| {
-            ws.life.refused();
-            ws.end_messages();
-            ws.rare().ending.answered = Some(response.status());
-            ws.rare().opening = None;
-            ws.start_close_timer();
         });
         Ok(())
     }

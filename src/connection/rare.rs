@@ -11,6 +11,7 @@ use super::Connection;
 use super::event::Event;
 use super::opening::Opening;
 use super::parts::InParts;
+use super::responding::Body;
 
 /// What few connections need.
 #[derive(Default)]
@@ -34,6 +35,8 @@ pub(super) struct Rare {
     pub(super) message_since: Option<u64>,
     /// The message being sent in parts.
     pub(super) in_parts: Option<InParts>,
+    /// The answer over HTTP that the application gives in pieces.
+    pub(super) body: Option<Body>,
     pub(super) ending: Ending,
 }
 
@@ -150,6 +153,7 @@ impl Rare {
             closing,
             message_since,
             in_parts,
+            body,
             ending,
         } = self;
         opening.is_none()
@@ -163,6 +167,7 @@ impl Rare {
             && !closing
             && message_since.is_none()
             && in_parts.is_none()
+            && body.is_none()
             && *ending == Ending::default()
     }
 

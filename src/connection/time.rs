@@ -313,7 +313,9 @@ impl Connection {
         if rare.taken.is_some() {
             rare.taken = now.filter(|_| !empty);
         }
-        if rare.closing && !close_had_left && self.clock.is_bounded() {
+        if self.awaits_content() {
+            self.clock.unbound();
+        } else if self.clock.is_bounded() && self.rare().closing && !close_had_left {
             self.restart_close_timer();
         }
     }
@@ -322,7 +324,7 @@ impl Connection {
     fn start_first_timer(&mut self) {
         if self.life.is_opening() && !self.life.has_eof() {
             self.clock.bound(self.settings().timeouts.handshake);
-        } else if !self.life.may_send() {
+        } else if !self.life.may_send() && !self.awaits_content() {
             self.start_close_timer();
         }
     }

@@ -30,6 +30,13 @@ pub enum AcceptError {
         /// The status.
         status: u16,
     },
+    /// The body of the response is longer than the length given for the whole (RFC 9110 §8.6).
+    BodyTooLong {
+        /// Its bytes.
+        len: u64,
+        /// How many there may be.
+        max: u64,
+    },
     /// HTTP/2 or HTTP/3: a field that these versions do not have (RFC 9113 §8.2.2).
     Field(FieldError),
 }
@@ -40,6 +47,7 @@ identified! { AcceptError:
     Self::ExtensionNotOffered = 603, "accepted_extension_not_offered";
     Self::ExtensionConflict = 604, "accepted_extension_conflict";
     Self::BadStatus { .. } = 605, "bad_status";
+    Self::BodyTooLong { .. } = 606, "body_too_long";
     Self::Field(FieldError::BadName) = 701, "bad_name";
     Self::Field(FieldError::BadValue) = 702, "bad_value";
     Self::Field(FieldError::Reserved) = 703, "reserved_field";
@@ -63,6 +71,10 @@ impl fmt::Display for AcceptError {
             Self::BadStatus { status } => {
                 write!(f, "status {status} is not from 200 to 599 (RFC 9110 §15)")
             }
+            Self::BodyTooLong { len, max } => write!(
+                f,
+                "a body of {len} bytes, {max} were announced (RFC 9110 §8.6)"
+            ),
             Self::Field(error) => error.fmt(f),
         }
     }

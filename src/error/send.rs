@@ -33,8 +33,15 @@ pub enum SendError {
     MessageInProgress,
     /// No message was begun with [`begin_message`](crate::Connection::begin_message).
     NoMessageInProgress,
+    /// No answer was begun with [`begin_response`](crate::Connection::begin_response), or it has ended.
+    NoResponseInProgress,
+    /// The answer cannot end yet: bytes that were announced are missing (RFC 9110 §8.6).
+    Incomplete {
+        /// How many.
+        missing: u64,
+    },
     /// More bytes than fit: into a control frame (RFC 6455 §5.5), into a frame (§5.2), or into the
-    /// rest of the message that was begun.
+    /// rest of the message or the answer that was begun.
     TooLong {
         /// How many there are.
         len: u64,
@@ -61,6 +68,8 @@ identified! { SendError:
     Self::TooLong { .. } = 406, "too_long";
     Self::NotUtf8 = 407, "not_utf8";
     Self::ReservedBits { .. } = 408, "reserved_bits_not_agreed";
+    Self::NoResponseInProgress = 409, "no_response_in_progress";
+    Self::Incomplete { .. } = 410, "response_incomplete";
     Self::NoEntropy = 801, "no_entropy";
 }
 
@@ -77,6 +86,13 @@ impl fmt::Display for SendError {
                 f.write_str("a message is being sent in parts: finish it first")
             }
             Self::NoMessageInProgress => f.write_str("no message was begun"),
+            Self::NoResponseInProgress => {
+                f.write_str("no answer over HTTP was begun, or it has ended")
+            }
+            Self::Incomplete { missing } => write!(
+                f,
+                "{missing} bytes of the answer are missing that were announced (RFC 9110 §8.6)"
+            ),
             Self::TooLong { len, max } => write!(f, "{len} bytes, at most {max} are allowed"),
             Self::NotUtf8 => f.write_str("text that is not UTF-8"),
             Self::ReservedBits { bits } => write!(

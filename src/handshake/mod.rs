@@ -37,7 +37,7 @@ pub(crate) use {
     client::ClientRequest,
     negotiated::Negotiated,
     refusal::RefusalReader,
-    response::Response,
+    response::{Framing, Response},
     rules::{Asked, judge},
     scanner::HeadReader,
 };

@@ -2,11 +2,22 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use crate::error::{AcceptError, Field, FieldError, HandshakeError};
 
 use super::field::{self, Extra, FieldList};
+
+/// How the body of a response ends (RFC 9112 §6.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// After so many bytes.
+    Length(u64),
+    /// With the last chunk (§7.1).
+    Chunked,
+    /// With the stream.
+    ToEnd,
+}
 
 /// A response with any status from 200 to 599, for [`Connection::respond`](crate::Connection::respond)
 /// (RFC 6455 §4.2.2): a refusal, authentication, a redirect, a page.
@@ -77,21 +88,28 @@ impl Response {
     /// Appends the response to a request. The connection ends after it.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         self.write_head(out);
-        if self.has_body() {
+        if self.has_content() {
             out.extend_from_slice(&self.body);
         }
     }
 
     /// Appends the response to HEAD, which has no body (RFC 9110 §9.3.2).
     pub(crate) fn write_head(&self, out: &mut Vec<u8>) {
+        self.write_framed(Framing::Length(self.body.len() as u64), out);
+    }
+
+    /// Appends the head of a response whose body is framed like this, if it has one.
+    pub(crate) fn write_framed(&self, framing: Framing, out: &mut Vec<u8>) {
         status_line(self.status, out);
         self.fields.write(out);
-        if self.has_body() {
-            field::write(
-                out,
-                "Content-Length",
-                &[format!("{}", self.body.len()).as_bytes()],
-            );
+        if self.has_content() {
+            match framing {
+                Framing::Length(len) => {
+                    field::write(out, "Content-Length", &[format!("{len}").as_bytes()]);
+                }
+                Framing::Chunked => field::write(out, "Transfer-Encoding", &[b"chunked"]),
+                Framing::ToEnd => {}
+            }
         }
         // RFC 9110 §7.8: an Upgrade field is named in Connection.
         let upgrade = self
@@ -103,9 +121,15 @@ impl Response {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// RFC 9110 §8.6: no Content-Length with 204; with 304 it would be that of another response.
-    fn has_body(&self) -> bool {
+    /// RFC 9110 §6.4.1: not with 204 and 304. RFC 9110 §8.6, RFC 9112 §6.1: so there is no
+    /// Content-Length; with 304 it would be that of another response.
+    pub(crate) fn has_content(&self) -> bool {
         !matches!(self.status, 204 | 304)
+    }
+
+    /// The body, which goes out by itself.
+    pub(crate) fn take_body(&mut self) -> Vec<u8> {
+        mem::take(&mut self.body)
     }
 
     /// Status, fields and body for another HTTP stack, which frames them itself.

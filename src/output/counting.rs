@@ -13,6 +13,9 @@ use super::Output;
 impl Output {
     /// Counts what the first `n` bytes are, which leave.
     pub(super) fn count(&mut self, mut n: usize) {
+        if self.skip == u32::MAX {
+            return;
+        }
         let (queue, mut encoded) = match self.segments.as_deref_mut() {
             Some(segments) => (Some(&segments.queue), Some(&mut segments.encoded)),
             None => (None, None),

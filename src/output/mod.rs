@@ -71,9 +71,17 @@ impl Output {
     /// The head of the opening handshake: first in the queue, and not payload. Returns what `write` does.
     pub(crate) fn head<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let written = write(&mut self.tail);
-        // Heads are far below 4 GiB; beyond that only `buffered` would be off.
+        // Beyond 4 GiB nothing counts until all has left: only `buffered` would be off.
         self.skip = u32::try_from(self.tail.len()).unwrap_or(u32::MAX);
         written
+    }
+
+    /// Content of HTTP after a head: no payload either.
+    pub(crate) fn content(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
+        self.tail.extend_from_slice(bytes);
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.skip = self.skip.saturating_add(len);
     }
 
     /// A frame whose payload is copied, and masked on the way if there is a key.

@@ -27,8 +27,10 @@ pub struct Judge {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Stage {
     Head,
-    /// The body of a refusal.
+    /// The body of a refusal: so much of it, or up to its last chunk, or to the end.
     Body(usize),
+    Chunks,
+    ToEnd,
     Frames,
     Data {
         left: u64,
@@ -109,15 +111,16 @@ impl Judge {
                     *left -= bytes.len();
                     bytes.len()
                 }
-                Stage::Head | Stage::Frames => {
+                Stage::ToEnd => bytes.len(),
+                Stage::Head | Stage::Frames | Stage::Chunks => {
                     let Some((&byte, _)) = bytes.split_first() else {
                         return;
                     };
                     self.pending.push(byte);
-                    if self.stage == Stage::Head {
-                        self.head();
-                    } else {
-                        self.header();
+                    match self.stage {
+                        Stage::Head => self.head(),
+                        Stage::Chunks => self.chunk(),
+                        _ => self.header(),
                     }
                     1
                 }
@@ -172,10 +175,33 @@ impl Judge {
                 self.stage = Stage::Frames;
             }
             _ => {
-                let len = value("Content-Length").map_or(0, |len| len.parse().expect("a length"));
                 assert!(value("Connection").is_some_and(|value| value.ends_with("close")));
-                self.stage = Stage::Body(len);
+                let empty = matches!(&status[..3], "204" | "304");
+                self.stage = match (value("Content-Length"), value("Transfer-Encoding")) {
+                    (Some(len), None) if !empty => Stage::Body(len.parse().expect("a length")),
+                    (None, Some("chunked")) if !empty => Stage::Chunks,
+                    (None, None) if empty => Stage::Body(0),
+                    (None, None) => Stage::ToEnd,
+                    other => panic!("{status}: {other:?}"),
+                };
             }
+        }
+    }
+
+    /// RFC 9112 §7.1: a whole chunk, and no more after the last one.
+    fn chunk(&mut self) {
+        let Some(end) = self.pending.windows(2).position(|two| two == b"\r\n") else {
+            return;
+        };
+        let size = core::str::from_utf8(&self.pending[..end]).expect("a size");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        if self.pending.len() < end + 2 + size + 2 {
+            return;
+        }
+        assert!(self.pending.ends_with(b"\r\n"));
+        self.pending.clear();
+        if size == 0 {
+            self.stage = Stage::Body(0);
         }
     }
 

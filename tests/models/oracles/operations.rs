@@ -461,12 +461,7 @@ impl Bench {
                 let accept = if t.once_in(2) { Accept::new() } else { accept };
                 self.attempt(0, |ws| ws.accept(accept));
             }
-            27 => {
-                if t.once_in(4) {
-                    let response = Response::new(t.pick(&[404, 401, 200, 199, 101, 600]));
-                    self.attempt(0, |ws| ws.respond(response.body("no")));
-                }
-            }
+            27 => self.respond(t),
             28 => {
                 self.ws.stream_message();
                 self.ws.receive_target_filled(t.below(200));
@@ -478,6 +473,25 @@ impl Bench {
             assert_eq!(self.ws.transport(), Transport::Close);
         }
         self.check();
+    }
+
+    /// An answer over HTTP, or some of it.
+    fn respond(&mut self, t: &mut Taker<'_>) {
+        let response = Response::new(t.pick(&[404, 401, 200, 204, 199, 101, 600]));
+        match t.below(8) {
+            0 => _ = self.attempt(0, |ws| ws.respond(response.body("no"))),
+            1 => {
+                let len = t.pick(&[None, None, Some(0), Some(2), Some(300), Some(u64::MAX)]);
+                self.attempt(0, |ws| ws.begin_response(response.body("no"), len));
+            }
+            2..7 => {
+                let piece = wire::binary(t);
+                let before = self.largest;
+                self.largest = before.max(piece.len() + 256);
+                self.attempt(0, |ws| ws.write_response(&piece));
+            }
+            _ => _ = self.attempt(0, Connection::end_response),
+        }
     }
 
     #[cfg(feature = "deflate")]
@@ -552,6 +566,7 @@ impl Bench {
     /// The end, in order: the output is written, the peer ends the stream.
     fn finish(&mut self) {
         let _ = self.ws.respond(Response::new(503));
+        let _ = self.ws.end_response();
         self.drain();
         self.ws.receive_eof();
         self.events();

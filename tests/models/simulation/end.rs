@@ -38,6 +38,8 @@ pub(crate) struct End {
     pinged: Option<Vec<u8>>,
     answers_pings: bool,
     pub(crate) undecided: bool,
+    /// An answer over HTTP was begun in pieces.
+    responding: bool,
     pub(crate) report: Option<CloseReport>,
     pub(crate) failed: Option<Failure>,
     close_received: bool,
@@ -78,6 +80,7 @@ impl End {
             pinged: None,
             answers_pings,
             undecided: false,
+            responding: false,
             report: None,
             failed: None,
             close_received: false,
@@ -313,9 +316,11 @@ impl End {
             assert!(self.late <= 3 * 2, "the driver would spin");
         }
         self.receive(&[], random);
-        // RFC 6455 §7.1.1: closing ends, and only a peer that takes what is queued prolongs it.
+        // RFC 6455 §7.1.1: closing ends, and only a peer that takes what is queued prolongs it, or the
+        // application, whose answer is not whole.
         if let Some(since) = self.closing_since
             && self.ws.transport() != Transport::Close
+            && !(self.responding && self.ws.output().is_empty())
         {
             let due = self.ws.next_deadline().expect("a bound");
             assert!(due <= since + CLOSE, "the end is late");
@@ -344,9 +349,25 @@ impl End {
     pub(crate) fn decide(&mut self, random: &mut Random) {
         if std::mem::take(&mut self.undecided) {
             if random.once_in(30) {
-                self.attempt(|ws| ws.respond(Response::new(403).body("no")));
+                let len = random.pick(&[None, Some(2)]);
+                let no = || Response::new(403).body("n");
+                self.responding = random.once_in(2);
+                if self.responding {
+                    self.attempt(|ws| ws.begin_response(no(), len));
+                } else {
+                    self.attempt(|ws| ws.respond(no()));
+                }
             } else {
                 self.attempt(|ws| ws.accept(Accept::new()));
+            }
+            self.receive(&[], random);
+        } else if self.responding {
+            if self.ws.output().is_empty() && self.closing_since.is_some() {
+                self.closing_since = self.now;
+            }
+            self.attempt(|ws| ws.write_response(b"o"));
+            if random.once_in(3) {
+                self.responding = !self.attempt(Connection::end_response);
             }
             self.receive(&[], random);
         }

@@ -21,6 +21,7 @@ mod limits;
 mod message_extension;
 mod opening_handshake;
 mod output;
+mod responding;
 mod sending;
 mod states;
 mod texts;

@@ -18,7 +18,7 @@ const REQUEST: &[u8] =
 const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Accept: @\r\n\r\n";
 
-const SITUATIONS: [&str; 12] = [
+const SITUATIONS: [&str; 13] = [
     "initial",
     "connecting",
     "deciding",
@@ -28,6 +28,7 @@ const SITUATIONS: [&str; 12] = [
     "closing-theirs",
     "closing-failed",
     "refused",
+    "responding",
     "write-lost",
     "closed",
     "lost",
@@ -40,12 +41,14 @@ fn connection(role: Role, situation: &str) -> Option<Connection> {
     let server_config = server_config().timeouts(timeouts);
     let client_config = ClientConfig::new().timeouts(timeouts);
     let mut ws = match (role, situation) {
-        (Role::Server, "initial" | "deciding" | "refused") => Connection::server(&server_config),
+        (Role::Server, "initial" | "deciding" | "refused" | "responding") => {
+            Connection::server(&server_config)
+        }
         (Role::Client, "initial" | "connecting") => {
             let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
             Connection::client_with_entropy(&client_config, request, Box::new(SampleKey))
         }
-        (_, "connecting" | "deciding" | "refused") => return None,
+        (_, "connecting" | "deciding" | "refused" | "responding") => return None,
         (Role::Server, _) => server(&server_config),
         (Role::Client, _) => client(&client_config),
     };
@@ -56,6 +59,10 @@ fn connection(role: Role, situation: &str) -> Option<Connection> {
         "refused" => {
             receive(&mut ws, REQUEST);
             ws.respond(Response::new(404)).unwrap();
+        }
+        "responding" => {
+            receive(&mut ws, REQUEST);
+            ws.begin_response(Response::new(404), None).unwrap();
         }
         "closing-ours" => ws.close(None, "").unwrap(),
         "closing-ours-sent" => {
@@ -161,6 +168,9 @@ fn apply(ws: &mut Connection, input: &str) -> String {
         }
         "accept" => named(ws.accept(Accept::new())),
         "respond" => named(ws.respond(Response::new(404))),
+        "begin_response" => named(ws.begin_response(Response::new(404), None)),
+        "write_response" => named(ws.write_response(b"a")),
+        "end_response" => named(ws.end_response()),
         "send" => named(ws.send("a").map_err(SendError::from)),
         "send_part" => named(ws.send_part(Part::text(b"a"))),
         "begin_message" => named(ws.begin_message(Kind::Text, 2)),
@@ -251,7 +261,7 @@ fn every_state_and_input() {
     assert_eq!(expected, BTreeMap::new(), "all of the table was run");
 }
 
-const INPUTS: [&str; 21] = [
+const INPUTS: [&str; 24] = [
     "handshake",
     "message",
     "ping-frame",
@@ -263,6 +273,9 @@ const INPUTS: [&str; 21] = [
     "late",
     "accept",
     "respond",
+    "begin_response",
+    "write_response",
+    "end_response",
     "send",
     "send_part",
     "begin_message",
