@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 pub(crate) mod admission;
+mod budgets;
 pub(crate) mod endpoint;
 
 pub(crate) use endpoint::{
@@ -14,6 +15,7 @@ pub(crate) use endpoint::{
 
 pub use admission::Origins;
 pub(crate) use admission::{ANY_PORT, Hosts, OriginPolicy};
+pub use budgets::{Budgets, Rate};
 
 /// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///
@@ -50,6 +52,8 @@ pub struct Limits {
     pub held: u32,
     /// Bytes of the body of a refusal that a client keeps; the rest is dropped and the refusal says so.
     pub body: u32,
+    /// How often the peer may send what is cheap for it. Beyond it: 1008.
+    pub budgets: Budgets,
 }
 
 impl Limits {
@@ -65,6 +69,25 @@ impl Limits {
             output: 1 << 20,
             held: 64 << 10,
             body: 64 << 10,
+            budgets: Budgets::DEFAULT,
+        }
+    }
+
+    /// For a server that expects attacks on many connections, and peers that people sit at: 8 KiB of head,
+    /// 64 KiB a frame and a message, 256 fragments, 64 KiB of output, and tight
+    /// [budgets](Budgets::tight) over time.
+    #[must_use]
+    pub const fn strict() -> Self {
+        Self {
+            head: 8 << 10,
+            frame: 64 << 10,
+            message: 64 << 10,
+            fragments: 256,
+            output: 64 << 10,
+            held: 8 << 10,
+            body: 8 << 10,
+            budgets: Budgets::tight(),
+            ..Self::server()
         }
     }
 
@@ -81,7 +104,8 @@ impl Limits {
         }
     }
 
-    /// For trusted peers: 1 GiB a frame and a message, 16 million fragments, 64 MiB of output.
+    /// For trusted peers: 1 GiB a frame and a message, 16 million fragments, 64 MiB of output, no budgets over
+    /// time.
     #[must_use]
     pub const fn trusted() -> Self {
         Self {
@@ -89,6 +113,7 @@ impl Limits {
             message: 1 << 30,
             fragments: 1 << 24,
             output: 64 << 20,
+            budgets: Budgets::NONE,
             ..Self::client()
         }
     }

@@ -77,6 +77,12 @@ impl Clock {
         (self.now != NEVER).then_some(self.now)
     }
 
+    /// The time was told.
+    #[inline]
+    pub(super) const fn is_told(&self) -> bool {
+        self.now != NEVER
+    }
+
     /// Whether a deadline has passed.
     pub(super) const fn is_past(&self, due: Nanos) -> bool {
         due <= self.now

@@ -1,5 +1,6 @@
 //! Control frames received (RFC 6455 §5.5).
 
+use crate::error::Limit;
 use crate::event::Pong;
 use crate::frame::Opcode;
 use crate::payload::Payload;
@@ -16,11 +17,19 @@ impl Connection {
     ) -> Event<'a> {
         match opcode {
             Opcode::Ping => {
+                if let Err(error) = self.spend(Limit::Pings) {
+                    return self.fail_for(error.into());
+                }
                 self.ping_received(&payload);
                 Event::Ping(payload)
             }
             Opcode::Pong => {
                 let round_trip_micros = self.pong_received(&payload);
+                if round_trip_micros == Pong::NO_ROUND_TRIP
+                    && let Err(error) = self.spend(Limit::Pings)
+                {
+                    return self.fail_for(error.into());
+                }
                 Event::Pong(Pong {
                     payload,
                     round_trip_micros,

@@ -15,7 +15,8 @@ pub(super) struct Fast {
 
 impl Fast {
     /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless frames
-    /// are read, none is in progress, nothing else is due before them and messages are delivered whole.
+    /// are read, none is in progress, nothing else is due before them, and messages are delivered whole and
+    /// not counted.
     #[inline(always)]
     pub(super) const fn whole_below(self) -> u32 {
         self.whole_below
@@ -31,7 +32,8 @@ impl Fast {
     fn of(ws: &Connection) -> Self {
         let settings = ws.settings();
         let rare = ws.rare.as_deref();
-        let whole = ws.reads_frames()
+        let whole = settings.limits.budgets.messages.is_none()
+            && ws.reads_frames()
             && ws.reading.is_idle()
             && ws.gathering.is_idle()
             && matches!(settings.delivery, Delivery::Whole);

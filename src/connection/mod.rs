@@ -7,6 +7,7 @@
 //! | `fast` | what the fast paths ask, worked out in one place |
 //! | `rare` | what few connections need, and none while idle |
 //! | `rules` | what is asked of the next frame (§5, §10.4) |
+//! | `budgets` | how often what is cheap for the peer may come (§10.4) |
 //! | `receive` | bytes in, events out: what comes first |
 //! | `reading` | input into headers and pieces of payload (§5.2) |
 //! | `gathering` | payload into messages and chunks (§5.4, §6.2, §8.1) |
@@ -21,6 +22,7 @@
 //! | `clock`, `time` | deadlines |
 //! | `event` | what the application is told |
 
+mod budgets;
 mod clock;
 mod closing;
 mod control;
@@ -308,6 +310,7 @@ impl Connection {
     /// connection owns no heap after it (what was negotiated and a source of randomness of the caller's aside).
     pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
         self.entropy.reclaim();
+        self.forget_spent();
         if self.rare.as_ref().is_some_and(|rare| rare.is_idle()) {
             self.rare = None;
         }

@@ -1,5 +1,6 @@
 //! What few connections need, and none while idle: it takes one pointer of a connection.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -8,6 +9,7 @@ use crate::event::CloseFrame;
 use crate::payload::extend_within;
 
 use super::Connection;
+use super::budgets::Spent;
 use super::event::Event;
 use super::opening::Opening;
 use super::parts::InParts;
@@ -38,6 +40,8 @@ pub(super) struct Rare {
     /// The answer over HTTP that the application gives in pieces.
     pub(super) body: Option<Body>,
     pub(super) ending: Ending,
+    /// What the peer has spent of its budgets, once it spends some.
+    pub(super) spent: Option<Box<Spent>>,
 }
 
 /// Pings whose answers are waited for.
@@ -155,6 +159,7 @@ impl Rare {
             in_parts,
             body,
             ending,
+            spent,
         } = self;
         opening.is_none()
             && held.is_empty()
@@ -169,6 +174,7 @@ impl Rare {
             && in_parts.is_none()
             && body.is_none()
             && *ending == Ending::default()
+            && spent.is_none()
     }
 
     /// Bytes of heap that it holds.

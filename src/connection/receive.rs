@@ -290,6 +290,9 @@ impl Connection {
         if !self.reading.read_header(input, rules)? {
             return Ok(None);
         }
+        if self.clock.is_told() {
+            self.count_frame()?;
+        }
         let header = self.reading.header();
         let codec_bit = rules.begins_encoded(header);
         Ok(match header.opcode() {

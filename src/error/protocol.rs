@@ -14,6 +14,15 @@ pub enum Limit {
     Message,
     /// How many frames make one message, empty ones included.
     Fragments,
+    /// How many pings, and pongs that nobody asked for, come at once: the first of the
+    /// [`Budgets`](crate::config::Budgets) over time. What is allowed is [`Rate::at_once`](crate::config::Rate::at_once).
+    Pings,
+    /// How many frames without payload that do not end a message come at once.
+    EmptyFrames,
+    /// How many frames of few bytes that do not end a message come at once.
+    TinyFragments,
+    /// How many messages come at once.
+    Messages,
 }
 
 /// The peer broke a rule of the protocol, or passed a limit.
@@ -117,7 +126,12 @@ impl ProtocolError {
             Self::CompressionRatio { .. } => 1009,
             Self::ExtensionMissing => 1010,
             Self::Limit {
-                limit: Limit::Fragments,
+                limit:
+                    Limit::Fragments
+                    | Limit::Pings
+                    | Limit::EmptyFrames
+                    | Limit::TinyFragments
+                    | Limit::Messages,
                 ..
             } => 1008,
             Self::Limit {
@@ -170,6 +184,10 @@ identified! { ProtocolError:
     Self::Limit { limit: Limit::Frame, .. } = 118, "frame_limit";
     Self::Limit { limit: Limit::Message, .. } = 119, "message_limit";
     Self::Limit { limit: Limit::Fragments, .. } = 120, "fragments_limit";
+    Self::Limit { limit: Limit::Pings, .. } = 121, "pings_limit";
+    Self::Limit { limit: Limit::EmptyFrames, .. } = 122, "empty_frames_limit";
+    Self::Limit { limit: Limit::TinyFragments, .. } = 123, "tiny_fragments_limit";
+    Self::Limit { limit: Limit::Messages, .. } = 124, "messages_limit";
 }
 
 impl fmt::Display for ProtocolError {
@@ -221,15 +239,27 @@ impl fmt::Display for ProtocolError {
             Self::ExtensionMissing => {
                 f.write_str("the server did not agree to a required extension")?
             }
-            Self::Limit { limit, value, max } => match limit {
-                Limit::Frame => write!(f, "frame of {value} bytes, at most {max} are allowed")?,
-                Limit::Message => write!(f, "message of {value} bytes, at most {max} are allowed")?,
-                Limit::Fragments => {
-                    write!(f, "message of {value} frames, at most {max} are allowed")?
-                }
-            },
+            Self::Limit { limit, value, max } => {
+                limit.write_passed(f, *value)?;
+                write!(f, ", at most {max} are allowed")?;
+            }
         }
         write!(f, " ({})", self.section())
+    }
+}
+
+impl Limit {
+    /// What passed it.
+    fn write_passed(self, f: &mut fmt::Formatter<'_>, value: u64) -> fmt::Result {
+        match self {
+            Self::Frame => write!(f, "frame of {value} bytes"),
+            Self::Message => write!(f, "message of {value} bytes"),
+            Self::Fragments => write!(f, "message of {value} frames"),
+            Self::Pings => write!(f, "{value} pings at once"),
+            Self::EmptyFrames => write!(f, "{value} empty frames at once"),
+            Self::TinyFragments => write!(f, "{value} tiny fragments at once"),
+            Self::Messages => write!(f, "{value} messages at once"),
+        }
     }
 }
 

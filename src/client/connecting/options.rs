@@ -1,6 +1,7 @@
 //! How a client gets to a server.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -32,7 +33,7 @@ pub struct Options {
 enum Proxies {
     #[default]
     Environment,
-    One(Proxy),
+    One(Box<Proxy>),
     None,
 }
 
@@ -46,7 +47,7 @@ impl Options {
     /// Goes through this proxy, whatever the environment says.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.proxies = Proxies::One(proxy);
+        self.proxies = Proxies::One(Box::new(proxy));
         self
     }
 
@@ -84,7 +85,7 @@ impl Options {
         environment: Option<&Environment>,
     ) -> Result<Option<Proxy>, ProxyError> {
         match (&self.proxies, environment) {
-            (Proxies::One(proxy), _) => Ok(Some(proxy.clone())),
+            (Proxies::One(proxy), _) => Ok(Some(Proxy::clone(proxy))),
             (Proxies::Environment, Some(environment)) => Ok(environment.proxy(uri)?),
             (Proxies::Environment | Proxies::None, _) => Ok(None),
         }

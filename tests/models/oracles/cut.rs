@@ -5,7 +5,7 @@ use super::judge::Judge;
 use super::model::{Seen, expected, streams};
 use super::opening::{self, Leads};
 use super::{Scripted, Taker, heads, wire};
-use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::config::{Delivery, Limits, Rate, Timeouts};
 use sansocket::error::Failure;
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
@@ -101,6 +101,15 @@ impl Setup {
             Some(2),
         ];
         let deflate = deflate[usize::from(delivery) / 3 % 9].filter(|_| cfg!(feature = "deflate"));
+        if let budget @ 1.. = u32::from(delivery).saturating_sub(224) {
+            // In turn: none, one, or few at once.
+            let budget =
+                |i: u32| (budget >> i & 1 == 0).then(|| Rate::per_second(1).at_once(budget % 5));
+            limits.budgets.pings = budget(0);
+            limits.budgets.empty_frames = budget(1);
+            limits.budgets.tiny_fragments = budget(2);
+            limits.budgets.messages = budget(3);
+        }
         let manual_pong = t.once_in(4);
         let serve_http = t.u8();
         // Compression has RSV1.
@@ -402,6 +411,8 @@ pub fn run(setup: &Setup, stream: &[u8], drains: &[usize], cuts: &[usize], way: 
         #[cfg(feature = "bytes")]
         buffer: bytes::BytesMut::new(),
     };
+    // The time stands still: nothing that was spent comes back, and no deadline passes.
+    bench.ws.advance_time(core::time::Duration::ZERO);
     let mut pieces: Vec<usize> = drains.iter().chain(cuts).copied().collect();
     pieces.sort_unstable();
     pieces.dedup();

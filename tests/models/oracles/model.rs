@@ -2,7 +2,7 @@
 
 use super::cut::Setup;
 use super::inflate;
-use sansocket::config::Delivery;
+use sansocket::config::{Delivery, Rate};
 use sansocket::error::Failure;
 use sansocket::error::{Limit, ProtocolError};
 use sansocket::{Event, Kind, Message, Role};
@@ -138,6 +138,8 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
     // RFC 7692 §7.2.2: what a message may refer to.
     let mut window: Vec<u8> = Vec::new();
     let fail = |error| Err((error, 0));
+    let budgets = limits.budgets;
+    let mut spent = Spent::default();
     loop {
         let Some(&first) = rest.first() else {
             return Ok(());
@@ -222,6 +224,15 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         };
         let key = key.to_vec();
         rest = &rest[start..];
+        if opcode == 1 || opcode == 2 {
+            spent.one(Limit::Messages, budgets.messages)?;
+        }
+        match len {
+            _ if fin => {}
+            0 => spent.one(Limit::EmptyFrames, budgets.empty_frames)?,
+            1..=63 => spent.one(Limit::TinyFragments, budgets.tiny_fragments)?,
+            _ => {}
+        }
         let have = usize::try_from(len).map_or(rest.len(), |len| len.min(rest.len()));
         let whole = have as u64 == len;
         let payload: Vec<u8> = rest[..have]
@@ -233,6 +244,10 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         if opcode >= 8 {
             if !whole {
                 return Ok(());
+            }
+            if opcode > 8 {
+                // No ping of ours is waited for.
+                spent.one(Limit::Pings, budgets.pings)?;
             }
             match opcode {
                 8 => {
@@ -340,6 +355,21 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             } else {
                 Seen::Chunk(done.kind, done.bytes, true, true, true)
             });
+        }
+    }
+}
+
+/// What came of each thing that has a budget, while no time passes.
+#[derive(Default)]
+struct Spent(Vec<Limit>);
+
+impl Spent {
+    fn one(&mut self, limit: Limit, rate: Option<Rate>) -> Result<(), Stop> {
+        self.0.push(limit);
+        let value = self.0.iter().filter(|other| **other == limit).count() as u64;
+        match rate.map(|rate| u64::from(rate.most_at_once())) {
+            Some(max) if value > max => Err((ProtocolError::Limit { limit, value, max }, 0)),
+            _ => Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod support;
 mod answering;
 mod bad_heads;
 mod bindings;
+mod budgets;
 mod closing_handshake;
 mod codec;
 #[cfg(feature = "deflate")]

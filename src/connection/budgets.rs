@@ -1,0 +1,151 @@
+//! What a peer has spent of its budgets over time ([`Budgets`], RFC 6455 §10.4): a bucket for each that
+//! fills with what comes and empties as time passes, in whole numbers.
+
+use crate::config::{Budgets, Rate};
+use crate::error::{Limit, ProtocolError};
+use crate::frame::Opcode;
+
+use super::Connection;
+use super::clock::Nanos;
+
+/// What was spent of each budget.
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Spent {
+    pings: Bucket,
+    empty_frames: Bucket,
+    tiny_fragments: Bucket,
+    messages: Bucket,
+}
+
+/// What was spent of one budget, as it stood at some time.
+#[derive(Default, PartialEq, Eq, Clone, Copy)]
+struct Bucket {
+    /// Each that comes adds [`Rate::per`] in nanoseconds, each nanosecond takes [`Rate::count`] away: so
+    /// nothing is rounded.
+    level: u128,
+    at: Nanos,
+}
+
+impl Bucket {
+    /// Takes what has run out since.
+    fn run(&mut self, rate: Rate, now: Nanos) {
+        let passed = u128::from(now.saturating_sub(self.at));
+        self.level = self.level.saturating_sub(passed * u128::from(rate.count()));
+        self.at = now;
+    }
+
+    /// One more came.
+    ///
+    /// # Errors
+    /// How many are there at once, if they are more than there may be.
+    fn add(&mut self, rate: Rate, now: Nanos) -> Result<(), u64> {
+        self.run(rate, now);
+        let each = rate.per().as_nanos();
+        self.level += each;
+        // Each is less than 2^94, and as many as 2^32.
+        if self.level > each * u128::from(rate.most_at_once()) {
+            return Err(u64::from(rate.most_at_once()) + 1);
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// One more of what this limit counts has come.
+    ///
+    /// # Errors
+    /// There were too many.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spend(&mut self, limit: Limit) -> Result<(), ProtocolError> {
+        let (Some(now), Some(rate)) = (
+            self.clock.now(),
+            rate(&self.settings().limits.budgets, limit),
+        ) else {
+            return Ok(());
+        };
+        let spent = self.rare().spent.get_or_insert_default();
+        let bucket = spent.bucket(limit);
+        let added = bucket.map_or(Ok(()), |bucket| bucket.add(rate, now));
+        added.map_err(|value| {
+            let max = rate.most_at_once().into();
+            ProtocolError::Limit { limit, value, max }
+        })
+    }
+
+    /// Counts the frame whose header has come, where it is one of those that are counted.
+    #[inline(never)]
+    pub(super) fn count_frame(&mut self) -> Result<(), ProtocolError> {
+        let header = self.reading.header();
+        // Control frames are never without FIN.
+        let (small, begins) = (
+            !header.fin() && header.payload_len() < TINY,
+            matches!(header.opcode(), Some(Opcode::Text | Opcode::Binary)),
+        );
+        let empty = self.reading.left() == 0;
+        if begins {
+            self.spend(Limit::Messages)?;
+        }
+        match (small, empty) {
+            (false, _) => Ok(()),
+            (true, true) => self.spend(Limit::EmptyFrames),
+            (true, false) => self.spend(Limit::TinyFragments),
+        }
+    }
+
+    /// Forgets what was spent so long ago that it counts no more.
+    pub(super) fn forget_spent(&mut self) {
+        let budgets = self.settings().limits.budgets;
+        if let Some(now) = self.clock.now()
+            && let Some(rare) = &mut self.rare
+            && let Some(spent) = &mut rare.spent
+            && spent.has_run_out(&budgets, now)
+        {
+            rare.spent = None;
+        }
+    }
+}
+
+impl Spent {
+    const fn bucket(&mut self, limit: Limit) -> Option<&mut Bucket> {
+        Some(match limit {
+            Limit::Pings => &mut self.pings,
+            Limit::EmptyFrames => &mut self.empty_frames,
+            Limit::TinyFragments => &mut self.tiny_fragments,
+            Limit::Messages => &mut self.messages,
+            _ => return None,
+        })
+    }
+
+    fn has_run_out(&mut self, budgets: &Budgets, now: Nanos) -> bool {
+        BUDGETS.into_iter().all(|limit| {
+            let (Some(rate), Some(bucket)) = (rate(budgets, limit), self.bucket(limit)) else {
+                return true;
+            };
+            bucket.run(rate, now);
+            bucket.level == 0
+        })
+    }
+}
+
+/// What the budget of that name allows.
+const fn rate(budgets: &Budgets, limit: Limit) -> Option<Rate> {
+    match limit {
+        Limit::Pings => budgets.pings,
+        Limit::EmptyFrames => budgets.empty_frames,
+        Limit::TinyFragments => budgets.tiny_fragments,
+        Limit::Messages => budgets.messages,
+        _ => None,
+    }
+}
+
+/// The limits that are budgets.
+const BUDGETS: [Limit; 4] = [
+    Limit::Pings,
+    Limit::EmptyFrames,
+    Limit::TinyFragments,
+    Limit::Messages,
+];
+
+/// A fragment is tiny that has fewer bytes. Autobahn's smallest have 64.
+const TINY: u64 = 64;
