@@ -397,6 +397,12 @@ impl Connection {
         self.change_settings(|settings| settings.limits = limits);
     }
 
+    /// Whether a server takes frames without a mask from now on, as
+    /// [`ServerConfig::accept_unmasked`] has it from the beginning.
+    pub fn accept_unmasked(&mut self, accept: bool) {
+        self.change_settings(|settings| settings.unmasked = accept);
+    }
+
     /// The limits that hold now.
     #[must_use]
     pub fn limits(&self) -> &Limits {

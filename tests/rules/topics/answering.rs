@@ -139,6 +139,19 @@ fn frames_without_a_mask() {
     assert_eq!(events[0].failure(), Some(failure));
 }
 
+/// M-9: from the next frame on, and no longer.
+#[test]
+fn frames_without_a_mask_from_now_on() {
+    let mut ws = open(Role::Server);
+    ws.accept_unmasked(true);
+    let events = receive(&mut ws, &Frame::new(TEXT, "a").encode());
+    assert_eq!(events, [Seen::text("a")]);
+    ws.accept_unmasked(false);
+    let events = receive(&mut ws, &Frame::new(TEXT, "a").encode());
+    let failure = Failure::Protocol(ProtocolError::UnmaskedFrame);
+    assert_eq!(events[0].failure(), Some(failure));
+}
+
 /// HS-29: the first of the server's list that the client offers.
 #[test]
 fn subprotocols_by_the_servers_order() {

@@ -1,0 +1,353 @@
+//! What can go wrong.
+
+use std::fmt;
+use std::io;
+use std::str::Utf8Error;
+use std::string::FromUtf8Error;
+
+#[cfg(feature = "handshake")]
+use http::{Response, header::HeaderName};
+
+use crate::protocol::Message;
+use crate::protocol::frame::coding::Data;
+
+/// The result of most calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, and how a connection ends.
+#[derive(Debug)]
+pub enum Error {
+    /// The connection was closed in an orderly way: a server has exchanged Close frames with the peer, a
+    /// client has found the end of the stream after that. The stream can be dropped.
+    ConnectionClosed,
+    /// The connection was over before this call: it has closed or failed, and said so.
+    AlreadyClosed,
+    /// The stream's error. `WouldBlock` changes nothing: the call goes on where it was when it is made again.
+    Io(io::Error),
+    /// TLS went wrong. There whatever the features are.
+    Tls(TlsError),
+    /// The peer has passed a limit (RFC 6455 §10.4).
+    Capacity(CapacityError),
+    /// The peer, or the caller, has broken a rule of the protocol.
+    Protocol(ProtocolError),
+    /// More is queued than [`max_write_buffer_size`](crate::protocol::WebSocketConfig::max_write_buffer_size)
+    /// allows: the message comes back, as a frame.
+    WriteBufferFull(Box<Message>),
+    /// Text that is not UTF-8 (RFC 6455 §8.1).
+    Utf8(String),
+    /// The head of an opening handshake that does not end within 64 KiB.
+    AttackAttempt,
+    /// The URL is of no use.
+    Url(UrlError),
+    /// The server has answered the opening handshake with this instead of 101; or the callback has refused the
+    /// client with it. The body is as much of it as came with the head.
+    #[cfg(feature = "handshake")]
+    Http(Box<Response<Option<Vec<u8>>>>),
+    /// A part of a request or of a response that HTTP has no room for.
+    #[cfg(feature = "handshake")]
+    HttpFormat(http::Error),
+}
+
+/// A limit was passed.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum CapacityError {
+    /// More than 124 fields in the head of an opening handshake.
+    TooManyHeaders,
+    /// A frame or a message that is too long.
+    MessageTooLong {
+        /// Bytes of it, as far as it has come or was announced.
+        size: usize,
+        /// How many are allowed.
+        max_size: usize,
+    },
+}
+
+/// The server's choice of a subprotocol is none of those that were offered (RFC 6455 §4.1).
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum SubProtocolError {
+    /// The server has chosen one, and none was offered.
+    ServerSentSubProtocolNoneRequested,
+    /// The server has chosen one that was not offered.
+    InvalidSubProtocol,
+    /// The server has chosen none of those that were offered.
+    NoSubProtocol,
+}
+
+/// A rule of the protocol was broken.
+#[derive(Debug, PartialEq, Eq, Clone)]
+pub enum ProtocolError {
+    /// A request with another method than GET (RFC 6455 §4.1).
+    WrongHttpMethod,
+    /// HTTP before 1.1 (RFC 6455 §4.1).
+    WrongHttpVersion,
+    /// No `Connection: Upgrade` (RFC 6455 §4.1, §4.2.1).
+    MissingConnectionUpgradeHeader,
+    /// No `Upgrade: websocket` (RFC 6455 §4.1, §4.2.1).
+    MissingUpgradeWebSocketHeader,
+    /// No `Sec-WebSocket-Version: 13` (RFC 6455 §4.2.1).
+    MissingSecWebSocketVersionHeader,
+    /// No `Sec-WebSocket-Key` (RFC 6455 §4.2.1).
+    MissingSecWebSocketKey,
+    /// A `Sec-WebSocket-Key` that is not the base64 of 16 bytes (RFC 6455 §4.2.1).
+    InvalidSecWebSocketKey,
+    /// A `Sec-WebSocket-Accept` that does not answer the key (RFC 6455 §4.1).
+    SecWebSocketAcceptKeyMismatch,
+    /// A subprotocol that was not offered, or none (RFC 6455 §4.1).
+    SecWebSocketSubProtocolError(SubProtocolError),
+    /// Bytes after the client's request, before the answer.
+    JunkAfterRequest,
+    /// The callback refuses the client with a status of success.
+    CustomResponseSuccessful,
+    /// A field that is missing, there twice, or wrong.
+    #[cfg(feature = "handshake")]
+    InvalidHeader(Box<HeaderName>),
+    /// The stream has ended inside the opening handshake.
+    HandshakeIncomplete,
+    /// What came is no head of HTTP/1.
+    #[cfg(feature = "handshake")]
+    HttparseError(httparse::Error),
+    /// A message after a Close frame (RFC 6455 §5.5.1).
+    SendAfterClosing,
+    /// Something came after the peer's Close frame. Never returned: it is thrown away (RFC 6455 §1.4).
+    ReceivedAfterClosing,
+    /// A reserved bit that nothing uses (RFC 6455 §5.2).
+    NonZeroReservedBits,
+    /// A client's frame without a mask (RFC 6455 §5.1).
+    UnmaskedFrameFromClient,
+    /// A server's frame with a mask (RFC 6455 §5.1).
+    MaskedFrameFromServer,
+    /// A control frame without FIN (RFC 6455 §5.5).
+    FragmentedControlFrame,
+    /// A control frame of more than 125 bytes (RFC 6455 §5.5).
+    ControlFrameTooBig,
+    /// An opcode of a control frame that is not assigned. Returned as `InvalidOpcode`.
+    UnknownControlFrameType(u8),
+    /// An opcode of a data frame that is not assigned. Returned as `InvalidOpcode`.
+    UnknownDataFrameType(u8),
+    /// A continuation frame with no message to continue (RFC 6455 §5.4).
+    UnexpectedContinueFrame,
+    /// A new message inside a fragmented one (RFC 6455 §5.4).
+    ExpectedFragment(Data),
+    /// The stream has ended before both Close frames were exchanged.
+    ResetWithoutClosingHandshake,
+    /// An opcode that is not assigned (RFC 6455 §5.2).
+    InvalidOpcode(u8),
+    /// A Close frame with a body of one byte (RFC 6455 §5.5.1), or one that may not be sent (§7.4).
+    InvalidCloseSequence,
+}
+
+/// The URL is of no use.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UrlError {
+    /// wss, and no feature for TLS.
+    TlsFeatureNotEnabled,
+    /// No host.
+    NoHostName,
+    /// Nobody answers there.
+    UnableToConnect(String),
+    /// Neither ws nor wss.
+    UnsupportedUrlScheme,
+    /// A host of no characters.
+    EmptyHostName,
+    /// No path.
+    NoPathOrQuery,
+}
+
+/// TLS went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// Of rustls.
+    #[cfg(feature = "__rustls-tls")]
+    Rustls(Box<rustls::Error>),
+    /// The host is no name that a certificate could have.
+    #[cfg(feature = "__rustls-tls")]
+    InvalidDnsName,
+}
+
+const _: () = assert!(size_of::<Error>() <= 32);
+const _: () = assert!(size_of::<ProtocolError>() <= 16);
+const _: () = assert!(size_of::<TlsError>() <= 16);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionClosed => f.write_str("the connection was closed in an orderly way"),
+            Self::AlreadyClosed => f.write_str("the connection is over already"),
+            Self::Io(error) => write!(f, "stream: {error}"),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::Capacity(error) => write!(f, "limit passed: {error}"),
+            Self::Protocol(error) => write!(f, "protocol broken: {error}"),
+            Self::WriteBufferFull(_) => f.write_str("as much is queued as may be: flush first"),
+            Self::Utf8(what) => write!(f, "not UTF-8: {what}"),
+            Self::AttackAttempt => f.write_str("the head of the handshake does not end"),
+            Self::Url(error) => write!(f, "URL: {error}"),
+            #[cfg(feature = "handshake")]
+            Self::Http(response) => write!(f, "answered over HTTP, status {}", response.status()),
+            #[cfg(feature = "handshake")]
+            Self::HttpFormat(error) => write!(f, "no HTTP: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Tls(error) => Some(error),
+            Self::Capacity(error) => Some(error),
+            Self::Protocol(error) => Some(error),
+            Self::Url(error) => Some(error),
+            #[cfg(feature = "handshake")]
+            Self::HttpFormat(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyHeaders => f.write_str("more header fields than are allowed"),
+            Self::MessageTooLong { size, max_size } => {
+                write!(f, "{size} bytes, at most {max_size} are allowed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CapacityError {}
+
+impl fmt::Display for SubProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServerSentSubProtocolNoneRequested => {
+                "the server has chosen a subprotocol, and none was offered"
+            }
+            Self::InvalidSubProtocol => "the server has chosen a subprotocol that was not offered",
+            Self::NoSubProtocol => "the server has chosen no subprotocol",
+        })
+    }
+}
+
+impl std::error::Error for SubProtocolError {}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongHttpMethod => "another method than GET",
+            Self::WrongHttpVersion => "an HTTP before 1.1",
+            Self::MissingConnectionUpgradeHeader => "no `Connection: Upgrade`",
+            Self::MissingUpgradeWebSocketHeader => "no `Upgrade: websocket`",
+            Self::MissingSecWebSocketVersionHeader => "no `Sec-WebSocket-Version: 13`",
+            Self::MissingSecWebSocketKey => "no `Sec-WebSocket-Key`",
+            Self::InvalidSecWebSocketKey => "a `Sec-WebSocket-Key` that is none",
+            Self::SecWebSocketAcceptKeyMismatch => {
+                "a `Sec-WebSocket-Accept` that does not answer the key"
+            }
+            Self::SecWebSocketSubProtocolError(error) => return error.fmt(f),
+            Self::JunkAfterRequest => "bytes after the request, before its answer",
+            Self::CustomResponseSuccessful => "a refusal with a status of success",
+            #[cfg(feature = "handshake")]
+            Self::InvalidHeader(name) => return write!(f, "`{name}` is missing, doubled or wrong"),
+            Self::HandshakeIncomplete => "the stream ended inside the opening handshake",
+            #[cfg(feature = "handshake")]
+            Self::HttparseError(error) => return write!(f, "no head of HTTP/1: {error}"),
+            Self::SendAfterClosing => "nothing can be sent after a Close frame",
+            Self::ReceivedAfterClosing => "something came after a Close frame",
+            Self::NonZeroReservedBits => "a reserved bit that nothing uses",
+            Self::UnmaskedFrameFromClient => "a client's frame without a mask",
+            Self::MaskedFrameFromServer => "a server's frame with a mask",
+            Self::FragmentedControlFrame => "a control frame in fragments",
+            Self::ControlFrameTooBig => "a control frame of more than 125 bytes",
+            Self::UnknownControlFrameType(opcode)
+            | Self::UnknownDataFrameType(opcode)
+            | Self::InvalidOpcode(opcode) => {
+                return write!(f, "opcode {opcode}, which is not assigned");
+            }
+            Self::UnexpectedContinueFrame => "a continuation of no message",
+            Self::ExpectedFragment(data) => {
+                return write!(f, "a new message ({data}) inside a fragmented one");
+            }
+            Self::ResetWithoutClosingHandshake => "the stream ended without a closing handshake",
+            Self::InvalidCloseSequence => "a Close frame that may not be sent",
+        })
+    }
+}
+
+impl std::error::Error for ProtocolError {}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TlsFeatureNotEnabled => "wss needs one of the features for TLS",
+            Self::NoHostName => "it has no host",
+            Self::UnableToConnect(url) => return write!(f, "nobody answers at {url}"),
+            Self::UnsupportedUrlScheme => "it begins with neither ws nor wss",
+            Self::EmptyHostName => "its host is empty",
+            Self::NoPathOrQuery => "it has no path",
+        })
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+impl fmt::Display for TlsError {
+    #[cfg_attr(
+        not(feature = "__rustls-tls"),
+        allow(unused_variables, reason = "there is no error without TLS")
+    )]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            #[cfg(feature = "__rustls-tls")]
+            Self::Rustls(ref error) => error.fmt(f),
+            #[cfg(feature = "__rustls-tls")]
+            Self::InvalidDnsName => f.write_str("the host is no name for a certificate"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+/// An error inside another.
+macro_rules! wrapped {
+    ($($(#[$cfg:meta])* $inner:ty => $outer:ident, |$error:ident| $value:expr;)*) => {$(
+        $(#[$cfg])*
+        impl From<$inner> for $outer {
+            fn from($error: $inner) -> Self {
+                $value
+            }
+        }
+    )*};
+}
+
+wrapped! {
+    io::Error => Error, |error| Self::Io(error);
+    TlsError => Error, |error| Self::Tls(error);
+    CapacityError => Error, |error| Self::Capacity(error);
+    ProtocolError => Error, |error| Self::Protocol(error);
+    UrlError => Error, |error| Self::Url(error);
+    Utf8Error => Error, |error| Self::Utf8(error.to_string());
+    FromUtf8Error => Error, |error| Self::Utf8(error.to_string());
+    #[cfg(feature = "handshake")]
+    http::Error => Error, |error| Self::HttpFormat(error);
+    #[cfg(feature = "handshake")]
+    http::header::InvalidHeaderValue => Error, |error| Self::HttpFormat(error.into());
+    #[cfg(feature = "handshake")]
+    http::header::InvalidHeaderName => Error, |error| Self::HttpFormat(error.into());
+    #[cfg(feature = "handshake")]
+    http::uri::InvalidUri => Error, |error| Self::HttpFormat(error.into());
+    #[cfg(feature = "handshake")]
+    http::status::InvalidStatusCode => Error, |error| Self::HttpFormat(error.into());
+    #[cfg(feature = "handshake")]
+    http::header::ToStrError => Error, |error| Self::Utf8(error.to_string());
+    #[cfg(feature = "handshake")]
+    httparse::Error => ProtocolError, |error| Self::HttparseError(error);
+    #[cfg(feature = "handshake")]
+    httparse::Error => Error, |error| match error {
+        httparse::Error::TooManyHeaders => CapacityError::TooManyHeaders.into(),
+        error => ProtocolError::HttparseError(error).into(),
+    };
+    #[cfg(feature = "__rustls-tls")]
+    rustls::Error => TlsError, |error| Self::Rustls(Box::new(error));
+}

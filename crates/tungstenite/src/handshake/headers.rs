@@ -1,0 +1,45 @@
+//! Heads of HTTP/1 in the types of the `http` crate.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use httparse::Status;
+
+use super::machine::TryParse;
+use crate::error::Result;
+
+/// The most fields that a head has.
+pub const MAX_HEADERS: usize = 124;
+
+pub(super) fn fields(raw: &[httparse::Header<'_>]) -> Result<HeaderMap> {
+    let mut fields = HeaderMap::with_capacity(raw.len());
+    for field in raw {
+        let name = HeaderName::from_bytes(field.name.as_bytes())?;
+        fields.append(name, HeaderValue::from_bytes(field.value)?);
+    }
+    Ok(fields)
+}
+
+impl TryParse for HeaderMap {
+    fn try_parse(data: &[u8]) -> Result<Option<(usize, Self)>> {
+        let mut room = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        match httparse::parse_headers(data, &mut room)? {
+            Status::Complete((len, raw)) => Ok(Some((len, fields(raw)?))),
+            Status::Partial => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_may_come_twice() {
+        let head = b"Via: a\r\nHost: b\r\nVIA: c\r\n\r\nmore";
+        let (len, fields) = HeaderMap::try_parse(head).unwrap().unwrap();
+        assert_eq!(&head[len..], b"more");
+        assert_eq!(fields["host"], "b");
+        assert_eq!(fields.get_all("via").iter().collect::<Vec<_>>(), ["a", "c"]);
+        assert!(HeaderMap::try_parse(&head[..len - 2]).unwrap().is_none());
+    }
+}

@@ -1,0 +1,345 @@
+//! One frame, as it stands on the wire (RFC 6455 §5.2): nothing of it is judged but its opcode.
+
+use std::fmt;
+use std::io::{Cursor, Write};
+use std::str::Utf8Error;
+
+use bytes::{Bytes, BytesMut};
+use sansocket::mask::apply_mask;
+
+use super::Utf8Bytes;
+use super::coding::{CloseCode, Control, Data, OpCode};
+use crate::error::{ProtocolError, Result};
+
+/// The body of a Close frame (RFC 6455 §5.5.1).
+#[derive(Debug, Clone, Eq, PartialEq)]
+pub struct CloseFrame {
+    /// Why.
+    pub code: CloseCode,
+    /// The same for people, at most 123 bytes: a longer one is cut when it is sent.
+    pub reason: Utf8Bytes,
+}
+
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.reason, self.code)
+    }
+}
+
+/// The header of a frame without its length.
+#[derive(Debug, Clone, Eq, PartialEq)]
+pub struct FrameHeader {
+    /// The last frame of its message.
+    pub is_final: bool,
+    /// The first reserved bit.
+    pub rsv1: bool,
+    /// The second.
+    pub rsv2: bool,
+    /// The third.
+    pub rsv3: bool,
+    /// What the frame is.
+    pub opcode: OpCode,
+    /// The masking key, if the payload is masked.
+    pub mask: Option<[u8; 4]>,
+}
+
+/// That of a Close frame.
+impl Default for FrameHeader {
+    fn default() -> Self {
+        Self::new(OpCode::Control(Control::Close), true)
+    }
+}
+
+impl FrameHeader {
+    const fn new(opcode: OpCode, is_final: bool) -> Self {
+        Self {
+            is_final,
+            rsv1: false,
+            rsv2: false,
+            rsv3: false,
+            opcode,
+            mask: None,
+        }
+    }
+
+    /// Takes a header from the cursor, with the length of the payload. `Ok(None)`: more bytes are needed, and
+    /// the cursor stands where it stood.
+    ///
+    /// # Errors
+    /// [`ProtocolError::InvalidOpcode`].
+    pub fn parse(cursor: &mut Cursor<impl AsRef<[u8]>>) -> Result<Option<(Self, u64)>> {
+        let at = cursor.position();
+        let bytes = cursor.get_ref().as_ref();
+        let start = usize::try_from(at).unwrap_or(usize::MAX);
+        let bytes = bytes.get(start..).unwrap_or_default();
+        let Some((header, payload_len, len)) = Self::read(bytes)? else {
+            return Ok(None);
+        };
+        cursor.set_position(at + len as u64);
+        Ok(Some((header, payload_len)))
+    }
+
+    /// The header, the length of the payload, and how many bytes the header has.
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, u64, usize)>> {
+        let Some((&[first, second], rest)) = bytes.split_first_chunk() else {
+            return Ok(None);
+        };
+        let opcode = OpCode::from(first & 15);
+        if let OpCode::Data(Data::Reserved(number)) | OpCode::Control(Control::Reserved(number)) =
+            opcode
+        {
+            return Err(ProtocolError::InvalidOpcode(number).into());
+        }
+        let (len, rest) = match (second & 0x7f, rest) {
+            (126, [a, b, rest @ ..]) => (u16::from_be_bytes([*a, *b]).into(), rest),
+            (127, rest) => match rest.split_first_chunk() {
+                Some((len, rest)) => (u64::from_be_bytes(*len), rest),
+                None => return Ok(None),
+            },
+            (126, _) => return Ok(None),
+            (short, rest) => (short.into(), rest),
+        };
+        let (mask, rest) = match rest.split_first_chunk() {
+            _ if second & 0x80 == 0 => (None, rest),
+            Some((key, rest)) => (Some(*key), rest),
+            None => return Ok(None),
+        };
+        let header = Self {
+            rsv1: first & 0x40 != 0,
+            rsv2: first & 0x20 != 0,
+            rsv3: first & 0x10 != 0,
+            mask,
+            ..Self::new(opcode, first & 0x80 != 0)
+        };
+        Ok(Some((header, len, bytes.len() - rest.len())))
+    }
+
+    /// Bytes of the header with a payload of this length.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
+    pub const fn len(&self, length: u64) -> usize {
+        let extended = match length {
+            0..=125 => 0,
+            126..=0xffff => 2,
+            _ => 8,
+        };
+        2 + extended + if self.mask.is_some() { 4 } else { 0 }
+    }
+
+    /// Writes the header for a payload of this length.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn format(&self, length: u64, output: &mut impl Write) -> Result<()> {
+        let bits = [self.is_final, self.rsv1, self.rsv2, self.rsv3];
+        let bits = bits
+            .into_iter()
+            .fold(0, |all, bit| all << 1 | u8::from(bit));
+        let masked = if self.mask.is_some() { 0x80 } else { 0 };
+        let first = bits << 4 | u8::from(self.opcode);
+        // `as`: each arm's bound makes the value fit.
+        match length {
+            0..=125 => output.write_all(&[first, masked | length as u8])?,
+            126..=0xffff => {
+                output.write_all(&[first, masked | 126])?;
+                output.write_all(&(length as u16).to_be_bytes())?;
+            }
+            _ => {
+                output.write_all(&[first, masked | 127])?;
+                output.write_all(&length.to_be_bytes())?;
+            }
+        }
+        if let Some(key) = self.mask {
+            output.write_all(&key)?;
+        }
+        Ok(())
+    }
+}
+
+/// A frame: its header, and its payload as it is before it is masked.
+#[derive(Debug, Clone, Eq, PartialEq)]
+#[allow(clippy::module_name_repetitions, reason = "the name is tungstenite's")]
+pub struct Frame {
+    header: FrameHeader,
+    payload: Bytes,
+}
+
+impl Frame {
+    /// A frame of a header and a payload.
+    #[must_use]
+    pub const fn from_payload(header: FrameHeader, payload: Bytes) -> Self {
+        Self { header, payload }
+    }
+
+    /// A data frame.
+    #[must_use]
+    pub fn message(data: impl Into<Bytes>, opcode: OpCode, is_final: bool) -> Self {
+        debug_assert!(matches!(opcode, OpCode::Data(_)), "{opcode} is no data");
+        Self::from_payload(FrameHeader::new(opcode, is_final), data.into())
+    }
+
+    /// A Ping.
+    #[must_use]
+    pub fn ping(data: impl Into<Bytes>) -> Self {
+        Self::control(Control::Ping, data.into())
+    }
+
+    /// A Pong.
+    #[must_use]
+    pub fn pong(data: impl Into<Bytes>) -> Self {
+        Self::control(Control::Pong, data.into())
+    }
+
+    /// A Close frame.
+    #[must_use]
+    pub fn close(body: Option<CloseFrame>) -> Self {
+        let payload = body.map_or_else(BytesMut::new, |body| {
+            let mut payload = BytesMut::from(&u16::from(body.code).to_be_bytes()[..]);
+            payload.extend_from_slice(body.reason.as_bytes());
+            payload
+        });
+        Self::control(Control::Close, payload.freeze())
+    }
+
+    const fn control(opcode: Control, payload: Bytes) -> Self {
+        Self::from_payload(FrameHeader::new(OpCode::Control(opcode), true), payload)
+    }
+
+    /// Bytes of the frame, header and payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let payload = self.payload.len();
+        self.header.len(payload as u64) + payload
+    }
+
+    /// Never: a frame has a header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &FrameHeader {
+        &self.header
+    }
+
+    /// The header, to be changed.
+    pub const fn header_mut(&mut self) -> &mut FrameHeader {
+        &mut self.header
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The payload alone.
+    #[must_use]
+    pub fn into_payload(self) -> Bytes {
+        self.payload
+    }
+
+    /// The payload as text.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn into_text(self) -> Result<Utf8Bytes, Utf8Error> {
+        self.payload.try_into()
+    }
+
+    /// The payload as text.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn to_text(&self) -> Result<&str, Utf8Error> {
+        str::from_utf8(&self.payload)
+    }
+
+    /// Writes the frame, masked with the key of its header if that has one.
+    ///
+    /// # Errors
+    /// Those of `output`.
+    pub fn format(self, output: &mut impl Write) -> Result<()> {
+        self.header.format(self.payload.len() as u64, output)?;
+        match self.header.mask {
+            None => output.write_all(&self.payload)?,
+            Some(key) => {
+                let mut masked = Vec::from(self.payload);
+                apply_mask(&mut masked, key, 0);
+                output.write_all(&masked)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The header in words, and the payload in hexadecimal.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = &self.header;
+        let fin = if header.is_final { ", final" } else { "" };
+        let rsv = [header.rsv1, header.rsv2, header.rsv3].map(u8::from);
+        write!(f, "{}{fin}, reserved bits {rsv:?}, ", header.opcode)?;
+        write!(f, "payload: {} bytes, 0x", self.payload.len())?;
+        self.payload
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// RFC 6455 §5.2, §5.7: each form of length, masked and not, cut anywhere.
+    #[test]
+    fn headers_survive_both_ways() {
+        for length in [0, 125, 126, 65535, 65536, u64::MAX >> 1] {
+            for mask in [None, Some([0x37, 0xfa, 0x21, 0x3d])] {
+                let header = FrameHeader {
+                    rsv2: length > 200,
+                    mask,
+                    ..FrameHeader::new(OpCode::Data(Data::Binary), length < 200)
+                };
+                let mut bytes = b"??".to_vec();
+                header.format(length, &mut bytes).unwrap();
+                assert_eq!(bytes.len() - 2, header.len(length));
+                for cut in 2..bytes.len() {
+                    let mut cursor = Cursor::new(&bytes[..cut]);
+                    cursor.set_position(2);
+                    assert_eq!(FrameHeader::parse(&mut cursor).unwrap(), None);
+                    assert_eq!(cursor.position(), 2);
+                }
+                let mut cursor = Cursor::new(&bytes);
+                cursor.set_position(2);
+                let parsed = FrameHeader::parse(&mut cursor).unwrap().unwrap();
+                assert_eq!(parsed, (header, length));
+                assert_eq!(cursor.position() as usize, bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_written_masked() {
+        let mut frame = Frame::message("Hello", OpCode::Data(Data::Text), true);
+        assert_eq!(frame.to_text(), Ok("Hello"));
+        let mut bytes = Vec::new();
+        frame.clone().format(&mut bytes).unwrap();
+        assert_eq!(bytes, b"\x81\x05Hello");
+        frame.header_mut().mask = Some([0x37, 0xfa, 0x21, 0x3d]);
+        assert_eq!(frame.len(), 11);
+        bytes.clear();
+        frame.format(&mut bytes).unwrap();
+        assert_eq!(bytes, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+        let close = Frame::close(Some(CloseFrame {
+            code: CloseCode::Away,
+            reason: "bye".into(),
+        }));
+        assert_eq!(close.payload(), b"\x03\xe9bye");
+        let shown = "CLOSE, final, reserved bits [0, 0, 0], payload: 5 bytes, 0x03e9627965";
+        assert_eq!(close.to_string(), shown);
+    }
+}

@@ -1,0 +1,209 @@
+//! Messages, and what else comes and goes.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::frame::{CloseFrame, Frame, Utf8Bytes};
+use crate::error::Result;
+
+/// What is received and sent.
+#[derive(Debug, Eq, PartialEq, Clone)]
+pub enum Message {
+    /// Text.
+    Text(Utf8Bytes),
+    /// Bytes.
+    Binary(Bytes),
+    /// A Ping, of 125 bytes at most. One that comes is answered without the application.
+    Ping(Bytes),
+    /// A Pong, of 125 bytes at most.
+    Pong(Bytes),
+    /// A Close frame. One that comes is answered without the application.
+    Close(Option<CloseFrame>),
+    /// A frame that goes out as it is, with a fresh masking key if a client sends it. Never received.
+    Frame(Frame),
+}
+
+impl Message {
+    /// A text message.
+    pub fn text<S: Into<Utf8Bytes>>(text: S) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    pub fn binary<B: Into<Bytes>>(bytes: B) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// It is text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// It is binary.
+    #[must_use]
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+
+    /// It is a Ping.
+    #[must_use]
+    pub const fn is_ping(&self) -> bool {
+        matches!(self, Self::Ping(_))
+    }
+
+    /// It is a Pong.
+    #[must_use]
+    pub const fn is_pong(&self) -> bool {
+        matches!(self, Self::Pong(_))
+    }
+
+    /// It is a Close frame.
+    #[must_use]
+    pub const fn is_close(&self) -> bool {
+        matches!(self, Self::Close(_))
+    }
+
+    /// Bytes of payload; of a Close frame those of the reason, of a raw frame all of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Frame(frame) => frame.len(),
+            other => other.payload().len(),
+        }
+    }
+
+    /// There is no payload.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn payload(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
+            Self::Close(None) => &[],
+            Self::Close(Some(close)) => close.reason.as_bytes(),
+            Self::Frame(frame) => frame.payload(),
+        }
+    }
+
+    /// The payload; of a Close frame the reason.
+    #[must_use]
+    pub fn into_data(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
+            Self::Close(None) => Bytes::new(),
+            Self::Close(Some(close)) => close.reason.into(),
+            Self::Frame(frame) => frame.into_payload(),
+        }
+    }
+
+    /// The payload as text; of a Close frame the reason.
+    ///
+    /// # Errors
+    /// [`Error::Utf8`](crate::Error::Utf8) where it is none.
+    pub fn into_text(self) -> Result<Utf8Bytes> {
+        match self {
+            Self::Text(text) => Ok(text),
+            other => Ok(other.into_data().try_into()?),
+        }
+    }
+
+    /// The payload as text; of a Close frame the reason.
+    ///
+    /// # Errors
+    /// [`Error::Utf8`](crate::Error::Utf8) where it is none.
+    pub fn to_text(&self) -> Result<&str> {
+        match self {
+            Self::Text(text) => Ok(text),
+            other => Ok(str::from_utf8(other.payload())?),
+        }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::text(text)
+    }
+}
+
+impl From<&[u8]> for Message {
+    fn from(bytes: &[u8]) -> Self {
+        Self::binary(bytes.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::binary(bytes)
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Message> for Bytes {
+    fn from(message: Message) -> Self {
+        message.into_data()
+    }
+}
+
+/// The text, or how many bytes there are that are none.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_text() {
+            Ok(text) => f.write_str(text),
+            Err(_) => write!(f, "Binary Data<length={}>", self.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::frame::coding::{CloseCode, Data, OpCode};
+    use super::*;
+
+    #[test]
+    fn as_text_and_as_bytes() {
+        let close = Message::Close(Some(CloseFrame {
+            code: CloseCode::Normal,
+            reason: "bye".into(),
+        }));
+        let frame = Message::Frame(Frame::message("abc", OpCode::Data(Data::Text), true));
+        for (message, text, len) in [
+            (Message::from("abc"), "abc", 3),
+            (Message::from(String::from("abc")), "abc", 3),
+            (Message::from(&b"abc"[..]), "abc", 3),
+            (Message::from(vec![b'a']), "a", 1),
+            (Message::Ping(Bytes::from_static(b"p")), "p", 1),
+            (Message::Close(None), "", 0),
+            (close, "bye", 3),
+            (frame, "abc", 5),
+        ] {
+            assert_eq!((message.len(), message.is_empty()), (len, len == 0));
+            assert_eq!(message.to_text().unwrap(), text);
+            assert_eq!(message.to_string(), text);
+            assert_eq!(Bytes::from(message.clone()), text);
+            assert_eq!(message.into_text().unwrap(), text);
+        }
+        let binary = Message::from(Bytes::from_static(b"a\xff"));
+        assert_eq!(binary.to_string(), "Binary Data<length=2>");
+        assert!(binary.to_text().is_err() && binary.clone().into_text().is_err());
+        assert!(binary.is_binary() && !binary.is_text() && !binary.is_close());
+        assert!(Message::Pong(Bytes::new()).is_pong() && !binary.is_ping() && !binary.is_pong());
+    }
+}
