@@ -115,6 +115,28 @@ impl Connection {
         Ok(events)
     }
 
+    /// The first event of `input`. The rest is kept.
+    fn first(&mut self, py: Python<'_>, mut input: &mut [u8]) -> PyResult<Option<Py<PyAny>>> {
+        let event = match self.core.receive(&mut input) {
+            Some(event) => Some(self.told(py, event)?),
+            None => None,
+        };
+        self.core.keep_input(&mut input);
+        Ok(event)
+    }
+
+    /// The same for input that is not written to.
+    fn first_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Option<Py<PyAny>>> {
+        let event = match self.core.receive_copy(&mut input) {
+            Some(event) => Some(self.told(py, event)?),
+            None => None,
+        };
+        if !input.is_empty() {
+            self.core.keep_input(&mut &mut input.to_vec()[..]);
+        }
+        Ok(event)
+    }
+
     fn told(&mut self, py: Python<'_>, event: Event<'_>) -> PyResult<Py<PyAny>> {
         if !matches!(event, Event::Open) {
             return object(py, event);
@@ -213,14 +235,17 @@ impl Connection {
 
     /// A client's end. Its request is in `output` already.
     ///
+    /// `extensions` are offers of extensions that the application does itself, as "name; parameter=value".
     /// `entropy` is a function that gives as many random bytes as it is asked for; without it they are the system's.
     #[staticmethod]
-    #[pyo3(signature = (uri, config=None, *, headers=None, subprotocols=None, origin=None, entropy=None))]
+    #[pyo3(signature = (uri, config=None, *, headers=None, subprotocols=None, extensions=None, origin=None, entropy=None))]
+    #[allow(clippy::too_many_arguments, reason = "each is a keyword of its own")]
     fn client(
         uri: &str,
         config: Option<&Bound<'_, ClientConfig>>,
         headers: Option<&Bound<'_, PyAny>>,
         subprotocols: Option<Vec<String>>,
+        extensions: Option<Vec<String>>,
         origin: Option<&str>,
         entropy: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
@@ -234,6 +259,11 @@ impl Connection {
         for name in subprotocols.unwrap_or_default() {
             request = request
                 .subprotocol(&name)
+                .map_err(IntoException::into_exception)?;
+        }
+        for offer in extensions.unwrap_or_default() {
+            request = request
+                .extension(&offer, 0)
                 .map_err(IntoException::into_exception)?;
         }
         if let Some(origin) = origin {
@@ -314,6 +344,22 @@ impl Connection {
             Some(Input::Writable(buffer)) => with_memory(&buffer, |memory| self.drain(py, memory)),
         };
         PyList::new(py, self.checked(events)?)
+    }
+
+    /// As `receive`, but gives only the first event. The bytes after it are kept and not looked at before the next call,
+    /// so that what is done about an event is done before what follows it.
+    #[pyo3(signature = (data=None))]
+    fn next_event<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let event = match data.map(Input::of).transpose()? {
+            None => self.first(py, &mut []),
+            Some(Input::ReadOnly(bytes)) => self.first_copy(py, bytes.as_bytes()),
+            Some(Input::Writable(buffer)) => self.first(py, &mut buffer.to_vec(py)?),
+        };
+        self.checked(event)
     }
 
     /// The peer has ended the stream. Gives the events that are left.
@@ -494,15 +540,22 @@ impl Connection {
     // ── the opening handshake
 
     /// Accepts the request. `prefer` names subprotocols, most wanted first, of which one that the client offers is chosen.
-    #[pyo3(signature = (subprotocol=None, headers=None, *, prefer=None, compression=true))]
+    /// `extensions` are those that the application does itself, as "name; parameter=value" with what is agreed on.
+    #[pyo3(signature = (subprotocol=None, headers=None, *, prefer=None, extensions=None, compression=true))]
     fn accept(
         &mut self,
         subprotocol: Option<String>,
         headers: Option<&Bound<'_, PyAny>>,
         prefer: Option<Vec<String>>,
+        extensions: Option<Vec<String>>,
         compression: bool,
     ) -> PyResult<()> {
-        let accept = acceptance(subprotocol, headers, prefer, compression)?;
+        let mut accept = acceptance(subprotocol, headers, prefer, compression)?;
+        for element in extensions.unwrap_or_default() {
+            accept = accept
+                .extension(&element, 0)
+                .map_err(IntoException::into_exception)?;
+        }
         self.core
             .accept(accept)
             .map_err(IntoException::into_exception)

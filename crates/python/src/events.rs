@@ -299,6 +299,8 @@ pub(crate) struct Chunk {
     kind: &'static str,
     data: Py<PyBytes>,
     first: bool,
+    /// The frame that it came in ends with it.
+    ends_frame: bool,
     last: bool,
     reserved_bits: u8,
 }
@@ -488,6 +490,7 @@ fn chunk(py: Python<'_>, chunk: &event::Chunk<'_>) -> Chunk {
         kind: kind(chunk.kind),
         data: PyBytes::new(py, &chunk.payload).unbind(),
         first: chunk.first,
+        ends_frame: chunk.ends_frame,
         last: chunk.last,
         reserved_bits: chunk.reserved_bits,
     }

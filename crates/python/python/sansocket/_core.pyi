@@ -349,6 +349,11 @@ class Chunk:
         ...
 
     @property
+    def ends_frame(self) -> bool:
+        """The frame that it came in ends with it."""
+        ...
+
+    @property
     def last(self) -> bool:
         ...
 
@@ -547,9 +552,10 @@ class Connection:
         ...
 
     @staticmethod
-    def client(uri: str, config: ClientConfig | None=None, *, headers: _Headers | None=None, subprotocols: list[str] | None=None, origin: str | None=None, entropy: Callable[[int], bytes] | None=None) -> Connection:
+    def client(uri: str, config: ClientConfig | None=None, *, headers: _Headers | None=None, subprotocols: list[str] | None=None, extensions: list[str] | None=None, origin: str | None=None, entropy: Callable[[int], bytes] | None=None) -> Connection:
         """A client's end. Its request is in `output` already.
 
+        `extensions` are offers of extensions that the application does itself, as "name; parameter=value".
         `entropy` is a function that gives as many random bytes as it is asked for; without it they are the system's.
         """
         ...
@@ -569,6 +575,12 @@ class Connection:
 
         A bytearray and a writable memoryview are unmasked in place, so their contents change; bytes are copied.
         Without bytes it gives the events that calls such as `accept` and `advance_time` have brought.
+        """
+        ...
+
+    def next_event(self, data: _Bytes | None=None) -> _Event | None:
+        """As `receive`, but gives only the first event. The bytes after it are kept and not looked at before the next call,
+        so that what is done about an event is done before what follows it.
         """
         ...
 
@@ -646,8 +658,10 @@ class Connection:
         """With delivery "ask": the message that has begun comes in chunks."""
         ...
 
-    def accept(self, subprotocol: str | None=None, headers: _Headers | None=None, *, prefer: list[str] | None=None, compression: bool=True) -> None:
-        """Accepts the request. `prefer` names subprotocols, most wanted first, of which one that the client offers is chosen."""
+    def accept(self, subprotocol: str | None=None, headers: _Headers | None=None, *, prefer: list[str] | None=None, extensions: list[str] | None=None, compression: bool=True) -> None:
+        """Accepts the request. `prefer` names subprotocols, most wanted first, of which one that the client offers is chosen.
+        `extensions` are those that the application does itself, as "name; parameter=value" with what is agreed on.
+        """
         ...
 
     def respond(self, status: int, headers: _Headers | None=None, body: str | _Bytes | None=None) -> None:

@@ -1,0 +1,3 @@
+"""Header fields as the events have them."""
+
+Headers = list[tuple[bytes, bytes]]
