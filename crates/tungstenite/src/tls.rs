@@ -23,6 +23,33 @@ pub enum Connector {
     Rustls(Arc<ClientConfig>),
 }
 
+impl Connector {
+    /// What is done where no connector is given: rustls with the certificates that the features bring along.
+    ///
+    /// # Errors
+    /// If the operating system trusts no certificate.
+    ///
+    /// # Panics
+    /// If rustls has no provider of cryptography, or several: install one.
+    pub fn default_rustls() -> Result<Arc<ClientConfig>> {
+        #[allow(unused_mut, reason = "it depends on the features")]
+        let mut roots = RootCertStore::empty();
+        #[cfg(feature = "rustls-tls-webpki-roots")]
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        #[cfg(feature = "rustls-tls-native-roots")]
+        {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                let why = format!("the system trusts no certificate: {:?}", found.errors);
+                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
+            }
+        }
+        let config = ClientConfig::builder().with_root_certificates(roots);
+        Ok(Arc::new(config.with_no_client_auth()))
+    }
+}
+
 type Connected<S> = (WebSocket<MaybeTlsStream<S>>, Response);
 type NotConnected<S> = HandshakeError<ClientHandshake<MaybeTlsStream<S>>>;
 
@@ -76,29 +103,10 @@ fn encrypted<S: Read + Write>(
     let config = match connector {
         Some(Connector::Rustls(config)) => config,
         Some(Connector::Plain) => return Err(UrlError::TlsFeatureNotEnabled.into()),
-        None => default_config()?,
+        None => Connector::default_rustls()?,
     };
     let name = ServerName::try_from(without_brackets(host).to_owned());
     let name = name.map_err(|_| TlsError::InvalidDnsName)?;
     let connection = ClientConnection::new(config, name).map_err(TlsError::from)?;
     Ok(StreamOwned::new(connection, stream))
-}
-
-/// The certificates that the features bring along.
-fn default_config() -> Result<Arc<ClientConfig>> {
-    #[allow(unused_mut, reason = "it depends on the features")]
-    let mut roots = RootCertStore::empty();
-    #[cfg(feature = "rustls-tls-webpki-roots")]
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    #[cfg(feature = "rustls-tls-native-roots")]
-    {
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            let why = format!("the system trusts no certificate: {:?}", found.errors);
-            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
-        }
-    }
-    let config = ClientConfig::builder().with_root_certificates(roots);
-    Ok(Arc::new(config.with_no_client_auth()))
 }
