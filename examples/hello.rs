@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Message, OriginPolicy,
     ServerConfig, State, Transport, Uri,
@@ -18,13 +19,14 @@ use sansocket::{
 struct SampleKey;
 
 impl Entropy for SampleKey {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         for (byte, key) in out
             .iter_mut()
             .zip([0x37, 0xfa, 0x21, 0x3d].into_iter().cycle())
         {
             *byte = key;
         }
+        Ok(())
     }
 }
 
@@ -115,7 +117,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         .subprotocol("chat")?
         .subprotocol("superchat")?;
     let client =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))?;
     let server = Connection::server(&ServerConfig::new(OriginPolicy::SameHost));
     let (mut client, mut server) = (End::new("client", client), End::new("server", server));
 

@@ -11,6 +11,7 @@ use std::hint::black_box;
 use common::floor;
 use common::traffic::{Content, Count, Random, Sink, Sizes, Traffic};
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::{
     Accept, ClientConfig, Connection, Event, Negotiated, OriginPolicy, Prepared, Role, ServerConfig,
 };
@@ -46,8 +47,9 @@ fn connection(role: Role) -> Connection {
 struct Fixed;
 
 impl Entropy for Fixed {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         out.fill(0x5a);
+        Ok(())
     }
 }
 

@@ -196,15 +196,18 @@ impl Connection {
     }
 
     /// The same with a source of randomness of the caller's.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`NoEntropy`] if the source gives none.
     pub fn client_with_entropy(
         config: &ClientConfig,
         request: ClientRequest,
         mut entropy: Box<dyn Entropy + Send + Sync>,
-    ) -> Self {
+    ) -> Result<Self, NoEntropy> {
         let mut nonce = [0; 16];
-        entropy.fill(&mut nonce);
-        Self::client_from(config, &request, &nonce, Randomness::custom(entropy))
+        entropy.fill(&mut nonce)?;
+        let source = Randomness::custom(entropy);
+        Ok(Self::client_from(config, &request, &nonce, source))
     }
 
     fn new(role: Role, config: Option<Arc<Settings>>, entropy: Randomness) -> Self {

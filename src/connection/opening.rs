@@ -7,6 +7,7 @@ use core::mem;
 use crate::config::{ClientConfig, Settings};
 use crate::entropy::Randomness;
 use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
+use crate::extension::{Codec, Configured};
 use crate::handshake::{
     Accept, AcceptedHead, Answered, Asked, ClientRequest, Expectation, HeadReader, Negotiated,
     Refusal, RefusalReader, Request, Response, extensions, judge,
@@ -297,13 +298,13 @@ impl Connection {
     // ── outcomes
 
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
+        let codec = codec(&self.settings().extensions, self.role(), &negotiated);
+        self.establish_with(negotiated, codec);
+    }
+
+    fn establish_with(&mut self, negotiated: Negotiated, codec: Option<Codec>) {
         self.life.established();
         if negotiated != Negotiated::default() {
-            let codec = self.settings().extensions.codec(
-                self.role(),
-                &negotiated.extensions,
-                negotiated.reserved_bits,
-            );
             self.output
                 .mark_encoded(codec.as_ref().map_or(0, |codec| codec.bit));
             self.in_use = Some(Box::new(InUse { codec, negotiated }));
@@ -368,13 +369,15 @@ impl Connection {
         let Some(Stage::Deciding(Asked::Upgrade(offer))) = stage else {
             return Err(AcceptError::NoRequest);
         };
-        let compression = extensions::choose(self.settings(), &offer.extensions);
+        let configured = accept.configured(self.settings());
+        let compression = configured.answer(&offer.extensions);
         let negotiated = offer.negotiate(&accept, compression.as_ref())?;
+        let codec = codec(configured, self.role(), &negotiated);
         self.output
             .head(|out| offer.write(&accept, &negotiated, out));
         self.settled(|ws| {
             ws.rare().opening = None;
-            ws.establish(negotiated);
+            ws.establish_with(negotiated, codec);
         });
         Ok(())
     }
@@ -437,11 +440,20 @@ impl Connection {
     }
 }
 
+/// What encodes the messages that were agreed on.
+fn codec(configured: &Configured, role: Role, negotiated: &Negotiated) -> Option<Codec> {
+    if negotiated.extensions.is_empty() {
+        return None;
+    }
+    configured.codec(role, &negotiated.extensions, negotiated.reserved_bits)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
     use crate::config::ClientConfig;
     use crate::entropy::Entropy;
+    use crate::error::NoEntropy;
     use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
     use alloc::boxed::Box;
     use alloc::vec::Vec;
@@ -450,8 +462,9 @@ mod tests {
     struct Zeros;
 
     impl Entropy for Zeros {
-        fn fill(&mut self, out: &mut [u8]) {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
             out.fill(0);
+            Ok(())
         }
     }
 
@@ -459,7 +472,8 @@ mod tests {
     fn refused(head: &str, cut: fn(&mut Connection)) -> Option<(Vec<u8>, bool)> {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let mut ws =
-            Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Zeros));
+            Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Zeros))
+                .unwrap();
         ws.advance_time(Duration::ZERO);
         ws.consume_output(usize::MAX);
         let mut bytes = head.as_bytes().to_vec();

@@ -91,7 +91,8 @@ macro_rules! owned {
                 connection: &mut Connection,
                 compress: Compress,
             ) -> Result<(), Unsent<Self>> {
-                connection.send_owned($kind, self, compress)
+                let len = self.len();
+                connection.send_owned($kind, len, self, compress)
             }
         }
     )*};
@@ -128,7 +129,8 @@ macro_rules! either {
                     let sent = connection.send_borrowed(kind, $bytes, compress);
                     return sent.map_err(|why| Unsent { why, message: self });
                 }
-                connection.send_owned(kind, self, compress)
+                let len = self.len();
+                connection.send_owned(kind, len, self, compress)
             }
         }
     )*};

@@ -288,8 +288,12 @@ const MAX_PAYLOAD: u64 = u64::MAX >> 1;
 
 /// RFC 6455 §5.6: text is UTF-8, as a whole.
 fn check_text(kind: Kind, utf8: &mut Validator, part: &[u8], last: bool) -> Result<(), SendError> {
-    if kind == Kind::Text && (utf8.push(part).is_err() || last && !utf8.is_complete()) {
-        return Err(SendError::NotUtf8);
+    if kind == Kind::Binary {
+        return Ok(());
     }
-    Ok(())
+    match utf8.push(part) {
+        Err(bad) => Err(SendError::NotUtf8 { at: bad.at }),
+        Ok(_) if last && !utf8.is_complete() => Err(SendError::NotUtf8 { at: part.len() }),
+        Ok(_) => Ok(()),
+    }
 }

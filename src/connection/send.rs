@@ -1,5 +1,7 @@
 //! Whole messages out (RFC 6455 §6.1), and the application's control frames.
 
+use alloc::vec::Vec;
+
 use crate::error::{NoEntropy, SendError, Unsent};
 use crate::event::Kind;
 use crate::extension::Compress;
@@ -153,11 +155,12 @@ impl Connection {
         compress: Compress,
     ) -> Result<(), SendError> {
         let key = self.key_to_send()?;
+        let further = self.further_keys(payload.len(), compress)?;
         self.use_spare();
         if self.encodes(payload.len(), compress) {
             self.queue_encoded(kind, key, payload, compress);
         } else if self.splits(payload.len()) {
-            self.queue_split(kind, key, payload);
+            self.queue_split(kind, key, &further, payload);
         } else {
             self.output
                 .frame(first_byte(true, 0, kind.opcode()), key, payload);
@@ -169,12 +172,16 @@ impl Connection {
     pub(super) fn send_owned<M: Into<OwnedBytes>>(
         &mut self,
         kind: Kind,
+        len: usize,
         message: M,
         compress: Compress,
     ) -> Result<(), Unsent<M>> {
-        match self.key_to_send() {
-            Ok(key) => {
-                self.queue_owned(kind, key, message.into(), compress);
+        let keys = self
+            .key_to_send()
+            .and_then(|key| Ok((key, self.further_keys(len, compress)?)));
+        match keys {
+            Ok((key, further)) => {
+                self.queue_owned(kind, key, further, message.into(), compress);
                 Ok(())
             }
             Err(why) => Err(Unsent { why, message }),
@@ -185,6 +192,7 @@ impl Connection {
         &mut self,
         kind: Kind,
         key: Option<MaskingKey>,
+        further: Vec<MaskingKey>,
         payload: OwnedBytes,
         compress: Compress,
     ) {
@@ -193,7 +201,7 @@ impl Connection {
         if self.encodes(len, compress) {
             self.queue_encoded(kind, key, &payload, compress);
         } else if self.splits(len) {
-            self.queue_split(kind, key, &payload);
+            self.queue_split(kind, key, &further, &payload);
         } else {
             self.output
                 .frame_owned(first_byte(true, 0, kind.opcode()), key, payload);
@@ -259,27 +267,41 @@ impl Connection {
 
     /// The message as fragments (RFC 6455 §5.4), each in a segment of its own in the queue, so that
     /// control frames can go in between.
-    fn queue_split(&mut self, kind: Kind, key: Option<MaskingKey>, payload: &[u8]) {
+    fn queue_split(
+        &mut self,
+        kind: Kind,
+        key: Option<MaskingKey>,
+        further: &[MaskingKey],
+        payload: &[u8],
+    ) {
         // `max`: a fragment of nothing would never end; `as`: u32 fits where the payload does.
         let size = self.settings().fragment.max(1) as usize;
         let last = payload.len().div_ceil(size) - 1;
-        let mut key = key;
         for (i, piece) in payload.chunks(size).enumerate() {
-            let opcode = if i == 0 {
-                kind.opcode()
+            let (opcode, key) = if i == 0 {
+                (kind.opcode(), key)
             } else {
-                Opcode::Continuation
+                (Opcode::Continuation, further.get(i - 1).copied())
             };
-            if i > 0 {
-                // Without a fresh key nothing may go out (RFC 6455 §5.3): the message cannot end.
-                let Ok(fresh) = self.masking_key() else {
-                    return self.settled(|ws| ws.life.gave_up());
-                };
-                key = fresh;
-            }
             self.output
                 .fragment(first_byte(i == last, 0, opcode), key, piece);
         }
+    }
+
+    /// The keys of a client's further frames, where a message is split: drawn before anything is queued, as
+    /// a message that was begun has to be finished (RFC 6455 §5.3, §5.4).
+    #[inline]
+    fn further_keys(
+        &mut self,
+        len: usize,
+        compress: Compress,
+    ) -> Result<Vec<MaskingKey>, NoEntropy> {
+        if self.role() == Role::Server || !self.splits(len) || self.encodes(len, compress) {
+            return Ok(Vec::new());
+        }
+        let size = self.settings().fragment.max(1) as usize;
+        let further = 1..len.div_ceil(size);
+        further.map(|_| self.entropy.masking_key()).collect()
     }
 
     // ── control frames
@@ -329,38 +351,56 @@ impl Connection {
     reason = "a test that cannot go on has failed"
 )]
 mod tests {
-    use crate::entropy::Randomness;
-    use crate::{ClientConfig, Connection, Event, Negotiated, Transport};
+    use alloc::string::String;
 
-    /// RFC 6455 §5.3, §5.4: a source that runs dry inside a message in fragments. What began cannot end,
-    /// so that the connection does.
-    fn dry(config: ClientConfig, negotiated: Negotiated, send: impl FnOnce(&mut Connection)) {
+    #[cfg(feature = "deflate")]
+    use crate::Transport;
+    use crate::entropy::Randomness;
+    use crate::error::SendError;
+    use crate::{ClientConfig, Connection, Event, Negotiated, State};
+
+    /// With two keys left, and messages in fragments of five bytes.
+    fn dry(config: ClientConfig, negotiated: Negotiated) -> Connection {
         let mut ws = Connection::upgraded_client(&config.fragment(5), negotiated);
         assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
         ws.entropy = Randomness::with_keys(2);
-        send(&mut ws);
-        assert_eq!(ws.transport(), Transport::Close);
-        match ws.receive(&mut &mut [][..]) {
-            Some(Event::Closed(report)) => assert_eq!((report.clean, report.code), (false, 1006)),
-            other => panic!("{other:?}"),
-        }
+        ws
     }
 
+    /// RFC 6455 §5.3: a message needs all of its keys, or nothing of it goes out and it comes back.
     #[test]
     fn a_source_that_runs_dry_inside_a_message() {
-        dry(ClientConfig::new(), Negotiated::default(), |ws| {
-            ws.send(b"0123456789ab").unwrap();
-        });
+        let open = || dry(ClientConfig::new(), Negotiated::default());
+        let sent = |mut ws: Connection, text: &str| {
+            let refused = ws.send(text).map_err(|unsent| unsent.why);
+            (refused, ws.output_len(), ws.state())
+        };
+        let refused = (Err(SendError::NoEntropy), 0, State::Open);
+        assert_eq!(sent(open(), "0123456789ab"), refused);
+        assert_eq!(sent(open(), "0123456789"), (Ok(()), 22, State::Open));
+        let mut ws = open();
+        let unsent = ws.send(String::from("0123456789ab")).unwrap_err();
+        assert_eq!(unsent.message, "0123456789ab");
+        assert_eq!((ws.output_len(), ws.state()), (0, State::Open));
+        let mut ws = open();
+        ws.send(String::from("0123456789")).unwrap();
+        assert_eq!(ws.output_len(), 22);
     }
 
+    /// RFC 6455 §5.3, §5.4: one that went through a compressor has begun. It cannot end, so that the connection
+    /// does.
     #[cfg(feature = "deflate")]
     #[test]
     fn a_source_that_runs_dry_inside_a_compressed_message() {
         let config = ClientConfig::new().deflate(crate::extension::PermessageDeflate::client());
         let agreed = Negotiated::new().extensions("permessage-deflate");
-        dry(config, agreed, |ws| {
-            ws.send_with(b"0123456789ab", crate::extension::Compress::Always)
-                .unwrap();
-        });
+        let mut ws = dry(config, agreed);
+        ws.send_with(b"0123456789ab", crate::extension::Compress::Always)
+            .unwrap();
+        assert_eq!(ws.transport(), Transport::Close);
+        match ws.receive(&mut &mut [][..]) {
+            Some(Event::Closed(report)) => assert_eq!((report.clean, report.code), (false, 1006)),
+            other => panic!("{other:?}"),
+        }
     }
 }

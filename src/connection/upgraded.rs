@@ -67,8 +67,13 @@ impl Upgrade {
     /// together; in HTTP/2 and HTTP/3 [`AcceptError::Field`] for a field of `accept` that exists only
     /// in HTTP/1.
     pub fn accept(&self, accept: Accept) -> Result<(ForeignResponse, Connection), AcceptError> {
+        let own = accept.own().cloned();
         let (response, negotiated) = self.negotiate(accept)?;
-        let connection = Connection::upgraded_server(&self.config, negotiated);
+        let mut config = self.config.clone();
+        if let Some(own) = own {
+            config = config.with(|settings| settings.extensions = own);
+        }
+        let connection = Connection::upgraded_server(&config, negotiated);
         Ok((response, connection))
     }
 }

@@ -7,6 +7,8 @@ use core::mem;
 
 use crate::event::Message;
 #[cfg(feature = "bytes")]
+use crate::event::Text;
+#[cfg(feature = "bytes")]
 use crate::frame::HeaderReader;
 use crate::frame::{Opcode, WholeMessage};
 use crate::mask::extend_masked;
@@ -103,6 +105,9 @@ impl Connection {
     /// Works on in `input` until the next event is certain: `true` means that the next
     /// [`receive`](Self::receive) on what is left of `input` returns `Some`, `false` that `input`
     /// is used up and more has to be read.
+    ///
+    /// So it also tells, after an event, whether another one comes out of this read, or that was the last
+    /// of it: for who acts on the newest message only, or flushes once for each read.
     ///
     /// For an `async fn next(&mut self) -> Option<Event<'_>>` that lends events out of its own
     /// read loop: today's borrow checker refuses to return from inside such a loop what was
@@ -232,7 +237,9 @@ impl Connection {
     /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
     /// connection: an uncompressed binary frame that is not there as a whole stays in `input`, so
     /// that it is not copied twice, and comes out as [`bytes::Bytes`] of that buffer, or copied if it is small.
-    /// Everything else is taken as it comes. `None`: read more, after what is left in `input`.
+    /// So does a text in one frame that is there as a whole; one that is not is taken as it comes, as
+    /// each of its bytes is judged at once, and so is everything else. `None`: read more, after what is left
+    /// in `input`.
     ///
     /// ```
     /// use bytes::BytesMut;
@@ -249,7 +256,7 @@ impl Connection {
     pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
         use bytes::Buf;
 
-        if self.fast().whole_below() > 0 && input.first() == Some(&0x82) {
+        if self.fast().whole_below() > 0 && matches!(input.first(), Some(0x81 | 0x82)) {
             if let Some(whole) = self.next_whole(input, 0) {
                 self.clock.heard();
                 if let (true, _) = self.reading.wait_with(0) {
@@ -263,9 +270,9 @@ impl Connection {
                 } else {
                     frame.freeze()
                 };
-                return Some(Event::Message(Message::Binary(payload.into())));
+                return Some(self.shared(whole.opcode, payload));
             }
-            if self.may_become_whole(input) {
+            if input.first() == Some(&0x82) && self.may_become_whole(input) {
                 let (more, moved_on) = self.reading.wait_with(input.len());
                 if moved_on {
                     self.clock.heard();
@@ -281,6 +288,21 @@ impl Connection {
         let used = before - rest.len();
         input.advance(used);
         event
+    }
+
+    /// A message in one frame, in bytes that are shared.
+    #[cfg(feature = "bytes")]
+    fn shared(&mut self, opcode: Opcode, payload: bytes::Bytes) -> Event<'static> {
+        if opcode == Opcode::Binary {
+            return Event::Message(Message::Binary(payload.into()));
+        }
+        match Text::from_bytes(payload.clone()) {
+            Ok(text) => Event::Message(Message::Text(text)),
+            Err(_) => {
+                let error = bad_whole_text(&payload, utf8::first_bad(&payload));
+                self.settled(|ws| ws.fail_for(error.into()))
+            }
+        }
     }
 
     /// The input begins with a binary message in one frame that is legal as far as it has come.

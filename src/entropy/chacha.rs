@@ -24,7 +24,7 @@ use super::{Block, Entropy, system};
 /// use sansocket::{ClientConfig, ClientRequest, Connection, Uri};
 /// let request = ClientRequest::new(Uri::parse("ws://example.com/").unwrap());
 /// let keys = Box::new(ChaCha::new()?);
-/// let ws = Connection::client_with_entropy(&ClientConfig::new(), request, keys);
+/// let ws = Connection::client_with_entropy(&ClientConfig::new(), request, keys)?;
 /// assert!(ws.output().starts_with(b"GET / HTTP/1.1\r\n"));
 /// # Ok(())
 /// # }
@@ -48,9 +48,10 @@ impl ChaCha {
     /// use sansocket::entropy::{ChaCha, Entropy};
     /// let seed = [7; 32]; // in truth from a hardware generator, say
     /// let (mut a, mut b) = ([0; 16], [0; 16]);
-    /// ChaCha::from_seed(seed).fill(&mut a);
-    /// ChaCha::from_seed(seed).fill(&mut b);
+    /// ChaCha::from_seed(seed).fill(&mut a)?;
+    /// ChaCha::from_seed(seed).fill(&mut b)?;
     /// assert_eq!(a, b);
+    /// # Ok::<(), sansocket::error::NoEntropy>(())
     /// ```
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
@@ -61,15 +62,16 @@ impl ChaCha {
 }
 
 impl Entropy for ChaCha {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         for byte in out {
-            if self.0.used == Block::LEN && self.0.refill().is_err() {
-                return;
+            if self.0.used == Block::LEN {
+                self.0.refill()?;
             }
             if let Some([next]) = self.0.take() {
                 *byte = next;
             }
         }
+        Ok(())
     }
 }
 
@@ -91,19 +93,21 @@ fn go_on(block: &mut [u8; Block::LEN]) -> Result<(), NoEntropy> {
 const SEED: usize = 32;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use alloc::boxed::Box;
     use alloc::format;
 
     use super::{Block, ChaCha, Entropy, SEED};
     use crate::entropy::Randomness;
+    use crate::error::NoEntropy;
 
     /// RFC 8439 A.1, test vectors 1 and 2: the key stream of a key of zeros, after the next seed.
     #[test]
     fn the_key_stream_after_the_next_seed() {
         let mut source = ChaCha::from_seed([0; SEED]);
         let mut bytes = [0; 48];
-        source.fill(&mut bytes);
+        source.fill(&mut bytes).unwrap();
         assert_eq!(
             bytes,
             *b"\xda\x41\x59\x7c\x51\x57\x48\x8d\x77\x24\xe0\x3f\xb8\xd8\x4a\x37\
@@ -121,19 +125,19 @@ mod tests {
     #[test]
     fn the_stream_goes_on_in_the_next_block() {
         let mut whole = [0; 3000];
-        ChaCha::from_seed([1; SEED]).fill(&mut whole);
+        ChaCha::from_seed([1; SEED]).fill(&mut whole).unwrap();
         let mut source = ChaCha::from_seed([1; SEED]);
         let mut pieces = [0; 3000];
         for piece in pieces.chunks_mut(4) {
-            source.fill(piece);
+            source.fill(piece).unwrap();
         }
         assert_eq!(pieces[..], whole[..]);
         let mut next = ChaCha::from_seed([1; SEED]);
-        next.fill(&mut [0; 4]);
+        next.fill(&mut [0; 4]).unwrap();
         let mut seed = [0; SEED];
         seed.copy_from_slice(&next.0.bytes[..SEED]);
         let mut after = [0; 64];
-        ChaCha::from_seed(seed).fill(&mut after);
+        ChaCha::from_seed(seed).fill(&mut after).unwrap();
         assert_eq!(after, whole[Block::LEN - SEED..][..64]);
         assert_ne!(whole[..64], after);
     }
@@ -144,9 +148,8 @@ mod tests {
     fn seeds_differ() {
         let draw = || {
             let mut bytes = [0; 64];
-            ChaCha::new()
-                .map(|mut source| source.fill(&mut bytes))
-                .map(|()| bytes)
+            ChaCha::new()?.fill(&mut bytes)?;
+            Ok::<_, NoEntropy>(bytes)
         };
         assert!(draw().is_ok());
         assert_ne!(draw(), draw());
@@ -157,14 +160,14 @@ mod tests {
     fn a_connection_draws_the_same() {
         let mut source = ChaCha::from_seed([1; SEED]);
         let mut bytes = [0; 8];
-        source.fill(&mut bytes[..4]);
+        source.fill(&mut bytes[..4]).unwrap();
         let mut drawn = Randomness::custom(Box::new(ChaCha::from_seed([1; SEED])));
         assert!(matches!(drawn, Randomness::Blocks(_)));
         assert_eq!(
             drawn.masking_key(),
             Ok([bytes[0], bytes[1], bytes[2], bytes[3]])
         );
-        source.fill(&mut bytes[4..]);
+        source.fill(&mut bytes[4..]).unwrap();
         // The seed of the caller's is not given up.
         drawn.reclaim();
         assert_eq!(

@@ -9,7 +9,7 @@
 //! | a `ChaCha` that the system or the caller seeds (feature `chacha`): half the time for small messages | [`Connection::client_with_entropy`](crate::Connection::client_with_entropy) |
 //! | any generator of the caller's that is an [`Entropy`] | the same |
 //!
-//! The operating system's source is no [`Entropy`]: it can fail, and [`Entropy::fill`] cannot.
+//! Any source can fail. What needed it is refused then with [`NoEntropy`], and nothing else changes.
 
 #[cfg(feature = "chacha")]
 mod chacha;
@@ -30,25 +30,56 @@ use crate::mask::MaskingKey;
 ///
 /// ```
 /// use sansocket::entropy::Entropy;
+/// use sansocket::error::NoEntropy;
 /// use sansocket::{ClientConfig, ClientRequest, Connection, Uri};
 ///
 /// struct Counter(u8); // for a test that needs the same bytes each time
 /// impl Entropy for Counter {
-///     fn fill(&mut self, out: &mut [u8]) {
+///     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
 ///         for byte in out {
 ///             self.0 = self.0.wrapping_add(1);
 ///             *byte = self.0;
 ///         }
+///         Ok(())
 ///     }
 /// }
 /// let request = ClientRequest::new(Uri::parse("ws://example.com/").unwrap());
-/// let ws = Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Counter(0)));
+/// let ws = Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Counter(0)))?;
 /// let head = core::str::from_utf8(ws.output()).unwrap();
 /// assert!(head.contains("Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEA==\r\n"));
+/// # Ok::<(), NoEntropy>(())
 /// ```
 pub trait Entropy: Any {
     /// Fills `out` with random bytes.
-    fn fill(&mut self, out: &mut [u8]);
+    ///
+    /// # Errors
+    /// [`NoEntropy`]: there are none to be had now. What is in `out` is not used. The call that needed them
+    /// returns this error and changes nothing, so that it can be made again: see
+    /// [`SendError::NoEntropy`](crate::error::SendError::NoEntropy). A Pong waits for the next occasion, a keepalive
+    /// ping is left out, and a peer whose Close frame cannot be answered is left at once.
+    ///
+    /// ```
+    /// use sansocket::entropy::Entropy;
+    /// use sansocket::error::{NoEntropy, SendError};
+    /// use sansocket::{ClientConfig, Connection, Negotiated};
+    ///
+    /// struct Generator { ready: fn() -> bool }
+    /// impl Entropy for Generator {
+    ///     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+    ///         if !(self.ready)() {
+    ///             return Err(NoEntropy);
+    ///         }
+    ///         out.fill(4); // chosen by fair dice roll
+    ///         Ok(())
+    ///     }
+    /// }
+    /// let source = Box::new(Generator { ready: || false });
+    /// let (config, agreed) = (ClientConfig::new(), Negotiated::new());
+    /// let mut ws = Connection::upgraded_client_with_entropy(&config, agreed, source);
+    /// let unsent = ws.send(String::from("Hello")).unwrap_err();
+    /// assert_eq!((unsent.why, &*unsent.message), (SendError::NoEntropy, "Hello"));
+    /// ```
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
 /// The caller's source.
@@ -75,14 +106,14 @@ impl Randomness {
         Self::Custom(entropy)
     }
 
-    /// Random bytes, or an error if the operating system has none to give.
+    /// Random bytes, or an error if the source has none to give.
     #[inline]
     pub(crate) fn draw<const N: usize>(&mut self) -> Result<[u8; N], NoEntropy> {
         const { assert!(N <= Block::LEN / 2) };
         match self {
             Self::Custom(source) => {
                 let mut out = [0; N];
-                source.fill(&mut out);
+                source.fill(&mut out)?;
                 Ok(out)
             }
             Self::Blocks(block) => {

@@ -76,7 +76,11 @@ pub enum ProtocolError {
         code: u16,
     },
     /// A Close frame whose reason is not UTF-8 (RFC 6455 §5.5.1).
-    CloseReasonNotUtf8,
+    CloseReasonNotUtf8 {
+        /// Where in the reason the first byte is that cannot be there, counted from 0; after the last one
+        /// if the end cuts a character.
+        at: u8,
+    },
     /// A text message that is not UTF-8 (RFC 6455 §8.1).
     TextNotUtf8 {
         /// Where in the message, after decompression, the first byte is that cannot be there, counted from 0; the
@@ -122,7 +126,9 @@ impl ProtocolError {
             | Self::MessageInterrupted { .. }
             | Self::CloseBodyTooShort
             | Self::CloseCode { .. } => 1002,
-            Self::CloseReasonNotUtf8 | Self::TextNotUtf8 { .. } | Self::CompressedData => 1007,
+            Self::CloseReasonNotUtf8 { .. } | Self::TextNotUtf8 { .. } | Self::CompressedData => {
+                1007
+            }
             Self::CompressionRatio { .. } => 1009,
             Self::ExtensionMissing => 1010,
             Self::Limit {
@@ -152,7 +158,7 @@ impl ProtocolError {
             Self::UnmaskedFrame | Self::MaskedFrame => "RFC 6455 §5.1",
             Self::ControlTooLong | Self::ControlFragmented => "RFC 6455 §5.5",
             Self::UnexpectedContinuation | Self::MessageInterrupted { .. } => "RFC 6455 §5.4",
-            Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 => "RFC 6455 §5.5.1",
+            Self::CloseBodyTooShort | Self::CloseReasonNotUtf8 { .. } => "RFC 6455 §5.5.1",
             Self::CloseCode { .. } => "RFC 6455 §7.4",
             Self::TextNotUtf8 { .. } => "RFC 6455 §8.1",
             Self::CompressedData => "RFC 7692 §7.2.2",
@@ -176,7 +182,7 @@ identified! { ProtocolError:
     Self::MessageInterrupted { .. } = 110, "message_interrupted";
     Self::CloseBodyTooShort = 111, "close_body_too_short";
     Self::CloseCode { .. } = 112, "close_code";
-    Self::CloseReasonNotUtf8 = 113, "close_reason_not_utf8";
+    Self::CloseReasonNotUtf8 { .. } = 113, "close_reason_not_utf8";
     Self::TextNotUtf8 { .. } = 114, "text_not_utf8";
     Self::CompressedData = 115, "compressed_data";
     Self::CompressionRatio { .. } = 116, "compression_ratio";
@@ -217,7 +223,9 @@ impl fmt::Display for ProtocolError {
                 f,
                 "a Close frame with the code {code}, which may not be sent"
             )?,
-            Self::CloseReasonNotUtf8 => f.write_str("a Close frame whose reason is not UTF-8")?,
+            Self::CloseReasonNotUtf8 { at } => {
+                write!(f, "a Close frame whose reason is not UTF-8 at byte {at}")?;
+            }
             Self::TextNotUtf8 { at, cut: false } => {
                 write!(f, "a text message that is not UTF-8 at byte {at}")?;
             }

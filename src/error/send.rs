@@ -49,7 +49,11 @@ pub enum SendError {
         max: u64,
     },
     /// Text that is not UTF-8 (RFC 6455 §5.6).
-    NotUtf8,
+    NotUtf8 {
+        /// Where in what was handed over the first byte is that cannot be there, counted from 0; after the
+        /// last one if the message ends inside a character.
+        at: usize,
+    },
     /// Reserved bits that no extension of the application uses (RFC 6455 §5.2).
     ReservedBits {
         /// Those bits: RSV1 is 4, RSV2 2, RSV3 1; higher ones do not exist.
@@ -66,7 +70,7 @@ identified! { SendError:
     Self::MessageInProgress = 404, "message_in_progress";
     Self::NoMessageInProgress = 405, "no_message_in_progress";
     Self::TooLong { .. } = 406, "too_long";
-    Self::NotUtf8 = 407, "not_utf8";
+    Self::NotUtf8 { .. } = 407, "not_utf8";
     Self::ReservedBits { .. } = 408, "reserved_bits_not_agreed";
     Self::NoResponseInProgress = 409, "no_response_in_progress";
     Self::Incomplete { .. } = 410, "response_incomplete";
@@ -94,7 +98,7 @@ impl fmt::Display for SendError {
                 "{missing} bytes of the answer are missing that were announced (RFC 9110 §8.6)"
             ),
             Self::TooLong { len, max } => write!(f, "{len} bytes, at most {max} are allowed"),
-            Self::NotUtf8 => f.write_str("text that is not UTF-8"),
+            Self::NotUtf8 { at } => write!(f, "text that is not UTF-8 at byte {at}"),
             Self::ReservedBits { bits } => write!(
                 f,
                 "reserved bits {bits:03b} that no extension of the application uses"

@@ -109,6 +109,16 @@ impl Configured {
     }
 }
 
+/// The same extensions, not only such as are set alike.
+impl PartialEq for Configured {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Arc<_>, &Arc<_>)| Arc::ptr_eq(a, b);
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl Eq for Configured {}
+
 impl Codec {
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {

@@ -28,7 +28,10 @@ pub fn decode_close(payload: &[u8]) -> Result<(Option<CloseCode>, &str), Protoco
     };
     let code = u16::from_be_bytes(code);
     let code = CloseCode::new(code).ok_or(ProtocolError::CloseCode { code })?;
-    let reason = utf8::validate(reason).map_err(|_| ProtocolError::CloseReasonNotUtf8)?;
+    let reason = utf8::validate(reason).map_err(|bad| ProtocolError::CloseReasonNotUtf8 {
+        // A Close frame has 125 bytes.
+        at: u8::try_from(bad.at).unwrap_or(u8::MAX),
+    })?;
     Ok((Some(code), reason))
 }
 

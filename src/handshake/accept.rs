@@ -1,11 +1,13 @@
 //! The server's answer that opens a connection (RFC 6455 §4.2.2).
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::config::Settings;
 use crate::error::{AcceptError, Field, FieldError};
-use crate::extension::Answer;
+use crate::extension::{Answer, Configured, MessageExtension};
 
 use super::accept_key::AcceptValue;
 use super::extensions::ApplicationExtensions;
@@ -28,8 +30,8 @@ pub struct Accept {
     subprotocol: Option<String>,
     /// Those of which the first that is offered is chosen.
     preferred: Vec<String>,
-    /// Without the extensions of the configuration.
-    uncompressed: bool,
+    /// The message extensions of this request, in place of those of the configuration.
+    own: Option<Configured>,
     extensions: ApplicationExtensions,
     fields: Extra,
 }
@@ -80,8 +82,46 @@ impl Accept {
     /// connection, such as one that carries secrets (RFC 7692 §8).
     #[must_use]
     pub fn uncompressed(mut self) -> Self {
-        self.uncompressed = true;
+        self.own = Some(Configured::NONE);
         self
+    }
+
+    /// Accepts with this extension for messages, if the client offers it, in place of those of the
+    /// configuration, for this one connection. With several the one given first is preferred.
+    #[must_use]
+    pub fn message_extension(mut self, extension: impl MessageExtension + 'static) -> Self {
+        let own = self.own.get_or_insert(Configured::NONE);
+        own.add(Arc::new(extension));
+        self
+    }
+
+    /// Accepts with these settings of permessage-deflate in place of the configuration's, for this one
+    /// connection: other parameters for a small device, or compression for one path only (RFC 7692).
+    ///
+    /// ```
+    /// use sansocket::extension::PermessageDeflate;
+    /// use sansocket::{Accept, Connection, Event, ServerConfig};
+    /// # let mut read = *b"GET /feed HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    /// #   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    /// #   Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    /// # let mut input = &mut read[..];
+    /// let mut ws = Connection::server(&ServerConfig::upgraded());
+    /// while let Some(event) = ws.receive(&mut input) {
+    ///     if let Event::Request(request) = event {
+    ///         let accept = match request.path() {
+    ///             "/feed" => Accept::new().deflate(PermessageDeflate::server().server_max_window_bits(10)),
+    ///             _ => Accept::new(),
+    ///         };
+    ///         ws.accept(accept)?;
+    ///     }
+    /// }
+    /// assert_eq!(ws.agreed_deflate().unwrap().server_max_window_bits, 10);
+    /// # Ok::<(), sansocket::error::AcceptError>(())
+    /// ```
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(self, deflate: crate::extension::PermessageDeflate) -> Self {
+        self.message_extension(deflate)
     }
 
     /// Accepts an extension that the application does itself, as `name; parameter=value` with what was
@@ -129,6 +169,16 @@ impl Accept {
         self.subprotocol.as_deref()
     }
 
+    /// The message extensions that are answered to an offer.
+    pub(crate) fn configured<'s>(&'s self, settings: &'s Settings) -> &'s Configured {
+        self.own.as_ref().unwrap_or(&settings.extensions)
+    }
+
+    /// Those of this request alone.
+    pub(crate) const fn own(&self) -> Option<&Configured> {
+        self.own.as_ref()
+    }
+
     pub(crate) fn into_fields(self) -> FieldList {
         self.fields.0
     }
@@ -159,7 +209,7 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// What is agreed on (RFC 6455 §4.2.2), with what the configuration answers the offer.
+    /// What is agreed on (RFC 6455 §4.2.2), with the answer of the message extensions to the offer.
     ///
     /// # Errors
     /// [`AcceptError::SubprotocolNotOffered`] if the subprotocol, byte for byte, is none of the
@@ -173,7 +223,6 @@ impl Offer {
         if accept.chosen().is_some_and(|chosen| !is_offered(chosen)) {
             return Err(AcceptError::SubprotocolNotOffered);
         }
-        let configured = configured.filter(|_| !accept.uncompressed);
         let negotiated = accept.extensions.answer(configured, &self.extensions)?;
         let preferred = || {
             let mut preferred = accept.preferred.iter();

@@ -135,11 +135,6 @@ pub(crate) fn offer(settings: &Settings) -> Option<String> {
     settings.extensions.offer()
 }
 
-/// Server: what answers an offer of the configuration's extensions, `None` to go on without.
-pub(crate) fn choose(settings: &Settings, offered: &str) -> Option<Answer> {
-    settings.extensions.answer(offered)
-}
-
 /// Client: checks that the answer fits what was offered, and gives the reserved bits that extensions of
 /// the application use by it. The names have been checked.
 pub(crate) fn check(

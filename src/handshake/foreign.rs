@@ -9,7 +9,6 @@ use crate::config::ServerConfig;
 use crate::error::{AcceptError, Field, HandshakeError};
 
 use super::accept::{Accept, Offer, negotiated_fields};
-use super::extensions;
 use super::field::{FieldList, lower_case};
 use super::head::{HttpVersion, RequestLine};
 use super::negotiated::Negotiated;
@@ -88,7 +87,8 @@ impl Upgrade {
 
     /// As [`accept`](Self::accept), for a connection that is made elsewhere: the response that opens
     /// it, and what it agrees to, from which
-    /// [`upgraded_server`](crate::Connection::upgraded_server) starts.
+    /// [`upgraded_server`](crate::Connection::upgraded_server) starts. Message extensions of `accept`'s own
+    /// have to be those of the configuration there.
     ///
     /// # Errors
     /// [`AcceptError::SubprotocolNotOffered`] and [`AcceptError::ExtensionNotOffered`] for what the
@@ -96,7 +96,8 @@ impl Upgrade {
     /// together; in HTTP/2 and HTTP/3 [`AcceptError::Field`] for a field of `accept` that exists only
     /// in HTTP/1.
     pub fn negotiate(&self, accept: Accept) -> Result<(ForeignResponse, Negotiated), AcceptError> {
-        let configured = extensions::choose(self.config.settings(), &self.offer.extensions);
+        let extensions = accept.configured(self.config.settings());
+        let configured = extensions.answer(&self.offer.extensions);
         let negotiated = self.offer.negotiate(&accept, configured.as_ref())?;
         let mut response = match self.way {
             Way::Http1 => {

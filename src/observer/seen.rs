@@ -414,6 +414,31 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The number of this rule, the same in every version: that of the error in it.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Handshake(error) => error.code(),
+            Self::Protocol(error) => error.code(),
+            Self::AfterClose => 1601,
+        }
+    }
+
+    /// The name of this rule, the same in every version: that of the error in it.
+    ///
+    /// ```
+    /// use sansocket::observer::Rule;
+    /// assert_eq!((Rule::AfterClose.code(), Rule::AfterClose.name()), (1601, "data_after_close"));
+    /// ```
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Handshake(error) => error.name(),
+            Self::Protocol(error) => error.name(),
+            Self::AfterClose => "data_after_close",
+        }
+    }
+
     /// The section that it stands in, as `RFC 6455 §5.2`.
     #[must_use]
     pub const fn section(self) -> &'static str {

@@ -142,7 +142,7 @@ impl WebSocket {
     /// The same with a source of randomness of the caller's.
     ///
     /// # Errors
-    /// [`Exception::Syntax`].
+    /// As [`new`](Self::new).
     pub fn with_entropy(
         config: &ClientConfig,
         url: &str,
@@ -153,6 +153,7 @@ impl WebSocket {
         let (url, request) = init.request(url)?;
         let config = for_scripts(config, init.buffer);
         let connection = Connection::client_with_entropy(&config, request, entropy);
+        let connection = connection.map_err(|_| Exception::Operation)?;
         Ok(Self::over(Link::Connection(connection), url, init.buffer))
     }
 

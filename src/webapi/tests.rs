@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{Delivery, OriginPolicy, ServerConfig, Timeouts};
-use crate::error::SendError;
+use crate::error::{NoEntropy, SendError};
 use crate::handshake::Accept;
 use crate::{Message, State};
 
@@ -20,8 +20,9 @@ use crate::{Message, State};
 struct Zeros;
 
 impl Entropy for Zeros {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         out.fill(0);
+        Ok(())
     }
 }
 

@@ -628,7 +628,7 @@ fn connect() -> Work {
     let request = ClientRequest::new(Uri::parse("ws://server.example.com/chat").unwrap());
     let client = move || {
         let keys = Box::new(ChaCha::new().unwrap());
-        Connection::client_with_entropy(&ClientConfig::new(), request.clone(), keys)
+        Connection::client_with_entropy(&ClientConfig::new(), request.clone(), keys).unwrap()
     };
     // A server's answers to our own requests.
     let clients = move || -> Vec<(Connection, Vec<u8>)> {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString};
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::event::CloseFrame;
 use sansocket::extension::Compress;
 use sansocket::{
@@ -69,10 +70,11 @@ impl Callback {
 }
 
 impl Entropy for Callback {
-    fn fill(&mut self, out: &mut [u8]) {
-        if let Err(error) = self.call(out) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        self.call(out).map_err(|error| {
             *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
+            NoEntropy
+        })
     }
 }
 
@@ -283,9 +285,12 @@ impl Connection {
             raised: Arc::clone(&raised),
         };
         let core = Core::client_with_entropy(config, request, Box::new(callback));
+        let core = core.map_err(|error| {
+            let raised = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
+            raised.unwrap_or_else(|| error.into_exception())
+        })?;
         let mut connection = Self::new(core, false);
         connection.callback = Some(raised);
-        connection.checked(Ok(()))?;
         Ok(connection)
     }
 

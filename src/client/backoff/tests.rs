@@ -12,6 +12,7 @@ use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::client::proxy::{BadProxy, Connect, ConnectError, ConnectOutcome, Options, ProxyError};
 use crate::client::socks5::Socks5Error;
 use crate::entropy::Entropy;
+use crate::error::NoEntropy;
 use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
@@ -311,8 +312,9 @@ fn a_proxy_that_gave_no_tunnel() {
 struct Zero;
 
 impl Entropy for Zero {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         out.fill(0);
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::config::Limits;
 use crate::entropy::Entropy;
+use crate::error::NoEntropy;
 use crate::error::{FieldError, HandshakeError};
 use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
@@ -185,7 +186,7 @@ fn the_handshake_goes_through_the_tunnel() {
 
     let request = ClientRequest::new(uri);
     let entropy = Box::new(Zero);
-    let mut ws = Connection::client_with_entropy(&ClientConfig::new(), request, entropy);
+    let mut ws = Connection::client_with_entropy(&ClientConfig::new(), request, entropy).unwrap();
     let sent = String::from_utf8(ws.output().to_vec()).unwrap();
     assert!(sent.starts_with("GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
     assert!(!sent.to_ascii_lowercase().contains("proxy-"));
@@ -198,8 +199,9 @@ fn the_handshake_goes_through_the_tunnel() {
 struct Zero;
 
 impl Entropy for Zero {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         out.fill(0);
+        Ok(())
     }
 }
 

@@ -356,15 +356,17 @@ fn compressed_messages_after_what_was_dropped() {
     use crate::Connection;
     use crate::config::ClientConfig;
     use crate::entropy::Entropy;
+    use crate::error::NoEntropy;
     use crate::extension::{Compress, PermessageDeflate};
     use alloc::boxed::Box;
 
     struct Keys(u8);
 
     impl Entropy for Keys {
-        fn fill(&mut self, out: &mut [u8]) {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
             self.0 = self.0.wrapping_add(17);
             out.fill(self.0);
+            Ok(())
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sansocket::config::{self, Limits, Timeouts};
 use sansocket::entropy::Entropy;
 use sansocket::error::Failure;
+use sansocket::error::NoEntropy;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{Limit, ProtocolError, Timeout};
 use sansocket::event::{CloseFrame, CloseReport, Side};
@@ -23,8 +24,9 @@ const OWN_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 struct OwnKey;
 
 impl Entropy for OwnKey {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         out.copy_from_slice(&OWN_KEY);
+        Ok(())
     }
 }
 
@@ -473,7 +475,7 @@ fn refused(error: impl Into<SendError>) -> Refused {
         SendError::MessageInProgress => Refused::InProgress,
         SendError::NoMessageInProgress => Refused::NotInProgress,
         SendError::TooLong { len, max } if len > max => Refused::TooLong,
-        SendError::NotUtf8 => Refused::NotUtf8,
+        SendError::NotUtf8 { .. } => Refused::NotUtf8,
         other => panic!("{other:?} cannot be"),
     }
 }
@@ -548,7 +550,7 @@ fn fault(failure: Failure) -> Fault {
             ProtocolError::MessageInterrupted { .. } => Fault::MessageInterrupted,
             ProtocolError::CloseBodyTooShort => Fault::CloseTooShort,
             ProtocolError::CloseCode { code } => Fault::CloseCode(code),
-            ProtocolError::CloseReasonNotUtf8 => Fault::ReasonNotUtf8,
+            ProtocolError::CloseReasonNotUtf8 { at } => Fault::ReasonNotUtf8(at.into()),
             ProtocolError::TextNotUtf8 { at, cut } => Fault::TextNotUtf8 {
                 at: at as usize,
                 cut,

@@ -189,7 +189,7 @@ impl Setup {
                         .subprotocol("chat")
                         .and_then(|request| request.extension("x-test; a; b=2", 0))
                         .expect("a request");
-                    Connection::client_with_entropy(&config, request, Scripted::boxed())
+                    Connection::client_with_entropy(&config, request, Scripted::boxed()).unwrap()
                 } else {
                     let negotiated = self.negotiated();
                     Connection::upgraded_client_with_entropy(&config, negotiated, Scripted::boxed())

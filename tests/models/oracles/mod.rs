@@ -26,6 +26,7 @@ pub mod wire;
 
 use sansocket::Role;
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 
 /// An oracle that has a fuzz target and seeds of its own.
 pub type Oracle = fn(&[u8]);
@@ -129,10 +130,10 @@ impl Scripted {
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 impl Entropy for Scripted {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         if out.len() == 16 {
             out.copy_from_slice(b"the sample nonce");
-            return;
+            return Ok(());
         }
         for byte in out {
             self.0 ^= self.0 << 13;
@@ -140,5 +141,6 @@ impl Entropy for Scripted {
             self.0 ^= self.0 << 17;
             *byte = self.0 as u8;
         }
+        Ok(())
     }
 }

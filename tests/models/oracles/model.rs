@@ -445,8 +445,10 @@ fn close(payload: &[u8]) -> Result<(Option<u16>, String), ProtocolError> {
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return Err(ProtocolError::CloseCode { code });
             }
-            let reason = core::str::from_utf8(reason);
-            let reason = reason.map_err(|_| ProtocolError::CloseReasonNotUtf8)?;
+            let text = core::str::from_utf8(reason);
+            let reason = text.map_err(|error| ProtocolError::CloseReasonNotUtf8 {
+                at: first_bad_byte(reason, error.valid_up_to()) as u8,
+            })?;
             Ok((Some(code), reason.to_owned()))
         }
     }

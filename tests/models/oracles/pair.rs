@@ -316,7 +316,7 @@ pub fn pair(data: &[u8]) {
     let request = ClientRequest::new(Uri::parse("ws://example.com/").expect("a URI"))
         .subprotocol("chat")
         .expect("a token");
-    let client = Connection::client_with_entropy(&client, request, Scripted::boxed());
+    let client = Connection::client_with_entropy(&client, request, Scripted::boxed()).unwrap();
     let mut bench = Bench {
         ends: [
             End::new(client, compresses),

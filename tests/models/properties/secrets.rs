@@ -6,6 +6,7 @@ use crate::oracle::ACCEPT;
 use crate::support::{Frame, encode_for, open};
 use core::fmt::Debug;
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::extension::Extensions;
 use sansocket::handshake::{Upgrade, extended_connect};
 use sansocket::{
@@ -41,7 +42,7 @@ fn clean(value: &impl Debug) {
 struct MarkedKeys;
 
 impl Entropy for MarkedKeys {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         // The nonce of RFC 6455 §1.3, so that the answer is known.
         let source = if out.len() == 16 {
             "the sample nonce"
@@ -49,6 +50,7 @@ impl Entropy for MarkedKeys {
             MARKER
         };
         out.copy_from_slice(&source.as_bytes()[..out.len()]);
+        Ok(())
     }
 }
 
@@ -208,7 +210,7 @@ fn handshakes() {
         );
         clean(&request);
         let config = ClientConfig::new();
-        Connection::client_with_entropy(&config, request, Box::new(MarkedKeys))
+        Connection::client_with_entropy(&config, request, Box::new(MarkedKeys)).unwrap()
     };
     for answer in [
         format!(

@@ -88,7 +88,7 @@ fn waiting_client(limits: Limits) -> Connection {
         .extension("x-test; a", 0)
         .unwrap();
     let config = ClientConfig::new().limits(limits);
-    Connection::client_with_entropy(&config, request, Scripted::boxed())
+    Connection::client_with_entropy(&config, request, Scripted::boxed()).unwrap()
 }
 
 /// What a server makes of a request: the error, and the status it answers with.

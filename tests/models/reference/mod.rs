@@ -66,7 +66,8 @@ pub(crate) enum Fault {
     MessageInterrupted,
     CloseTooShort,
     CloseCode(u16),
-    ReasonNotUtf8,
+    /// At this byte of the reason.
+    ReasonNotUtf8(usize),
     /// The first byte that cannot be, or the length if the end cuts a character.
     TextNotUtf8 {
         at: usize,
@@ -101,7 +102,7 @@ impl Fault {
             | Self::CloseTooShort
             | Self::CloseCode(_) => Some(1002),
             // "data within a message that was not consistent with the type of the message"
-            Self::ReasonNotUtf8 | Self::TextNotUtf8 { .. } | Self::CompressedData => Some(1007),
+            Self::ReasonNotUtf8(_) | Self::TextNotUtf8 { .. } | Self::CompressedData => Some(1007),
             // "a message that violates its policy"
             Self::TooManyFragments(_) | Self::MessageTimeout | Self::Application => Some(1008),
             // "a message that is too big for it to process"
@@ -692,8 +693,15 @@ impl Endpoint {
                 if !may_be_sent(code) {
                     return Err(Fault::CloseCode(code));
                 }
-                let reason = String::from_utf8(reason.to_vec());
-                (Some(code), reason.map_err(|_| Fault::ReasonNotUtf8)?)
+                let good = String::from_utf8(reason.to_vec());
+                // §8.1, RFC 3629: the first byte that nothing can make valid, or the end.
+                let hopeless = |n: &usize| {
+                    let begun = std::str::from_utf8(&reason[..*n]);
+                    begun.is_err_and(|error| error.error_len().is_some())
+                };
+                let bad = (1..=reason.len()).find(hopeless);
+                let at = bad.map_or(reason.len(), |n| n - 1);
+                (Some(code), good.map_err(|_| Fault::ReasonNotUtf8(at))?)
             }
         };
         self.began = Some(match self.sent {

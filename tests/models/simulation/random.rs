@@ -1,6 +1,7 @@
 //! Random numbers from a seed: splitmix64, so that a seed means the same for ever.
 
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);
@@ -28,9 +29,10 @@ impl Random {
 }
 
 impl Entropy for Random {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         for byte in out {
             *byte = self.next() as u8;
         }
+        Ok(())
     }
 }

@@ -124,7 +124,7 @@ impl World {
         let new_client = || {
             let uri = Uri::parse("ws://example.com/").expect("a URI");
             let entropy = Box::new(Random(key));
-            Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy)
+            Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy).unwrap()
         };
         let new_server = || Connection::server(&server);
         let extra = if compresses { 600 << 10 } else { 0 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sansocket::entropy::Entropy;
 use sansocket::error::Failure;
+use sansocket::error::NoEntropy;
 use sansocket::event::CloseReport;
 use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{Connection, Event, Kind, Message, Negotiated, OriginPolicy, Role};
@@ -50,10 +51,11 @@ pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub(crate) struct SampleKey;
 
 impl Entropy for SampleKey {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         for (byte, key) in out.iter_mut().zip(KEY.into_iter().cycle()) {
             *byte = key;
         }
+        Ok(())
     }
 }
 
@@ -68,7 +70,7 @@ impl Recorder {
 }
 
 impl Entropy for Recorder {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         let mut draws = self.0.lock().unwrap();
         for (i, byte) in out.iter_mut().enumerate() {
             *byte = (draws.len() as u8)
@@ -76,6 +78,7 @@ impl Entropy for Recorder {
                 .wrapping_add(i as u8 + 1);
         }
         draws.push(out.to_vec());
+        Ok(())
     }
 }
 

@@ -205,7 +205,7 @@ fn uri() -> Uri {
 }
 
 pub(super) fn connecting(config: &ClientConfig, request: ClientRequest) -> Connection {
-    Connection::client_with_entropy(config, request, Box::new(SampleKey))
+    Connection::client_with_entropy(config, request, Box::new(SampleKey)).unwrap()
 }
 
 /// A server's 101 to the client's request, with this value of the field for extensions.
@@ -485,4 +485,65 @@ fn one_request_without_compression() {
     let offer = "permessage-deflate; client_max_window_bits";
     let answer = answered(both(), offer, Accept::new().uncompressed());
     assert_eq!(answer, (String::new(), None));
+    // What was said last counts.
+    let accept = || Accept::new().uncompressed().deflate(both());
+    assert_eq!(answered(both(), offer, accept()).1, Some((15, 15)));
+    let answer = answered(both(), offer, accept().uncompressed());
+    assert_eq!(answer, (String::new(), None));
+    assert!(accept() != accept() && Accept::new().uncompressed() == Accept::new().uncompressed());
+    let accept = accept();
+    assert!(accept == accept.clone());
+}
+
+/// PN-20: other parameters for this one request, over our own HTTP and over that of others; and compression
+/// where the configuration has none. Both ends do what was answered.
+#[test]
+fn one_request_with_other_parameters() {
+    let own = || {
+        both()
+            .server_no_context_takeover(true)
+            .client_max_window_bits(9)
+    };
+    let offer = "permessage-deflate; client_max_window_bits";
+    let agreed = "permessage-deflate; server_no_context_takeover; client_max_window_bits=9";
+    let answer = answered(both(), offer, Accept::new().deflate(own()));
+    assert_eq!(answer, (agreed.into(), Some((15, 9))));
+    // What the request's own settings need counts, not what the configuration does.
+    let needs = || both().require_client_max_window_bits();
+    let plain = "permessage-deflate";
+    assert_eq!(
+        answered(both(), plain, Accept::new().deflate(needs())).1,
+        None
+    );
+    assert_eq!(
+        answered(needs(), plain, Accept::new().deflate(both())).1,
+        Some((15, 15))
+    );
+
+    for config in [server_config(), server_config().deflate(both())] {
+        let mut client = connecting(
+            &ClientConfig::new().deflate(both().threshold(0)),
+            ClientRequest::new(uri()),
+        );
+        let mut peer = Connection::server(&config);
+        deliver(&mut peer, &take_output(&mut client));
+        let accept = Accept::new().deflate(own().threshold(0));
+        peer.accept(accept).unwrap();
+        assert_eq!(peer.extensions(), agreed);
+        assert!(matches!(peer.receive(&mut &mut [][..]), Some(Event::Open)));
+        assert_eq!(receive(&mut client, &take_output(&mut peer)), [Seen::Open]);
+        let text = "the same words again, ".repeat(9);
+        let mut lengths = Vec::new();
+        for _ in 0..2 {
+            peer.send(&text).unwrap();
+            let frames = take_frames(&mut peer);
+            lengths.push(frames[0].payload.len());
+            assert_eq!(frames[0].rsv, 4);
+            assert_eq!(receive_frames(&mut client, &frames), [Seen::text(&text)]);
+            client.send(&text).unwrap();
+            let frames = take_frames(&mut client);
+            assert_eq!(receive_frames(&mut peer, &frames), [Seen::text(&text)]);
+        }
+        assert_eq!(lengths[0], lengths[1], "no context was taken over");
+    }
 }

@@ -92,11 +92,11 @@ fn a_refused_part_leaves_no_trace() {
     ws.send_part(Part::text(b"\xe4\xb8")).unwrap();
     assert_eq!(
         ws.send_part(Part::text(b"\xff").last()),
-        Err(SendError::NotUtf8)
+        Err(SendError::NotUtf8 { at: 0 })
     );
     assert_eq!(
         ws.send_part(Part::text(b"").last()),
-        Err(SendError::NotUtf8)
+        Err(SendError::NotUtf8 { at: 0 })
     );
     assert_eq!(
         ws.send("Hello").unwrap_err().why,

@@ -14,7 +14,8 @@ fn server() -> Connection {
 fn client() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut ws =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))
+            .unwrap();
     take_output(&mut ws);
     ws
 }

@@ -1,14 +1,81 @@
 //! What bindings to other languages, and programs over another stack of HTTP, are told.
 
-use sansocket::error::ProtocolError;
+use sansocket::entropy::Entropy;
+use sansocket::error::{CloseError, NoEntropy, ProtocolError, SendError};
 use sansocket::handshake::HttpVersion;
-use sansocket::{ClientRequest, Connection, Event, ServerConfig, Uri};
+use sansocket::{
+    ClientRequest, CloseCode, Connection, Event, Kind, Part, ServerConfig, State, Transport, Uri,
+};
 
 use crate::support::*;
 
 fn new_client() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey))
+    Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey)).unwrap()
+}
+
+/// Gives so many times, and again when it is filled up.
+#[derive(Clone)]
+struct Tank(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Tank {
+    fn with(draws: usize) -> Self {
+        Self(std::sync::Arc::new(draws.into()))
+    }
+
+    fn fill_up(&self, draws: usize) {
+        self.0.store(draws, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Entropy for Tank {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        let left = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        self.fill_up(left.checked_sub(1).ok_or(NoEntropy)?);
+        out.fill(7);
+        Ok(())
+    }
+}
+
+/// M-10: a source that fails is an error of the call that needed it: nothing else changes, and the same call
+/// is right when there are bytes again.
+#[test]
+fn randomness_that_fails() {
+    let request = || ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let client = |draws| {
+        let source = Box::new(Tank::with(draws));
+        Connection::client_with_entropy(&client_config(), request(), source)
+    };
+    assert!(matches!(client(0), Err(NoEntropy)));
+    assert!(client(1).is_ok());
+
+    let tank = Tank::with(0);
+    let mut ws = client_with(&client_config(), tank.clone());
+    let before = format!("{ws:?}");
+    let unsent = ws.send(String::from("a")).unwrap_err();
+    assert_eq!((unsent.why, &*unsent.message), (SendError::NoEntropy, "a"));
+    assert_eq!(ws.send("a").unwrap_err().why, SendError::NoEntropy);
+    assert_eq!(ws.send_part(Part::text(b"a")), Err(SendError::NoEntropy));
+    assert_eq!(ws.begin_message(Kind::Text, 1), Err(SendError::NoEntropy));
+    assert_eq!(ws.ping(b""), Err(SendError::NoEntropy));
+    assert_eq!(ws.pong(b""), Err(SendError::NoEntropy));
+    assert_eq!(
+        ws.close(CloseCode::GOING_AWAY, ""),
+        Err(CloseError::NoEntropy)
+    );
+    assert_eq!(format!("{ws:?}"), before);
+    // A Ping is answered when there is a key for it.
+    receive_frames(&mut ws, &[Frame::new(PING, "x")]);
+    assert_eq!(ws.output(), b"");
+    tank.fill_up(2);
+    ws.send("a").unwrap();
+    let sent = take_frames(&mut ws);
+    assert_eq!(sent, [Frame::new(TEXT, "a"), Frame::new(PONG, "x")]);
+    assert_eq!((ws.state(), ws.output()), (State::Open, &b""[..]));
+    // A Close frame that cannot be answered ends it.
+    let events = receive_frames(&mut ws, &[Frame::new(CLOSE, "")]);
+    assert!(matches!(events[..], [Seen::Close(..), Seen::Closed(_)]));
+    assert_eq!(ws.transport(), Transport::Close);
 }
 
 /// HR-19: the version and the reason phrase of a refusal, and of the response that opened.

@@ -657,7 +657,7 @@ fn every_failure_has_a_fitting_code() {
         (ProtocolError::MessageInterrupted { opcode: 2 }, 1002),
         (ProtocolError::CloseBodyTooShort, 1002),
         (ProtocolError::CloseCode { code: 1005 }, 1002),
-        (ProtocolError::CloseReasonNotUtf8, 1007),
+        (ProtocolError::CloseReasonNotUtf8 { at: 0 }, 1007),
         (ProtocolError::TextNotUtf8 { at: 1, cut: true }, 1007),
         (limit(Limit::Fragments), 1008),
         (limit(Limit::Frame), 1009),

@@ -57,7 +57,8 @@ fn agreed_in_the_opening_handshake() {
     let server_config = server_config().deflate(PermessageDeflate::server());
     let client_config = client_config().deflate(PermessageDeflate::client());
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let mut client = Connection::client_with_entropy(&client_config, request, Box::new(SampleKey));
+    let mut client =
+        Connection::client_with_entropy(&client_config, request, Box::new(SampleKey)).unwrap();
     let mut server = Connection::server(&server_config);
     let head = take_output(&mut client);
     let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate";
@@ -98,7 +99,7 @@ fn not_agreed_on() {
         }
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let mut client =
-            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey));
+            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey)).unwrap();
         let mut server = Connection::server(&server_config);
         receive(&mut server, &take_output(&mut client));
         server.accept(Accept::new()).unwrap();
@@ -127,7 +128,8 @@ fn required_and_not_agreed_on() {
         .deflate(PermessageDeflate::client())
         .require_extension();
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let mut client = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
+    let mut client =
+        Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
     let mut server = Connection::server(&server_config());
     receive(&mut server, &take_output(&mut client));
     server.accept(Accept::new()).unwrap();
@@ -501,7 +503,7 @@ fn a_refused_message_leaves_the_window_alone() {
         assert!(a.send(&text(10)).is_err());
         assert_eq!(
             a.send_part(Part::text(b"\xff").last()),
-            Err(SendError::NotUtf8)
+            Err(SendError::NotUtf8 { at: 0 })
         );
         a.send_part(Part::text(b"message").last()).unwrap();
         a.send("first message").unwrap();

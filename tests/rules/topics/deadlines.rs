@@ -67,7 +67,7 @@ const REQUEST: &[u8] =
 
 fn new_client() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))
+    Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey)).unwrap()
 }
 
 /// Every deadline that waits for the peer, with what would have met it.

@@ -3,6 +3,8 @@
 use sansocket::config::Delivery;
 use sansocket::error::Failure;
 use sansocket::error::ProtocolError;
+#[cfg(feature = "bytes")]
+use sansocket::event::Text;
 use sansocket::event::{Chunk, Payload};
 use sansocket::{Connection, Event, Kind, Message, Part, Role, State};
 
@@ -934,6 +936,58 @@ fn receive_bytes_gathers_in_the_buffer_of_the_reads() {
             assert_eq!(payload, vec![7; len]);
             let shared = range.contains(&(payload.as_ptr() as usize));
             assert_eq!(shared, len >= 4096, "{role:?} {len}");
+        }
+    }
+}
+
+/// A text that is there as a whole is a part of the buffer too, from 4 KiB on, and is sent on without a copy;
+/// one that comes in pieces is gathered once. What is not UTF-8 fails as everywhere.
+#[cfg(feature = "bytes")]
+#[test]
+fn receive_bytes_shares_text() {
+    for role in ROLES {
+        for len in [0, 1, 4094, 4096, 5000] {
+            let text = "\u{e9}".repeat(len / 2);
+            let frames = [Frame::new(TEXT, &text), Frame::new(TEXT, "b")];
+            let frame = encode_for(role, &frames);
+            for piece in [frame.len(), 1000] {
+                let mut buffer = bytes::BytesMut::with_capacity(10_000);
+                let range = buffer.as_ptr() as usize..buffer.as_ptr() as usize + 10_000;
+                let (mut ws, mut seen) = (open(role), Vec::new());
+                for piece in frame.chunks(piece) {
+                    buffer.extend_from_slice(piece);
+                    while let Some(event) = ws.receive_bytes(&mut buffer) {
+                        let Event::Message(Message::Text(text)) = event else {
+                            panic!("{event:?}")
+                        };
+                        seen.push(text);
+                    }
+                }
+                assert!(buffer.is_empty());
+                assert_eq!(seen.len(), 2);
+                assert_eq!((&*seen[0], &*seen[1]), (&*text, "b"));
+                let bytes = seen.remove(0).into_bytes();
+                let shared = range.contains(&(bytes.as_ptr() as usize));
+                assert_eq!(shared, text.len() >= 4096 && piece > 1000, "{role:?} {len}");
+                // On to another peer.
+                let mut to = open(Role::Server);
+                let place = bytes.as_ptr();
+                to.send(Text::from_bytes(bytes).unwrap()).unwrap();
+                let mut slices = [&[][..]; 4];
+                let n = to.output_slices(&mut slices);
+                let copied = !slices[..n].iter().any(|slice| slice.as_ptr() == place);
+                assert_eq!(copied, text.len() < 4096);
+            }
+        }
+        for (bad, error) in [
+            (&b"a\xff"[..], not_utf8(5001, false)),
+            (b"\xe2\x82", not_utf8(5002, true)),
+        ] {
+            let text = [&[b'a'; 5000], bad].concat();
+            let frame = encode_for(role, &[Frame::new(TEXT, &text), Frame::new(TEXT, "b")]);
+            let (mut ws, mut buffer) = (open(role), bytes::BytesMut::from(&frame[..]));
+            assert_eq!(ws.receive_bytes(&mut buffer).map(see), Some(error));
+            assert!(ws.receive_bytes(&mut buffer).is_none());
         }
     }
 }

@@ -38,7 +38,7 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
         ProtocolError::MessageInterrupted { opcode: 1 } => 110 "message_interrupted",
         ProtocolError::CloseBodyTooShort => 111 "close_body_too_short",
         ProtocolError::CloseCode { code: 1005 } => 112 "close_code",
-        ProtocolError::CloseReasonNotUtf8 => 113 "close_reason_not_utf8",
+        ProtocolError::CloseReasonNotUtf8 { at: 1 } => 113 "close_reason_not_utf8",
         ProtocolError::TextNotUtf8 { at: 1, cut: true } => 114 "text_not_utf8",
         ProtocolError::CompressedData => 115 "compressed_data",
         ProtocolError::CompressionRatio { max: 1 } => 116 "compression_ratio",
@@ -90,7 +90,7 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
         SendError::MessageInProgress => 404 "message_in_progress",
         SendError::NoMessageInProgress => 405 "no_message_in_progress",
         SendError::TooLong { len: 2, max: 1 } => 406 "too_long",
-        SendError::NotUtf8 => 407 "not_utf8",
+        SendError::NotUtf8 { at: 1 } => 407 "not_utf8",
         SendError::ReservedBits { bits: 1 } => 408 "reserved_bits_not_agreed",
         SendError::NoResponseInProgress => 409 "no_response_in_progress",
         SendError::Incomplete { missing: 1 } => 410 "response_incomplete",
@@ -168,6 +168,13 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
             ProxyError::Early => 1255 "proxy_early",
         }
     }
+    #[cfg(feature = "observer")]
+    {
+        use sansocket::observer::Rule;
+        rows! {
+            Rule::AfterClose => 1601 "data_after_close",
+        }
+    }
     table
 }
 
@@ -223,6 +230,14 @@ fn what_is_carried_keeps_its_own() {
         assert_eq!((accept.code(), accept.name()), own);
         let connect = ExtendedConnectError::Field(field);
         assert_eq!((connect.code(), connect.name()), own);
+    }
+    #[cfg(feature = "observer")]
+    {
+        use sansocket::observer::Rule;
+        let rule = Rule::Protocol(error);
+        assert_eq!((rule.code(), rule.name()), (102, "reserved_opcode"));
+        let rule = Rule::Handshake(HandshakeError::Origin);
+        assert_eq!((rule.code(), rule.name()), (314, "origin"));
     }
     let own = (NoEntropy.code(), NoEntropy.name());
     let (send, close) = (SendError::NoEntropy, CloseError::NoEntropy);

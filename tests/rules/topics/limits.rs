@@ -280,7 +280,7 @@ fn the_limit_of_fields() {
 fn client_of(limits: &Limits) -> Connection {
     let request = ClientRequest::new("ws://a/".parse().unwrap());
     let config = client_config().limits(*limits);
-    Connection::client_with_entropy(&config, request, Box::new(SampleKey))
+    Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap()
 }
 
 /// The presets, as documented.

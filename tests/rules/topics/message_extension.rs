@@ -308,7 +308,8 @@ fn agreed_on() {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
         let request = request.extension("x-own", bit).unwrap();
         let config = ClientConfig::new().extension(RunLengths);
-        let mut client = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
+        let mut client =
+            Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
         let mut server = Connection::server(&server_config().extension(RunLengths));
         receive(&mut server, &take_output(&mut client));
         server

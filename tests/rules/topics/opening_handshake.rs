@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use sansocket::config::Limits;
-use sansocket::error::Failure;
 use sansocket::error::SendError;
 use sansocket::error::{AcceptError, ExtendedConnectError, Field, HandshakeError};
+use sansocket::error::{Failure, NoEntropy};
 use sansocket::{Accept, ClientRequest, Connection, Event, Response, State, Transport, Uri};
 use sansocket::{ClientConfig, OriginPolicy, ServerConfig};
 
@@ -33,11 +33,12 @@ const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\n\
 struct SampleNonce;
 
 impl sansocket::entropy::Entropy for SampleNonce {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         match out.len() {
             16 => out.copy_from_slice(b"the sample nonce"),
-            _ => SampleKey.fill(out),
+            _ => SampleKey.fill(out)?,
         }
+        Ok(())
     }
 }
 
@@ -50,7 +51,7 @@ fn new_client() -> Connection {
 }
 
 fn client_of(config: &ClientConfig, request: ClientRequest) -> Connection {
-    Connection::client_with_entropy(config, request, Box::new(SampleNonce))
+    Connection::client_with_entropy(config, request, Box::new(SampleNonce)).unwrap()
 }
 
 fn sample_request() -> ClientRequest {
@@ -470,7 +471,7 @@ fn the_request_of_the_sample() {
     let recorder = Recorder::default();
     let client = || {
         let entropy = Box::new(recorder.clone());
-        Connection::client_with_entropy(&ClientConfig::new(), sample_request(), entropy)
+        Connection::client_with_entropy(&ClientConfig::new(), sample_request(), entropy).unwrap()
     };
     let (mut a, mut b) = (client(), client());
     assert_ne!(take_output(&mut a), take_output(&mut b));
@@ -1011,7 +1012,8 @@ fn the_report_of_an_answer() {
 
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut ws =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))
+            .unwrap();
     take_output(&mut ws);
     let events = receive(&mut ws, b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n");
     let Some(Seen::Closed(report)) = events.last() else {

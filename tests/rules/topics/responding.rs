@@ -202,7 +202,8 @@ fn a_refusal() {
         &client_config(),
         sansocket::ClientRequest::new(sansocket::Uri::parse("ws://h/").unwrap()),
         Box::new(SampleKey),
-    );
+    )
+    .unwrap();
     take_output(&mut client);
     assert_eq!(
         receive(&mut client, &take_output(&mut ws))[0],

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sansocket::config::Limits;
 use sansocket::entropy::Entropy;
-use sansocket::error::SendError;
 use sansocket::error::Unsent;
+use sansocket::error::{NoEntropy, SendError};
 use sansocket::event::{Payload, Text};
 use sansocket::{
     CloseCode, Connection, Kind, Message, OriginPolicy, Outgoing, Part, Prepared, Role,
@@ -305,7 +305,6 @@ fn a_large_payload_handed_over_is_not_copied() {
 #[cfg(not(feature = "getrandom"))]
 #[test]
 fn without_a_source_of_randomness_a_client_sends_nothing() {
-    use sansocket::error::NoEntropy;
     use sansocket::{ClientRequest, Negotiated, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     assert_eq!(
@@ -533,7 +532,7 @@ fn nothing_is_sent_before_the_connection_is_open() {
     use sansocket::{ClientRequest, Uri};
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut connecting =
-        Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&client_config(), request, Box::new(SampleKey)).unwrap();
     let request = take_output(&mut connecting);
     assert!(request.ends_with(b"\r\n\r\n"));
     assert_eq!(connecting.state(), State::Connecting);
@@ -613,20 +612,23 @@ fn messages_do_not_interleave_and_control_frames_slip_in_between() {
 fn text_in_parts_is_utf8_as_a_whole() {
     let mut ws = open(Role::Server);
     ws.send_part(Part::text(b"\xf0\x9f")).unwrap();
-    assert_eq!(ws.send_part(Part::text(b"x")), Err(SendError::NotUtf8));
+    assert_eq!(
+        ws.send_part(Part::text(b"x")),
+        Err(SendError::NotUtf8 { at: 0 })
+    );
     assert_eq!(
         ws.send_part(Part::text(b"\x92").last()),
-        Err(SendError::NotUtf8)
+        Err(SendError::NotUtf8 { at: 1 })
     );
     ws.send_part(Part::text(b"\x92")).unwrap();
     assert_eq!(
         ws.send_part(Part::text(b"").last()),
-        Err(SendError::NotUtf8)
+        Err(SendError::NotUtf8 { at: 0 })
     );
     ws.send_part(Part::text(b"\xa9").last()).unwrap();
     assert_eq!(
         ws.send_part(Part::text(b"\xff").last()),
-        Err(SendError::NotUtf8)
+        Err(SendError::NotUtf8 { at: 0 })
     );
     ws.send_part(Part::binary(b"\xff").last()).unwrap();
     let payloads: Vec<_> = take_frames(&mut ws)
@@ -637,10 +639,10 @@ fn text_in_parts_is_utf8_as_a_whole() {
     // In one frame in pieces the same.
     ws.begin_message(Kind::Text, 4).unwrap();
     ws.write_message(b"\xf0\x9f").unwrap();
-    assert_eq!(ws.write_message(b"xx"), Err(SendError::NotUtf8));
+    assert_eq!(ws.write_message(b"xx"), Err(SendError::NotUtf8 { at: 0 }));
     ws.write_message(b"\x92\xa9").unwrap();
     ws.begin_message(Kind::Text, 1).unwrap();
-    assert_eq!(ws.write_message(b"\xc3"), Err(SendError::NotUtf8));
+    assert_eq!(ws.write_message(b"\xc3"), Err(SendError::NotUtf8 { at: 1 }));
     ws.write_message(b"!").unwrap();
     let expected = [Frame::new(TEXT, "💩"), Frame::new(TEXT, "!")];
     assert_eq!(take_frames(&mut ws), expected);
@@ -991,8 +993,9 @@ fn the_order_is_that_of_the_calls() {
 fn a_key_of_zeros_is_a_key() {
     struct Zeros;
     impl Entropy for Zeros {
-        fn fill(&mut self, out: &mut [u8]) {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
             out.fill(0);
+            Ok(())
         }
     }
     let mut ws = client_with(&client_config(), Zeros);

@@ -46,7 +46,7 @@ fn connection(role: Role, situation: &str) -> Option<Connection> {
         }
         (Role::Client, "initial" | "connecting") => {
             let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey))
+            Connection::client_with_entropy(&client_config, request, Box::new(SampleKey)).unwrap()
         }
         (_, "connecting" | "deciding" | "refused" | "responding") => return None,
         (Role::Server, _) => server(&server_config),
@@ -93,7 +93,8 @@ fn answer() -> Vec<u8> {
     // The accept value of the sample key's nonce, from a server of ours.
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let mut client =
-        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey));
+        Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(SampleKey))
+            .unwrap();
     let mut server = Connection::server(&server_config());
     receive(&mut server, &take_output(&mut client));
     server.accept(Accept::new()).unwrap();

@@ -32,7 +32,7 @@ fn mistakes_of_the_caller() {
         SendError::MessageInProgress,
         SendError::NoMessageInProgress,
         SendError::TooLong { len: 126, max: 125 },
-        SendError::NotUtf8,
+        SendError::NotUtf8 { at: 1 },
         SendError::ReservedBits { bits: 2 },
         SendError::NoEntropy,
     ];
@@ -111,7 +111,10 @@ fn broken_rules_of_frames() {
             "RFC 6455 §5.4",
         ),
         (ProtocolError::CloseBodyTooShort, "RFC 6455 §5.5.1"),
-        (ProtocolError::CloseReasonNotUtf8, "RFC 6455 §5.5.1"),
+        (
+            ProtocolError::CloseReasonNotUtf8 { at: 1 },
+            "RFC 6455 §5.5.1",
+        ),
         (ProtocolError::CloseCode { code: 1005 }, "RFC 6455 §7.4"),
         (
             ProtocolError::TextNotUtf8 { at: 1, cut: false },

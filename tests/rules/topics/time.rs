@@ -50,7 +50,7 @@ fn at_100(role: Role, timeouts: Timeouts) -> Connection {
 fn new_client() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let config = client_config().timeouts(timeouts());
-    Connection::client_with_entropy(&config, request, Box::new(SampleKey))
+    Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap()
 }
 
 fn new_server() -> Connection {

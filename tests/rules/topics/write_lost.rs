@@ -252,7 +252,8 @@ fn before_the_connection() {
     let config = ClientConfig::new().timeouts(Timeouts::default());
     let client = || {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-        let mut ws = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
+        let mut ws =
+            Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
         pass(&mut ws, s(0));
         ws.consume_output(1);
         ws.write_lost();
@@ -282,7 +283,7 @@ fn before_the_connection() {
     let mut ws = client();
     let mut other = Connection::server(&server_config());
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-    let mut whole = Connection::client_with_entropy(&config, request, Box::new(SampleKey));
+    let mut whole = Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
     receive(&mut other, &take_output(&mut whole));
     other.accept(Accept::new()).unwrap();
     other.send("hello").unwrap();

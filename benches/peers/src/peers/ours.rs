@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sansocket::entropy::ChaCha;
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::frame::FrameHeader;
 use sansocket::{
     Accept, ClientConfig, Connection, Event, Negotiated, OriginPolicy, Prepared, Role, ServerConfig,
@@ -48,11 +49,12 @@ struct ChaCha8(ChaCha8Rng);
 
 impl Entropy for ChaCha8 {
     #[inline]
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         // Word by word is its fastest way.
         for word in out.chunks_mut(4) {
             word.copy_from_slice(&self.0.next_u32().to_le_bytes()[..word.len()]);
         }
+        Ok(())
     }
 }
 
@@ -232,7 +234,7 @@ struct System {
 
 impl Entropy for System {
     #[inline]
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         if self.block.len() - self.used < out.len() {
             getrandom::fill(&mut self.block).unwrap();
             self.used = 0;
@@ -240,6 +242,7 @@ impl Entropy for System {
         let end = self.used + out.len();
         out.copy_from_slice(&self.block[self.used..end]);
         self.used = end;
+        Ok(())
     }
 }
 

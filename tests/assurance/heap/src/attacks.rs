@@ -99,7 +99,7 @@ fn waiting(role: Role, deflate: bool, limits: Limits) -> Connection {
         .subprotocol("chat")
         .expect("a token");
     let request = request.extension("x-test; a", 0).expect("an extension");
-    let mut ws = Connection::client_with_entropy(&client, request, Scripted::boxed());
+    let mut ws = Connection::client_with_entropy(&client, request, Scripted::boxed()).unwrap();
     ws.consume_output(usize::MAX);
     ws
 }

@@ -52,7 +52,7 @@ pub fn server() -> Connection {
 /// A client's: without the feature `getrandom`, the caller has the randomness.
 #[must_use]
 pub fn client(uri: Uri, random: Box<dyn Entropy + Send + Sync>) -> Connection {
-    Connection::client_with_entropy(&ClientConfig::new(), ClientRequest::new(uri), random)
+    Connection::client_with_entropy(&ClientConfig::new(), ClientRequest::new(uri), random).unwrap()
 }
 
 /// Echoes messages until the connection has ended.
