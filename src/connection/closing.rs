@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use crate::close_code::CloseCode;
 use crate::config::CloseAnswer;
 use crate::error::{CloseError, Failure, ProtocolError, Timeout};
-use crate::event::{CloseFrame, CloseReport};
+use crate::event::{CloseFrame, CloseReport, CutOff};
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, decode_close, encode_close};
 use crate::role::Role;
 
@@ -396,6 +396,7 @@ impl Connection {
     pub fn transport_lost(&mut self) {
         self.settled(|ws| {
             if ws.life.lost() {
+                ws.note_cut_off();
                 ws.end_messages();
                 ws.drop_output();
             }
@@ -428,9 +429,22 @@ impl Connection {
         if self.life.is_reported() || !self.is_over() {
             return None;
         }
+        if self.life.has_eof() {
+            self.note_cut_off();
+        }
         self.life.reported();
         self.end_messages();
         Some(Event::Closed(Box::new(self.report())))
+    }
+
+    /// The peer sends no more: notes what lacks its end.
+    fn note_cut_off(&mut self) {
+        let cut_off = match (self.reading.is_complete(), self.gathering.is_idle()) {
+            (false, _) => CutOff::Frame,
+            (true, false) => CutOff::Message,
+            (true, true) => return,
+        };
+        self.rare().ending.cut_off = Some(cut_off);
     }
 
     fn report(&self) -> CloseReport {
@@ -454,6 +468,7 @@ impl Connection {
             received,
             failure: ending.and_then(|ending| ending.failure),
             began: self.life.began(),
+            cut_off: ending.and_then(|ending| ending.cut_off),
         }
     }
 }

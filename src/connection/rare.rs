@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::error::Failure;
-use crate::event::CloseFrame;
+use crate::event::{CloseFrame, CutOff};
 use crate::payload::extend_within;
 
 use super::Connection;
@@ -63,6 +63,7 @@ pub(super) struct Ending {
     pub(super) failure: Option<Failure>,
     /// The status of the HTTP answer, unless some of it was dropped.
     pub(super) answered: Option<u16>,
+    pub(super) cut_off: Option<CutOff>,
 }
 
 /// Input that was kept.

@@ -161,6 +161,16 @@ pub enum Side {
     Both,
 }
 
+/// What had begun and lacks its end when the peer's stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CutOff {
+    /// A frame: the end came inside it.
+    Frame,
+    /// A message: the end came between two of its frames.
+    Message,
+}
+
 /// How the connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -181,6 +191,8 @@ pub struct CloseReport {
     pub failure: Option<Failure>,
     /// Who sent the first Close frame, if one was sent.
     pub began: Option<Side>,
+    /// What was cut off, if the end of the peer's stream, or its loss, came in the middle of something.
+    pub cut_off: Option<CutOff>,
 }
 
 impl fmt::Display for CloseReport {
@@ -198,6 +210,11 @@ impl fmt::Display for CloseReport {
             Some(Side::Us) => f.write_str(", begun by this end")?,
             Some(Side::Peer) => f.write_str(", begun by the peer")?,
             Some(Side::Both) => f.write_str(", begun by both ends")?,
+            None => {}
+        }
+        match self.cut_off {
+            Some(CutOff::Frame) => f.write_str(", in the middle of a frame")?,
+            Some(CutOff::Message) => f.write_str(", in the middle of a message")?,
             None => {}
         }
         if let Some(failure) = &self.failure {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::mask::{MaskingKey, extend_masked};
 
-use super::{Opcode, with_header};
+use super::{FrameHeader, Opcode, with_header};
 
 /// The first byte of a frame's header.
 #[inline]
@@ -26,11 +26,16 @@ pub(crate) fn encode_header(
     key: Option<MaskingKey>,
     payload_len: u64,
 ) {
-    let mask = if key.is_some() { 0x80 } else { 0 };
-    with_header(first, mask, payload_len, |header| {
-        out.extend_from_slice(header);
+    let Some(key) = key else {
+        return with_header(first, 0, payload_len, |header| {
+            out.extend_from_slice(header)
+        });
+    };
+    // At once: each call that extends asks for room.
+    with_header(first, 0x80, payload_len, |header| {
+        let mut whole = [0; FrameHeader::MAX_LEN];
+        whole[..header.len()].copy_from_slice(header);
+        whole[header.len()..][..key.len()].copy_from_slice(&key);
+        out.extend_from_slice(&whole[..header.len() + key.len()]);
     });
-    if let Some(key) = key {
-        out.extend_from_slice(&key);
-    }
 }

@@ -15,12 +15,8 @@ thread_local! {
 pub(crate) struct OfThread;
 
 impl Entropy for OfThread {
-    fn fill(&mut self, out: &mut [u8]) {
-        #[allow(
-            clippy::expect_used,
-            reason = "keys that can be guessed would be worse (RFC 6455 §10.3)"
-        )]
-        draw(out).expect("the operating system gives no randomness");
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        draw(out)
     }
 }
 
@@ -40,16 +36,12 @@ fn draw(out: &mut [u8]) -> Result<(), NoEntropy> {
         if thread.is_none() {
             *thread = Some(ChaCha::new()?);
         }
-        if let Some(source) = thread.as_mut() {
-            source.fill(out);
-        }
-        Ok(())
+        thread
+            .as_mut()
+            .map_or(Err(NoEntropy), |source| source.fill(out))
     });
     // While the thread ends there is no generator any more.
-    drawn.unwrap_or_else(|_| {
-        ChaCha::new()?.fill(out);
-        Ok(())
-    })
+    drawn.unwrap_or_else(|_| ChaCha::new()?.fill(out))
 }
 
 #[cfg(test)]
@@ -62,7 +54,7 @@ mod tests {
         let here: [u8; 16] = random().unwrap();
         let there: [u8; 16] = std::thread::spawn(|| random().unwrap()).join().unwrap();
         let mut again = [0; 16];
-        OfThread.fill(&mut again);
+        OfThread.fill(&mut again).unwrap();
         assert!(here != there && here != again && there != again && here != [0; 16]);
     }
 }

@@ -8,7 +8,7 @@ use sansocket::error::Failure;
 use sansocket::error::NoEntropy;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{Limit, ProtocolError, Timeout};
-use sansocket::event::{CloseFrame, CloseReport, Side};
+use sansocket::event::{CloseFrame, CloseReport, CutOff, Side};
 use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{
     CloseCode, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Prepared, State,
@@ -16,7 +16,7 @@ use sansocket::{
 };
 
 use super::alphabet::Does;
-use super::reference::{self, Began, Delivery, Endpoint, Fault, Refused, Report, Rules};
+use super::reference::{self, Began, Cut, Delivery, Endpoint, Fault, Refused, Report, Rules};
 
 /// The key of every frame of the client.
 const OWN_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -530,6 +530,11 @@ fn seen_report(report: &CloseReport) -> Report {
             Side::Us => Began::Us,
             Side::Peer => Began::Peer,
             Side::Both => Began::Both,
+        }),
+        cut: report.cut_off.map(|cut| match cut {
+            CutOff::Frame => Cut::Frame,
+            CutOff::Message => Cut::Message,
+            other => panic!("{other:?} cannot be"),
         }),
     }
 }

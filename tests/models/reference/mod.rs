@@ -135,6 +135,14 @@ pub(crate) struct Report {
     pub(crate) received: Option<CloseBody>,
     pub(crate) failure: Option<Fault>,
     pub(crate) began: Option<Began>,
+    /// The end of the stream cut a frame, or else a message.
+    pub(crate) cut: Option<Cut>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Frame,
+    Message,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,8 +152,7 @@ pub(crate) enum Event {
     /// The application is asked how it wants the message: whether it is text, the length of its
     /// first frame, and whether that is its last.
     Start(bool, u64, bool),
-    /// A piece of a message: whether it is text, the first one, the last one.
-    /// Text; whether it is the first one, ends its frame, and is the last one.
+    /// A piece of a message: whether it is text; whether it is the first one, ends its frame, and is the last one.
     Chunk(bool, Vec<u8>, bool, bool, bool),
     Ping(Vec<u8>),
     /// With the round trip, if it answers a ping of ours whose time is known.
@@ -296,6 +303,7 @@ pub(crate) struct Endpoint {
     /// Our Close frame was dropped before it had left.
     close_dropped: bool,
     reported: bool,
+    cut: Option<Cut>,
     events: Vec<Event>,
 }
 
@@ -329,6 +337,7 @@ impl Endpoint {
             dropped_transport: false,
             close_dropped: false,
             reported: false,
+            cut: None,
             events: Vec::new(),
         }
     }
@@ -777,6 +786,7 @@ impl Endpoint {
     pub(crate) fn transport_lost(&mut self) {
         if !self.lost {
             self.lost = true;
+            self.look_at_the_cut();
             self.forget_input();
             self.drop_output();
         }
@@ -803,6 +813,9 @@ impl Endpoint {
             return;
         }
         self.reported = true;
+        if self.eof {
+            self.look_at_the_cut();
+        }
         self.forget_input();
         // §7.1.5
         let code = match &self.received {
@@ -819,7 +832,16 @@ impl Endpoint {
             received: self.received.clone(),
             failure: self.failure,
             began: self.began,
+            cut: self.cut,
         }));
+    }
+
+    fn look_at_the_cut(&mut self) {
+        if !self.frame.is_empty() {
+            self.cut = Some(Cut::Frame);
+        } else if self.message.is_some() {
+            self.cut = Some(Cut::Message);
+        }
     }
 
     // ── output

@@ -5,7 +5,7 @@ use sansocket::error::Failure;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{HandshakeError, Limit, ProtocolError, Timeout};
 use sansocket::event::{CloseReport, Side};
-use sansocket::{CloseCode, Connection, Kind, Role, State, Transport};
+use sansocket::{CloseCode, Connection, Event, Kind, Role, State, Transport};
 
 use crate::support::*;
 
@@ -693,7 +693,7 @@ fn reasons_are_not_printed() {
     let mut input = &mut read[..];
     while let Some(event) = ws.receive(&mut input) {
         assert!(!format!("{event:?}").contains("secret"), "{event:?}");
-        if let sansocket::Event::Closed(report) = event {
+        if let Event::Closed(report) = event {
             assert!(!format!("{report}").contains("secret"), "{report}");
             let received = report.received.unwrap();
             assert_eq!(received.reason(), "their secret");
@@ -702,4 +702,69 @@ fn reasons_are_not_printed() {
         }
     }
     assert!(!format!("{ws:?}").contains("secret"));
+}
+
+/// K-26: the report says whether the end of the stream, or its loss, came inside a frame or a message.
+#[test]
+fn what_the_end_cut_off() {
+    use sansocket::event::CutOff;
+    for role in ROLES {
+        let first = encode_for(role, &[Frame::new(TEXT, "ab").more()]);
+        let rest = encode_for(
+            role,
+            &[Frame::new(CONTINUATION, "cd"), Frame::new(PING, "")],
+        );
+        let whole = [&first[..], &rest].concat();
+        let second = encode_for(role, &[Frame::new(CONTINUATION, "cd")]).len();
+        for ends in [Connection::receive_eof, Connection::transport_lost] {
+            for n in 0..=whole.len() {
+                let mut ws = open(role);
+                receive(&mut ws, &whole[..n]);
+                ends(&mut ws);
+                let events = receive(&mut ws, b"");
+                let [Seen::Closed(report)] = &events[..] else {
+                    panic!("{events:?}")
+                };
+                let (cut_off, words) = match n {
+                    n if n == first.len() => (
+                        Some(CutOff::Message),
+                        "code 1006, in the middle of a message",
+                    ),
+                    n if n == 0 || n == first.len() + second || n == whole.len() => {
+                        (None, "code 1006")
+                    }
+                    _ => (Some(CutOff::Frame), "code 1006, in the middle of a frame"),
+                };
+                assert_eq!(report.cut_off, cut_off, "{role:?} {n}");
+                assert_eq!(report.to_string(), format!("closed not cleanly, {words}"));
+            }
+        }
+        // What comes after the end of the conversation is nobody's.
+        for last in [Frame::new(CLOSE, ""), Frame::new(3, "")] {
+            let mut ws = open(role);
+            let mut bytes = encode_for(role, &[Frame::new(TEXT, "ab").more(), last]);
+            bytes.push(0x81);
+            let mut events = receive(&mut ws, &bytes);
+            take_output(&mut ws);
+            ws.receive_eof();
+            events.extend(receive(&mut ws, b""));
+            assert!(
+                matches!(events.last(), Some(Seen::Closed(report)) if report.cut_off.is_none())
+            );
+        }
+    }
+}
+
+/// K-26: so it does where the frame is left with the caller.
+#[cfg(feature = "bytes")]
+#[test]
+fn the_end_cuts_a_frame_that_waits() {
+    let mut ws = open(Role::Client);
+    let mut input = bytes::BytesMut::from(&b"\x82\x05abc"[..]);
+    assert!(ws.receive_bytes(&mut input).is_none());
+    ws.receive_eof();
+    let Some(Event::Closed(report)) = ws.receive_bytes(&mut input) else {
+        panic!("not closed")
+    };
+    assert_eq!(report.cut_off, Some(sansocket::event::CutOff::Frame));
 }

@@ -274,9 +274,8 @@ const REQUIRED: [(HeaderName, &str); 5] = [
 /// If the operating system gives no randomness.
 #[must_use]
 pub fn generate_key() -> String {
-    use sansocket::entropy::Entropy;
-    let mut nonce = [0; 16];
-    crate::masks::OfThread.fill(&mut nonce);
+    #[allow(clippy::expect_used, reason = "nothing else can be returned")]
+    let nonce = crate::masks::random().expect("the operating system gives no randomness");
     let key = sansocket::handshake::accept_key::key_text(&nonce);
     key.map(char::from).iter().collect()
 }

@@ -570,7 +570,9 @@ fn error_for(broken: Broken) -> Error {
         })
         .into(),
         Broken::CloseBodyTooShort => ProtocolError::InvalidCloseSequence.into(),
-        Broken::CloseReasonNotUtf8 | Broken::TextNotUtf8 { .. } => Error::Utf8(broken.to_string()),
+        Broken::CloseReasonNotUtf8 { .. } | Broken::TextNotUtf8 { .. } => {
+            Error::Utf8(broken.to_string())
+        }
         Broken::Limit {
             limit: Limit::Frame | Limit::Message,
             value,
