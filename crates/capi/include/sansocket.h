@@ -133,6 +133,11 @@
 #define SS_LAST 2
 
 /**
+ * The frame ends here (RFC 6455 §5.4).
+ */
+#define SS_ENDS_FRAME 256
+
+/**
  * The message is compressed.
  */
 #define SS_COMPRESSED 4
@@ -227,7 +232,8 @@ typedef enum {
    */
   SS_EVENT_MESSAGE = 6,
   /**
-   * A part of a message: `kind`, `data`, `SS_FIRST` and `SS_LAST`.
+   * A part of a message: `kind`, `data`, `SS_FIRST`, `SS_LAST` and `SS_ENDS_FRAME`. It is empty only where it ends a
+   * frame.
    */
   SS_EVENT_CHUNK = 7,
   /**
@@ -331,6 +337,14 @@ typedef enum {
    */
   SS_RESERVED_BITS = 408,
   /**
+   * No answer was begun with `ss_begin_response`.
+   */
+  SS_NO_RESPONSE_IN_PROGRESS = 409,
+  /**
+   * The answer that was begun is not as long as it was said to be.
+   */
+  SS_RESPONSE_INCOMPLETE = 410,
+  /**
    * 1010 is sent by clients only.
    */
   SS_CLIENT_CODE = 501,
@@ -362,6 +376,10 @@ typedef enum {
    * A status that is not from 200 to 599.
    */
   SS_BAD_STATUS = 605,
+  /**
+   * The body is longer than it was said to be.
+   */
+  SS_BODY_TOO_LONG = 606,
   /**
    * A header field's name is no token.
    */
@@ -987,6 +1005,26 @@ ss_status ss_respond(ss_connection *connection,
                      size_t fields_len,
                      const uint8_t *body,
                      size_t body_len);
+
+/**
+ * Begins such an answer whose body comes in pieces, with `ss_write_response` and `ss_end_response`. `total` is the length
+ * of the whole body, or `SS_NEVER` if it is not known.
+ */
+ss_status ss_begin_response(ss_connection *connection,
+                            uint16_t status,
+                            const ss_field *fields,
+                            size_t fields_len,
+                            uint64_t total);
+
+/**
+ * Queues the next piece of that body.
+ */
+ss_status ss_write_response(ss_connection *connection, const uint8_t *piece, size_t len);
+
+/**
+ * Ends that body.
+ */
+ss_status ss_end_response(ss_connection *connection);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::extension::Compress;
 use sansocket::{CloseCode, Connection, Kind, Part, Role, State, Transport};
 
@@ -47,10 +48,12 @@ unsafe impl Send for Callback {}
 unsafe impl Sync for Callback {}
 
 impl Entropy for Callback {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         // SAFETY: `ss_config` asks for a function that fills what it is given.
-        let failed = unsafe { (self.function)(self.context, out.as_mut_ptr(), out.len()) };
-        let _ = failed;
+        match unsafe { (self.function)(self.context, out.as_mut_ptr(), out.len()) } {
+            0 => Ok(()),
+            _ => Err(NoEntropy),
+        }
     }
 }
 

@@ -38,6 +38,10 @@ pub enum ss_status {
     SS_NOT_UTF8 = 407,
     /// Reserved bits that no extension uses.
     SS_RESERVED_BITS = 408,
+    /// No answer was begun with `ss_begin_response`.
+    SS_NO_RESPONSE_IN_PROGRESS = 409,
+    /// The answer that was begun is not as long as it was said to be.
+    SS_RESPONSE_INCOMPLETE = 410,
     /// 1010 is sent by clients only.
     SS_CLIENT_CODE = 501,
     /// A reason follows a code, and there is none.
@@ -54,6 +58,8 @@ pub enum ss_status {
     SS_EXTENSION_CONFLICT = 604,
     /// A status that is not from 200 to 599.
     SS_BAD_STATUS = 605,
+    /// The body is longer than it was said to be.
+    SS_BODY_TOO_LONG = 606,
     /// A header field's name is no token.
     SS_BAD_NAME = 701,
     /// A header field's value has a byte that it may not have.
@@ -96,7 +102,7 @@ impl Refused {
 
 /// The numbers that the core's errors of calls have.
 fn status(code: u16) -> ss_status {
-    const NAMED: [ss_status; 22] = [
+    const NAMED: [ss_status; 25] = [
         SS_NOT_OPEN,
         SS_CLOSING,
         SS_FULL,
@@ -105,6 +111,8 @@ fn status(code: u16) -> ss_status {
         SS_TOO_LONG,
         SS_NOT_UTF8,
         SS_RESERVED_BITS,
+        SS_NO_RESPONSE_IN_PROGRESS,
+        SS_RESPONSE_INCOMPLETE,
         SS_CLIENT_CODE,
         SS_REASON_WITHOUT_CODE,
         SS_REASON_TOO_LONG,
@@ -113,6 +121,7 @@ fn status(code: u16) -> ss_status {
         SS_EXTENSION_NOT_OFFERED,
         SS_EXTENSION_CONFLICT,
         SS_BAD_STATUS,
+        SS_BODY_TOO_LONG,
         SS_BAD_NAME,
         SS_BAD_VALUE,
         SS_RESERVED_FIELD,

@@ -28,7 +28,8 @@ pub enum ss_event_type {
     SS_EVENT_START = 5,
     /// A message: `kind` and `data`.
     SS_EVENT_MESSAGE = 6,
-    /// A part of a message: `kind`, `data`, `SS_FIRST` and `SS_LAST`.
+    /// A part of a message: `kind`, `data`, `SS_FIRST`, `SS_LAST` and `SS_ENDS_FRAME`. It is empty only where it ends a
+    /// frame.
     SS_EVENT_CHUNK = 7,
     /// A Ping: `data`. The Pong is queued already, unless `SS_MANUAL_PONG` is set.
     SS_EVENT_PING = 8,
@@ -54,6 +55,8 @@ use ss_event_type::*;
 pub const SS_FIRST: u32 = 1;
 /// The last part of its message, or all of it.
 pub const SS_LAST: u32 = 2;
+/// The frame ends here (RFC 6455 §5.4).
+pub const SS_ENDS_FRAME: u32 = 256;
 /// The message is compressed.
 pub const SS_COMPRESSED: u32 = 4;
 /// The body was cut at a limit or by the end of the stream.
@@ -159,7 +162,9 @@ impl Teller<'_> {
             Event::Message(message) => self.message(message),
             Event::Chunk(chunk) => ss_event {
                 kind: kind(chunk.kind),
-                flags: flag(chunk.first, SS_FIRST) | flag(chunk.last, SS_LAST),
+                flags: flag(chunk.first, SS_FIRST)
+                    | flag(chunk.last, SS_LAST)
+                    | flag(chunk.ends_frame, SS_ENDS_FRAME),
                 ..self.payload(SS_EVENT_CHUNK, &chunk.payload)
             },
             Event::Ping(payload) => self.payload(SS_EVENT_PING, &payload),

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use sansocket::{Accept, ClientRequest, Connection, Negotiated, Response, ServerConfig, Uri};
 
-use crate::abi::{bytes, put, ss_field, ss_slice, text};
+use crate::abi::{SS_NEVER, bytes, put, ss_field, ss_slice, text};
 use crate::config::{ss_config, texts};
 use crate::connection::{Callback, connection, given_fields, ss_connection};
 use crate::error::{Refused, ss_status};
@@ -179,7 +179,7 @@ unsafe fn client(
                 &settings,
                 asked,
                 Box::new(Callback { function, context }),
-            )
+            )?
         }
     };
     Ok(ss_connection::new(core))
@@ -386,13 +386,66 @@ pub unsafe extern "C" fn ss_respond(
 ) -> ss_status {
     let ws = connection!(connection);
     // SAFETY: the fields and the body are as documented.
-    let (fields, body) = unsafe { (given_fields(fields, fields_len), bytes(body, body_len)) };
-    let answered = fields.and_then(|fields| {
-        let mut response = Response::new(status).body(body);
-        for (name, value) in fields {
-            response = response.header(name, value)?;
-        }
-        ws.core.respond(response).map_err(Into::into)
-    });
+    let response = unsafe { response(status, fields, fields_len, body, body_len) };
+    let answered = response.and_then(|response| ws.core.respond(response).map_err(Into::into));
     ws.did(answered)
+}
+
+/// # Safety
+/// The fields and the body are as documented.
+unsafe fn response(
+    status: u16,
+    fields: *const ss_field,
+    fields_len: usize,
+    body: *const u8,
+    body_len: usize,
+) -> Result<Response, Refused> {
+    // SAFETY: what is asked of the caller.
+    let (fields, body) = unsafe { (given_fields(fields, fields_len)?, bytes(body, body_len)) };
+    let mut response = Response::new(status).body(body);
+    for (name, value) in fields {
+        response = response.header(name, value)?;
+    }
+    Ok(response)
+}
+
+/// Begins such an answer whose body comes in pieces, with `ss_write_response` and `ss_end_response`. `total` is the length
+/// of the whole body, or `SS_NEVER` if it is not known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ss_begin_response(
+    connection: *mut ss_connection,
+    status: u16,
+    fields: *const ss_field,
+    fields_len: usize,
+    total: u64,
+) -> ss_status {
+    let ws = connection!(connection);
+    // SAFETY: the fields are as documented.
+    let response = unsafe { response(status, fields, fields_len, std::ptr::null(), 0) };
+    let begun = response.and_then(|response| {
+        let total = (total != SS_NEVER).then_some(total);
+        ws.core.begin_response(response, total).map_err(Into::into)
+    });
+    ws.did(begun)
+}
+
+/// Queues the next piece of that body.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ss_write_response(
+    connection: *mut ss_connection,
+    piece: *const u8,
+    len: usize,
+) -> ss_status {
+    let ws = connection!(connection);
+    // SAFETY: `piece` points to `len` bytes.
+    let written = ws.core.write_response(unsafe { bytes(piece, len) });
+    ws.did(written)
+}
+
+/// Ends that body.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ss_end_response(connection: *mut ss_connection) -> ss_status {
+    let ws = connection!(connection);
+    let ended = ws.core.end_response();
+    ws.did(ended)
 }

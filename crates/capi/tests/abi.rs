@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::cast_possible_truncation,
+    clippy::too_many_lines,
+    clippy::type_complexity,
     reason = "a test fails by a panic"
 )]
 
@@ -337,6 +339,57 @@ fn randomness_that_fails_is_no_entropy() {
         );
         assert_eq!(ss_output_len(client), 0);
         ss_free(client);
+    }
+}
+
+#[test]
+fn a_page_in_pieces() {
+    // SAFETY: each call gets what its documentation asks for.
+    unsafe {
+        let mut config = default_server();
+        config.flags = SS_SERVE_HTTP;
+        let (_, settings, _) = server_settings(&config);
+        let server = ss_server_new(settings);
+        assert_eq!(
+            ss_end_response(server),
+            ss_status::SS_NO_RESPONSE_IN_PROGRESS
+        );
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut event = ss_event::default();
+        ss_receive_copy(
+            server,
+            request.as_ptr(),
+            request.len(),
+            null_mut(),
+            &raw mut event,
+        );
+        assert_eq!(event.r#type, ss_event_type::SS_EVENT_HTTP);
+        assert_eq!(
+            ss_begin_response(server, 200, null(), 0, 4),
+            ss_status::SS_OK
+        );
+        assert_eq!(
+            ss_write_response(server, b"12345".as_ptr(), 5),
+            ss_status::SS_TOO_LONG
+        );
+        assert_eq!(
+            ss_write_response(server, b"123".as_ptr(), 3),
+            ss_status::SS_OK
+        );
+        assert_eq!(ss_end_response(server), ss_status::SS_RESPONSE_INCOMPLETE);
+        assert_eq!(
+            ss_write_response(server, b"4".as_ptr(), 1),
+            ss_status::SS_OK
+        );
+        let mut piece = ss_slice::default();
+        ss_output(server, &raw mut piece, 1);
+        assert!(
+            octets(piece).ends_with(b"\r\nContent-Length: 4\r\nConnection: close\r\n\r\n1234"),
+            "{:?}",
+            octets(piece)
+        );
+        ss_free(server);
+        ss_server_settings_free(settings);
     }
 }
 

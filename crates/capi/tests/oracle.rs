@@ -1,11 +1,18 @@
 //! The C interface against the core itself: the same calls on both, chosen by bytes. What they tell, send and are is
 //! the same. The fuzz target `c_abi` calls it, too.
 
+#![allow(
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a difference is a panic"
+)]
+
 use std::ffi::c_int;
 use std::os::raw::c_void;
 use std::time::Duration;
 
 use sansocket::entropy::Entropy;
+use sansocket::error::NoEntropy;
 use sansocket::{
     ClientConfig, CloseCode, Connection, Event, Negotiated, OriginPolicy, ServerConfig,
 };
@@ -24,8 +31,9 @@ impl Counter {
 }
 
 impl Entropy for Counter {
-    fn fill(&mut self, out: &mut [u8]) {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
         self.next(out);
+        Ok(())
     }
 }
 
@@ -151,7 +159,7 @@ impl Both {
                     )
                 }
                 6 => {
-                    let last = argument % 2 == 0;
+                    let last = argument.is_multiple_of(2);
                     let part = sansocket::Part::binary(payload).last_if(last);
                     let sent = self.core.send_part(part).map_err(|error| error.code());
                     (
