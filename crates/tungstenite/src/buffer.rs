@@ -13,19 +13,16 @@ pub struct ReadBuffer<const CHUNK_SIZE: usize> {
 
 impl<const CHUNK_SIZE: usize> ReadBuffer<CHUNK_SIZE> {
     /// An empty one.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// An empty one with room for so many bytes.
-    #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::from_partially_read(Vec::with_capacity(capacity))
     }
 
     /// One that begins with bytes that were read before.
-    #[must_use]
     pub const fn from_partially_read(part: Vec<u8>) -> Self {
         Self {
             unread: Cursor::new(part),
@@ -33,7 +30,6 @@ impl<const CHUNK_SIZE: usize> ReadBuffer<CHUNK_SIZE> {
     }
 
     /// All bytes that are held; the cursor stands at the first that was not taken.
-    #[must_use]
     pub const fn as_cursor(&self) -> &Cursor<Vec<u8>> {
         &self.unread
     }
@@ -44,7 +40,6 @@ impl<const CHUNK_SIZE: usize> ReadBuffer<CHUNK_SIZE> {
     }
 
     /// The bytes that were not taken.
-    #[must_use]
     pub fn into_vec(mut self) -> Vec<u8> {
         self.forget_taken();
         self.unread.into_inner()

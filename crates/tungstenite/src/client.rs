@@ -170,9 +170,6 @@ where
 }
 
 /// [`client`] with a configuration.
-///
-/// # Errors
-/// As there.
 pub fn client_with_config<Stream, Req>(
     request: Req,
     stream: Stream,
@@ -268,7 +265,6 @@ pub struct ClientRequestBuilder {
 
 impl ClientRequestBuilder {
     /// The URL alone.
-    #[must_use]
     pub const fn new(uri: Uri) -> Self {
         Self {
             uri,
@@ -278,14 +274,12 @@ impl ClientRequestBuilder {
     }
 
     /// Adds a field.
-    #[must_use]
     pub fn with_header<K: Into<String>, V: Into<String>>(mut self, key: K, value: V) -> Self {
         self.fields.push((key.into(), value.into()));
         self
     }
 
     /// Offers a subprotocol, after those before (RFC 6455 §1.9).
-    #[must_use]
     pub fn with_sub_protocol<P: Into<String>>(mut self, protocol: P) -> Self {
         self.subprotocols.push(protocol.into());
         self

@@ -48,109 +48,106 @@ pub enum Error {
     HttpFormat(http::Error),
 }
 
-/// A limit was passed.
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub enum CapacityError {
-    /// More than 124 fields in the head of an opening handshake.
-    TooManyHeaders,
-    /// A frame or a message that is too long.
-    MessageTooLong {
-        /// Bytes of it, as far as it has come or was announced.
-        size: usize,
-        /// How many are allowed.
-        max_size: usize,
-    },
+/// An enum of errors. The text of each is its documentation, too.
+macro_rules! errors {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident {
+            $(
+                $(#[cfg($cfg:meta)])?
+                $variant:ident
+                $(($inner:ident: $type:ty))?
+                $({ $($(#[doc = $doc:literal])* $field:ident: $field_type:ty,)* })?
+                => $text:literal,
+            )*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        pub enum $name {$(
+            $(#[cfg($cfg)])?
+            #[doc = $text]
+            $variant $(($type))? $({ $($(#[doc = $doc])* $field: $field_type),* })?,
+        )*}
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {$(
+                    $(#[cfg($cfg)])?
+                    Self::$variant $(($inner))? $({ $($field),* })? => write!(f, $text),
+                )*}
+            }
+        }
+
+        impl std::error::Error for $name {}
+    )*};
 }
 
-/// The server's choice of a subprotocol is none of those that were offered (RFC 6455 §4.1).
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub enum SubProtocolError {
-    /// The server has chosen one, and none was offered.
-    ServerSentSubProtocolNoneRequested,
-    /// The server has chosen one that was not offered.
-    InvalidSubProtocol,
-    /// The server has chosen none of those that were offered.
-    NoSubProtocol,
-}
+errors! {
+    /// A limit was passed.
+    #[derive(Debug, PartialEq, Eq, Clone, Copy)]
+    CapacityError {
+        TooManyHeaders => "more than 124 header fields",
+        MessageTooLong {
+            /// Bytes of it, as far as it has come or was announced.
+            size: usize,
+            /// How many are allowed.
+            max_size: usize,
+        } => "{size} bytes, at most {max_size} are allowed",
+    }
 
-/// A rule of the protocol was broken.
-#[derive(Debug, PartialEq, Eq, Clone)]
-pub enum ProtocolError {
-    /// A request with another method than GET (RFC 6455 §4.1).
-    WrongHttpMethod,
-    /// HTTP before 1.1 (RFC 6455 §4.1).
-    WrongHttpVersion,
-    /// No `Connection: Upgrade` (RFC 6455 §4.1, §4.2.1).
-    MissingConnectionUpgradeHeader,
-    /// No `Upgrade: websocket` (RFC 6455 §4.1, §4.2.1).
-    MissingUpgradeWebSocketHeader,
-    /// No `Sec-WebSocket-Version: 13` (RFC 6455 §4.2.1).
-    MissingSecWebSocketVersionHeader,
-    /// No `Sec-WebSocket-Key` (RFC 6455 §4.2.1).
-    MissingSecWebSocketKey,
-    /// A `Sec-WebSocket-Key` that is not the base64 of 16 bytes (RFC 6455 §4.2.1).
-    InvalidSecWebSocketKey,
-    /// A `Sec-WebSocket-Accept` that does not answer the key (RFC 6455 §4.1).
-    SecWebSocketAcceptKeyMismatch,
-    /// A subprotocol that was not offered, or none (RFC 6455 §4.1).
-    SecWebSocketSubProtocolError(SubProtocolError),
-    /// Bytes after the client's request, before the answer.
-    JunkAfterRequest,
-    /// The callback refuses the client with a status of success.
-    CustomResponseSuccessful,
-    /// A field that is missing, there twice, or wrong.
-    #[cfg(feature = "handshake")]
-    InvalidHeader(Box<HeaderName>),
-    /// The stream has ended inside the opening handshake.
-    HandshakeIncomplete,
-    /// What came is no head of HTTP/1.
-    #[cfg(feature = "handshake")]
-    HttparseError(httparse::Error),
-    /// A message after a Close frame (RFC 6455 §5.5.1).
-    SendAfterClosing,
-    /// Something came after the peer's Close frame. Never returned: it is thrown away (RFC 6455 §1.4).
-    ReceivedAfterClosing,
-    /// A reserved bit that nothing uses (RFC 6455 §5.2).
-    NonZeroReservedBits,
-    /// A client's frame without a mask (RFC 6455 §5.1).
-    UnmaskedFrameFromClient,
-    /// A server's frame with a mask (RFC 6455 §5.1).
-    MaskedFrameFromServer,
-    /// A control frame without FIN (RFC 6455 §5.5).
-    FragmentedControlFrame,
-    /// A control frame of more than 125 bytes (RFC 6455 §5.5).
-    ControlFrameTooBig,
-    /// An opcode of a control frame that is not assigned. Returned as `InvalidOpcode`.
-    UnknownControlFrameType(u8),
-    /// An opcode of a data frame that is not assigned. Returned as `InvalidOpcode`.
-    UnknownDataFrameType(u8),
-    /// A continuation frame with no message to continue (RFC 6455 §5.4).
-    UnexpectedContinueFrame,
-    /// A new message inside a fragmented one (RFC 6455 §5.4).
-    ExpectedFragment(Data),
-    /// The stream has ended before both Close frames were exchanged.
-    ResetWithoutClosingHandshake,
-    /// An opcode that is not assigned (RFC 6455 §5.2).
-    InvalidOpcode(u8),
-    /// A Close frame with a body of one byte (RFC 6455 §5.5.1), or one that may not be sent (§7.4).
-    InvalidCloseSequence,
-}
+    /// The server's choice of a subprotocol is none of those that were offered (RFC 6455 §4.1).
+    #[derive(Debug, PartialEq, Eq, Clone, Copy)]
+    SubProtocolError {
+        ServerSentSubProtocolNoneRequested => "the server has chosen a subprotocol, and none was offered",
+        InvalidSubProtocol => "the server has chosen a subprotocol that was not offered",
+        NoSubProtocol => "the server has chosen no subprotocol",
+    }
 
-/// The URL is of no use.
-#[derive(Debug, PartialEq, Eq)]
-pub enum UrlError {
-    /// wss, and no feature for TLS.
-    TlsFeatureNotEnabled,
-    /// No host.
-    NoHostName,
-    /// Nobody answers there.
-    UnableToConnect(String),
-    /// Neither ws nor wss.
-    UnsupportedUrlScheme,
-    /// A host of no characters.
-    EmptyHostName,
-    /// No path.
-    NoPathOrQuery,
+    /// A rule of the protocol was broken.
+    #[derive(Debug, PartialEq, Eq, Clone)]
+    ProtocolError {
+        WrongHttpMethod => "another method than GET (RFC 6455 §4.1)",
+        WrongHttpVersion => "HTTP before 1.1 (RFC 6455 §4.1)",
+        MissingConnectionUpgradeHeader => "no `Connection: Upgrade` (RFC 6455 §4.1, §4.2.1)",
+        MissingUpgradeWebSocketHeader => "no `Upgrade: websocket` (RFC 6455 §4.1, §4.2.1)",
+        MissingSecWebSocketVersionHeader => "no `Sec-WebSocket-Version: 13` (RFC 6455 §4.2.1)",
+        MissingSecWebSocketKey => "no `Sec-WebSocket-Key` (RFC 6455 §4.2.1)",
+        InvalidSecWebSocketKey => "a `Sec-WebSocket-Key` that is not the base64 of 16 bytes (RFC 6455 §4.2.1)",
+        SecWebSocketAcceptKeyMismatch => "a `Sec-WebSocket-Accept` that does not answer the key (RFC 6455 §4.1)",
+        SecWebSocketSubProtocolError(error: SubProtocolError) => "{error} (RFC 6455 §4.1)",
+        JunkAfterRequest => "bytes after the request, before its answer",
+        CustomResponseSuccessful => "a refusal by the callback with a status of success",
+        #[cfg(feature = "handshake")]
+        InvalidHeader(name: Box<HeaderName>) => "`{name}` is missing or wrong",
+        HandshakeIncomplete => "the stream ended inside the opening handshake",
+        #[cfg(feature = "handshake")]
+        HttparseError(error: httparse::Error) => "no head of HTTP/1: {error}",
+        SendAfterClosing => "nothing can be sent after a Close frame (RFC 6455 §5.5.1)",
+        ReceivedAfterClosing => "something came after a Close frame: never returned, as it is thrown away (RFC 6455 §1.4)",
+        NonZeroReservedBits => "a reserved bit that nothing uses (RFC 6455 §5.2)",
+        UnmaskedFrameFromClient => "a client's frame without a mask (RFC 6455 §5.1)",
+        MaskedFrameFromServer => "a server's frame with a mask (RFC 6455 §5.1)",
+        FragmentedControlFrame => "a control frame in fragments (RFC 6455 §5.5)",
+        ControlFrameTooBig => "a control frame of more than 125 bytes (RFC 6455 §5.5)",
+        UnknownControlFrameType(opcode: u8) => "control opcode {opcode}: never returned, as it is an `InvalidOpcode`",
+        UnknownDataFrameType(opcode: u8) => "data opcode {opcode}: never returned, as it is an `InvalidOpcode`",
+        UnexpectedContinueFrame => "a continuation of no message (RFC 6455 §5.4)",
+        ExpectedFragment(data: Data) => "a new message, {data}, inside a fragmented one (RFC 6455 §5.4)",
+        ResetWithoutClosingHandshake => "the stream ended before both Close frames were exchanged (RFC 6455 §7.1.4)",
+        InvalidOpcode(opcode: u8) => "opcode {opcode}, which is not assigned (RFC 6455 §5.2)",
+        InvalidCloseSequence => "a Close frame with a body of one byte, or one that may not be sent (RFC 6455 §5.5.1, §7.4)",
+    }
+
+    /// The URL is of no use.
+    #[derive(Debug, PartialEq, Eq)]
+    UrlError {
+        TlsFeatureNotEnabled => "wss, and no feature for TLS",
+        NoHostName => "no host",
+        UnableToConnect(url: String) => "nobody answers at {url}",
+        UnsupportedUrlScheme => "neither ws nor wss",
+        EmptyHostName => "an empty host",
+        NoPathOrQuery => "no path",
+    }
 }
 
 /// TLS went wrong.
@@ -204,93 +201,6 @@ impl std::error::Error for Error {
         }
     }
 }
-
-impl fmt::Display for CapacityError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooManyHeaders => f.write_str("more header fields than are allowed"),
-            Self::MessageTooLong { size, max_size } => {
-                write!(f, "{size} bytes, at most {max_size} are allowed")
-            }
-        }
-    }
-}
-
-impl std::error::Error for CapacityError {}
-
-impl fmt::Display for SubProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ServerSentSubProtocolNoneRequested => {
-                "the server has chosen a subprotocol, and none was offered"
-            }
-            Self::InvalidSubProtocol => "the server has chosen a subprotocol that was not offered",
-            Self::NoSubProtocol => "the server has chosen no subprotocol",
-        })
-    }
-}
-
-impl std::error::Error for SubProtocolError {}
-
-impl fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongHttpMethod => "another method than GET",
-            Self::WrongHttpVersion => "an HTTP before 1.1",
-            Self::MissingConnectionUpgradeHeader => "no `Connection: Upgrade`",
-            Self::MissingUpgradeWebSocketHeader => "no `Upgrade: websocket`",
-            Self::MissingSecWebSocketVersionHeader => "no `Sec-WebSocket-Version: 13`",
-            Self::MissingSecWebSocketKey => "no `Sec-WebSocket-Key`",
-            Self::InvalidSecWebSocketKey => "a `Sec-WebSocket-Key` that is none",
-            Self::SecWebSocketAcceptKeyMismatch => {
-                "a `Sec-WebSocket-Accept` that does not answer the key"
-            }
-            Self::SecWebSocketSubProtocolError(error) => return error.fmt(f),
-            Self::JunkAfterRequest => "bytes after the request, before its answer",
-            Self::CustomResponseSuccessful => "a refusal with a status of success",
-            #[cfg(feature = "handshake")]
-            Self::InvalidHeader(name) => return write!(f, "`{name}` is missing, doubled or wrong"),
-            Self::HandshakeIncomplete => "the stream ended inside the opening handshake",
-            #[cfg(feature = "handshake")]
-            Self::HttparseError(error) => return write!(f, "no head of HTTP/1: {error}"),
-            Self::SendAfterClosing => "nothing can be sent after a Close frame",
-            Self::ReceivedAfterClosing => "something came after a Close frame",
-            Self::NonZeroReservedBits => "a reserved bit that nothing uses",
-            Self::UnmaskedFrameFromClient => "a client's frame without a mask",
-            Self::MaskedFrameFromServer => "a server's frame with a mask",
-            Self::FragmentedControlFrame => "a control frame in fragments",
-            Self::ControlFrameTooBig => "a control frame of more than 125 bytes",
-            Self::UnknownControlFrameType(opcode)
-            | Self::UnknownDataFrameType(opcode)
-            | Self::InvalidOpcode(opcode) => {
-                return write!(f, "opcode {opcode}, which is not assigned");
-            }
-            Self::UnexpectedContinueFrame => "a continuation of no message",
-            Self::ExpectedFragment(data) => {
-                return write!(f, "a new message ({data}) inside a fragmented one");
-            }
-            Self::ResetWithoutClosingHandshake => "the stream ended without a closing handshake",
-            Self::InvalidCloseSequence => "a Close frame that may not be sent",
-        })
-    }
-}
-
-impl std::error::Error for ProtocolError {}
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TlsFeatureNotEnabled => "wss needs one of the features for TLS",
-            Self::NoHostName => "it has no host",
-            Self::UnableToConnect(url) => return write!(f, "nobody answers at {url}"),
-            Self::UnsupportedUrlScheme => "it begins with neither ws nor wss",
-            Self::EmptyHostName => "its host is empty",
-            Self::NoPathOrQuery => "it has no path",
-        })
-    }
-}
-
-impl std::error::Error for UrlError {}
 
 impl fmt::Display for TlsError {
     #[cfg_attr(

@@ -16,7 +16,16 @@ pub(crate) struct OfThread;
 
 impl Entropy for OfThread {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        draw(out)
+        THREAD
+            .try_with(|thread| {
+                let mut thread = thread.borrow_mut();
+                if thread.is_none() {
+                    *thread = Some(ChaCha::new()?);
+                }
+                thread.as_mut().map_or(Ok(()), |source| source.fill(out))
+            })
+            // While the thread ends there is no generator any more.
+            .unwrap_or_else(|_| ChaCha::new()?.fill(out))
     }
 }
 
@@ -26,22 +35,8 @@ impl Entropy for OfThread {
 /// If the operating system gives no seed.
 pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    draw(&mut bytes).map_err(io::Error::other)?;
+    OfThread.fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
-}
-
-fn draw(out: &mut [u8]) -> Result<(), NoEntropy> {
-    let drawn = THREAD.try_with(|thread| {
-        let mut thread = thread.borrow_mut();
-        if thread.is_none() {
-            *thread = Some(ChaCha::new()?);
-        }
-        thread
-            .as_mut()
-            .map_or(Err(NoEntropy), |source| source.fill(out))
-    });
-    // While the thread ends there is no generator any more.
-    drawn.unwrap_or_else(|_| ChaCha::new()?.fill(out))
 }
 
 #[cfg(test)]

@@ -18,9 +18,6 @@ pub fn accept<S: Read + Write>(
 }
 
 /// [`accept`] with a configuration.
-///
-/// # Errors
-/// As there.
 pub fn accept_with_config<S: Read + Write>(
     stream: S,
     config: Option<WebSocketConfig>,
@@ -30,9 +27,6 @@ pub fn accept_with_config<S: Read + Write>(
 
 /// [`accept`] with a callback, which sees the request and adds to the response, or refuses the client. Nothing
 /// else looks at the request's origin: a server that pages of browsers may reach has to (RFC 6455 §10.2).
-///
-/// # Errors
-/// As there; [`Error::Http`](crate::Error::Http) where the callback has refused the client.
 pub fn accept_hdr<S: Read + Write, C: Callback>(
     stream: S,
     callback: C,
@@ -41,9 +35,6 @@ pub fn accept_hdr<S: Read + Write, C: Callback>(
 }
 
 /// [`accept_hdr`] with a configuration.
-///
-/// # Errors
-/// As there.
 pub fn accept_hdr_with_config<S: Read + Write, C: Callback>(
     stream: S,
     callback: C,

@@ -69,12 +69,6 @@ where
 }
 
 /// [`client_tls`] with a configuration and a connector.
-///
-/// # Errors
-/// As there.
-///
-/// # Panics
-/// As there, without a connector.
 pub fn client_tls_with_config<R, S>(
     request: R,
     stream: S,

@@ -272,9 +272,11 @@ const REQUIRED: [(HeaderName, &str); 5] = [
 ///
 /// # Panics
 /// If the operating system gives no randomness.
-#[must_use]
 pub fn generate_key() -> String {
-    #[allow(clippy::expect_used, reason = "nothing else can be returned")]
+    #[allow(
+        clippy::expect_used,
+        reason = "the signature is tungstenite's, and a nonce that can be guessed proves nothing"
+    )]
     let nonce = crate::masks::random().expect("the operating system gives no randomness");
     let key = sansocket::handshake::accept_key::key_text(&nonce);
     key.map(char::from).iter().collect()

@@ -125,7 +125,6 @@ pub enum ProcessingResult<Stream, FinalResult> {
 /// # use tungstenite::handshake::derive_accept_key;
 /// assert_eq!(derive_accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
-#[must_use]
 pub fn derive_accept_key(request_key: &[u8]) -> String {
     let value = sansocket::handshake::accept_key::accept_value(request_key);
     value.map(char::from).iter().collect()

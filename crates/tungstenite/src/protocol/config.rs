@@ -25,7 +25,8 @@ pub struct WebSocketConfig {
     /// 128 KiB.
     pub write_buffer_size: usize,
     /// Bytes that may be queued before messages are refused with
-    /// [`WriteBufferFull`](crate::Error::WriteBufferFull); more than `write_buffer_size`. No limit.
+    /// [`WriteBufferFull`](crate::Error::WriteBufferFull); more than `write_buffer_size`, or a connection with
+    /// this configuration panics when it is made. No limit.
     pub max_write_buffer_size: usize,
     /// Bytes that a message may have, after decompression. `None`: no limit. 64 MiB.
     pub max_message_size: Option<usize>,
@@ -66,7 +67,6 @@ macro_rules! setters {
         impl WebSocketConfig {$(
             $(#[$cfg])*
             #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
-            #[must_use]
             pub const fn $field(mut self, $field: $type) -> Self {
                 self.$field = $field;
                 self
@@ -191,7 +191,6 @@ impl Default for Deflate {
 #[cfg(feature = "deflate")]
 impl Deflate {
     /// How hard to compress, from 0 (not at all) to 9. 3.
-    #[must_use]
     pub const fn level(mut self, level: u8) -> Self {
         self.level = level;
         self
@@ -199,7 +198,6 @@ impl Deflate {
 
     /// Whether messages refer to those before them, where the peer agrees: shorter where they resemble each
     /// other, and some 300 KiB for each connection. No.
-    #[must_use]
     pub const fn context_takeover(mut self, wanted: bool) -> Self {
         self.context_takeover = wanted;
         self

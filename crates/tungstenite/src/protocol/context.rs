@@ -62,7 +62,6 @@ impl WebSocketContext {
     ///
     /// # Panics
     /// If `max_write_buffer_size` is not above `write_buffer_size`.
-    #[must_use]
     pub fn new(role: Role, config: Option<WebSocketConfig>) -> Self {
         Self::from_partially_read(Vec::new(), role, config)
     }
@@ -71,7 +70,6 @@ impl WebSocketContext {
     ///
     /// # Panics
     /// If `max_write_buffer_size` is not above `write_buffer_size`.
-    #[must_use]
     pub fn from_partially_read(part: Vec<u8>, role: Role, config: Option<WebSocketConfig>) -> Self {
         Self::agreed(part, role, config, Negotiated::default())
     }
@@ -115,19 +113,16 @@ impl WebSocketContext {
     }
 
     /// The configuration.
-    #[must_use]
     pub const fn get_config(&self) -> &WebSocketConfig {
         &self.config
     }
 
     /// Messages may still come: the peer's Close frame has not.
-    #[must_use]
     pub const fn can_read(&self) -> bool {
         matches!(self.stage, Stage::Open | Stage::CloseSent)
     }
 
     /// Messages may still be sent: no Close frame was sent or has come.
-    #[must_use]
     pub const fn can_write(&self) -> bool {
         matches!(self.stage, Stage::Open)
     }

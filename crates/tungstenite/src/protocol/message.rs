@@ -24,6 +24,26 @@ pub enum Message {
     Frame(Frame),
 }
 
+/// One question for each variant.
+macro_rules! is {
+    ($($name:ident: $variant:ident, $text:literal;)*) => {
+        impl Message {$(
+            #[doc = $text]
+            pub const fn $name(&self) -> bool {
+                matches!(self, Self::$variant(_))
+            }
+        )*}
+    };
+}
+
+is! {
+    is_text: Text, "It is text.";
+    is_binary: Binary, "It is binary.";
+    is_ping: Ping, "It is a Ping.";
+    is_pong: Pong, "It is a Pong.";
+    is_close: Close, "It is a Close frame.";
+}
+
 impl Message {
     /// A text message.
     pub fn text<S: Into<Utf8Bytes>>(text: S) -> Self {
@@ -35,38 +55,7 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
-    /// It is text.
-    #[must_use]
-    pub const fn is_text(&self) -> bool {
-        matches!(self, Self::Text(_))
-    }
-
-    /// It is binary.
-    #[must_use]
-    pub const fn is_binary(&self) -> bool {
-        matches!(self, Self::Binary(_))
-    }
-
-    /// It is a Ping.
-    #[must_use]
-    pub const fn is_ping(&self) -> bool {
-        matches!(self, Self::Ping(_))
-    }
-
-    /// It is a Pong.
-    #[must_use]
-    pub const fn is_pong(&self) -> bool {
-        matches!(self, Self::Pong(_))
-    }
-
-    /// It is a Close frame.
-    #[must_use]
-    pub const fn is_close(&self) -> bool {
-        matches!(self, Self::Close(_))
-    }
-
     /// Bytes of payload; of a Close frame those of the reason, of a raw frame all of it.
-    #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Frame(frame) => frame.len(),
@@ -75,7 +64,6 @@ impl Message {
     }
 
     /// There is no payload.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -91,7 +79,6 @@ impl Message {
     }
 
     /// The payload; of a Close frame the reason.
-    #[must_use]
     pub fn into_data(self) -> Bytes {
         match self {
             Self::Text(text) => text.into(),
@@ -125,34 +112,23 @@ impl Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::text(text)
-    }
+/// What becomes a message.
+macro_rules! from {
+    ($($type:ty, |$from:ident| $message:expr;)*) => {$(
+        impl From<$type> for Message {
+            fn from($from: $type) -> Self {
+                $message
+            }
+        }
+    )*};
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::text(text)
-    }
-}
-
-impl From<&[u8]> for Message {
-    fn from(bytes: &[u8]) -> Self {
-        Self::binary(bytes.to_vec())
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::binary(bytes)
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
+from! {
+    &str, |text| Self::text(text);
+    String, |text| Self::text(text);
+    &[u8], |bytes| Self::binary(bytes.to_vec());
+    Vec<u8>, |bytes| Self::binary(bytes);
+    Bytes, |bytes| Self::Binary(bytes);
 }
 
 impl From<Message> for Bytes {

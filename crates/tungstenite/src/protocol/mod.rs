@@ -18,7 +18,7 @@ pub use sansocket::Role;
 
 use crate::error::Result;
 
-/// A connection over a stream.
+/// A connection over a stream. Errors are those of the methods of [`WebSocketContext`] with the same names.
 ///
 /// ```
 /// use tungstenite::{Error, Message, WebSocket, protocol::Role};
@@ -39,17 +39,11 @@ pub struct WebSocket<Stream> {
 
 impl<Stream> WebSocket<Stream> {
     /// A connection over a stream whose opening handshake is done.
-    ///
-    /// # Panics
-    /// If `max_write_buffer_size` is not above `write_buffer_size`.
     pub fn from_raw_socket(stream: Stream, role: Role, config: Option<WebSocketConfig>) -> Self {
         Self::from_partially_read(stream, Vec::new(), role, config)
     }
 
     /// The same, where some bytes after the handshake were read already.
-    ///
-    /// # Panics
-    /// If `max_write_buffer_size` is not above `write_buffer_size`.
     pub fn from_partially_read(
         stream: Stream,
         part: Vec<u8>,
@@ -90,9 +84,6 @@ impl<Stream> WebSocket<Stream> {
     }
 
     /// Changes the configuration: limits hold from the next frame on.
-    ///
-    /// # Panics
-    /// If `max_write_buffer_size` is not above `write_buffer_size` then.
     pub fn set_config(&mut self, set_func: impl FnOnce(&mut WebSocketConfig)) {
         self.context.set_config(set_func);
     }
@@ -115,69 +106,45 @@ impl<Stream> WebSocket<Stream> {
 
 impl<Stream: Read + Write> WebSocket<Stream> {
     /// The next message: waits for it if the stream does. Pings and Close frames are answered on the way.
-    ///
-    /// # Errors
-    /// As [`WebSocketContext::read`].
     pub fn read(&mut self) -> Result<Message> {
         self.context.read(&mut self.stream)
     }
 
     /// Writes a message and flushes.
-    ///
-    /// # Errors
-    /// As [`WebSocketContext::write`] and [`flush`](WebSocketContext::flush).
     pub fn send(&mut self, message: Message) -> Result<()> {
         self.write(message)?;
         self.flush()
     }
 
     /// Queues a message, and writes if much is queued.
-    ///
-    /// # Errors
-    /// As [`WebSocketContext::write`].
     pub fn write(&mut self, message: Message) -> Result<()> {
         self.context.write(&mut self.stream, message)
     }
 
     /// Writes and flushes all that is queued.
-    ///
-    /// # Errors
-    /// As [`WebSocketContext::flush`].
     pub fn flush(&mut self) -> Result<()> {
         self.context.flush(&mut self.stream)
     }
 
     /// Closes the connection. What the peer still sends is to be read, until
     /// [`Error::ConnectionClosed`](crate::Error::ConnectionClosed).
-    ///
-    /// # Errors
-    /// As [`WebSocketContext::close`].
     pub fn close(&mut self, code: Option<CloseFrame>) -> Result<()> {
         self.context.close(&mut self.stream, code)
     }
 
     /// [`read`](Self::read).
-    ///
-    /// # Errors
-    /// As there.
     #[deprecated(note = "use `read`")]
     pub fn read_message(&mut self) -> Result<Message> {
         self.read()
     }
 
     /// [`send`](Self::send).
-    ///
-    /// # Errors
-    /// As there.
     #[deprecated(note = "use `send`")]
     pub fn write_message(&mut self, message: Message) -> Result<()> {
         self.send(message)
     }
 
     /// [`flush`](Self::flush).
-    ///
-    /// # Errors
-    /// As there.
     #[deprecated(note = "use `flush`")]
     pub fn write_pending(&mut self) -> Result<()> {
         self.flush()

@@ -107,59 +107,80 @@ impl fmt::Display for OpCode {
     }
 }
 
-/// Why a connection is closed (RFC 6455 §7.4 and the IANA registry).
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-#[allow(
-    clippy::manual_non_exhaustive,
-    reason = "the hidden variants are tungstenite's"
-)]
-pub enum CloseCode {
-    /// 1000: the connection has served its purpose.
-    Normal,
-    /// 1001: a server goes down, or a page was left.
-    Away,
-    /// 1002: the peer broke the protocol.
-    Protocol,
-    /// 1003: a kind of data that this end does not take.
-    Unsupported,
-    /// 1005: the Close frame had no code. Never on the wire.
-    Status,
-    /// 1006: no Close frame came. Never on the wire.
-    Abnormal,
-    /// 1007: data that does not fit its type.
-    Invalid,
-    /// 1008: against this end's policy.
-    Policy,
-    /// 1009: too long.
-    Size,
-    /// 1010: a client misses an extension.
-    Extension,
-    /// 1011: something unforeseen.
-    Error,
-    /// 1012: the service restarts.
-    Restart,
-    /// 1013: too much to do; try again later.
-    Again,
-    /// 1015: TLS failed. Never on the wire.
-    #[doc(hidden)]
-    Tls,
-    /// 1016 to 2999: reserved for the protocol.
-    #[doc(hidden)]
-    Reserved(u16),
-    /// 1014, and 3000 to 3999: registered.
-    #[doc(hidden)]
-    Iana(u16),
-    /// 4000 to 4999: private.
-    #[doc(hidden)]
-    Library(u16),
-    /// No code.
-    #[doc(hidden)]
-    Bad(u16),
+/// The codes that have a name: its number, and what it says.
+macro_rules! close_codes {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        /// Why a connection is closed (RFC 6455 §7.4 and the IANA registry).
+        #[derive(Debug, PartialEq, Eq, Clone, Copy)]
+        #[allow(
+            clippy::manual_non_exhaustive,
+            reason = "the hidden variants are tungstenite's"
+        )]
+        pub enum CloseCode {
+            $(#[doc = concat!(stringify!($number), ": ", $text, ".")] $name,)*
+            /// 1015: TLS failed. Never on the wire.
+            #[doc(hidden)]
+            Tls,
+            /// 1016 to 2999: reserved for the protocol.
+            #[doc(hidden)]
+            Reserved(u16),
+            /// 1014, and 3000 to 3999: registered.
+            #[doc(hidden)]
+            Iana(u16),
+            /// 4000 to 4999: private.
+            #[doc(hidden)]
+            Library(u16),
+            /// No code.
+            #[doc(hidden)]
+            Bad(u16),
+        }
+
+        impl From<CloseCode> for u16 {
+            fn from(code: CloseCode) -> Self {
+                match code {
+                    $(CloseCode::$name => $number,)*
+                    CloseCode::Tls => 1015,
+                    CloseCode::Reserved(code)
+                    | CloseCode::Iana(code)
+                    | CloseCode::Library(code)
+                    | CloseCode::Bad(code) => code,
+                }
+            }
+        }
+
+        impl From<u16> for CloseCode {
+            fn from(code: u16) -> Self {
+                match code {
+                    $($number => Self::$name,)*
+                    1015 => Self::Tls,
+                    1016..=2999 => Self::Reserved(code),
+                    1014 | 3000..=3999 => Self::Iana(code),
+                    4000..=4999 => Self::Library(code),
+                    _ => Self::Bad(code),
+                }
+            }
+        }
+    };
+}
+
+close_codes! {
+    Normal = 1000, "the connection has served its purpose";
+    Away = 1001, "a server goes down, or a page was left";
+    Protocol = 1002, "the peer broke the protocol";
+    Unsupported = 1003, "a kind of data that this end does not take";
+    Status = 1005, "the Close frame had no code. Never on the wire";
+    Abnormal = 1006, "no Close frame came. Never on the wire";
+    Invalid = 1007, "data that does not fit its type";
+    Policy = 1008, "against this end's policy";
+    Size = 1009, "too long";
+    Extension = 1010, "a client misses an extension";
+    Error = 1011, "something unforeseen";
+    Restart = 1012, "the service restarts";
+    Again = 1013, "too much to do; try again later";
 }
 
 impl CloseCode {
     /// Whether it may be on the wire.
-    #[must_use]
     pub fn is_allowed(self) -> bool {
         sansocket::CloseCode::new(self.into()).is_some()
     }
@@ -171,59 +192,9 @@ impl fmt::Display for CloseCode {
     }
 }
 
-impl From<CloseCode> for u16 {
-    fn from(code: CloseCode) -> Self {
-        match code {
-            CloseCode::Normal => 1000,
-            CloseCode::Away => 1001,
-            CloseCode::Protocol => 1002,
-            CloseCode::Unsupported => 1003,
-            CloseCode::Status => 1005,
-            CloseCode::Abnormal => 1006,
-            CloseCode::Invalid => 1007,
-            CloseCode::Policy => 1008,
-            CloseCode::Size => 1009,
-            CloseCode::Extension => 1010,
-            CloseCode::Error => 1011,
-            CloseCode::Restart => 1012,
-            CloseCode::Again => 1013,
-            CloseCode::Tls => 1015,
-            CloseCode::Reserved(code)
-            | CloseCode::Iana(code)
-            | CloseCode::Library(code)
-            | CloseCode::Bad(code) => code,
-        }
-    }
-}
-
 impl From<&CloseCode> for u16 {
     fn from(code: &CloseCode) -> Self {
         (*code).into()
-    }
-}
-
-impl From<u16> for CloseCode {
-    fn from(code: u16) -> Self {
-        match code {
-            1000 => Self::Normal,
-            1001 => Self::Away,
-            1002 => Self::Protocol,
-            1003 => Self::Unsupported,
-            1005 => Self::Status,
-            1006 => Self::Abnormal,
-            1007 => Self::Invalid,
-            1008 => Self::Policy,
-            1009 => Self::Size,
-            1010 => Self::Extension,
-            1011 => Self::Error,
-            1012 => Self::Restart,
-            1013 => Self::Again,
-            1015 => Self::Tls,
-            1016..=2999 => Self::Reserved(code),
-            1014 | 3000..=3999 => Self::Iana(code),
-            4000..=4999 => Self::Library(code),
-            _ => Self::Bad(code),
-        }
     }
 }
 

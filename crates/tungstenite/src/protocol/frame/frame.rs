@@ -115,7 +115,6 @@ impl FrameHeader {
     }
 
     /// Bytes of the header with a payload of this length.
-    #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a header is never empty")]
     pub const fn len(&self, length: u64) -> usize {
         let extended = match length {
@@ -166,32 +165,27 @@ pub struct Frame {
 
 impl Frame {
     /// A frame of a header and a payload.
-    #[must_use]
     pub const fn from_payload(header: FrameHeader, payload: Bytes) -> Self {
         Self { header, payload }
     }
 
     /// A data frame.
-    #[must_use]
     pub fn message(data: impl Into<Bytes>, opcode: OpCode, is_final: bool) -> Self {
         debug_assert!(matches!(opcode, OpCode::Data(_)), "{opcode} is no data");
         Self::from_payload(FrameHeader::new(opcode, is_final), data.into())
     }
 
     /// A Ping.
-    #[must_use]
     pub fn ping(data: impl Into<Bytes>) -> Self {
         Self::control(Control::Ping, data.into())
     }
 
     /// A Pong.
-    #[must_use]
     pub fn pong(data: impl Into<Bytes>) -> Self {
         Self::control(Control::Pong, data.into())
     }
 
     /// A Close frame.
-    #[must_use]
     pub fn close(body: Option<CloseFrame>) -> Self {
         let payload = body.map_or_else(BytesMut::new, |body| {
             let mut payload = BytesMut::from(&u16::from(body.code).to_be_bytes()[..]);
@@ -206,20 +200,17 @@ impl Frame {
     }
 
     /// Bytes of the frame, header and payload.
-    #[must_use]
     pub fn len(&self) -> usize {
         let payload = self.payload.len();
         self.header.len(payload as u64) + payload
     }
 
     /// Never: a frame has a header.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The header.
-    #[must_use]
     pub const fn header(&self) -> &FrameHeader {
         &self.header
     }
@@ -230,13 +221,11 @@ impl Frame {
     }
 
     /// The payload.
-    #[must_use]
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
     /// The payload alone.
-    #[must_use]
     pub fn into_payload(self) -> Bytes {
         self.payload
     }

@@ -22,13 +22,11 @@ pub struct Utf8Bytes(ByteString);
 
 impl Utf8Bytes {
     /// Text that is part of the program.
-    #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(ByteString::from_static(text))
     }
 
     /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -43,24 +41,6 @@ impl Deref for Utf8Bytes {
 
     fn deref(&self) -> &str {
         &self.0
-    }
-}
-
-impl AsRef<str> for Utf8Bytes {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<[u8]> for Utf8Bytes {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl AsRef<Bytes> for Utf8Bytes {
-    fn as_ref(&self) -> &Bytes {
-        self.0.as_bytes()
     }
 }
 
@@ -111,40 +91,35 @@ impl fmt::Display for Utf8Bytes {
     }
 }
 
-impl TryFrom<Bytes> for Utf8Bytes {
-    type Error = Utf8Error;
+/// What it is lent as, made from where that is text, and made from.
+macro_rules! converted {
+    (as: $([$lent:ty, $by:ident])*; checked: $($checked:ty),*; text: $($text:ty),*;) => {
+        $(impl AsRef<$lent> for Utf8Bytes {
+            fn as_ref(&self) -> &$lent {
+                self.0.$by()
+            }
+        })*
 
-    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
-        ByteString::try_from(bytes).map(Self)
-    }
+        $(impl TryFrom<$checked> for Utf8Bytes {
+            type Error = Utf8Error;
+
+            fn try_from(bytes: $checked) -> Result<Self, Utf8Error> {
+                ByteString::try_from(Bytes::from(bytes)).map(Self)
+            }
+        })*
+
+        $(impl From<$text> for Utf8Bytes {
+            fn from(text: $text) -> Self {
+                Self(ByteString::from(text))
+            }
+        })*
+    };
 }
 
-impl TryFrom<BytesMut> for Utf8Bytes {
-    type Error = Utf8Error;
-
-    fn try_from(bytes: BytesMut) -> Result<Self, Utf8Error> {
-        bytes.freeze().try_into()
-    }
-}
-
-impl TryFrom<Vec<u8>> for Utf8Bytes {
-    type Error = Utf8Error;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, Utf8Error> {
-        Bytes::from(bytes).try_into()
-    }
-}
-
-impl From<String> for Utf8Bytes {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<&str> for Utf8Bytes {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
+converted! {
+    as: [str, as_ref] [[u8], as_ref] [Bytes, as_bytes];
+    checked: Bytes, BytesMut, Vec<u8>;
+    text: String, &str;
 }
 
 impl From<&String> for Utf8Bytes {
