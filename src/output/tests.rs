@@ -35,3 +35,23 @@ fn what_encoded_frames_need_is_held_and_kept() {
     assert!(!segments.is_idle());
     assert_eq!(segments.held(), empty + segments.encoded.held());
 }
+
+/// Content of HTTP is no payload, however much of it there is, and frames count again once it has left.
+#[test]
+fn content_does_not_count() {
+    for skip in [0, u32::MAX - 2] {
+        let mut output = Output {
+            skip,
+            ..Output::default()
+        };
+        output.content(b"abcd");
+        output.consume(3);
+        output.content(b"ef");
+        assert_eq!((output.first(), output.buffered()), (&b"def"[..], 0));
+        output.consume(3);
+        output.frame(0x82, None, b"abc");
+        assert_eq!(output.buffered(), 3);
+        output.consume(4);
+        assert_eq!(output.buffered(), 1);
+    }
+}

@@ -34,6 +34,8 @@ fn mistakes_of_the_caller() {
         SendError::TooLong { len: 126, max: 125 },
         SendError::NotUtf8 { at: 1 },
         SendError::ReservedBits { bits: 2 },
+        SendError::NoResponseInProgress,
+        SendError::Incomplete { missing: 2 },
         SendError::NoEntropy,
     ];
     let fields = [
@@ -49,6 +51,7 @@ fn mistakes_of_the_caller() {
         AcceptError::ExtensionNotOffered,
         AcceptError::ExtensionConflict,
         AcceptError::BadStatus { status: 101 },
+        AcceptError::BodyTooLong { len: 2, max: 1 },
     ];
     let closes = [
         CloseError::ClientCode { code: 1010 },
