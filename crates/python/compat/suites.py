@@ -43,8 +43,15 @@ SUITES = {
     "uvicorn": Suite(
         "uvicorn==0.54.0",
         "wsproto",
-        ("tests/protocols/test_websocket.py",),
-        ("tests/protocols/test_websocket.py", "-k", "h11 and wsproto and (reject or close or subprotocol or send)"),
+        ("tests/protocols/test_websocket.py", "-k", "wsproto"),
+        ("tests/protocols/test_websocket.py", "-k", "wsproto-h11 and (reject or close or size)"),
+        (*PLAIN, "-p", "no:asyncio", "-p", "no:trio"),
+    ),
+    "uvicorn-sansio": Suite(
+        "uvicorn==0.54.0",
+        "websockets",
+        ("tests/protocols/test_websocket.py", "-k", "sansio"),
+        ("tests/protocols/test_websocket.py", "-k", "sansio-h11 and (reject or close or size)"),
         (*PLAIN, "-p", "no:asyncio", "-p", "no:trio"),
     ),
     "hypercorn": Suite(
@@ -97,7 +104,7 @@ def outcomes(name, suite, arguments, switched):
 
 def explained(suite):
     """The patterns of the table in README.md for a suite."""
-    rows = re.findall(r"^\| (\w+) \| (.+?) \| .+ \|$", (HERE / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| ([\w-]+) \| (.+?) \| .+ \|$", (HERE / "README.md").read_text(), re.MULTILINE)
     return [pattern for name, cell in rows if name == suite for pattern in re.findall(r"`([^`]+)`", cell)]
 
 
@@ -123,7 +130,7 @@ def compare(name, suite, short):
     for pattern in stale:
         say(f"  {name}: {pattern} explains nothing")
     passed = sum(verdict == "passed" for verdict in original.values())
-    say(f"{suite.package}: {passed} pass with the original, {passed - len(lost)} of them with ours; {len(known)} explained")
+    say(f"{name}: {passed} pass with the original, {passed - len(lost)} of them with ours; {len(known)} explained")
     return passed - len(unknown), len(unknown) + len(stale)
 
 

@@ -166,8 +166,18 @@ impl Connection {
         }
     }
 
-    fn send_data(&mut self, data: &Bound<'_, PyAny>, compress: Compress) -> PyResult<()> {
-        let sent = if let Ok(text) = data.cast::<PyString>() {
+    fn send_data(
+        &mut self,
+        data: &Bound<'_, PyAny>,
+        kind: Option<Kind>,
+        compress: Compress,
+    ) -> PyResult<()> {
+        let sent = if kind == Some(Kind::Text) && !data.is_instance_of::<PyString>() {
+            match data.cast::<PyBytes>() {
+                Ok(bytes) => self.core.send_with(utf8(bytes.as_bytes())?, compress),
+                Err(_) => self.core.send_with(utf8(&octets(data)?)?, compress),
+            }
+        } else if let Ok(text) = data.cast::<PyString>() {
             self.core.send_with(text.to_str()?, compress)
         } else if let Ok(bytes) = data.cast::<PyBytes>() {
             if self.lends && bytes.as_bytes().len() >= VIEWED {
@@ -195,6 +205,22 @@ impl Connection {
             }
         };
         sent.map_err(|unsent| unsent.why.into_exception())
+    }
+}
+
+/// Bytes that are text.
+fn utf8(bytes: &[u8]) -> PyResult<&str> {
+    std::str::from_utf8(bytes).map_err(|error| PyValueError::new_err(format!("no text: {error}")))
+}
+
+fn kind(name: Option<&str>) -> PyResult<Option<Kind>> {
+    match name {
+        None => Ok(None),
+        Some("text") => Ok(Some(Kind::Text)),
+        Some("binary") => Ok(Some(Kind::Binary)),
+        Some(other) => Err(PyValueError::new_err(format!(
+            "no kind {other:?}: there are 'text' and 'binary'"
+        ))),
     }
 }
 
@@ -490,22 +516,30 @@ impl Connection {
 
     /// Queues a message: text for a str, binary for bytes and the like, or a `Prepared`.
     ///
-    /// `compress` is "auto", "never", "always" or "alone" (in a context of its own).
-    #[pyo3(signature = (data, *, compress="auto"))]
-    fn send(&mut self, data: &Bound<'_, PyAny>, compress: &str) -> PyResult<()> {
-        let sent = self.send_data(data, self::compress(compress)?);
+    /// With the kind "text", bytes are text in UTF-8. `compress` is "auto", "never", "always" or "alone" (in a context
+    /// of its own).
+    #[pyo3(signature = (data, *, kind=None, compress="auto"))]
+    fn send(&mut self, data: &Bound<'_, PyAny>, kind: Option<&str>, compress: &str) -> PyResult<()> {
+        let sent = self.send_data(data, self::kind(kind)?, self::compress(compress)?);
         self.checked(sent)
     }
 
-    /// Queues one frame of a message. The kind is that of its first part.
-    #[pyo3(signature = (data, *, last, compress="auto"))]
-    fn send_part(&mut self, data: &Bound<'_, PyAny>, last: bool, compress: &str) -> PyResult<()> {
+    /// Queues one frame of a message. The kind is that of its first part. With the kind "text", bytes are text in UTF-8,
+    /// which may be cut anywhere.
+    #[pyo3(signature = (data, *, last, kind=None, compress="auto"))]
+    fn send_part(
+        &mut self,
+        data: &Bound<'_, PyAny>,
+        last: bool,
+        kind: Option<&str>,
+        compress: &str,
+    ) -> PyResult<()> {
         let compress = self::compress(compress)?;
-        let kind = if data.is_instance_of::<PyString>() {
+        let kind = self::kind(kind)?.unwrap_or(if data.is_instance_of::<PyString>() {
             Kind::Text
         } else {
             Kind::Binary
-        };
+        });
         let bytes = octets(data)?;
         let part = Part::new(kind, &bytes).last_if(last).compress(compress);
         let sent = self

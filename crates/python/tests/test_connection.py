@@ -440,6 +440,20 @@ def test_nothing_leaks():
     assert len(gc.get_objects()) <= before + 5
 
 
+def test_bytes_as_text():
+    client, server = sansocket.Connection.upgraded_client(), sansocket.Connection.upgraded_server(sansocket.ServerConfig("any"))
+    for text in ("caf\u00e9".encode(), bytearray("caf\u00e9".encode())):
+        client.send(text, kind="text")
+    client.send_part(b"caf\xc3", last=False, kind="text")
+    client.send_part(b"\xa9", last=True, kind="text")
+    _, *messages = server.receive(client.take_output())
+    assert [message.data for message in messages] == ["caf\u00e9"] * 3
+    for data, kind in [(b"caf\xe9", "text"), ("a", "other")]:
+        with pytest.raises(ValueError):
+            client.send(data, kind=kind)
+    assert client.output_len == 0
+
+
 def test_documentation_of_the_package():
     import doctest
 

@@ -635,15 +635,18 @@ class Connection:
         """Bytes of messages that are queued, without their frames."""
         ...
 
-    def send(self, data: str | _Bytes | Prepared, *, compress: _Compression='auto') -> None:
+    def send(self, data: str | _Bytes | Prepared, *, kind: _Kind | None=None, compress: _Compression='auto') -> None:
         """Queues a message: text for a str, binary for bytes and the like, or a `Prepared`.
 
-        `compress` is "auto", "never", "always" or "alone" (in a context of its own).
+        With the kind "text", bytes are text in UTF-8. `compress` is "auto", "never", "always" or "alone" (in a context
+        of its own).
         """
         ...
 
-    def send_part(self, data: str | _Bytes, *, last: bool, compress: _Compression='auto') -> None:
-        """Queues one frame of a message. The kind is that of its first part."""
+    def send_part(self, data: str | _Bytes, *, last: bool, kind: _Kind | None=None, compress: _Compression='auto') -> None:
+        """Queues one frame of a message. The kind is that of its first part. With the kind "text", bytes are text in UTF-8,
+        which may be cut anywhere.
+        """
         ...
 
     def ping(self, payload: str | _Bytes | None=None) -> None:

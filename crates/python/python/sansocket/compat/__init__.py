@@ -22,27 +22,43 @@ import sys
 from types import ModuleType
 
 #: The libraries whose names there are.
-NAMES = ("wsproto",)
+NAMES = ("websockets", "wsproto")
 
 
 def install(*names: str) -> None:
-    """Makes `import NAME` give `sansocket.compat.NAME`, for each of the names; without one, for all of `NAMES`.
+    """Puts our classes in the place of a library's, for each of the names; without one, for all of `NAMES`.
 
-    RuntimeError: the other library has been imported already, so that who did that has its classes.
+    `import wsproto` gives `sansocket.compat.wsproto` then, and `websockets.server.ServerProtocol` and
+    `websockets.client.ClientProtocol` are those of `sansocket.compat.websockets`.
+
+    RuntimeError: the library has been imported already, so that who did that has its classes. ModuleNotFoundError:
+    websockets is not installed, which ours is a part of.
     """
     for name in names or NAMES:
-        if name not in NAMES:
+        if name == "wsproto":
+            _install_wsproto()
+        elif name == "websockets":
+            _install_websockets()
+        else:
             raise ValueError(f"no compat module {name!r}: there are {', '.join(NAMES)}")
-        _install_package(name)
 
 
-def _install_package(name: str) -> None:
-    ours = importlib.import_module(f"{__name__}.{name}")
-    if sys.modules.get(name, ours) is not ours:
-        raise RuntimeError(f"{name} has been imported already: call install({name!r}) before that")
-    sys.modules[name] = ours
-    for path, module in _submodules(ours):
-        sys.modules[f"{name}.{path}"] = module
+def _install_wsproto() -> None:
+    from . import wsproto
+
+    if sys.modules.get("wsproto", wsproto) is not wsproto:
+        raise RuntimeError("wsproto has been imported already: call install() before that")
+    sys.modules["wsproto"] = wsproto
+    for path, module in _submodules(wsproto):
+        sys.modules[f"wsproto.{path}"] = module
+
+
+def _install_websockets() -> None:
+    """websockets itself loads these modules when they are asked for: nothing has their classes before."""
+    ours = f"{__name__}.websockets"
+    if ours not in sys.modules and not sys.modules.keys().isdisjoint({"websockets.server", "websockets.client"}):
+        raise RuntimeError("websockets has been imported already: call install() before that")
+    importlib.import_module(ours).put_in_place()
 
 
 def _submodules(package: ModuleType) -> list[tuple[str, ModuleType]]:
