@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     lent: Lent,
     /// A server's large messages leave as they are handed over: in one frame, not compressed.
     lends: bool,
+    /// Chunks come, which are as long as what is lent to the core.
+    chunked: bool,
     /// Between `get_buffer` and `buffer_updated`.
     reading: Option<Py<PyByteArray>>,
     /// Set if randomness comes from a function of the caller's.
@@ -84,6 +86,7 @@ impl Connection {
             core,
             lent: Lent::default(),
             lends,
+            chunked: false,
             reading: None,
             callback: None,
         }
@@ -107,6 +110,9 @@ impl Connection {
 
     /// The same for input that is not written to.
     fn drain_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Vec<Py<PyAny>>> {
+        if self.chunked {
+            return self.drain(py, &mut input.to_vec());
+        }
         let mut events = Vec::new();
         while let Some(event) = self.core.receive_copy(&mut input) {
             events.push(self.told(py, event)?);
@@ -129,6 +135,9 @@ impl Connection {
 
     /// The same for input that is not written to.
     fn first_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Option<Py<PyAny>>> {
+        if self.chunked {
+            return self.first(py, &mut input.to_vec());
+        }
         let event = match self.core.receive_copy(&mut input) {
             Some(event) => Some(self.told(py, event)?),
             None => None,
@@ -140,6 +149,7 @@ impl Connection {
     }
 
     fn told(&mut self, py: Python<'_>, event: Event<'_>) -> PyResult<Py<PyAny>> {
+        self.chunked |= matches!(event, Event::Chunk(_));
         if !matches!(event, Event::Open) {
             return object(py, event);
         }
@@ -519,7 +529,12 @@ impl Connection {
     /// With the kind "text", bytes are text in UTF-8. `compress` is "auto", "never", "always" or "alone" (in a context
     /// of its own).
     #[pyo3(signature = (data, *, kind=None, compress="auto"))]
-    fn send(&mut self, data: &Bound<'_, PyAny>, kind: Option<&str>, compress: &str) -> PyResult<()> {
+    fn send(
+        &mut self,
+        data: &Bound<'_, PyAny>,
+        kind: Option<&str>,
+        compress: &str,
+    ) -> PyResult<()> {
         let sent = self.send_data(data, self::kind(kind)?, self::compress(compress)?);
         self.checked(sent)
     }
