@@ -49,6 +49,8 @@ class Server:
         port = free_port()
         switch = ["-m", "sansocket.compat", switched, "uvicorn"] if switched else ["-m", "uvicorn"]
         options = ["--ws", ws, "--port", str(port), "--log-level", "warning", "--loop", "asyncio", "--lifespan", "off"]
+        # The connections that wait for their turn are not asked for a sign of life.
+        options += ["--ws-ping-interval", "3600"]
         command = [sys.executable, *switch, "under_uvicorn:app", "--app-dir", str(HERE), *options]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         for _ in range(200):
