@@ -111,7 +111,12 @@ impl Connection {
     /// The same for input that is not written to.
     fn drain_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Vec<Py<PyAny>>> {
         if self.chunked {
-            return self.drain(py, &mut input.to_vec());
+            // Not all of it at once: memory of that size would be fetched from the system each time.
+            let mut events = Vec::new();
+            for piece in input.chunks(READ) {
+                events.append(&mut self.drain(py, &mut piece.to_vec())?);
+            }
+            return Ok(events);
         }
         let mut events = Vec::new();
         while let Some(event) = self.core.receive_copy(&mut input) {
@@ -135,13 +140,18 @@ impl Connection {
 
     /// The same for input that is not written to.
     fn first_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Option<Py<PyAny>>> {
-        if self.chunked {
-            return self.first(py, &mut input.to_vec());
+        let mut event = None;
+        while self.chunked && event.is_none() && !input.is_empty() {
+            let (front, back) = input.split_at(input.len().min(READ));
+            event = self.first(py, &mut front.to_vec())?;
+            input = back;
         }
-        let event = match self.core.receive_copy(&mut input) {
-            Some(event) => Some(self.told(py, event)?),
-            None => None,
-        };
+        if !self.chunked {
+            event = match self.core.receive_copy(&mut input) {
+                Some(event) => Some(self.told(py, event)?),
+                None => None,
+            };
+        }
         if !input.is_empty() {
             self.core.keep_input(&mut &mut input.to_vec()[..]);
         }

@@ -440,6 +440,17 @@ def test_nothing_leaks():
     assert len(gc.get_objects()) <= before + 5
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_chunks_are_as_long_as_what_was_read(kind):
+    client = sansocket.Connection.upgraded_client()
+    server = sansocket.Connection.upgraded_server(sansocket.ServerConfig("any", delivery="chunks"))
+    sizes = []
+    for _ in range(2):
+        client.send(bytes(200_000))
+        sizes.append([len(event.data) for event in server.receive(kind(client.take_output())) if type(event) is sansocket.Chunk])
+    assert [sum(found) for found in sizes] == [200_000] * 2 and len(sizes[1]) <= 4
+
+
 def test_bytes_as_text():
     client, server = sansocket.Connection.upgraded_client(), sansocket.Connection.upgraded_server(sansocket.ServerConfig("any"))
     for text in ("caf\u00e9".encode(), bytearray("caf\u00e9".encode())):
