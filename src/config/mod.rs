@@ -7,11 +7,14 @@ use core::time::Duration;
 
 pub(crate) mod admission;
 mod budgets;
+mod ceiling;
 pub(crate) mod endpoint;
 
 pub(crate) use endpoint::{
     CLIENT_DEFAULTS, ClientConfig, CloseAnswer, SERVER_DEFAULTS, ServerConfig, Settings,
 };
+
+pub(crate) use ceiling::SET_ASIDE;
 
 pub use admission::Origins;
 pub(crate) use admission::{ANY_PORT, Hosts, OriginPolicy};
@@ -28,6 +31,42 @@ pub use budgets::{Budgets, Rate};
 /// limits.message = 4 << 20;
 /// limits.frame = 4 << 20;
 /// assert_eq!(limits.head, Limits::server().head);
+/// ```
+///
+/// # A ceiling on memory
+///
+/// The other limits bound one thing each; [`memory`](Self::memory) bounds all heap of a connection together,
+/// to the byte: the message that is gathered, input that is kept, queued output, codecs and their windows, the
+/// heads of the opening handshake. The others hold below it as they do without it. A buffer counts twice while it
+/// moves to grow, so a message that is gathered may have a third of what is left, and often more; one that is lent from
+/// the input takes nothing. Not counted are the configuration, a source of randomness of the caller's, bytes that
+/// are shared ([`Prepared`](crate::Prepared), `Arc`, `Bytes`), and what was handed out.
+///
+/// | what | at the ceiling |
+/// |---|---|
+/// | a message that is gathered, a chunk, kept input | failed with 1009, before it is stored ([`Limit::Memory`](crate::error::Limit::Memory)) |
+/// | `send`, `send_part`, `write_message`, `ping`, `pong` | [`SendError::Memory`](crate::error::SendError::Memory); the message comes back |
+/// | the pong that answers a ping | waits until output has left, as with too many pings |
+/// | a keepalive ping | as one that could not leave: a peer that takes nothing is dead after the pong timeout |
+/// | our Close frame | always has room |
+/// | an extension whose codec may need more than half of it | not offered and not accepted; permessage-deflate asks for smaller windows first |
+/// | heads, fields and bodies of the opening handshake | `head`, `fields` and `body` are cut to an eighth of it |
+/// | `accept`, `respond` | [`AcceptError::Memory`](crate::error::AcceptError::Memory) |
+/// | a buffer that is lent | dropped |
+///
+/// ```
+/// use sansocket::config::Limits;
+/// use sansocket::{Connection, Negotiated, ServerConfig, error::SendError};
+/// let mut limits = Limits::server();
+/// limits.memory = 64 << 10;
+/// let config = ServerConfig::upgraded().limits(limits);
+/// let mut ws = Connection::upgraded_server(&config, Negotiated::default());
+/// let unsent = ws.send(vec![0; 60 << 10]).unwrap_err();
+/// assert!(matches!(unsent.why, SendError::Memory { limit: 65_536, .. }));
+/// assert_eq!(unsent.message.len(), 60 << 10);
+/// ws.send(vec![0; 40 << 10])?;
+/// assert!(ws.memory_held() <= 64 << 10);
+/// # Ok::<(), SendError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +91,10 @@ pub struct Limits {
     pub held: u32,
     /// Bytes of the body of a refusal that a client keeps; the rest is dropped and the refusal says so.
     pub body: u32,
+    /// Bytes of heap that the connection may hold at any moment: what
+    /// [`Connection::memory_held`](crate::Connection::memory_held) counts never passes it. No less than 16 KiB
+    /// ([what happens at it](#a-ceiling-on-memory)). [`UNBOUNDED`](Self::UNBOUNDED), unless set.
+    pub memory: u64,
     /// How often the peer may send what is cheap for it. Beyond it: 1008.
     pub budgets: Budgets,
 }
@@ -69,12 +112,13 @@ impl Limits {
             output: 1 << 20,
             held: 64 << 10,
             body: 64 << 10,
+            memory: Self::UNBOUNDED,
             budgets: Budgets::DEFAULT,
         }
     }
 
     /// For a server that expects attacks on many connections, and peers that people sit at: 8 KiB of head,
-    /// 64 KiB a frame and a message, 256 fragments, 64 KiB of output, and tight
+    /// 64 KiB a frame and a message, 256 fragments, 64 KiB of output, 1 MiB of memory in all, and tight
     /// [budgets](Budgets::tight) over time.
     #[must_use]
     pub const fn strict() -> Self {
@@ -86,6 +130,7 @@ impl Limits {
             output: 64 << 10,
             held: 8 << 10,
             body: 8 << 10,
+            memory: 1 << 20,
             budgets: Budgets::tight(),
             ..Self::server()
         }

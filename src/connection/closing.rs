@@ -203,6 +203,7 @@ impl Connection {
         let Some(len) = encode_close(code, reason, &mut payload) else {
             return false;
         };
+        self.makes_room_from_aside(Opcode::Close, len);
         let Ok(key) = self.masking_key() else {
             return false;
         };

@@ -52,6 +52,12 @@ impl Connection {
     }
 
     fn queue_pong(&mut self, payload: &[u8]) -> bool {
+        if self
+            .make_room_for_control(Opcode::Pong, payload.len())
+            .is_err()
+        {
+            return false;
+        }
         let Ok(key) = self.masking_key() else {
             return false;
         };
@@ -65,8 +71,9 @@ impl Connection {
         if self.output.takes_pong()
             && let Some(ping) = self.rare.as_mut().and_then(|rare| rare.unanswered.take())
             && !self.is_over()
+            && !self.queue_pong(&ping)
         {
-            self.queue_pong(&ping);
+            self.rare().unanswered = Some(ping);
         }
     }
 }

@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Kind, Message};
-use crate::extension::{Codec, DecodeError, bounded};
+use crate::extension::{Codec, DecodeError, MessageCodec, bounded};
 use crate::mask::{self, apply_mask};
-use crate::payload::{growth, make_room};
 use crate::role::Role;
 use crate::utf8;
 
 use super::event::Event;
-use super::gathering::{Came, Ends, bad_whole_text};
+use super::gathering::{Came, Ends, Gathering, bad_whole_text};
+use super::memory::{Room, grow, grow_text};
 use super::reading::take_front;
 use super::{Connection, InUse};
 
@@ -41,7 +41,11 @@ impl Connection {
 
     /// The header of a frame of an encoded message was read.
     pub(super) fn encoded_frame_begins(&mut self) {
+        let bounded = self.is_bounded();
         if let Some(codec) = codec_of(&mut self.in_use) {
+            if self.gathering.is_first_frame() {
+                codec.in_pieces = bounded;
+            }
             codec.messages.frame_begins(self.reading.left());
         }
     }
@@ -66,7 +70,13 @@ impl Connection {
     /// An encoded message in one frame, whose payload lies in the input as a whole, unmasked.
     pub(super) fn decode_frame<'a>(&mut self, kind: Kind, payload: &[u8]) -> Option<Event<'a>> {
         let limit = self.settings().limits.message;
-        let Codec { bit, messages } = codec_of(&mut self.in_use)?;
+        let (bounded, room) = (self.is_bounded(), self.room_to_gather());
+        let Codec {
+            bit,
+            messages,
+            in_pieces,
+        } = codec_of(&mut self.in_use)?;
+        *in_pieces = bounded;
         messages.frame_begins(payload.len() as u64);
         let Some(bytes) = messages.decode_message(payload, limit) else {
             self.gathering.begin(kind, *bit, *bit);
@@ -75,6 +85,7 @@ impl Connection {
                 Err(error) => self.fail_for(error.into()),
             });
         };
+        let grown = |capacity, needed| room.grown(capacity, needed, limit);
         let message = match kind {
             Kind::Text => {
                 let text = match utf8::validate(bytes) {
@@ -85,14 +96,18 @@ impl Connection {
                     }
                 };
                 let mut whole = self.gathering.take_text();
-                whole.reserve_exact(growth(whole.capacity(), text.len(), limit));
+                if let Err(error) = grow_text(&mut whole, text.len(), grown) {
+                    return Some(self.fail_for(error.into()));
+                }
                 whole.push_str(text);
                 Message::Text(whole.into())
             }
             Kind::Binary => {
                 let (mut whole, _) = self.gathering.take_bytes();
                 whole.clear();
-                make_room(&mut whole, bytes.len(), limit);
+                if let Err(error) = grow(&mut whole, bytes.len(), grown) {
+                    return Some(self.fail_for(error.into()));
+                }
                 whole.extend_from_slice(bytes);
                 Message::Binary(whole.into())
             }
@@ -111,9 +126,13 @@ impl Connection {
 
     fn decode_bytes(&mut self, payload: &[u8], last: bool) -> Result<(), ProtocolError> {
         let limit = self.settings().limits.message;
+        let room = self.room_to_gather();
         let Some(codec) = codec_of(&mut self.in_use) else {
             return Ok(());
         };
+        if codec.in_pieces {
+            return pieces(codec, &mut self.gathering, payload, last, limit, room);
+        }
         let (mut bytes, mut filled) = self.gathering.take_bytes();
         let decoded = codec
             .messages
@@ -125,16 +144,30 @@ impl Connection {
 
     fn decode_text(&mut self, payload: &[u8], last: bool) -> Result<(), ProtocolError> {
         let limit = self.settings().limits.message;
+        let mut left = self.room_to_gather();
         let gathering = &mut self.gathering;
-        let Some(Codec { messages, .. }) = codec_of(&mut self.in_use) else {
+        let Some(Codec {
+            messages,
+            in_pieces,
+            ..
+        }) = codec_of(&mut self.in_use)
+        else {
             return Ok(());
         };
-        let len = bounded(messages.room(payload.len()), limit);
-        let (mut text, mut room) = gathering.take_text_and_room(len);
+        let (mut text, mut room) = if *in_pieces {
+            let room = bounded_room(&**messages, limit, left.beside(gathering.memory_held()))?;
+            left = left.beside(room.len());
+            (gathering.take_text(), room)
+        } else {
+            gathering.take_text_and_room(bounded(messages.room(payload.len()), limit))
+        };
         let mut rest = payload;
         while let Some(piece) = messages.decode(&mut rest, last, &mut room, limit)? {
             within(gathering.len() + piece.len() as u64, limit)?;
-            gathering.push_text(piece, &mut text, limit)?;
+            let grown = |capacity, needed| left.grown(capacity, needed, limit);
+            // `as`: it is gathered in memory.
+            grow_text(&mut text, gathering.len() as usize + piece.len(), grown)?;
+            gathering.push_text(piece, &mut text)?;
         }
         gathering.put_text(text);
         Ok(())
@@ -146,11 +179,13 @@ impl Connection {
         input: &mut &'a mut [u8],
     ) -> Result<Came<'a>, ProtocolError> {
         let limit = self.settings().limits.message;
+        let left = self.room();
         let (reading, gathering) = (&mut self.reading, &mut self.gathering);
         let Some(Codec { messages, .. }) = codec_of(&mut self.in_use) else {
             return Ok(Came::Nothing);
         };
-        let mut room = vec![0; bounded(messages.room(0), limit)];
+        let mut room = bounded_room(&**messages, limit, left)?;
+        let left = left.beside(room.len());
         loop {
             let n = reading.next_len(input).min(STEP);
             let last = reading.ends_message_with(n);
@@ -160,6 +195,7 @@ impl Connection {
             let mut rest = &*part;
             let piece = messages.decode(&mut rest, last, &mut room, limit)?;
             let used = n - rest.len();
+            left.take(piece.map_or(0, <[u8]>::len))?;
             let piece = piece.map(<[u8]>::to_vec);
             reading.advance(used);
             apply_mask(&mut input[used..n], mask::rotate(key, used as u64), 0);
@@ -214,6 +250,51 @@ impl From<DecodeError> for ProtocolError {
 pub(super) fn codec_of(in_use: &mut Option<Box<InUse>>) -> Option<&mut Codec> {
     in_use.as_mut()?.codec.as_mut()
 }
+
+/// Decodes the next part of a binary message piece by piece, so that nothing grows before it was asked for.
+fn pieces(
+    codec: &mut Codec,
+    gathering: &mut Gathering,
+    payload: &[u8],
+    last: bool,
+    limit: u64,
+    left: Room,
+) -> Result<(), ProtocolError> {
+    let messages = &mut codec.messages;
+    let mut room = bounded_room(&**messages, limit, left.beside(gathering.memory_held()))?;
+    let left = left.beside(room.len());
+    let (mut bytes, filled) = gathering.take_bytes();
+    bytes.truncate(filled);
+    let mut rest = payload;
+    while let Some(piece) = messages.decode(&mut rest, last, &mut room, limit)? {
+        let len = bytes.len() + piece.len();
+        within(len as u64, limit)?;
+        grow(&mut bytes, len, |capacity, needed| {
+            left.grown(capacity, needed, limit)
+        })?;
+        bytes.extend_from_slice(piece);
+    }
+    let filled = bytes.len();
+    gathering.put_bytes(bytes, filled);
+    Ok(())
+}
+
+/// Room for what comes out of a codec, if it has none of its own: half of what is left at most.
+fn bounded_room(
+    messages: &dyn MessageCodec,
+    limit: u64,
+    left: Room,
+) -> Result<Vec<u8>, ProtocolError> {
+    let wanted = bounded(messages.room(0), limit);
+    let len = wanted.min(left.left() / 2);
+    if len < wanted.min(LEAST_ROOM) {
+        left.take(wanted)?;
+    }
+    Ok(vec![0; len])
+}
+
+/// Under a ceiling there has to be room for so much of what comes out of a codec.
+const LEAST_ROOM: usize = 256;
 
 /// RFC 6455 §10.4, whatever the codec makes of its limit.
 fn within(value: u64, max: u64) -> Result<(), ProtocolError> {

@@ -36,7 +36,7 @@ impl Connection {
         compress: Compress,
     ) {
         let size = self.settings().fragment as usize;
-        let Some(Codec { bit, messages }) = codec_of(&mut self.in_use) else {
+        let Some(Codec { bit, messages, .. }) = codec_of(&mut self.in_use) else {
             return;
         };
         if compress == Compress::Alone {
@@ -67,14 +67,22 @@ impl Connection {
         payload: &[u8],
         size: usize,
     ) {
+        let bounded = self.is_bounded();
         let Some(&mut Codec {
             bit,
             ref mut messages,
+            ..
         }) = codec_of(&mut self.in_use)
         else {
             return;
         };
-        let mut encoded = Vec::new();
+        // Under a ceiling there is room for what it comes to at most.
+        let most = if bounded {
+            messages.encoded_most(payload.len())
+        } else {
+            0
+        };
+        let mut encoded = Vec::with_capacity(most);
         if messages.encode(payload, true, &mut encoded).is_err() {
             return self.give_up_unless(Err(EncodeError));
         }

@@ -63,4 +63,33 @@ impl Event<'_> {
             Self::Closed(report) => Event::Closed(report),
         }
     }
+
+    /// Bytes that it lends, and an owned one copies.
+    pub(super) fn lent(&self) -> usize {
+        match self {
+            Self::Message(message) if message.is_lent() => message.as_bytes().len(),
+            Self::Chunk(chunk) if chunk.payload.is_lent() => chunk.payload.len(),
+            Self::Request(request) | Self::Http(request) => request.lent(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of heap.
+    pub(super) fn memory_held(&self) -> usize {
+        let reason = |frame: &CloseFrame| frame.reason().len();
+        match self {
+            Self::Request(request) | Self::Http(request) => request.memory_held(),
+            Self::Refused(refusal) => size_of::<Refusal>() + refusal.memory_held(),
+            Self::Message(message) => message.memory_held(),
+            Self::Chunk(chunk) => chunk.payload.memory_held(),
+            Self::Ping(payload) => payload.memory_held(),
+            Self::Pong(pong) => pong.payload.memory_held(),
+            Self::Close(frame) => size_of::<CloseFrame>() + reason(frame),
+            Self::Closed(report) => {
+                let frames = [&report.sent, &report.received].into_iter().flatten();
+                size_of::<CloseReport>() + frames.map(reason).sum::<usize>()
+            }
+            Self::Open | Self::Start(_) | Self::Failed(_) => 0,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What the fast paths ask before they take a message in one frame or send one: two numbers,
 //! worked out from the rest of the connection here alone.
 
-use crate::config::Delivery;
+use crate::config::{Delivery, Limits};
 
 use super::Connection;
 
@@ -23,7 +23,7 @@ impl Fast {
     }
 
     /// Shorter payloads go out as they are, in one frame, if there is room; 0 unless messages may
-    /// be sent, none is being sent in parts and no extension encodes them.
+    /// be sent, none is being sent in parts, no extension encodes them and no ceiling on memory is set.
     #[inline(always)]
     pub(super) const fn plain_below(self) -> u32 {
         self.plain_below
@@ -39,11 +39,12 @@ impl Fast {
             && matches!(settings.delivery, Delivery::Whole);
         let plain = ws.life.may_send()
             && rare.is_none_or(|rare| rare.in_parts.is_none())
-            && ws.codec().is_none();
-        let longest = settings.limits.frame.min(settings.limits.message);
+            && ws.codec().is_none()
+            && settings.limits.memory == Limits::UNBOUNDED;
+        let longest = || settings.limits.frame.min(settings.limits.message);
         let up_to = |longest: u64| u32::try_from(longest).map_or(u32::MAX, |n| n.saturating_add(1));
         Self {
-            whole_below: if whole { up_to(longest) } else { 0 },
+            whole_below: if whole { up_to(longest()) } else { 0 },
             plain_below: match settings.fragment {
                 _ if !plain => 0,
                 0 => u32::MAX,

@@ -9,10 +9,11 @@ use core::mem;
 use crate::error::ProtocolError;
 use crate::event::{Chunk, Kind, Message};
 use crate::mask::{self, MaskingKey, apply_mask, extend_masked};
-use crate::payload::{Payload, Text, growth, make_room};
+use crate::payload::{Payload, Text};
 use crate::utf8::{self, NotUtf8, Validator};
 
 use super::event::Event;
+use super::memory::{Grown, grow, grow_text};
 use super::reading::Piece;
 
 /// The message in progress, and the buffer for it.
@@ -133,9 +134,9 @@ impl Gathering {
 
     // ── payload
 
-    /// Adds a piece of payload that no extension has encoded.
+    /// Adds a piece of payload that no extension has encoded, for which there is room.
     #[inline(always)]
-    pub(super) fn add<'a>(&mut self, piece: Piece<'a>, limit: u64) -> Came<'a> {
+    pub(super) fn add<'a>(&mut self, piece: Piece<'a>) -> Came<'a> {
         let Some(kind) = self.message.kind else {
             return Came::Nothing;
         };
@@ -155,9 +156,9 @@ impl Gathering {
             }));
         }
         match kind {
-            Kind::Binary => self.add_bytes(piece.bytes, piece.key(), limit),
+            Kind::Binary => self.add_bytes(piece.bytes, piece.key()),
             Kind::Text => {
-                if let Err(error) = self.add_text(piece.unmasked(), limit) {
+                if let Err(error) = self.add_text(piece.unmasked()) {
                     return Came::Failed(error);
                 }
             }
@@ -250,14 +251,8 @@ impl Gathering {
 
     /// Unmasks while copying, into what is initialized already as far as it goes.
     #[inline(always)]
-    fn add_bytes(&mut self, payload: &[u8], key: Option<MaskingKey>, limit: u64) {
-        if payload.is_empty() {
-            return;
-        }
-        // Not moved out and back: to load it again would wait for its own store.
-        if !matches!(self.buffer, Buffer::Bytes(_)) {
-            self.buffer = Buffer::Bytes(mem::take(&mut self.buffer).into_bytes());
-        }
+    fn add_bytes(&mut self, payload: &[u8], key: Option<MaskingKey>) {
+        // There was room to be made for the first bytes.
         let Buffer::Bytes(bytes) = &mut self.buffer else {
             return;
         };
@@ -273,26 +268,62 @@ impl Gathering {
             }
         }
         if !fresh.is_empty() {
-            make_room(bytes, at + payload.len(), limit);
             let key = key.map(|key| mask::rotate(key, over.len() as u64));
             extend_masked(bytes, key, fresh);
         }
     }
 
     /// Validates, and pushes what is text.
-    fn add_text(&mut self, payload: &[u8], limit: u64) -> Result<(), ProtocolError> {
+    fn add_text(&mut self, payload: &[u8]) -> Result<(), ProtocolError> {
         if payload.is_empty() {
             return Ok(());
         }
         let mut text = self.take_text();
-        self.push_text(payload, &mut text, limit)?;
+        self.push_text(payload, &mut text)?;
         self.put_text(text);
+        Ok(())
+    }
+
+    /// There is no room for `n` bytes more.
+    #[inline(always)]
+    pub(super) fn lacks(&self, n: usize) -> bool {
+        self.message.len + n as u64 > self.memory_held() as u64
+    }
+
+    /// The next payload is gathered, and neither lent nor handed out as it comes; `last`: it ends the message.
+    pub(super) const fn gathers(&self, last: bool) -> bool {
+        let InProgress {
+            len,
+            own_bits,
+            told_bits,
+            in_chunks,
+            ..
+        } = self.message;
+        !(in_chunks || last && len == 0 && own_bits == told_bits)
+    }
+
+    /// Makes room for `n` bytes more.
+    ///
+    /// # Errors
+    /// Those of `grown`, which says to what capacity a buffer of one grows for what is needed.
+    pub(super) fn make_room(&mut self, n: usize, grown: impl Grown) -> Result<(), ProtocolError> {
+        // `as`: it was gathered in memory.
+        let needed = self.message.len as usize + n;
+        if self.message.kind == Some(Kind::Text) {
+            let mut text = self.take_text();
+            grow_text(&mut text, needed, grown)?;
+            self.put_text(text);
+        } else {
+            let mut bytes = mem::take(&mut self.buffer).into_bytes();
+            grow(&mut bytes, needed, grown)?;
+            self.buffer = Buffer::Bytes(bytes);
+        }
         Ok(())
     }
 
     // ── what is decoded
 
-    /// Validates the next bytes of a text and puts them to what was gathered.
+    /// Validates the next bytes of a text and puts them to what was gathered, which has room for them.
     ///
     /// # Errors
     /// Text that is not UTF-8.
@@ -300,13 +331,9 @@ impl Gathering {
         &mut self,
         piece: &[u8],
         gathered: &mut String,
-        limit: u64,
     ) -> Result<(), ProtocolError> {
         let before = self.message.len;
         self.message.len += piece.len() as u64;
-        // `as`: it is gathered in memory.
-        let needed = self.message.len as usize;
-        gathered.reserve_exact(growth(gathered.capacity(), needed, limit) - gathered.len());
         for (i, part) in piece.chunks(CACHED).enumerate() {
             let pushed = self.message.utf8.push(part);
             let (finished, text) =
@@ -361,15 +388,19 @@ impl Gathering {
     // ── reading straight into the message
 
     /// Where the next bytes of a binary message are gathered, of whose frame `left` bytes have not come.
-    pub(super) fn target(&mut self, left: u64, limit: u64) -> Option<&mut [u8]> {
+    /// Nowhere if there is no room for it.
+    pub(super) fn target(&mut self, left: u64, grown: impl Grown) -> Option<&mut [u8]> {
         let want = self.target_len(left)?;
         // `as`: it was gathered in memory.
         let at = self.message.len as usize;
         if !matches!(&self.buffer, Buffer::Bytes(bytes) if bytes.len() >= at + want) {
             let mut bytes = mem::take(&mut self.buffer).into_bytes();
-            make_room(&mut bytes, at + want, limit);
-            bytes.resize(at + want, 0);
+            let grown = grow(&mut bytes, at + want, grown);
+            if grown.is_ok() {
+                bytes.resize(at + want, 0);
+            }
             self.buffer = Buffer::Bytes(bytes);
+            grown.ok()?;
         }
         match &mut self.buffer {
             Buffer::Bytes(bytes) => bytes.get_mut(at..at + want),

@@ -7,6 +7,7 @@
 //! | `fast` | what the fast paths ask, worked out in one place |
 //! | `rare` | what few connections need, and none while idle |
 //! | `rules` | what is asked of the next frame (§5, §10.4) |
+//! | `memory` | how much is held, and the ceiling on it |
 //! | `budgets` | how often what is cheap for the peer may come (§10.4) |
 //! | `receive` | bytes in, events out: what comes first |
 //! | `reading` | input into headers and pieces of payload (§5.2) |
@@ -32,6 +33,7 @@ mod event;
 mod fast;
 mod gathering;
 mod life;
+mod memory;
 mod opening;
 mod outgoing;
 mod parts;
@@ -301,7 +303,9 @@ impl Connection {
     /// ```
     #[inline]
     pub fn lend_buffer(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() == 0 {
+        if buffer.capacity() == 0
+            || self.is_bounded() && self.room().take(buffer.capacity()).is_err()
+        {
             return;
         }
         if let Some(buffer) = self.gathering.lend_buffer(buffer) {
@@ -323,25 +327,6 @@ impl Connection {
             (Some(a), Some(b)) => Some(if a.capacity() >= b.capacity() { a } else { b }),
             (a, b) => a.or(b),
         }
-    }
-
-    /// Bytes of heap that the connection holds, its configuration and a source of randomness of
-    /// the caller's not counted.
-    #[must_use]
-    pub fn memory_held(&self) -> usize {
-        let rare = self
-            .rare
-            .as_ref()
-            .map_or(0, |rare| size_of::<Rare>() + rare.memory_held());
-        let in_use = self.in_use.as_ref().map_or(0, |in_use| {
-            size_of::<InUse>() + in_use.negotiated.memory_held()
-        });
-        self.gathering.memory_held()
-            + self.output.memory_held()
-            + self.entropy.memory_held()
-            + self.codec().map_or(0, Codec::memory_held)
-            + rare
-            + in_use
     }
 
     // ── facts

@@ -76,9 +76,10 @@ impl Opening {
         input: &mut &'a mut [u8],
         settings: &Settings,
     ) -> Result<Option<Found<'a>>, HandshakeError> {
+        let limits = &*settings.limits.of_opening();
         match &mut self.stage {
             Stage::Request => {
-                let Some(head) = self.head.read(input, &settings.limits)? else {
+                let Some(head) = self.head.read(input, limits)? else {
                     return Ok(None);
                 };
                 let (target, asked) = match judge(&head, settings) {
@@ -99,11 +100,11 @@ impl Opening {
                 Ok(Some(found))
             }
             Stage::Response(expectation) => {
-                let Some(head) = self.head.read(input, &settings.limits)? else {
+                let Some(head) = self.head.read(input, limits)? else {
                     return Ok(None);
                 };
                 let mut head = head.into_vec();
-                let answered = match expectation.judge(&mut head, settings) {
+                let answered = match expectation.judge(&mut head, settings, limits) {
                     Ok(answered) => answered,
                     Err(error) => return self.failed(head, error),
                 };
@@ -193,7 +194,9 @@ impl Opening {
         self.head.memory_held()
             + match &self.stage {
                 Stage::Deciding(Asked::Upgrade(offer)) => offer.memory_held(),
-                Stage::Response(_) => size_of::<Expectation>(),
+                Stage::Response(expectation) => {
+                    size_of::<Expectation>() + expectation.memory_held()
+                }
                 Stage::Body(body) => size_of::<RefusalReader>() + body.memory_held(),
                 Stage::Established(head) | Stage::Failed(head) | Stage::Broken(head) => {
                     head.capacity()
@@ -213,6 +216,13 @@ impl Connection {
     ) -> Self {
         let mut connection = Self::new(Role::Client, config.0.clone(), entropy);
         let offer = extensions::offer(config.settings());
+        // Its lists are kept too, to be held against the answer.
+        let most = 4 * request.most(offer.as_deref());
+        if let Err(error) = connection.room().take(most) {
+            let failed = connection.fail_opening(error.into());
+            connection.rare().found = Some(failed);
+            return connection;
+        }
         let expectation = connection
             .output
             .head(|out| request.write(nonce, offer.as_deref(), out));
@@ -259,8 +269,11 @@ impl Connection {
         if rare.held.len().saturating_add(input.len()) > max {
             return Some(self.fail_opening(HandshakeError::HeldTooLong.into()));
         }
-        rare.held.keep(input, max);
-        None
+        let room = self.room();
+        match self.rare().held.keep(input, max, room) {
+            Ok(()) => None,
+            Err(_) => Some(self.fail_opening(HandshakeError::HeldTooLong.into())),
+        }
     }
 
     /// The end of the stream can end the body of a refusal; a loss cuts it.
@@ -298,7 +311,10 @@ impl Connection {
     // ── outcomes
 
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
-        let codec = codec(&self.settings().extensions, self.role(), &negotiated);
+        let settings = self.settings();
+        let fitting = codec(&settings.fitting(), self.role(), &negotiated);
+        // What somebody else agreed to and does not fit fails below.
+        let codec = fitting.or_else(|| codec(&settings.extensions, self.role(), &negotiated));
         self.establish_with(negotiated, codec);
     }
 
@@ -308,12 +324,23 @@ impl Connection {
             self.output
                 .mark_encoded(codec.as_ref().map_or(0, |codec| codec.bit));
             self.in_use = Some(Box::new(InUse { codec, negotiated }));
+            self.check_codec();
         }
         self.start_idle_timers();
         if self.life.is_unwritable() {
             self.start_close_timer();
         }
         self.require_extension();
+    }
+
+    /// What was agreed on elsewhere may need more memory than there may be.
+    fn check_codec(&mut self) {
+        let most = self.codec().map_or(0, Codec::memory_most);
+        if let Err(error) = self.room().take(0)
+            && most > 0
+        {
+            self.fail_later(error.into());
+        }
     }
 
     fn refused(&mut self, refusal: Box<Refusal>) -> Event<'static> {
@@ -326,7 +353,7 @@ impl Connection {
 
     /// RFC 6455 §7.1.7, before the connection is established: a server answers over HTTP, a client
     /// drops the transport.
-    fn fail_opening(&mut self, failure: Failure) -> Event<'static> {
+    pub(super) fn fail_opening(&mut self, failure: Failure) -> Event<'static> {
         let deciding = self.is_deciding();
         self.life.refused();
         self.end_messages();
@@ -339,6 +366,8 @@ impl Connection {
             Role::Server => {
                 let response = match failure {
                     Failure::Handshake(error) => Response::refusal(error),
+                    // RFC 6585 §5: it was more than there is memory for.
+                    Failure::Protocol(_) => Response::new(431),
                     // RFC 9110 §15.6.4, §15.5.9: the application was slow, or the client.
                     _ if deciding => Response::new(503),
                     _ => Response::new(408),
@@ -372,7 +401,13 @@ impl Connection {
         let configured = accept.configured(self.settings());
         let compression = configured.answer(&offer.extensions);
         let negotiated = offer.negotiate(&accept, compression.as_ref())?;
-        let codec = codec(configured, self.role(), &negotiated);
+        let codec = codec(&configured, self.role(), &negotiated);
+        if self.is_bounded() {
+            let (len, most) = (offer.most(&accept, &negotiated), self.most_queued());
+            if !self.output.reserve_head(len, most) {
+                return Err(self.no_room_for_answer(len));
+            }
+        }
         self.output
             .head(|out| offer.write(&accept, &negotiated, out));
         self.settled(|ws| {

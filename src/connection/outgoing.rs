@@ -11,7 +11,7 @@ use crate::error::Unsent;
 use crate::event::{Kind, Message};
 use crate::extension::Compress;
 use crate::frame::{encode_frame, first_byte};
-use crate::payload::{Payload, SharedBytes, SharedText, Text};
+use crate::payload::{HandedOver, Payload, SharedBytes, SharedText, Text, handed_over};
 
 use super::Connection;
 
@@ -96,6 +96,12 @@ macro_rules! owned {
             }
         }
     )*};
+}
+
+handed_over! {
+    Message<'_>, |message| message.memory_held();
+    Text<'_>, |text| text.memory_held();
+    Payload<'_>, |bytes| bytes.memory_held();
 }
 
 owned! {

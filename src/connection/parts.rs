@@ -141,6 +141,7 @@ impl Connection {
         };
         self.check_room()?;
         check_text(part.kind, &mut utf8, part.bytes, part.last)?;
+        self.make_room_for_part(part.bytes.len(), encoded)?;
         let key = self.masking_key()?;
         if encoded {
             self.queue_encoded_part(part, begun, key);
@@ -183,6 +184,7 @@ impl Connection {
             let max = MAX_PAYLOAD;
             return Err(SendError::TooLong { len, max });
         }
+        self.make_room_for_frame()?;
         let key = self.masking_key()?;
         self.output
             .begin_frame(first_byte(true, 0, kind.opcode()), key, len);
@@ -224,6 +226,7 @@ impl Connection {
         self.check_room()?;
         let last = len == max;
         check_text(kind, &mut utf8, piece, last)?;
+        self.make_room_for_piece(piece.len())?;
         self.output.frame_piece(key, offset, piece);
         self.set_in_parts((!last).then_some(InParts::Frame {
             kind,

@@ -4,13 +4,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::error::Failure;
+use crate::error::{Failure, ProtocolError};
 use crate::event::{CloseFrame, CutOff};
-use crate::payload::extend_within;
+use crate::payload::growth_within;
 
 use super::Connection;
 use super::budgets::Spent;
 use super::event::Event;
+use super::memory::Room;
 use super::opening::Opening;
 use super::parts::InParts;
 use super::responding::Body;
@@ -72,28 +73,53 @@ pub(super) struct Held {
     bytes: Vec<u8>,
     /// How much of it has been read.
     at: usize,
+    /// Bytes of heap that were taken out, to be read.
+    out: usize,
 }
 
 impl Held {
     /// Puts input after what is held already. What was read of that is dropped once it is half of
     /// it, so that fewer bytes are moved than were read, however often input is kept.
-    pub(super) fn keep(&mut self, input: &[u8], limit: usize) {
+    ///
+    /// # Errors
+    /// There is no `room` for it.
+    pub(super) fn keep(
+        &mut self,
+        input: &[u8],
+        limit: usize,
+        room: Room,
+    ) -> Result<(), ProtocolError> {
         if self.at >= self.len() {
             self.bytes.drain(..self.at);
             self.at = 0;
         }
-        extend_within(&mut self.bytes, input, limit);
+        let needed = self.bytes.len() + input.len();
+        // What is held was counted already.
+        let grown = growth_within(self.bytes.capacity(), needed, limit as u64, room.left());
+        let Some(capacity) = grown else {
+            return room.take(needed);
+        };
+        self.bytes.reserve_exact(capacity - self.bytes.len());
+        self.bytes.extend_from_slice(input);
+        Ok(())
     }
 
     /// Takes everything out, to be read from the returned place on.
     pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
+        self.out = self.bytes.capacity();
         (mem::take(&mut self.bytes), mem::take(&mut self.at))
+    }
+
+    /// What was taken out is freed.
+    pub(super) const fn freed(&mut self) {
+        self.out = 0;
     }
 
     /// Puts back what was taken, of which the last `left` bytes are unread.
     pub(super) fn put_back(&mut self, bytes: Vec<u8>, left: usize) {
         self.at = bytes.len() - left;
         self.bytes = bytes;
+        self.out = 0;
     }
 
     /// Bytes that have not been read.
@@ -178,34 +204,43 @@ impl Rare {
             && spent.is_none()
     }
 
+    /// Bytes of heap that input takes, and what came of it.
+    pub(super) fn memory_of_input(&self) -> usize {
+        self.held.bytes.capacity()
+            + self.held.out
+            + self.found.as_ref().map_or(0, Event::memory_held)
+            + self.opening.as_ref().map_or(0, Opening::memory_held)
+    }
+
     /// Bytes of heap that it holds.
     pub(super) fn memory_held(&self) -> usize {
         let reason =
             |frame: &Option<CloseFrame>| frame.as_ref().map_or(0, |frame| frame.reason().len());
         let ping = self.pings.last.as_ref();
-        self.held.bytes.capacity()
+        self.memory_of_input()
+            + self.spent.as_ref().map_or(0, |spent| size_of_val(&**spent))
             + self.control.capacity()
             + self.unanswered.as_ref().map_or(0, Vec::capacity)
             + ping.map_or(0, |(ping, _)| ping.capacity())
-            + self.opening.as_ref().map_or(0, Opening::memory_held)
             + reason(&self.ending.sent)
             + reason(&self.ending.received)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::Held;
+    use super::{Held, Room};
 
     #[test]
     fn holding_again_and_again_moves_no_more_than_was_read() {
         let mut held = Held::default();
-        held.keep(&[0; 1000], usize::MAX);
+        held.keep(&[0; 1000], usize::MAX, Room::UNBOUNDED).unwrap();
         let mut moved = 0;
         for _ in 0..900 {
             held.at += 1;
             let at = held.at;
-            held.keep(&[1], usize::MAX);
+            held.keep(&[1], usize::MAX, Room::UNBOUNDED).unwrap();
             moved += if held.at < at { 999 } else { 0 };
             assert_eq!(held.len(), 1000);
         }

@@ -206,10 +206,12 @@ impl Connection {
             }
             let (mut held, at) = rare.held.take();
             let mut input = held.get_mut(at..).unwrap_or_default();
-            let event = self.step(&mut input).map(Event::into_owned);
+            let event = self.step(&mut input).map(|event| self.own(event));
             let left = input.len();
             if left > 0 && !self.life.discards() {
                 self.rare().held.put_back(held, left);
+            } else if let Some(rare) = &mut self.rare {
+                rare.held.freed();
             }
             if event.is_some() || self.due_is_set() {
                 return event;
@@ -310,7 +312,7 @@ impl Connection {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn message_begins<'a>(&mut self, kind: Kind, codec_bit: u8) -> Option<Event<'a>> {
         let delivery = self.settings().delivery;
         let header = self.reading.header();
@@ -343,13 +345,31 @@ impl Connection {
         if self.gathering.is_encoded() {
             return self.decode(input).into();
         }
-        let limit = self.settings().limits.message;
+        let n = self.reading.next_len(input);
+        if self.gathering.lacks(n)
+            && let Err(error) = self.make_room_to_gather(n)
+        {
+            return Came::Failed(error);
+        }
         let piece = self.reading.piece(input);
-        self.gathering.add(piece, limit)
+        self.gathering.add(piece)
+    }
+
+    /// Makes room for the next `n` bytes of payload, where they are gathered.
+    #[cold]
+    #[inline(never)]
+    fn make_room_to_gather(&mut self, n: usize) -> Result<(), ProtocolError> {
+        let last = self.reading.ends_message_with(n);
+        if !self.gathering.gathers(last) {
+            return Ok(());
+        }
+        let (limit, room) = (self.settings().limits.message, self.room_to_gather());
+        let grown = |capacity, needed| room.grown(capacity, needed, limit);
+        self.gathering.make_room(n, grown)
     }
 
     /// The message that was gathered, which has ended.
-    #[inline]
+    #[inline(always)]
     pub(super) fn gathered<'a>(&mut self) -> Event<'a> {
         match self.gathering.finish() {
             Ok(event) => event,

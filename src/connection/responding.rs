@@ -47,6 +47,7 @@ impl Connection {
     pub fn respond(&mut self, response: Response) -> Result<(), AcceptError> {
         let write = self.decided_on()?.response_writer();
         response.check()?;
+        self.make_room_for_answer(response.most())?;
         self.output.head(|out| write(&response, out));
         self.end_opening();
         self.rare().ending.answered = Some(response.status());
@@ -96,6 +97,7 @@ impl Connection {
         };
         let has_content = response.has_content() && !opening.asks_head();
         response.check()?;
+        self.make_room_for_answer(response.most() + CHUNK)?;
         let first = response.take_body();
         if let (len, Framing::Length(max)) = (first.len() as u64, framing)
             && len > max
@@ -129,6 +131,7 @@ impl Connection {
             Some(_) if body.is_unfinished() => self.check_room()?,
             _ => return Ok(()),
         }
+        self.make_room_for_part(piece.len() + CHUNK, false)?;
         self.queue_content(body, piece);
         Ok(())
     }
@@ -234,3 +237,6 @@ impl Connection {
         });
     }
 }
+
+/// What frames a chunk, and the last one (RFC 9112 §7.1): there is room for the last one after each.
+const CHUNK: usize = 64;

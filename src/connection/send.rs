@@ -7,7 +7,7 @@ use crate::event::Kind;
 use crate::extension::Compress;
 use crate::frame::{MAX_CONTROL_PAYLOAD, Opcode, first_byte};
 use crate::mask::MaskingKey;
-use crate::payload::OwnedBytes;
+use crate::payload::{HandedOver, OwnedBytes};
 use crate::role::Role;
 
 use super::outgoing::{Outgoing, Prepared};
@@ -111,8 +111,14 @@ impl Connection {
     }
 
     #[inline]
-    fn key_to_send(&mut self) -> Result<Option<MaskingKey>, SendError> {
+    fn key_to_send(
+        &mut self,
+        len: usize,
+        handed_over: usize,
+        compress: Compress,
+    ) -> Result<Option<MaskingKey>, SendError> {
         self.can_send()?;
+        self.make_room_for_message(len, Some(handed_over), compress)?;
         Ok(self.masking_key()?)
     }
 
@@ -154,7 +160,9 @@ impl Connection {
         payload: &[u8],
         compress: Compress,
     ) -> Result<(), SendError> {
-        let key = self.key_to_send()?;
+        self.can_send()?;
+        self.make_room_for_message(payload.len(), None, compress)?;
+        let key = self.masking_key()?;
         let further = self.further_keys(payload.len(), compress)?;
         self.use_spare();
         if self.encodes(payload.len(), compress) {
@@ -169,7 +177,7 @@ impl Connection {
     }
 
     /// A message that was handed over, which comes back if it is refused.
-    pub(super) fn send_owned<M: Into<OwnedBytes>>(
+    pub(super) fn send_owned<M: Into<OwnedBytes> + HandedOver>(
         &mut self,
         kind: Kind,
         len: usize,
@@ -177,7 +185,7 @@ impl Connection {
         compress: Compress,
     ) -> Result<(), Unsent<M>> {
         let keys = self
-            .key_to_send()
+            .key_to_send(len, message.memory_held(), compress)
             .and_then(|key| Ok((key, self.further_keys(len, compress)?)));
         match keys {
             Ok((key, further)) => {
@@ -236,6 +244,7 @@ impl Connection {
             return self.send_otherwise(prepared.kind(), prepared.payload(), compress);
         }
         self.can_send()?;
+        self.make_room_for_message(len, Some(0), compress)?;
         if !self.encodes(len, compress) {
             self.output.frame_shared(prepared.frame(), len);
         } else if !self.queue_prepared_encoded(prepared) {
@@ -246,7 +255,7 @@ impl Connection {
 
     /// While nothing is gathered, the buffer that was lent for that serves the output.
     #[inline]
-    fn use_spare(&mut self) {
+    pub(super) fn use_spare(&mut self) {
         if self.output.lacks_buffer() && self.gathering.is_idle() {
             self.lend_spare();
         }
@@ -260,7 +269,7 @@ impl Connection {
     }
 
     #[inline]
-    fn splits(&self, len: usize) -> bool {
+    pub(super) fn splits(&self, len: usize) -> bool {
         let fragment = self.settings().fragment;
         fragment > 0 && len as u64 > u64::from(fragment)
     }
@@ -338,6 +347,7 @@ impl Connection {
             return Err(SendError::TooLong { len, max });
         }
         self.check_room()?;
+        self.make_room_for_control(opcode, payload.len())?;
         let key = self.masking_key()?;
         self.output.control(opcode, key, payload);
         Ok(())

@@ -209,6 +209,11 @@ impl Connection {
         if let Some(rare) = &mut self.rare {
             rare.pings.later = 0;
         }
+        if !self.makes_room_from_aside(Opcode::Ping, KEEPALIVE) {
+            let later = self.clock.put_ping_off();
+            self.rare().pings.later += later;
+            return;
+        }
         let Ok(key) = self.masking_key() else { return };
         let before = (self.output.len() as u64).saturating_add(self.output.frame_left());
         if before > 0 {
@@ -329,3 +334,6 @@ impl Connection {
         }
     }
 }
+
+/// Bytes of payload of a keepalive ping.
+const KEEPALIVE: usize = 2;

@@ -41,7 +41,7 @@ impl Connection {
         let input = mem::take(input);
         self.hear(input);
         if !input.is_empty() && !self.life.discards() {
-            self.settled(|ws| ws.rare().held.keep(input, usize::MAX));
+            self.settled(|ws| ws.keep_within(input));
         }
     }
 
@@ -188,14 +188,15 @@ impl Connection {
         }
         self.hear(input);
         if !self.life.is_established() || self.life.discards() {
-            return self.step(input).map(Event::into_owned);
+            return self.step(input).map(|event| self.own(event));
         }
         // One frame at most, so that the next one can be lent; its payload by itself, as what there
         // is of it may be lent too.
         if self.reading.in_payload() {
             let len = self.reading.next_len(input);
             let mut payload = &mut input[..len];
-            let event = self.frames_rarely(&mut payload).map(Event::into_owned);
+            let event = self.frames_rarely(&mut payload);
+            let event = event.map(|event| self.own(event));
             let used = len - payload.len();
             take_front(input, used);
             return event;
@@ -341,7 +342,9 @@ impl Connection {
     pub fn receive_target(&mut self) -> Option<&mut [u8]> {
         let left = self.target_left();
         let limit = self.settings().limits.message;
-        self.gathering.target(left, limit)
+        let room = self.room_to_gather();
+        let grown = |capacity, needed| room.grown(capacity, needed, limit);
+        self.gathering.target(left, grown)
     }
 
     /// Payload bytes of a data frame that are due next; 0 if anything comes first.

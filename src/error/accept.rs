@@ -37,6 +37,13 @@ pub enum AcceptError {
         /// How many there may be.
         max: u64,
     },
+    /// With this answer the connection would hold more memory than it may.
+    Memory {
+        /// Bytes of heap that it would hold.
+        needed: u64,
+        /// How many it may hold ([`Limits::memory`](crate::config::Limits::memory)).
+        limit: u64,
+    },
     /// HTTP/2 or HTTP/3: a field that these versions do not have (RFC 9113 §8.2.2).
     Field(FieldError),
 }
@@ -48,6 +55,7 @@ identified! { AcceptError:
     Self::ExtensionConflict = 604, "accepted_extension_conflict";
     Self::BadStatus { .. } = 605, "bad_status";
     Self::BodyTooLong { .. } = 606, "body_too_long";
+    Self::Memory { .. } = 607, "answer_beyond_memory";
     Self::Field(FieldError::BadName) = 701, "bad_name";
     Self::Field(FieldError::BadValue) = 702, "bad_value";
     Self::Field(FieldError::Reserved) = 703, "reserved_field";
@@ -74,6 +82,10 @@ impl fmt::Display for AcceptError {
             Self::BodyTooLong { len, max } => write!(
                 f,
                 "a body of {len} bytes, {max} were announced (RFC 9110 §8.6)"
+            ),
+            Self::Memory { needed, limit } => write!(
+                f,
+                "{needed} bytes of memory would be held, {limit} are allowed"
             ),
             Self::Field(error) => error.fmt(f),
         }

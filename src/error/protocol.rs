@@ -14,6 +14,8 @@ pub enum Limit {
     Message,
     /// How many frames make one message, empty ones included.
     Fragments,
+    /// The heap that the connection would hold, in bytes ([`Limits::memory`](crate::config::Limits::memory)).
+    Memory,
     /// How many pings, and pongs that nobody asked for, come at once: the first of the
     /// [`Budgets`](crate::config::Budgets) over time. What is allowed is [`Rate::at_once`](crate::config::Rate::at_once).
     Pings,
@@ -141,7 +143,7 @@ impl ProtocolError {
                 ..
             } => 1008,
             Self::Limit {
-                limit: Limit::Frame | Limit::Message,
+                limit: Limit::Frame | Limit::Message | Limit::Memory,
                 ..
             } => 1009,
         }
@@ -194,6 +196,7 @@ identified! { ProtocolError:
     Self::Limit { limit: Limit::EmptyFrames, .. } = 122, "empty_frames_limit";
     Self::Limit { limit: Limit::TinyFragments, .. } = 123, "tiny_fragments_limit";
     Self::Limit { limit: Limit::Messages, .. } = 124, "messages_limit";
+    Self::Limit { limit: Limit::Memory, .. } = 125, "memory_limit";
 }
 
 impl fmt::Display for ProtocolError {
@@ -263,6 +266,7 @@ impl Limit {
             Self::Frame => write!(f, "frame of {value} bytes"),
             Self::Message => write!(f, "message of {value} bytes"),
             Self::Fragments => write!(f, "message of {value} frames"),
+            Self::Memory => write!(f, "{value} bytes of memory"),
             Self::Pings => write!(f, "{value} pings at once"),
             Self::EmptyFrames => write!(f, "{value} empty frames at once"),
             Self::TinyFragments => write!(f, "{value} tiny fragments at once"),

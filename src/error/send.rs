@@ -28,6 +28,14 @@ pub enum SendError {
         /// ([`Limits::output`](crate::config::Limits::output)).
         limit: u32,
     },
+    /// With it the connection would hold more memory than it may: write some of the output first, if there is any, or
+    /// send less.
+    Memory {
+        /// Bytes of heap that it would hold.
+        needed: u64,
+        /// How many it may hold ([`Limits::memory`](crate::config::Limits::memory)).
+        limit: u64,
+    },
     /// A message is being sent in parts, and this does not continue it: finish it first (RFC 6455
     /// §5.4).
     MessageInProgress,
@@ -74,6 +82,7 @@ identified! { SendError:
     Self::ReservedBits { .. } = 408, "reserved_bits_not_agreed";
     Self::NoResponseInProgress = 409, "no_response_in_progress";
     Self::Incomplete { .. } = 410, "response_incomplete";
+    Self::Memory { .. } = 411, "memory_full";
     Self::NoEntropy = 801, "no_entropy";
 }
 
@@ -85,6 +94,11 @@ impl fmt::Display for SendError {
             Self::Full { queued, limit } => write!(
                 f,
                 "{queued} bytes are queued, {limit} are allowed: write some of them first"
+            ),
+            Self::Memory { needed, limit } => write!(
+                f,
+                "{needed} bytes of memory would be held, {limit} are allowed: \
+                 write some of the output first, or send less"
             ),
             Self::MessageInProgress => {
                 f.write_str("a message is being sent in parts: finish it first")

@@ -132,6 +132,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Bytes of heap that belong to it alone.
+    pub(crate) const fn memory_held(&self) -> usize {
+        match self {
+            Self::Text(text) => text.memory_held(),
+            Self::Binary(payload) => payload.memory_held(),
+        }
+    }
+
     /// The same message without a borrow.
     #[must_use]
     pub fn into_owned(self) -> Message<'static> {

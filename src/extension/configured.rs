@@ -26,6 +26,8 @@ pub(crate) struct Answer {
 pub(crate) struct Codec {
     pub(crate) bit: u8,
     pub(crate) messages: Box<dyn MessageCodec>,
+    /// The message that is received is decoded piece by piece, under a ceiling on memory.
+    pub(crate) in_pieces: bool,
 }
 
 /// An answer that the client fails on (RFC 6455 §9.1).
@@ -39,6 +41,16 @@ impl Configured {
     pub(crate) fn add(&mut self, extension: Arc<dyn MessageExtension>) {
         self.0.retain(|other| other.name() != extension.name());
         self.0.push(extension);
+    }
+
+    /// Those whose codecs may hold so many bytes of heap, and each as it fits.
+    pub(crate) fn within(&self, memory: usize) -> Self {
+        let fitted = |extension: &Arc<dyn MessageExtension>| {
+            let within = extension.within(memory);
+            within.map_or_else(|| Arc::clone(extension), Arc::from)
+        };
+        let fits = |extension: &&Arc<dyn MessageExtension>| extension.fits(memory);
+        Self(self.0.iter().filter(fits).map(fitted).collect())
     }
 
     /// Client: the elements that offer them.
@@ -88,7 +100,11 @@ impl Configured {
             let messages = extension
                 .codec(role, &answer)
                 .filter(|_| bit & taken == 0)?;
-            Some(Codec { bit, messages })
+            Some(Codec {
+                bit,
+                messages,
+                in_pieces: false,
+            })
         })
     }
 
@@ -120,6 +136,11 @@ impl PartialEq for Configured {
 impl Eq for Configured {}
 
 impl Codec {
+    /// The most bytes of heap that it ever takes.
+    pub(crate) fn memory_most(&self) -> usize {
+        size_of_val(&*self.messages).saturating_add(self.messages.memory_most())
+    }
+
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {
         size_of_val(&*self.messages) + self.messages.memory_held()

@@ -103,6 +103,21 @@ pub trait MessageExtension: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether a codec can do with `memory` bytes of heap ([`Limits::memory`](crate::config::Limits::memory)).
+    /// Where it cannot the extension is left out. Always, unless overridden.
+    fn fits(&self, memory: usize) -> bool {
+        let _ = memory;
+        true
+    }
+
+    /// The same extension with codecs that each hold `memory` bytes of heap at most, such as with smaller
+    /// windows. `None`, unless overridden: it is used as it is, and a codec that may hold more
+    /// ([`MessageCodec::memory_most`]) fails the connection.
+    fn within(&self, memory: usize) -> Option<Box<dyn MessageExtension>> {
+        let _ = memory;
+        None
+    }
+
     /// The codec of one connection, by the server's `answer`, for the end in this role. `None`:
     /// parameters are unknown or given twice; a client fails the connection.
     fn codec(&self, role: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>>;
@@ -239,6 +254,19 @@ pub trait MessageCodec: Send + Sync {
     /// Bytes of heap held, not counting the codec itself.
     fn memory_held(&self) -> usize {
         0
+    }
+
+    /// The most that [`memory_held`](Self::memory_held) will ever be, also while a buffer grows. Under a
+    /// [ceiling](crate::config::Limits::memory) it is set aside for the codec. What is held now, unless overridden.
+    fn memory_most(&self) -> usize {
+        self.memory_held()
+    }
+
+    /// The most that `len` bytes may take, encoded, with what [`encode`](Self::encode) needs of room beside it:
+    /// under a [ceiling](crate::config::Limits::memory) there is room for so much. [`encoded_len`](Self::encoded_len),
+    /// unless overridden.
+    fn encoded_most(&self, len: usize) -> usize {
+        self.encoded_len(len)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's answer that opens a connection (RFC 6455 §4.2.2).
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -170,8 +171,8 @@ impl Accept {
     }
 
     /// The message extensions that are answered to an offer.
-    pub(crate) fn configured<'s>(&'s self, settings: &'s Settings) -> &'s Configured {
-        self.own.as_ref().unwrap_or(&settings.extensions)
+    pub(crate) fn configured<'s>(&'s self, settings: &'s Settings) -> Cow<'s, Configured> {
+        settings.fitted(self.own.as_ref().unwrap_or(&settings.extensions))
     }
 
     /// Those of this request alone.
@@ -260,6 +261,14 @@ impl Offer {
         tokens.filter_map(|token| core::str::from_utf8(token).ok())
     }
 
+    /// How long the answer is, written, at most.
+    pub(crate) fn most(&self, accept: &Accept, negotiated: &Negotiated) -> usize {
+        FIXED
+            + accept.fields.len()
+            + negotiated.extensions.len()
+            + negotiated.subprotocol.as_ref().map_or(0, String::len)
+    }
+
     pub(crate) fn memory_held(&self) -> usize {
         self.subprotocols.capacity() + self.extensions.capacity()
     }
@@ -275,3 +284,6 @@ pub(crate) fn negotiated_fields(negotiated: &Negotiated) -> impl Iterator<Item =
     .into_iter()
     .filter_map(|(field, value)| Some((field, value?)))
 }
+
+/// The status line, and the fields that every answer has.
+const FIXED: usize = 256;

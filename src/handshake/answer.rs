@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
-use crate::config::Settings;
+use crate::config::{Limits, Settings};
 use crate::decimal::decimal;
 use crate::error::{Field, HandshakeError};
 use crate::extension::Extensions;
@@ -52,6 +52,7 @@ impl Expectation {
         &self,
         head: &mut [u8],
         settings: &Settings,
+        limits: &Limits,
     ) -> Result<Answered, HandshakeError> {
         unfold(head);
         let mut slots = slots();
@@ -65,9 +66,14 @@ impl Expectation {
             101 => Answered::Open(self.check_upgrade(fields, settings)?),
             100..200 => Answered::Informational,
             // In HTTP/1.0 too, such as a 503.
-            200.. => Answered::Refused(RefusalReader::new(line, fields, &settings.limits)?),
+            200.. => Answered::Refused(RefusalReader::new(line, fields, limits)?),
             _ => return Err(HandshakeError::Malformed { line: 1 }),
         })
+    }
+
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        self.subprotocols.capacity() + self.extensions.capacity() + self.application.memory_held()
     }
 
     /// The rules for a 101 (RFC 6455 §4.1, third list).
@@ -281,7 +287,7 @@ mod tests {
             Scan::Bad(error) => return Err(error),
             Scan::More => panic!("no end"),
         }
-        expectation.judge(&mut head.to_vec(), &settings)
+        expectation.judge(&mut head.to_vec(), &settings, &settings.limits)
     }
 
     fn open(head: &str) -> Negotiated {
@@ -540,7 +546,7 @@ mod tests {
     fn the_head_of_the_answer() {
         let more = "Set-Cookie: a=1\r\nSet-Cookie: b=2;\r\n\tc\r\n";
         let mut head = Vec::from(with(PROTOCOL, more));
-        let judged = expectation().judge(&mut head, &Settings::CLIENT);
+        let judged = expectation().judge(&mut head, &Settings::CLIENT, &Settings::CLIENT.limits);
         assert!(matches!(judged, Ok(Answered::Open(_))));
         let view = AcceptedHead::new(&head);
         assert_eq!(
@@ -568,7 +574,7 @@ mod tests {
                 let end = (at + cut).min(head.len());
                 head.splice(at..end, bytes);
                 let Scan::Head(len) = Scanner::response().scan(&head, &Settings::CLIENT.limits) else { return Ok(()) };
-                if let Ok(Answered::Open(_)) = expectation().judge(&mut head[..len], &Settings::CLIENT) {
+                if let Ok(Answered::Open(_)) = expectation().judge(&mut head[..len], &Settings::CLIENT, &Settings::CLIENT.limits) {
                     let text = String::from_utf8_lossy(&head[..len]).into_owned();
                     prop_assert!(text.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") && text.starts_with("HTTP/1.1 101"));
                 }

@@ -208,6 +208,17 @@ impl ClientRequest {
         expectation
     }
 
+    /// How long it is, written, at most.
+    pub(crate) fn most(&self, more_extensions: Option<&str>) -> usize {
+        FIXED
+            + self.uri.resource_name().len()
+            + self.uri.authority().len()
+            + self.subprotocols.len()
+            + self.extensions.list().len()
+            + more_extensions.map_or(0, str::len)
+            + self.fields.len()
+    }
+
     /// What the response is checked against. Without a nonce there is no key (RFC 8441 §5).
     pub(crate) fn expectation(
         &self,
@@ -254,6 +265,9 @@ impl fmt::Debug for ClientRequest {
             .finish_non_exhaustive()
     }
 }
+
+/// The request line, and the fields that every request has.
+const FIXED: usize = 512;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]

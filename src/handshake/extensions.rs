@@ -73,6 +73,12 @@ impl ApplicationExtensions {
         Ok(Negotiated::new().extensions(list).reserved_bits(bits))
     }
 
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        let texts = self.0.iter().map(|(text, _)| text.capacity());
+        self.0.capacity() * size_of::<(String, u8)>() + texts.sum::<usize>()
+    }
+
     /// The value of the field.
     pub(crate) fn list(&self) -> String {
         let mut value = String::new();
@@ -132,7 +138,7 @@ pub(crate) fn append(list: &mut String, element: &str) {
 
 /// Client: what is offered after the extensions of the application.
 pub(crate) fn offer(settings: &Settings) -> Option<String> {
-    settings.extensions.offer()
+    settings.fitting().offer()
 }
 
 /// Client: checks that the answer fits what was offered, and gives the reserved bits that extensions of
@@ -143,7 +149,7 @@ pub(crate) fn check(
     answered: &str,
 ) -> Result<u8, HandshakeError> {
     let configured = settings
-        .extensions
+        .fitting()
         .check(answered)
         .map_err(|_| HandshakeError::ExtensionParameters)?;
     // RFC 7692 §5, as a server follows it in [`ApplicationExtensions::answer`].

@@ -122,6 +122,12 @@ impl Extra {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// How long they are, written.
+    pub(crate) fn len(&self) -> usize {
+        let field = |(name, value): (&str, &[u8])| name.len() + value.len() + ": \r\n".len();
+        self.iter().map(field).sum()
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         for (name, value) in self.iter() {
             write(out, name, &[value]);

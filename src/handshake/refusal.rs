@@ -60,6 +60,15 @@ impl Refusal {
         }
     }
 
+    /// Bytes of heap.
+    pub(crate) fn memory_held(&self) -> usize {
+        let field = |(name, value): &(String, Vec<u8>)| name.capacity() + value.capacity();
+        self.reason.capacity()
+            + self.body.capacity()
+            + self.fields.capacity() * size_of::<(String, Vec<u8>)>()
+            + self.fields.iter().map(field).sum::<usize>()
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
         self.fields.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -220,7 +229,7 @@ impl RefusalReader {
 
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {
-        self.refusal.body.capacity()
+        self.refusal.memory_held()
     }
 
     /// The refusal, once its body is complete or was cut.

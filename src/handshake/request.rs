@@ -35,6 +35,20 @@ impl<'a> Request<'a> {
         Self { head, target }
     }
 
+    /// Bytes that it lends.
+    pub(crate) fn lent(&self) -> usize {
+        if self.head.is_lent() {
+            self.head.len()
+        } else {
+            0
+        }
+    }
+
+    /// Bytes of heap.
+    pub(crate) const fn memory_held(&self) -> usize {
+        self.head.memory_held()
+    }
+
     /// The method: GET where this asks for WebSocket.
     #[must_use]
     pub fn method(&self) -> &str {

@@ -77,6 +77,11 @@ impl Response {
         self.status
     }
 
+    /// How long it is, written, at most.
+    pub(crate) fn most(&self) -> usize {
+        FIXED + self.fields.len() + self.body.len()
+    }
+
     /// [`AcceptError::BadStatus`] if the status does not answer a request.
     pub(crate) fn check(&self) -> Result<(), AcceptError> {
         match self.status {
@@ -209,6 +214,9 @@ const fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+/// The status line, and the fields that are added.
+const FIXED: usize = 256;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]

@@ -112,7 +112,7 @@ impl Opening {
         let request = self.asked.pop_front();
         match (request, line.status) {
             (Some(Request::Upgrade(Some(expectation))), 101) => {
-                match expectation.judge(head, settings) {
+                match expectation.judge(head, settings, &settings.limits) {
                     Ok(Answered::Open(negotiated)) => (Follows::Frames(negotiated), None),
                     other => (Follows::Frames(told(head)), other.err()),
                 }

@@ -134,6 +134,11 @@ impl EncodedFrames {
         self.counts.is_empty() && !self.front && !self.end_continues
     }
 
+    /// What the frames count, for room to be made in it.
+    pub(super) const fn counts(&mut self) -> &mut VecDeque<u64> {
+        &mut self.counts
+    }
+
     /// Bytes of heap.
     pub(super) fn held(&self) -> usize {
         self.counts.capacity() * size_of::<u64>()

@@ -6,6 +6,7 @@
 //! places where a control frame may still go.
 
 mod counting;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,8 @@ struct Segments {
     queue: VecDeque<Segment>,
     /// Bytes in the queue, including those of the first segment that have left.
     len: usize,
+    /// Bytes of heap that those take.
+    held: usize,
     /// Payload bytes that the frame being sent in pieces still lacks.
     frame_left: u64,
     /// Control frames that wait for its end.
@@ -164,17 +167,15 @@ impl Output {
         // RFC 6455 §5.4: between the fragments of a message. A Close frame is the last of all.
         if opcode != Opcode::Close
             && let Some(segments) = &mut self.segments
+            && let Some(gap) = segments.next_gap(self.at)
         {
-            let begun = usize::from(self.at > 0);
-            let gap = segments.queue.iter().skip(begun).position(|next| next.gap);
-            if let Some(gap) = gap {
-                let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
-                encode_frame(&mut bytes, first, key, payload);
-                segments.len += bytes.len();
-                let bytes = OwnedBytes::Vec(bytes);
-                let segment = Segment { bytes, gap: false };
-                return segments.queue.insert(begun + gap, segment);
-            }
+            let mut bytes = Vec::with_capacity(FrameHeader::MAX_LEN + payload.len());
+            encode_frame(&mut bytes, first, key, payload);
+            let bytes = OwnedBytes::Vec(bytes);
+            segments.len += bytes.len();
+            segments.held += bytes.held();
+            let segment = Segment { bytes, gap: false };
+            return segments.queue.insert(gap, segment);
         }
         self.make_room(FrameHeader::MAX_LEN + payload.len());
         encode_frame(&mut self.tail, first, key, payload);
@@ -331,7 +332,7 @@ impl Output {
         if n >= ready {
             if let Some(segments) = &mut self.segments {
                 segments.queue.clear();
-                segments.len = 0;
+                (segments.len, segments.held) = (0, 0);
                 segments.encoded.drained();
             }
             self.drop_idle_segments();
@@ -349,6 +350,7 @@ impl Output {
             }
             self.at -= len;
             segments.len -= len;
+            segments.held -= front.bytes.held();
             segments.queue.pop_front();
         }
         self.drop_idle_segments();
@@ -422,6 +424,7 @@ impl Output {
         self.push_tail();
         let segments = self.segments.get_or_insert_default();
         segments.len += segment.bytes.len();
+        segments.held += segment.bytes.held();
         segments.queue.push_back(segment);
     }
 
@@ -433,6 +436,7 @@ impl Output {
         self.lent = false;
         let segments = self.segments.get_or_insert_default();
         segments.len += tail.len();
+        segments.held += tail.capacity();
         segments.queue.push_back(Segment {
             bytes: OwnedBytes::Vec(tail),
             gap: false,
@@ -563,14 +567,6 @@ impl Output {
             .as_ref()
             .map_or(0, |segments| segments.deferred.len())
     }
-
-    pub(crate) fn memory_held(&self) -> usize {
-        let segments = self.segments.as_ref().map_or(0, |segments| {
-            let payloads = segments.queue.iter().map(|segment| segment.bytes.held());
-            segments.held() + payloads.sum::<usize>()
-        });
-        self.tail.capacity() + segments
-    }
 }
 
 impl Segments {
@@ -582,12 +578,11 @@ impl Segments {
             && self.encoded.is_idle()
     }
 
-    /// Bytes of heap that it takes, without those of the queued bytes.
-    fn held(&self) -> usize {
-        size_of::<Self>()
-            + self.queue.capacity() * size_of::<Segment>()
-            + self.deferred.capacity()
-            + self.encoded.held()
+    /// The next segment that a control frame may go before, where `at` bytes of the first have left.
+    fn next_gap(&self, at: usize) -> Option<usize> {
+        let begun = usize::from(at > 0);
+        let gap = self.queue.iter().skip(begun).position(|next| next.gap);
+        gap.map(|gap| begun + gap)
     }
 }
 

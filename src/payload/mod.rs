@@ -10,7 +10,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-pub(crate) use owned::{OwnedBytes, SharedBytes, SharedText};
+pub(crate) use owned::{HandedOver, OwnedBytes, SharedBytes, SharedText, handed_over};
 pub use text::Text;
 
 /// Bytes of a message, chunk, ping or pong: lent from the input they arrived in, or owned when they
@@ -71,6 +71,14 @@ impl<'a> Payload<'a> {
 
     pub(crate) const fn is_lent(&self) -> bool {
         matches!(self.0, Store::Lent(_))
+    }
+
+    /// Bytes of heap that belong to it alone.
+    pub(crate) const fn memory_held(&self) -> usize {
+        match &self.0 {
+            Store::Owned(bytes) => bytes.capacity(),
+            Store::Lent(_) | Store::Shared(_) => 0,
+        }
     }
 
     /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
@@ -217,6 +225,19 @@ pub(crate) fn growth(capacity: usize, needed: usize, limit: u64) -> usize {
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     capacity.saturating_mul(2).min(limit).max(needed)
+}
+
+/// The same where growing takes `left` bytes at most: `None` if those needed are more.
+pub(crate) fn growth_within(
+    capacity: usize,
+    needed: usize,
+    limit: u64,
+    left: usize,
+) -> Option<usize> {
+    match growth(capacity, needed, limit) {
+        enough if enough == capacity => Some(capacity),
+        grown => (needed <= left).then_some(grown.min(left)),
+    }
 }
 
 /// Makes room for `needed` bytes in all, with that growth.

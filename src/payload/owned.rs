@@ -36,6 +36,44 @@ impl Deref for OwnedBytes {
     }
 }
 
+/// What can be handed over, and how much heap comes with it that belongs to it alone.
+pub(crate) trait HandedOver {
+    fn memory_held(&self) -> usize;
+}
+
+/// The type, and the heap of one.
+macro_rules! handed_over {
+    ($($type:ty, |$own:pat_param| $held:expr;)*) => {$(
+        impl HandedOver for $type {
+            fn memory_held(&self) -> usize {
+                let $own = self;
+                $held
+            }
+        }
+    )*};
+}
+
+pub(crate) use handed_over;
+
+handed_over! {
+    Vec<u8>, |bytes| bytes.capacity();
+    String, |text| text.capacity();
+    Box<[u8]>, |bytes| bytes.len();
+    Box<str>, |text| text.len();
+    Arc<[u8]>, |_| 0;
+    Arc<str>, |_| 0;
+    SharedBytes, |_| 0;
+    SharedText, |_| 0;
+    Cow<'_, [u8]>, |bytes| match bytes {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(bytes) => bytes.capacity(),
+    };
+    Cow<'_, str>, |text| match text {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(text) => text.capacity(),
+    };
+}
+
 impl From<Vec<u8>> for OwnedBytes {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Vec(bytes)

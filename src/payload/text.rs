@@ -66,6 +66,14 @@ impl Text<'_> {
         matches!(self.0, Str::Lent(_))
     }
 
+    /// Bytes of heap that belong to it alone.
+    pub(crate) const fn memory_held(&self) -> usize {
+        match &self.0 {
+            Str::Owned(text) => text.capacity(),
+            Str::Lent(_) | Str::Shared(_) => 0,
+        }
+    }
+
     /// The same text, free of what it was lent from: copied only if it was lent.
     #[must_use]
     pub fn into_owned(self) -> Text<'static> {

@@ -34,6 +34,14 @@ impl MessageExtension for PermessageDeflate {
         self.check(iter::once(*answer)).is_ok()
     }
 
+    fn fits(&self, memory: usize) -> bool {
+        self.fitting(memory).is_some()
+    }
+
+    fn within(&self, memory: usize) -> Option<Box<dyn MessageExtension>> {
+        Some(Box::new(self.fitting(memory)?))
+    }
+
     fn codec(&self, role: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
         Some(Box::new(Agreed::read(answer)?.codec(role, self)))
     }
@@ -114,5 +122,13 @@ impl MessageCodec for DeflateCodec {
 
     fn memory_held(&self) -> usize {
         self.inflater.memory_held() + self.deflater.memory_held()
+    }
+
+    fn memory_most(&self) -> usize {
+        self.inflater.memory_most() + self.deflater.memory_most()
+    }
+
+    fn encoded_most(&self, len: usize) -> usize {
+        Deflater::most_of(len)
     }
 }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::Deflater;
 use super::pool::{DeflatePool, Shape, Supply};
+use super::{DeflateCodec, Deflater, Inflater};
 
 /// The largest window of RFC 7692, which is also the largest of DEFLATE: 2^15 bytes.
 pub(super) const MAX_BITS: u8 = 15;
@@ -190,6 +190,36 @@ impl PermessageDeflate {
     pub fn pool(mut self, pool: &DeflatePool) -> Self {
         self.supply.pool = Some(pool.clone());
         self
+    }
+
+    /// With smaller windows, so that a connection takes `memory` bytes for both directions at most;
+    /// `None` if not even the smallest ones do.
+    pub(super) fn fitting(&self, memory: usize) -> Option<Self> {
+        let most = |bits: &u8| {
+            Deflater::most(
+                self.shape(
+                    self.server_max_window_bits
+                        .max(self.client_max_window_bits)
+                        .min(*bits),
+                ),
+            ) + Inflater::most(*bits)
+                + size_of::<DeflateCodec>()
+        };
+        let bits = (MIN_BITS..=MAX_BITS)
+            .rev()
+            .find(|bits| most(bits) <= memory)?;
+        if bits == MAX_BITS {
+            return Some(self.clone());
+        }
+        Some(Self {
+            server_max_window_bits: self.server_max_window_bits.min(bits),
+            client_max_window_bits: self.client_max_window_bits.min(bits),
+            // Without it a peer's window is the largest.
+            omit_client_max_window_bits: false,
+            require_client_max_window_bits: true,
+            fallback: false,
+            ..self.clone()
+        })
     }
 
     pub(super) fn shape(&self, window_bits: u8) -> Shape {

@@ -171,6 +171,21 @@ impl Deflater {
         }
     }
 
+    /// The most that a message of `len` bytes may become, with room for a step more.
+    pub(crate) fn most_of(len: usize) -> usize {
+        // What has no pattern is stored or takes 9 bits a byte, in blocks that have a few bytes each.
+        len.saturating_add(len / 4).saturating_add(1 << 10)
+    }
+
+    /// The most that one with this shape holds.
+    pub(super) fn most(shape: Shape) -> usize {
+        size_of::<Deflating>() + shape.len() + SCRATCH
+    }
+
+    pub(crate) fn memory_most(&self) -> usize {
+        Self::most(self.shape)
+    }
+
     pub(crate) fn memory_held(&self) -> usize {
         let deflating = self.deflating.as_ref();
         deflating.map_or(0, |deflating| deflating.memory_held(self.shape))

@@ -9,7 +9,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use crate::extension::DecodeError;
 
-use super::pool::{INPUT, Inflating, Supply};
+use super::pool::{INFLATE_LEN, INPUT, Inflating, Supply};
 use super::window::Window;
 
 /// What every compressed message ends with and its sender takes off (RFC 7692 §7.2.1), and a probe
@@ -275,6 +275,16 @@ impl Inflater {
             self.source.parked = inflating.window.history().concat();
             self.source.supply.give_inflate(inflating);
         }
+    }
+
+    /// The most that one for a window of 2^`bits` bytes holds: also while it is parked.
+    pub(super) fn most(bits: u8) -> usize {
+        let window = 1 << bits.max(9);
+        size_of::<Inflating>() + INFLATE_LEN + Window::most(window) + window
+    }
+
+    pub(crate) fn memory_most(&self) -> usize {
+        Self::most(self.source.window_bits)
     }
 
     pub(crate) fn memory_held(&self) -> usize {

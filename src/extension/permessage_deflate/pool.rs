@@ -18,7 +18,7 @@ pub(super) use absent::DeflatePool;
 pub use shared::DeflatePool;
 
 /// Bytes that one of zlib-rs's inflaters holds.
-const INFLATE_LEN: usize = 47_552;
+pub(super) const INFLATE_LEN: usize = 47_552;
 
 /// A short payload has less than so many bytes.
 pub(super) const INPUT: usize = 1 << 10;
@@ -48,7 +48,7 @@ impl Shape {
 
     /// Bytes that such a compressor of zlib-rs holds: state, hash heads, window and its links,
     /// buffers for symbols and output.
-    const fn len(self) -> usize {
+    pub(super) const fn len(self) -> usize {
         3_200 + (128 << 10) + (4 << self.window_bits) + (7 << (self.mem_level + 6))
     }
 }

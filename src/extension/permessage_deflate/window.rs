@@ -33,6 +33,11 @@ impl Window {
         self.size = 1 << bits;
     }
 
+    /// The most that one of `size` bytes takes, also while it grows from its first room.
+    pub(super) const fn most(size: usize) -> usize {
+        size + 2 * LEAST + Self::ROOM
+    }
+
     pub(super) fn memory_held(&self) -> usize {
         self.buf.capacity()
     }

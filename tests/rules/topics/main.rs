@@ -19,6 +19,7 @@ mod error_ids;
 mod failing;
 mod layering;
 mod limits;
+mod memory;
 mod message_extension;
 mod opening_handshake;
 mod output;

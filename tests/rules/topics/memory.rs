@@ -1,0 +1,603 @@
+//! The ceiling on a connection's memory (RFC 6455 §10.4): what happens at it. That it is kept to the byte is
+//! counted by an allocator, in `tests/assurance/heap`.
+
+use std::time::Duration;
+
+use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::error::{AcceptError, Failure, Limit, ProtocolError, SendError};
+use sansocket::{
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, OriginPolicy, Part,
+    Prepared, Response, Role, ServerConfig, Uri,
+};
+
+use crate::support::*;
+
+/// Enough for small messages.
+const SMALL: u64 = 32 << 10;
+
+fn limits(memory: u64) -> Limits {
+    let mut limits = Limits::trusted();
+    limits.memory = memory;
+    limits
+}
+
+fn bounded(role: Role, memory: u64) -> Connection {
+    let limits = limits(memory);
+    match role {
+        Role::Server => server(&server_config().limits(limits)),
+        Role::Client => client(&client_config().limits(limits)),
+    }
+}
+
+fn is_memory(seen: &Seen, ceiling: u64) -> bool {
+    matches!(
+        seen,
+        Seen::Failed(Failure::Protocol(ProtocolError::Limit {
+            limit: Limit::Memory,
+            value,
+            max,
+        })) if *max == ceiling && value > max
+    )
+}
+
+const TOO_BIG: [u8; 2] = 1009u16.to_be_bytes();
+
+/// RX-8: a message that does not fit fails the connection with 1009 while it is gathered; one that is lent from
+/// the input takes nothing.
+#[test]
+fn a_message_that_does_not_fit() {
+    for role in ROLES {
+        for kind in [TEXT, BINARY] {
+            let large = vec![b'a'; 60_000];
+            let whole = encode_for(role, &[Frame::new(kind, &large)]);
+            let mut ws = bounded(role, SMALL);
+            let events = receive(&mut ws, &whole);
+            assert!(matches!(events[..], [Seen::Text(_) | Seen::Binary(_)]));
+            assert!(ws.memory_held() < SMALL as usize);
+            let mut events = Vec::new();
+            let mut most = 0;
+            for read in whole.chunks(1000) {
+                events.extend(receive(&mut ws, read));
+                most = most.max(ws.memory_held());
+            }
+            assert!(
+                matches!(&events[..], [failed] if is_memory(failed, SMALL)),
+                "{events:?}"
+            );
+            assert!(most > 5000 && most <= SMALL as usize, "{most}");
+            assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
+            // A third of what is left always fits.
+            let mut ws = bounded(role, SMALL);
+            let fits = encode_for(role, &[Frame::new(kind, vec![b'a'; 8000])]);
+            let events: Vec<_> = fits
+                .chunks(1000)
+                .flat_map(|read| receive(&mut ws, read))
+                .collect();
+            assert_eq!(events.len(), 1);
+            assert_eq!(events[0].failure(), None);
+        }
+    }
+}
+
+/// RX-8: in chunks any message passes.
+#[test]
+fn chunks_are_lent() {
+    for role in ROLES {
+        let limits = limits(16 << 10);
+        let mut ws = match role {
+            Role::Server => server(&server_config().limits(limits).delivery(Delivery::Chunks)),
+            Role::Client => client(&client_config().limits(limits).delivery(Delivery::Chunks)),
+        };
+        let frames = encode_for(role, &[Frame::new(BINARY, vec![7; 300_000])]);
+        let mut len = 0;
+        for read in frames.chunks(1000) {
+            for event in receive(&mut ws, read) {
+                let Seen::Chunk { payload, .. } = event else {
+                    panic!("{event:?}");
+                };
+                len += payload.len();
+            }
+            assert_eq!(ws.memory_held(), 0);
+        }
+        assert_eq!(len, 300_000);
+    }
+}
+
+/// RX-8: input that is kept counts, and so does what is found in it.
+#[test]
+fn kept_input_that_does_not_fit() {
+    for role in ROLES {
+        let mut ws = bounded(role, SMALL);
+        let mut read = encode_for(role, &[Frame::new(BINARY, vec![7; 10_000])]);
+        ws.keep_input(&mut &mut read.clone()[..]);
+        assert!(ws.memory_held() >= 10_000);
+        ws.keep_input(&mut &mut read.clone()[..]);
+        ws.keep_input(&mut &mut read[..]);
+        let events = receive(&mut ws, &[]);
+        assert!(
+            matches!(&events[..], [failed] if is_memory(failed, SMALL)),
+            "{events:?}"
+        );
+        assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
+        // What comes out of it is a copy, while the rest is there.
+        let mut ws = bounded(role, SMALL);
+        let mut read = encode_for(role, &[Frame::new(BINARY, vec![7; 20_000])]);
+        ws.keep_input(&mut &mut read[..]);
+        let events = receive(&mut ws, &[]);
+        assert!(
+            matches!(&events[..], [failed] if is_memory(failed, SMALL)),
+            "{events:?}"
+        );
+    }
+}
+
+/// TX-5: what does not fit into the queue comes back, and nothing has changed; when some has left it is taken.
+#[test]
+fn messages_that_come_back() {
+    for role in ROLES {
+        let mut ws = bounded(role, SMALL);
+        let full = |why: SendError| {
+            assert!(
+                matches!(why, SendError::Memory { needed, limit } if limit == SMALL && needed > limit),
+                "{why:?}"
+            );
+        };
+        ws.send(vec![7; 12_000]).unwrap();
+        let before = (ws.output_len(), ws.buffered_amount(), ws.memory_held());
+        let unsent = ws.send(vec![8; 14_000]).unwrap_err();
+        full(unsent.why);
+        assert_eq!(unsent.message, vec![8; 14_000]);
+        let unsent = ws
+            .send(String::from_utf8(vec![b'a'; 14_000]).unwrap())
+            .unwrap_err();
+        full(unsent.why);
+        assert_eq!(unsent.message.len(), 14_000);
+        full(ws.send(&vec![8; 14_000]).unwrap_err().why);
+        full(ws.send_part(Part::binary(&[8; 14_000])).unwrap_err());
+        assert_eq!(ws.can_send(), Ok(()));
+        assert_eq!(
+            before,
+            (ws.output_len(), ws.buffered_amount(), ws.memory_held())
+        );
+        ws.begin_message(Kind::Binary, 14_000).unwrap();
+        full(ws.write_message(&[8; 14_000]).unwrap_err());
+        ws.write_message(&[8; 100]).unwrap();
+        ws.write_message(&[8; 100]).unwrap();
+        ws.consume_output(ws.output_len());
+        ws.write_message(&[8; 13_800]).unwrap();
+        take_output(&mut ws);
+        ws.send(vec![8; 14_000]).unwrap();
+        assert_eq!(
+            take_output(&mut ws).len(),
+            14_000 + if role == Role::Server { 4 } else { 8 }
+        );
+    }
+}
+
+/// TX-5: shared bytes are nobody's own: a server queues them whatever the ceiling is, a client masks a copy.
+#[test]
+fn shared_messages() {
+    let news = Prepared::binary(&[7; 60_000]);
+    let mut ws = bounded(Role::Server, SMALL);
+    ws.send(&news).unwrap();
+    assert!(ws.memory_held() < 2000);
+    let bytes: std::sync::Arc<[u8]> = vec![7; 60_000].into();
+    ws.send(std::sync::Arc::clone(&bytes)).unwrap();
+    let mut ws = bounded(Role::Client, SMALL);
+    assert!(matches!(
+        ws.send(&news).unwrap_err().why,
+        SendError::Memory { .. }
+    ));
+    assert!(matches!(
+        ws.send(bytes).unwrap_err().why,
+        SendError::Memory { .. }
+    ));
+    assert_eq!(ws.output_len(), 0);
+}
+
+/// TX-5: a message in fragments is taken as a whole or not at all.
+#[test]
+fn messages_that_are_split() {
+    for role in ROLES {
+        let limits = limits(SMALL);
+        let mut ws = match role {
+            Role::Server => server(&server_config().limits(limits).fragment(1000)),
+            Role::Client => client(&client_config().limits(limits).fragment(1000)),
+        };
+        assert!(ws.send(vec![7; 30_000]).is_err());
+        assert_eq!(ws.output_len(), 0);
+        ws.send(vec![7; 10_000]).unwrap();
+        // Between two fragments there is still a place for a pong.
+        assert_eq!(
+            receive_frames(&mut ws, &[Frame::new(PING, b"p")]),
+            [Seen::ping(b"p")]
+        );
+        let mut out = ws.output()[..1].to_vec();
+        ws.consume_output(1);
+        ws.pong(b"now").unwrap();
+        out.extend(take_output(&mut ws));
+        let frames = decode(&out);
+        assert_eq!(frames.len(), 12);
+        assert_eq!(frames[11].opcode, CONTINUATION);
+    }
+}
+
+/// TX-6: at the ceiling a pong waits, a ping of the application's comes back, and a Close frame goes out.
+#[test]
+fn control_frames_at_the_ceiling() {
+    for role in ROLES {
+        let mut ws = bounded(role, SMALL);
+        while ws.send(vec![7; 4100]).is_ok() {}
+        while ws.send(&[7; 10]).is_ok() {}
+        let mut last = 0;
+        for i in 0..50u8 {
+            assert_eq!(
+                receive_frames(&mut ws, &[Frame::new(PING, [i; 125])]).len(),
+                1
+            );
+            assert!(ws.memory_held() <= SMALL as usize);
+            last = i;
+        }
+        let sent = ws.ping(&[0; 125]);
+        assert!(matches!(sent, Err(SendError::Memory { .. })), "{sent:?}");
+        let sent = ws.pong(&[0; 125]);
+        assert!(matches!(sent, Err(SendError::Memory { .. })), "{sent:?}");
+        // Some leaves: the latest ping is answered.
+        let mut out = Vec::new();
+        while ws.output_len() > 0 && out.len() < 9000 {
+            let n = ws.output().len().min(500);
+            out.extend_from_slice(&ws.output()[..n]);
+            ws.consume_output(n);
+        }
+        ws.close(CloseCode::GOING_AWAY, &"r".repeat(123)).unwrap();
+        assert!(ws.memory_held() <= SMALL as usize);
+        out.extend(take_output(&mut ws));
+        let frames = decode(&out);
+        assert!(
+            frames
+                .iter()
+                .any(|frame| frame.opcode == PONG && frame.payload == [last; 125])
+        );
+        let close = frames.last().unwrap();
+        assert_eq!((close.opcode, close.payload.len()), (CLOSE, 125));
+    }
+}
+
+/// TX-6: a peer that takes nothing of a full queue is found dead, whether its ping has room or not.
+#[test]
+fn keepalive_at_the_ceiling() {
+    for role in ROLES {
+        let mut timeouts = Timeouts::default();
+        timeouts.ping = Some(Duration::from_secs(10));
+        let limits = limits(SMALL);
+        let mut ws = match role {
+            Role::Server => server(&server_config().limits(limits).timeouts(timeouts)),
+            Role::Client => client(&client_config().limits(limits).timeouts(timeouts)),
+        };
+        ws.advance_time(Duration::ZERO);
+        while ws.send(vec![7; 4100]).is_ok() {}
+        while ws.send(&[7; 10]).is_ok() {}
+        let mut failed = None;
+        for second in 1..100 {
+            ws.advance_time(Duration::from_secs(second));
+            let events = receive(&mut ws, &[]);
+            failed = failed.or(events.iter().find_map(Seen::failure));
+            assert!(ws.memory_held() <= SMALL as usize);
+        }
+        assert!(matches!(failed, Some(Failure::Timeout(_))), "{failed:?}");
+    }
+}
+
+/// HS-34: heads, and what comes after a request, keep to a part of the ceiling.
+#[test]
+fn the_opening_handshake_at_the_ceiling() {
+    let config = ServerConfig::new(OriginPolicy::Any).limits(limits(SMALL));
+    let request = |more: &str| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+        )
+        .into_bytes()
+    };
+    let mut ws = Connection::server(&config);
+    let mut long = request(&format!("X: {}\r\n", "a".repeat(5000)));
+    let event = ws.receive(&mut &mut long[..]);
+    assert!(
+        matches!(event, Some(Event::Failed(Failure::Handshake(_)))),
+        "{event:?}"
+    );
+    assert!(ws.output().starts_with(b"HTTP/1.1 431 "));
+
+    let mut ws = Connection::server(&config);
+    assert!(matches!(
+        ws.receive(&mut &mut request("")[..]),
+        Some(Event::Request(_))
+    ));
+    let answer = Accept::new().header("X", &[b'a'; 40_000]).unwrap();
+    let accepted = ws.accept(answer);
+    assert!(
+        matches!(accepted, Err(AcceptError::Memory { limit: SMALL, .. })),
+        "{accepted:?}"
+    );
+    let page = ws.respond(Response::new(200).body(vec![b'a'; 40_000]));
+    assert!(
+        matches!(page, Err(AcceptError::Memory { limit: SMALL, .. })),
+        "{page:?}"
+    );
+    assert!(ws.receive(&mut &mut vec![0x81; 20_000][..]).is_none());
+    let mut more = vec![0x81; 20_000];
+    let failed = ws.receive(&mut &mut more[..]);
+    assert!(
+        matches!(failed, Some(Event::Failed(Failure::Handshake(_)))),
+        "{failed:?}"
+    );
+
+    // What is kept before the request was read, too.
+    let mut ws = Connection::server(&config);
+    ws.keep_input(&mut &mut vec![b'a'; 40_000][..]);
+    let failed = ws.receive(&mut &mut [][..]);
+    assert!(
+        matches!(failed, Some(Event::Failed(Failure::Protocol(_)))),
+        "{failed:?}"
+    );
+    assert!(ws.output().starts_with(b"HTTP/1.1 431 "));
+
+    // A client whose request does not fit.
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let request = request.header("X", &[b'a'; 20_000]).unwrap();
+    let config = ClientConfig::new().limits(limits(SMALL));
+    let mut ws = Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
+    assert_eq!(ws.output_len(), 0);
+    let failed = ws.receive(&mut &mut [][..]);
+    assert!(
+        matches!(failed, Some(Event::Failed(Failure::Protocol(_)))),
+        "{failed:?}"
+    );
+}
+
+/// HS-34: an answer whose body comes in pieces keeps to it.
+#[test]
+fn a_body_in_pieces_at_the_ceiling() {
+    let config = ServerConfig::new(OriginPolicy::Any)
+        .serve_http()
+        .limits(limits(SMALL));
+    let mut ws = Connection::server(&config);
+    let mut request = *b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert!(matches!(
+        ws.receive(&mut &mut request[..]),
+        Some(Event::Http(_))
+    ));
+    let long = Response::new(200).body(vec![b'a'; 30_000]);
+    assert!(matches!(
+        ws.begin_response(long, None),
+        Err(AcceptError::Memory { .. })
+    ));
+    ws.begin_response(Response::new(200), None).unwrap();
+    let mut written = 0;
+    while ws.write_response(&[b'a'; 1000]).is_ok() {
+        written += 1;
+        assert!(ws.memory_held() <= SMALL as usize);
+    }
+    assert!((5..30).contains(&written), "{written}");
+    let refused = ws.write_response(&[b'a'; 1000]);
+    assert!(
+        matches!(refused, Err(SendError::Memory { .. })),
+        "{refused:?}"
+    );
+    ws.end_response().unwrap();
+    assert!(ws.memory_held() <= SMALL as usize);
+}
+
+/// A buffer that does not fit is dropped, and one that does serves.
+#[test]
+fn lent_buffers() {
+    let mut ws = bounded(Role::Server, SMALL);
+    ws.lend_buffer(Vec::with_capacity(40_000));
+    assert_eq!(ws.memory_held(), 0);
+    ws.lend_buffer(Vec::with_capacity(20_000));
+    assert_eq!(ws.memory_held(), 20_000);
+    ws.send(&[7; 15_000]).unwrap();
+    assert!(ws.memory_held() < 21_000);
+    take_output(&mut ws);
+    ws.take_buffer();
+    assert_eq!(ws.memory_held(), 0);
+}
+
+/// A ceiling that is set later holds for what is taken from then on; 16 KiB are the least.
+#[test]
+fn a_ceiling_that_is_set_later() {
+    let mut ws = server(&server_config());
+    ws.send(vec![7; 100_000]).unwrap();
+    let mut limits = *ws.limits();
+    limits.memory = 1;
+    ws.set_limits(limits);
+    let unsent = ws.send(vec![7; 5000]).unwrap_err();
+    assert!(matches!(
+        unsent.why,
+        SendError::Memory { limit: 16_384, .. }
+    ));
+    ws.close(CloseCode::GOING_AWAY, "").unwrap();
+    let frames = decode(&take_output(&mut ws));
+    assert_eq!(frames.len(), 2);
+    assert!(ws.memory_held() < 16_384);
+}
+
+/// What it says.
+#[test]
+fn the_errors_say_what_to_do() {
+    let (needed, limit) = (20, 10);
+    let send = SendError::Memory { needed, limit };
+    let text = "20 bytes of memory would be held, 10 are allowed: write some of the output first, or send less";
+    assert_eq!(send.to_string(), text);
+    let accept = AcceptError::Memory { needed, limit };
+    assert_eq!(
+        accept.to_string(),
+        "20 bytes of memory would be held, 10 are allowed"
+    );
+    let (limit, value, max) = (Limit::Memory, 20, 10);
+    let error = ProtocolError::Limit { limit, value, max };
+    let text = "20 bytes of memory, at most 10 are allowed (RFC 6455 §10.4)";
+    assert_eq!(
+        (error.to_string(), error.close_code()),
+        (text.to_owned(), 1009)
+    );
+    assert_eq!(Limits::server().memory, Limits::UNBOUNDED);
+    assert!(Limits::strict().memory < 2 << 20);
+}
+
+/// X-11: codecs take half of the ceiling at most: smaller windows are asked for first, and then none.
+#[cfg(feature = "deflate")]
+#[test]
+fn windows_that_fit() {
+    use sansocket::extension::PermessageDeflate;
+
+    let answer = |memory: u64, deflate: PermessageDeflate, offer: &str| {
+        let config = ServerConfig::new(OriginPolicy::Any)
+            .limits(limits(memory))
+            .deflate(deflate);
+        let mut ws = Connection::server(&config);
+        let mut request = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Extensions: {offer}\r\n\r\n"
+        )
+        .into_bytes();
+        assert!(matches!(
+            ws.receive(&mut &mut request[..]),
+            Some(Event::Request(_))
+        ));
+        ws.accept(Accept::new()).unwrap();
+        assert!(ws.memory_held() as u64 <= memory);
+        ws.extensions().to_owned()
+    };
+    let full = "permessage-deflate; client_max_window_bits";
+    let client = PermessageDeflate::client;
+    assert_eq!(answer(2 << 20, client(), full), "permessage-deflate");
+    let smaller = answer(700 << 10, client(), full);
+    assert!(smaller.contains("; server_max_window_bits=1"), "{smaller}");
+    assert!(smaller.contains("; client_max_window_bits=1"), "{smaller}");
+    // The client could not be asked for a smaller window.
+    assert_eq!(answer(700 << 10, client(), "permessage-deflate"), "");
+    assert_eq!(answer(300 << 10, client(), full), "");
+    let light = answer(600 << 10, client().mem_level(1), full);
+    assert!(light.starts_with("permessage-deflate"), "{light}");
+
+    let offer = |memory: u64| {
+        let config = ClientConfig::new().limits(limits(memory)).deflate(client());
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let ws = Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
+        let head = String::from_utf8(ws.output().to_vec()).unwrap();
+        let line = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
+        line.unwrap_or_default().to_owned()
+    };
+    assert_eq!(offer(2 << 20), full);
+    let smaller = offer(700 << 10);
+    assert!(smaller.contains("; server_max_window_bits=1"), "{smaller}");
+    assert_eq!(offer(300 << 10), "");
+}
+
+/// X-11: what somebody else has agreed to and does not fit fails the connection at once.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_window_that_was_agreed_on_elsewhere() {
+    use sansocket::Negotiated;
+    use sansocket::extension::PermessageDeflate;
+
+    let config = server_config()
+        .limits(limits(680 << 10))
+        .deflate(PermessageDeflate::client());
+    let open = |agreed: &str| {
+        let mut ws = Connection::upgraded_server(&config, Negotiated::new().extensions(agreed));
+        receive(&mut ws, &[])
+    };
+    assert_eq!(
+        open("permessage-deflate; server_max_window_bits=9; client_max_window_bits=9").len(),
+        1
+    );
+    let config = server_config()
+        .limits(limits(64 << 10))
+        .deflate(PermessageDeflate::client());
+    let mut ws =
+        Connection::upgraded_server(&config, Negotiated::new().extensions("permessage-deflate"));
+    let events = receive(&mut ws, &[]);
+    assert!(
+        events.iter().any(|event| is_memory(event, 64 << 10)),
+        "{events:?}"
+    );
+    assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
+}
+
+/// RX-8: what comes out of a codec is asked for too, whole and in pieces, as text and as bytes.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_compressed_message_that_does_not_fit() {
+    use sansocket::Negotiated;
+    use sansocket::extension::{Compress, PermessageDeflate};
+
+    const CEILING: u64 = 800 << 10;
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            for text in [false, true] {
+                for (len, step) in [
+                    (1000, 1000),
+                    (1000, 1),
+                    (60_000, 100),
+                    (1 << 20, 100),
+                    (1 << 20, 1 << 20),
+                ] {
+                    let agreed =
+                        "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10";
+                    let agreed = Negotiated::new().extensions(agreed);
+                    let deflate = PermessageDeflate::client();
+                    let ours = limits(CEILING);
+                    let peers = Limits::trusted();
+                    let (client_limits, server_limits) = match role {
+                        Role::Client => (ours, peers),
+                        Role::Server => (peers, ours),
+                    };
+                    let client = ClientConfig::new().silent_failures().limits(client_limits);
+                    let client = client.delivery(delivery).deflate(deflate.clone());
+                    let entropy = Box::new(SampleKey);
+                    let client =
+                        Connection::upgraded_client_with_entropy(&client, agreed.clone(), entropy);
+                    let server = server_config()
+                        .limits(server_limits)
+                        .delivery(delivery)
+                        .deflate(deflate);
+                    let server = Connection::upgraded_server(&server, agreed);
+                    let (mut ws, mut peer) = match role {
+                        Role::Client => (opened(client), opened(server)),
+                        Role::Server => (opened(server), opened(client)),
+                    };
+                    let message = "a".repeat(len);
+                    match text {
+                        true => peer.send_with(&message, Compress::Always).unwrap(),
+                        false => peer
+                            .send_with(message.as_bytes(), Compress::Always)
+                            .unwrap(),
+                    }
+                    let sent = take_output(&mut peer);
+                    let mut events = Vec::new();
+                    for read in sent.chunks(step) {
+                        events.extend(receive(&mut ws, read));
+                        assert!(ws.memory_held() as u64 <= CEILING);
+                    }
+                    let fails = len > 600_000 && delivery == Delivery::Whole;
+                    let failed = events.iter().any(|event| is_memory(event, CEILING));
+                    assert_eq!(failed, fails, "{role:?} {delivery:?} {len} {step} {text}");
+                    let bytes: usize = joined(&events)
+                        .iter()
+                        .map(|event| match event {
+                            Seen::Text(text) => text.len(),
+                            Seen::Binary(payload) | Seen::Chunk { payload, .. } => payload.len(),
+                            _ => 0,
+                        })
+                        .sum();
+                    assert_eq!(bytes, if fails { 0 } else { len });
+                }
+            }
+        }
+    }
+}
