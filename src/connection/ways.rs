@@ -67,7 +67,8 @@ impl Connection {
         }
         let mut copy = [0; COPIED];
         // Not all of it at first, as a small frame may end it.
-        let mut most = COPIED / 16;
+        let long = self.reading.in_payload() && self.reading.left() >= COPIED as u64;
+        let mut most = if long { COPIED } else { COPIED / 16 };
         loop {
             let n = input.len().min(most);
             copy[..n].copy_from_slice(&input[..n]);

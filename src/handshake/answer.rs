@@ -17,7 +17,7 @@ use super::head::{
     Headers, HttpVersion, first_line, pairs, parse_response, reason_phrase, slots, unfold,
 };
 use super::negotiated::Negotiated;
-use super::refusal::RefusalReader;
+use super::refusal_reader::RefusalReader;
 
 /// What the response to a request is checked against.
 #[derive(Clone)]

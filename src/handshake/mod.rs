@@ -14,6 +14,7 @@ mod http;
 pub(crate) mod negotiated;
 mod origin;
 mod refusal;
+mod refusal_reader;
 mod request;
 pub(crate) mod response;
 mod rules;
@@ -36,7 +37,7 @@ pub(crate) use {
     answer::{Answered, Expectation},
     client::ClientRequest,
     negotiated::Negotiated,
-    refusal::RefusalReader,
+    refusal_reader::RefusalReader,
     response::{Framing, Response},
     rules::{Asked, judge},
     scanner::HeadReader,

@@ -103,6 +103,11 @@
 #define SS_CLIENT_NO_CONTEXT_TAKEOVER 1024
 
 /**
+ * How often pings, empty frames, tiny fragments and messages may come is bounded tightly, as for peers that people sit at.
+ */
+#define SS_TIGHT_BUDGETS 2048
+
+/**
  * Whether a message is compressed, where permessage-deflate was agreed on: from a threshold on.
  */
 #define SS_COMPRESS_AUTO 0
@@ -345,6 +350,10 @@ typedef enum {
    */
   SS_RESPONSE_INCOMPLETE = 410,
   /**
+   * It would take the connection above its ceiling on memory.
+   */
+  SS_MEMORY_FULL = 411,
+  /**
    * 1010 is sent by clients only.
    */
   SS_CLIENT_CODE = 501,
@@ -380,6 +389,10 @@ typedef enum {
    * The body is longer than it was said to be.
    */
   SS_BODY_TOO_LONG = 606,
+  /**
+   * The answer would take the connection above its ceiling on memory.
+   */
+  SS_ANSWER_BEYOND_MEMORY = 607,
   /**
    * A header field's name is no token.
    */
@@ -516,6 +529,10 @@ typedef struct {
    * Bytes of the body of a refusal that a client keeps.
    */
   uint32_t max_body;
+  /**
+   * Bytes of heap that the connection may take in all, 16 KiB at least; `SS_NEVER`: no such ceiling.
+   */
+  uint64_t max_memory;
   /**
    * From the first `ss_advance_time` until the connection is open.
    */
@@ -730,6 +747,14 @@ extern "C" {
  * `out` may be written to.
  */
 void ss_config_server(ss_config *out);
+
+/**
+ * Settings for a server that expects attacks on many connections: tight in all limits.
+ *
+ * # Safety
+ * `out` may be written to.
+ */
+void ss_config_strict(ss_config *out);
 
 /**
  * Settings for a client, which chose its server: 16 MiB a message, no compression.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
-use sansocket::config::{Delivery, Limits, Timeouts};
+use sansocket::config::{Budgets, Delivery, Limits, Timeouts};
 use sansocket::extension::PermessageDeflate;
 use sansocket::{ClientConfig, OriginPolicy, ServerConfig};
 
@@ -47,6 +47,9 @@ pub const SS_SERVER_NO_CONTEXT_TAKEOVER: u32 = 512;
 /// With `SS_DEFLATE`: the client begins each message with an empty window.
 pub const SS_CLIENT_NO_CONTEXT_TAKEOVER: u32 = 1024;
 
+/// How often pings, empty frames, tiny fragments and messages may come is bounded tightly, as for peers that people sit at.
+pub const SS_TIGHT_BUDGETS: u32 = 2048;
+
 /// Settings of a connection. Set them all with `ss_config_server` or `ss_config_client` first, and change what you
 /// need. Times are in nanoseconds, `SS_NEVER` for a deadline that is off. Nothing of it is used after the call that
 /// it is given to, but `entropy`.
@@ -73,6 +76,8 @@ pub struct ss_config {
     pub max_held: u32,
     /// Bytes of the body of a refusal that a client keeps.
     pub max_body: u32,
+    /// Bytes of heap that the connection may take in all, 16 KiB at least; `SS_NEVER`: no such ceiling.
+    pub max_memory: u64,
     /// From the first `ss_advance_time` until the connection is open.
     pub handshake_timeout: u64,
     /// How long the peer may take for its end of the closing handshake.
@@ -125,6 +130,7 @@ fn config(limits: Limits) -> ss_config {
         max_output: limits.output,
         max_held: limits.held,
         max_body: limits.body,
+        max_memory: limits.memory,
         handshake_timeout: nanos(Some(timeouts.handshake)),
         close_timeout: nanos(Some(timeouts.close)),
         ping_interval: nanos(timeouts.ping),
@@ -153,6 +159,20 @@ fn config(limits: Limits) -> ss_config {
 pub unsafe extern "C" fn ss_config_server(out: *mut ss_config) {
     // SAFETY: what is asked of the caller.
     unsafe { out.write(config(Limits::server())) };
+}
+
+/// Settings for a server that expects attacks on many connections: tight in all limits.
+///
+/// # Safety
+/// `out` may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ss_config_strict(out: *mut ss_config) {
+    let strict = ss_config {
+        flags: SS_TIGHT_BUDGETS,
+        ..config(Limits::strict())
+    };
+    // SAFETY: what is asked of the caller.
+    unsafe { out.write(strict) };
 }
 
 /// Settings for a client, which chose its server: 16 MiB a message, no compression.
@@ -197,6 +217,10 @@ impl ss_config {
         limits.output = self.max_output;
         limits.held = self.max_held;
         limits.body = self.max_body;
+        limits.memory = self.max_memory;
+        if self.has(SS_TIGHT_BUDGETS) {
+            limits.budgets = Budgets::tight();
+        }
         limits
     }
 

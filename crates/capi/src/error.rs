@@ -42,6 +42,8 @@ pub enum ss_status {
     SS_NO_RESPONSE_IN_PROGRESS = 409,
     /// The answer that was begun is not as long as it was said to be.
     SS_RESPONSE_INCOMPLETE = 410,
+    /// It would take the connection above its ceiling on memory.
+    SS_MEMORY_FULL = 411,
     /// 1010 is sent by clients only.
     SS_CLIENT_CODE = 501,
     /// A reason follows a code, and there is none.
@@ -60,6 +62,8 @@ pub enum ss_status {
     SS_BAD_STATUS = 605,
     /// The body is longer than it was said to be.
     SS_BODY_TOO_LONG = 606,
+    /// The answer would take the connection above its ceiling on memory.
+    SS_ANSWER_BEYOND_MEMORY = 607,
     /// A header field's name is no token.
     SS_BAD_NAME = 701,
     /// A header field's value has a byte that it may not have.
@@ -102,7 +106,7 @@ impl Refused {
 
 /// The numbers that the core's errors of calls have.
 fn status(code: u16) -> ss_status {
-    const NAMED: [ss_status; 25] = [
+    const NAMED: [ss_status; 27] = [
         SS_NOT_OPEN,
         SS_CLOSING,
         SS_FULL,
@@ -113,6 +117,7 @@ fn status(code: u16) -> ss_status {
         SS_RESERVED_BITS,
         SS_NO_RESPONSE_IN_PROGRESS,
         SS_RESPONSE_INCOMPLETE,
+        SS_MEMORY_FULL,
         SS_CLIENT_CODE,
         SS_REASON_WITHOUT_CODE,
         SS_REASON_TOO_LONG,
@@ -122,6 +127,7 @@ fn status(code: u16) -> ss_status {
         SS_EXTENSION_CONFLICT,
         SS_BAD_STATUS,
         SS_BODY_TOO_LONG,
+        SS_ANSWER_BEYOND_MEMORY,
         SS_BAD_NAME,
         SS_BAD_VALUE,
         SS_RESERVED_FIELD,

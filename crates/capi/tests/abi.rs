@@ -343,6 +343,48 @@ fn randomness_that_fails_is_no_entropy() {
 }
 
 #[test]
+fn a_strict_server() {
+    // SAFETY: each call gets what its documentation asks for.
+    unsafe {
+        let mut config = std::mem::zeroed();
+        ss_config_strict(&raw mut config);
+        config.max_memory = 16 << 10;
+        let (status, settings, _) = server_settings(&config);
+        assert_eq!(status, ss_status::SS_OK);
+        let server = ss_server_upgraded(settings, null(), null());
+        let long = vec![0; 20_000];
+        assert_eq!(
+            ss_send_binary(server, long.as_ptr(), long.len(), 0),
+            ss_status::SS_MEMORY_FULL
+        );
+        ss_advance_time(server, 1);
+        let mut last = ss_event::default();
+        for _ in 0..60 {
+            let mut event = ss_event::default();
+            let ping = [0x89, 0x80, 0, 0, 0, 0];
+            while ss_receive_copy(
+                server,
+                ping.as_ptr(),
+                ping.len(),
+                null_mut(),
+                &raw mut event,
+            ) {
+                if event.r#type == ss_event_type::SS_EVENT_PING {
+                    break;
+                }
+                if event.r#type == ss_event_type::SS_EVENT_FAILED {
+                    last = event;
+                }
+            }
+            assert!(ss_memory_held(server) <= 16 << 10);
+        }
+        assert_eq!(last.code, 1008);
+        ss_free(server);
+        ss_server_settings_free(settings);
+    }
+}
+
+#[test]
 fn a_page_in_pieces() {
     // SAFETY: each call gets what its documentation asks for.
     unsafe {

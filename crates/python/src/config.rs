@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use sansocket::config::{Delivery, Limits as CoreLimits, Timeouts as CoreTimeouts};
+use sansocket::config::{Budgets, Delivery, Limits as CoreLimits, Timeouts as CoreTimeouts};
 use sansocket::extension::PermessageDeflate;
 use sansocket::{ClientConfig as CoreClientConfig, OriginPolicy, ServerConfig as CoreServerConfig};
 
@@ -28,10 +28,13 @@ fn set<T>(place: &mut T, value: Option<T>) {
 
 /// Limits on everything that the peer controls, and on queued output.
 ///
-/// Start from a preset, "server", "client" or "trusted", and change what you need:
+/// Start from a preset, "server", "strict", "client" or "trusted", and change what you need:
 ///
 /// >>> Limits("server", message=4 << 20).message
 /// 4194304
+///
+/// `memory` bounds all that the connection holds; `budgets` bound how often pings, empty frames, tiny fragments and
+/// messages may come: "generous", "tight" or "none".
 #[pyclass(frozen, eq, module = "sansocket")]
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Limits(pub(crate) CoreLimits);
@@ -39,7 +42,7 @@ pub(crate) struct Limits(pub(crate) CoreLimits);
 #[pymethods]
 impl Limits {
     #[new]
-    #[pyo3(signature = (preset="server", *, head=None, fields=None, frame=None, message=None, fragments=None, output=None, held=None, body=None))]
+    #[pyo3(signature = (preset="server", *, head=None, fields=None, frame=None, message=None, fragments=None, output=None, held=None, body=None, memory=None, budgets=None))]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword of its own")]
     fn new(
         preset: &str,
@@ -51,14 +54,17 @@ impl Limits {
         output: Option<u32>,
         held: Option<u32>,
         body: Option<u32>,
+        memory: Option<u64>,
+        budgets: Option<&str>,
     ) -> PyResult<Self> {
         let mut limits = match preset {
             "server" => CoreLimits::server(),
+            "strict" => CoreLimits::strict(),
             "client" => CoreLimits::client(),
             "trusted" => CoreLimits::trusted(),
             other => {
                 return Err(PyValueError::new_err(format!(
-                    "no preset {other:?}: there are 'server', 'client' and 'trusted'"
+                    "no preset {other:?}: there are 'server', 'strict', 'client' and 'trusted'"
                 )));
             }
         };
@@ -70,6 +76,8 @@ impl Limits {
         set(&mut limits.output, output);
         set(&mut limits.held, held);
         set(&mut limits.body, body);
+        set(&mut limits.memory, memory);
+        set(&mut limits.budgets, budgets.map(self::budgets).transpose()?);
         Ok(Self(limits))
     }
 
@@ -121,6 +129,12 @@ impl Limits {
         self.0.body
     }
 
+    /// Bytes of memory that the connection may take in all. None: there is no such ceiling.
+    #[getter]
+    fn memory(&self) -> Option<u64> {
+        (self.0.memory != CoreLimits::UNBOUNDED).then_some(self.0.memory)
+    }
+
     fn __repr__(&self) -> String {
         let Self(CoreLimits {
             head,
@@ -137,6 +151,18 @@ impl Limits {
             "Limits(head={head}, fields={fields}, frame={frame}, message={message}, \
              fragments={fragments}, output={output}, held={held}, body={body})"
         )
+    }
+}
+
+/// How often a peer may send what costs it little.
+fn budgets(name: &str) -> PyResult<Budgets> {
+    match name {
+        "generous" => Ok(Budgets::default()),
+        "tight" => Ok(Budgets::tight()),
+        "none" => Ok(Budgets::NONE),
+        other => Err(PyValueError::new_err(format!(
+            "no budgets {other:?}: there are 'generous', 'tight' and 'none'"
+        ))),
     }
 }
 

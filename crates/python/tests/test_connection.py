@@ -268,6 +268,30 @@ def test_limits_of_the_peer():
     assert s.limits == Limits("trusted") != Limits()
 
 
+def test_a_ceiling_on_memory():
+    s, c = pair(ServerConfig("any", limits=Limits("trusted", memory=1 << 16)))
+    assert s.limits.memory == 1 << 16 and Limits().memory is None
+    with pytest.raises(sansocket.SendError) as raised:
+        s.send("x" * 100_000)
+    assert raised.value.name == "memory_full" and s.output_len == 0
+    c.send(b"x" * 100_000)
+    (failed,) = s.receive(c.take_output()[:50])  # what is announced is judged
+    assert failed.close_code == 1009 and s.memory_held <= 1 << 16
+
+
+def test_budgets_over_time():
+    s, c = pair(ServerConfig("any", limits=Limits("strict")))
+    s.advance_time(1.0)
+    failed = None
+    for _ in range(30):
+        c.ping()
+        failed = failed or next((event for event in over(c, s) if isinstance(event, Failed)), None)
+    assert failed.close_code == 1008
+    assert Limits("strict", budgets="none") != Limits("strict")
+    with pytest.raises(ValueError, match="generous"):
+        Limits(budgets="some")
+
+
 def test_text_that_is_not_utf8():
     s, _ = pair()
     (failed,) = s.receive(b"\x81\x81\0\0\0\0\xff")

@@ -258,7 +258,9 @@ impl Session {
             }
             let sent = match String::from_utf8(line) {
                 Err(line) if self.binary => ws.send(line.into_bytes()).map_err(SendError::from),
-                Err(_) => Err(SendError::NotUtf8),
+                Err(line) => Err(SendError::NotUtf8 {
+                    at: line.utf8_error().valid_up_to(),
+                }),
                 Ok(line) if self.binary => ws.send(line.into_bytes()).map_err(SendError::from),
                 Ok(line) => ws.send(line).map_err(SendError::from),
             };

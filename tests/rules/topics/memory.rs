@@ -7,7 +7,7 @@ use sansocket::config::{Delivery, Limits, Timeouts};
 use sansocket::error::{AcceptError, Failure, Limit, ProtocolError, SendError};
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, OriginPolicy, Part,
-    Prepared, Response, Role, ServerConfig, Uri,
+    Prepared, Response, Role, ServerConfig, State, Uri,
 };
 
 use crate::support::*;
@@ -527,6 +527,169 @@ fn a_window_that_was_agreed_on_elsewhere() {
         "{events:?}"
     );
     assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
+}
+
+/// TX-5: small messages that are handed over use the room that there is, also that of what has left.
+#[test]
+fn room_that_is_used_again() {
+    for role in ROLES {
+        let mut ws = bounded(role, SMALL);
+        let mut out = Vec::new();
+        for round in 0..20u8 {
+            ws.send(vec![round; 10]).unwrap();
+            ws.send(&[round; 3000]).unwrap();
+            let n = ws.output().len().saturating_sub(500);
+            out.extend_from_slice(&ws.output()[..n]);
+            ws.consume_output(n);
+            assert!(ws.memory_held() <= SMALL as usize);
+        }
+        out.extend(take_output(&mut ws));
+        let frames = decode(&out);
+        assert_eq!(frames.len(), 40);
+        for (at, frame) in frames.iter().enumerate() {
+            assert_eq!(frame.payload, vec![(at / 2) as u8; [10, 3000][at % 2]]);
+        }
+    }
+}
+
+/// TX-6: control frames that wait for the end of a frame in pieces have room of their own, and so much of it that a
+/// Close frame fits.
+#[test]
+fn control_frames_inside_a_frame_in_pieces() {
+    for role in ROLES {
+        let mut ws = bounded(role, SMALL);
+        ws.begin_message(Kind::Binary, 1000).unwrap();
+        ws.write_message(&[7; 10]).unwrap();
+        let mut pings = 0;
+        let refused = loop {
+            match ws.ping(&[1; 125]) {
+                Ok(()) => pings += 1,
+                Err(why) => break why,
+            }
+        };
+        assert!(matches!(refused, SendError::Memory { .. }), "{refused:?}");
+        assert!(pings >= 1);
+        ws.write_message(&[7; 990]).unwrap();
+        ws.close(CloseCode::GOING_AWAY, &"r".repeat(123)).unwrap();
+        let opcodes: Vec<_> = take_frames(&mut ws)
+            .iter()
+            .map(|frame| frame.opcode)
+            .collect();
+        let mut expected = vec![BINARY];
+        expected.extend(vec![PING; pings]);
+        expected.push(CLOSE);
+        assert_eq!(opcodes, expected);
+        // With little room none is begun.
+        let mut refused = 0;
+        for kept in (0..30_000).step_by(100) {
+            let mut ws = bounded(role, SMALL);
+            ws.send(&[7; 10]).unwrap();
+            let mut read = encode_for(role, &[Frame::new(BINARY, vec![7; 40_000])]);
+            ws.keep_input(&mut &mut read[..kept]);
+            if ws.state() != State::Open {
+                break;
+            }
+            let before = ws.output_len();
+            match ws.begin_message(Kind::Binary, 1000) {
+                Ok(()) => {}
+                Err(why) => {
+                    assert!(matches!(why, SendError::Memory { .. }), "{why:?}");
+                    assert_eq!(ws.output_len(), before);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 0);
+    }
+}
+
+/// TX-6: where a keepalive ping has no place between fragments it is put off, and the peer that takes nothing is found
+/// dead all the same.
+#[test]
+fn keepalive_between_fragments_at_the_ceiling() {
+    for role in ROLES {
+        let mut timeouts = Timeouts::default();
+        timeouts.ping = Some(Duration::from_secs(10));
+        let limits = limits(SMALL);
+        let mut ws = match role {
+            Role::Server => server(
+                &server_config()
+                    .limits(limits)
+                    .timeouts(timeouts)
+                    .fragment(1000),
+            ),
+            Role::Client => client(
+                &client_config()
+                    .limits(limits)
+                    .timeouts(timeouts)
+                    .fragment(1000),
+            ),
+        };
+        ws.advance_time(Duration::ZERO);
+        for len in [3000, 2001, 1001, 500, 100, 10, 1] {
+            while ws.send(vec![7; len]).is_ok() {}
+        }
+        let mut failed = None;
+        for second in 1..100 {
+            ws.advance_time(Duration::from_secs(second));
+            let events = receive(&mut ws, &[]);
+            failed = failed.or(events.iter().find_map(Seen::failure));
+            assert!(ws.memory_held() <= SMALL as usize);
+        }
+        assert!(matches!(failed, Some(Failure::Timeout(_))), "{failed:?}");
+    }
+}
+
+/// TX-5: a compressed message is taken as a whole or not at all, in one frame and in fragments; what was taken is what the
+/// peer reads.
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_that_come_back() {
+    use sansocket::Negotiated;
+    use sansocket::extension::PermessageDeflate;
+
+    for fragment in [0, 700] {
+        let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                      server_max_window_bits=9; client_max_window_bits=9";
+        let agreed = Negotiated::new().extensions(agreed);
+        let ceiling = 400 << 10;
+        let config = server_config().limits(limits(ceiling)).fragment(fragment);
+        let config = config.deflate(PermessageDeflate::server());
+        let mut ws = opened(Connection::upgraded_server(&config, agreed.clone()));
+        let peer = ClientConfig::new()
+            .limits(Limits::trusted())
+            .deflate(PermessageDeflate::client());
+        let mut peer = opened(Connection::upgraded_client_with_entropy(
+            &peer,
+            agreed,
+            Box::new(SampleKey),
+        ));
+        // Hardly compressible, and other bytes each time.
+        let mut state = 1u32;
+        let mut noise = || -> Vec<u8> {
+            let mut byte = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            };
+            (0..20_000).map(|_| byte()).collect()
+        };
+        let mut sent = Vec::new();
+        loop {
+            let message = noise();
+            match ws.send(&message[..]) {
+                Ok(()) => sent.push(Seen::Binary(message)),
+                Err(unsent) => {
+                    assert!(matches!(unsent.why, SendError::Memory { .. }), "{unsent:?}");
+                    break;
+                }
+            }
+            assert!(ws.memory_held() <= ceiling as usize);
+        }
+        assert!(!sent.is_empty());
+        let out = take_output(&mut ws);
+        assert_eq!(receive(&mut peer, &out), sent);
+        ws.send(&noise()[..]).unwrap();
+    }
 }
 
 /// RX-8: what comes out of a codec is asked for too, whole and in pieces, as text and as bytes.

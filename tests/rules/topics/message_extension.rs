@@ -2,7 +2,7 @@
 //! implement, on RSV2: run lengths, each as a count and a byte.
 
 use sansocket::config::{Delivery, Limits};
-use sansocket::error::{Failure, Limit, ProtocolError};
+use sansocket::error::{Failure, Limit, ProtocolError, SendError};
 use sansocket::extension::{
     Compress, DecodeError, EncodeError, Extension, MessageCodec, MessageExtension,
 };
@@ -147,6 +147,47 @@ fn open_with(role: Role, limits: Limits, delivery: Delivery, fragment: u32) -> C
 
 fn open(role: Role) -> Connection {
     open_with(role, Limits::server(), Delivery::Whole, 0)
+}
+
+/// RFC 6455 §10.4: an extension that says nothing of memory is used under a ceiling, too. What it encodes is asked
+/// for as long as it says that it can become, whole and in fragments; what does not fit comes back.
+#[test]
+fn under_a_ceiling_on_memory() {
+    for role in ROLES {
+        for fragment in [0, 1000] {
+            let mut limits = Limits::trusted();
+            limits.memory = 64 << 10;
+            let mut ws = open_with(role, limits, Delivery::Whole, fragment);
+            let message: Vec<u8> = (0..8000u32).map(|i| (i / 2 % 30) as u8).collect();
+            let mut sent = 0;
+            let unsent = loop {
+                match ws.send(&message[..]) {
+                    Ok(()) => sent += 1,
+                    Err(unsent) => break unsent,
+                }
+                assert!(ws.memory_held() <= 64 << 10);
+            };
+            assert!(matches!(unsent.why, SendError::Memory { .. }), "{unsent:?}");
+            assert!(sent >= 1);
+            let payload: usize = take_frames(&mut ws)
+                .iter()
+                .map(|frame| frame.payload.len())
+                .sum();
+            assert_eq!(payload, sent * message.len());
+            ws.send(&message[..]).unwrap();
+        }
+    }
+    // The handshake agrees on it.
+    let mut limits = Limits::trusted();
+    limits.memory = 64 << 10;
+    let config = server_config().limits(limits).extension(RunLengths);
+    let mut ws = Connection::server(&config);
+    let request = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Extensions: x-run-lengths\r\n\r\n";
+    receive(&mut ws, request);
+    ws.accept(Accept::new()).unwrap();
+    assert_eq!(ws.extensions(), "x-run-lengths");
 }
 
 /// The bit is on the first frame, and everything that can be sent is encoded.

@@ -55,7 +55,7 @@ class Limits:
     4194304
     """
 
-    def __new__(cls, preset: Literal['server', 'client', 'trusted']='server', *, head: int | None=None, fields: int | None=None, frame: int | None=None, message: int | None=None, fragments: int | None=None, output: int | None=None, held: int | None=None, body: int | None=None) -> Limits:
+    def __new__(cls, preset: Literal['server', 'strict', 'client', 'trusted']='server', *, head: int | None=None, fields: int | None=None, frame: int | None=None, message: int | None=None, fragments: int | None=None, output: int | None=None, held: int | None=None, body: int | None=None, memory: int | None=None, budgets: Literal['generous', 'tight', 'none'] | None=None) -> Limits:
         ...
 
     @property
@@ -91,6 +91,10 @@ class Limits:
     @property
     def held(self) -> int:
         """Bytes kept after a request that the application has not decided on. Beyond it: 400."""
+        ...
+
+    @property
+    def memory(self) -> int | None:
         ...
 
     @property

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, cast
 
 from .. import (
-    Chunk, Close, Closed, Connection, Event, Failed, FullError, Message, MessageStart, Open, Ping, Pong, Prepared,
+    Chunk, Close, Closed, Connection, Event, Failed, Message, MessageStart, Open, Ping, Pong, Prepared,
     Refused, Request, SendError,
 )
 from ._errors import ConnectionClosed
@@ -119,14 +119,15 @@ class Driver(asyncio.BufferedProtocol):
         while True:
             try:
                 return self.try_send(data)
-            except FullError:
+            except SendError as error:
+                if self.ws.state != "open":
+                    raise ConnectionClosed(await self.wait_closed()) from None
+                # With an empty queue there is nothing to wait for: it is too long for the limits.
+                if error.name not in ("full", "memory_full") or not self.ws.output_len:
+                    raise
                 self.settle([])
                 if self.ws.output_len:
                     await self.wait()
-            except SendError:
-                if self.ws.state == "open":
-                    raise
-                raise ConnectionClosed(await self.wait_closed()) from None
 
     async def drain(self) -> None:
         self.settle([])
