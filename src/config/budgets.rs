@@ -11,6 +11,9 @@ use core::time::Duration;
 /// driver's or because it was held, counts when it is read, so [`Rate::at_once`] bounds what may come
 /// then.
 ///
+/// A ping that comes after a silence in which the budget of one runs out is not counted, so that a connection whose
+/// peer keeps it alive stays without heap.
+///
 /// | budget | what counts | unless set | [`tight`](Self::tight) |
 /// |---|---|---|---|
 /// | `pings` | Ping frames, and Pong frames that answer no ping of ours | 10,000 at once, 1,000 a second | 20 at once, 2 a second |

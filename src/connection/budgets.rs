@@ -64,6 +64,9 @@ impl Connection {
         ) else {
             return Ok(());
         };
+        if limit == Limit::Pings && self.comes_alone(rate, now) {
+            return Ok(());
+        }
         let spent = self.rare().spent.get_or_insert_default();
         let bucket = spent.bucket(limit);
         let added = bucket.map_or(Ok(()), |bucket| bucket.add(rate, now));
@@ -71,6 +74,17 @@ impl Connection {
             let max = rate.most_at_once().into();
             ProtocolError::Limit { limit, value, max }
         })
+    }
+
+    /// A ping comes after a silence in which the budget of one runs out, and nothing is left of what came before: it
+    /// is not counted, so that an idle connection holds nothing for the keepalive of its peer.
+    fn comes_alone(&mut self, rate: Rate, now: Nanos) -> bool {
+        let silence = u128::from(now.saturating_sub(self.clock.last_heard()));
+        if silence * u128::from(rate.count()) < rate.per().as_nanos() || rate.most_at_once() == 0 {
+            return false;
+        }
+        self.forget_spent();
+        self.rare.as_ref().is_none_or(|rare| rare.spent.is_none())
     }
 
     /// Counts the frame whose header has come, where it is one of those that are counted.

@@ -145,6 +145,11 @@ impl Clock {
 
     // ── the peer
 
+    /// When the peer was heard before what is being read now.
+    pub(super) const fn last_heard(&self) -> Nanos {
+        self.heard
+    }
+
     /// The peer was heard: a frame ended, or a KiB of one came. It lives, whatever was waited for.
     #[inline]
     pub(super) const fn heard(&mut self) {

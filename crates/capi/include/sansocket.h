@@ -578,7 +578,7 @@ typedef struct {
    */
   uint32_t origin_policy;
   /**
-   * Server: the origins for `SS_ORIGINS_LIST`, such as "https://example.com"; the first label of a host may be `*`.
+   * Server: the origins for `SS_ORIGINS_LIST`, such as `https://example.com`; the first label of a host may be `*`.
    */
   const char *const *origins;
   /**

@@ -100,7 +100,7 @@ pub struct ss_config {
     pub client_max_window_bits: u8,
     /// Server: who may connect.
     pub origin_policy: u32,
-    /// Server: the origins for `SS_ORIGINS_LIST`, such as "https://example.com"; the first label of a host may be `*`.
+    /// Server: the origins for `SS_ORIGINS_LIST`, such as `https://example.com`; the first label of a host may be `*`.
     pub origins: *const *const c_char,
     /// How many.
     pub origins_len: usize,

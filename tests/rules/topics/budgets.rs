@@ -216,11 +216,11 @@ fn what_was_spent_comes_back() {
         assert_eq!(events == [Seen::ping(b"")], fits, "{events:?}");
         assert_eq!(events == [failed], !fits, "{events:?}");
     }
-    // However long it was quiet, no more come at once.
+    // However long it was quiet, no more come at once after the first, which is not counted.
     let mut ws = budgeted(Role::Server, |budgets| budgets.pings = Some(rate));
     ws.advance_time(Duration::from_secs(1 << 40));
-    let events = receive_frames(&mut ws, &vec![Frame::new(PING, b""); 3]);
-    assert_eq!(events[2], over(Limit::Pings, 2));
+    let events = receive_frames(&mut ws, &vec![Frame::new(PING, b""); 4]);
+    assert_eq!(events[3], over(Limit::Pings, 2));
 }
 
 /// RX-7: against the definition: of any that came one after the other there were no more than may come
@@ -237,22 +237,51 @@ fn the_bucket_is_exact() {
         let per = Duration::from_nanos(random(50));
         let rate = Rate::new(count, per).at_once(at_once);
         let mut ws = budgeted(Role::Client, |budgets| budgets.pings = Some(rate));
-        let (mut now, mut came) = (0, Vec::new());
-        loop {
+        ws.advance_time(Duration::ZERO);
+        // Those that count, as one that comes alone does not.
+        let (mut now, mut last, mut came) = (0, 0, Vec::new());
+        for _ in 0..40 {
             now += [0, random(40)][random(2) as usize];
-            came.push(now);
             let cost = |from: usize| {
                 let (n, time) = ((came.len() - from) as u128, u128::from(now - came[from]));
                 (n * per.as_nanos()).saturating_sub(time * u128::from(count))
             };
-            let most = u128::from(at_once) * per.as_nanos();
-            let fits = (0..came.len()).all(|from| cost(from) <= most);
+            let nothing_left = (0..came.len()).all(|from| cost(from) == 0);
+            let silence = u128::from(now - last);
+            let alone = nothing_left && silence * u128::from(count) >= per.as_nanos();
+            let fits = alone && at_once > 0 || {
+                came.push(now);
+                let cost = |from: usize| {
+                    let (n, time) = ((came.len() - from) as u128, u128::from(now - came[from]));
+                    (n * per.as_nanos()).saturating_sub(time * u128::from(count))
+                };
+                let most = u128::from(at_once) * per.as_nanos();
+                (0..came.len()).all(|from| cost(from) <= most)
+            };
+            last = now;
             ws.advance_time(Duration::from_nanos(now));
             let events = receive_frames(&mut ws, &[Frame::new(PING, b"")]);
             assert_eq!(events == [Seen::ping(b"")], fits, "{rate:?} {came:?}");
-            if !fits || came.len() == 40 {
+            if !fits {
                 break;
             }
+        }
+    }
+}
+
+/// RX-4: a peer's keepalive takes no heap, by itself nor after a burst.
+#[test]
+fn a_keepalive_takes_no_heap() {
+    for role in ROLES {
+        let mut ws = budgeted(role, |budgets| *budgets = Budgets::default());
+        ws.advance_time(Duration::ZERO);
+        for second in 1..10 {
+            ws.advance_time(Duration::from_secs(20 * second));
+            let pings = vec![Frame::new(PING, b""); [1, 3][usize::from(second == 5)]];
+            assert_eq!(receive_frames(&mut ws, &pings).len(), pings.len());
+            take_output(&mut ws);
+            ws.take_buffer();
+            assert_eq!(ws.memory_held() == 0, second != 5, "{second}");
         }
     }
 }

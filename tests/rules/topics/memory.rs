@@ -529,6 +529,49 @@ fn a_window_that_was_agreed_on_elsewhere() {
     assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
 }
 
+/// RX-8: an event that was found and not taken counts, whatever it is.
+#[test]
+fn events_that_are_found() {
+    let mut limits = limits(64 << 10);
+    limits.body = 1000;
+    for role in ROLES {
+        for (frame, least) in [
+            (Frame::new(PONG, [7; 100]), 100),
+            (Frame::new(PING, [7; 100]), 100),
+            (
+                Frame::new(CLOSE, [&1000u16.to_be_bytes()[..], &[b'r'; 90]].concat()),
+                90,
+            ),
+            (Frame::new(TEXT, [b'a'; 3000]), 3000),
+        ] {
+            for delivery in [Delivery::Whole, Delivery::Chunks] {
+                let mut ws = match role {
+                    Role::Server => server(&server_config().limits(limits).delivery(delivery)),
+                    Role::Client => client(&client_config().limits(limits).delivery(delivery)),
+                };
+                let mut read = encode_for(role, &[frame.clone()]);
+                ws.keep_input(&mut &mut read[..]);
+                assert!(ws.find_event(&mut &mut [][..]));
+                assert!(ws.memory_held() >= least, "{frame:?} {}", ws.memory_held());
+                assert!(ws.memory_held() <= 64 << 10);
+                assert!(ws.receive(&mut &mut [][..]).is_some());
+            }
+        }
+    }
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let config = ClientConfig::new().limits(limits);
+    let mut ws = Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
+    let mut read = b"HTTP/1.1 403 no\r\nContent-Length: 500\r\n\r\n".to_vec();
+    read.extend([b'b'; 500]);
+    ws.keep_input(&mut &mut read[..]);
+    assert!(ws.find_event(&mut &mut [][..]));
+    assert!(ws.memory_held() >= 500);
+    assert!(matches!(
+        ws.receive(&mut &mut [][..]),
+        Some(Event::Refused(_))
+    ));
+}
+
 /// TX-5: small messages that are handed over use the room that there is, also that of what has left.
 #[test]
 fn room_that_is_used_again() {
@@ -543,10 +586,12 @@ fn room_that_is_used_again() {
             ws.consume_output(n);
             assert!(ws.memory_held() <= SMALL as usize);
         }
+        // Not enough of it.
+        ws.send(&[9; 6000]).unwrap();
         out.extend(take_output(&mut ws));
         let frames = decode(&out);
-        assert_eq!(frames.len(), 40);
-        for (at, frame) in frames.iter().enumerate() {
+        assert_eq!(frames.len(), 41);
+        for (at, frame) in frames[..40].iter().enumerate() {
             assert_eq!(frame.payload, vec![(at / 2) as u8; [10, 3000][at % 2]]);
         }
     }

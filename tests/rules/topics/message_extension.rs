@@ -175,6 +175,12 @@ fn under_a_ceiling_on_memory() {
                 .sum();
             assert_eq!(payload, sent * message.len());
             ws.send(&message[..]).unwrap();
+            let unsent = loop {
+                if let Err(why) = ws.send_part(Part::binary(&message)) {
+                    break why;
+                }
+            };
+            assert!(matches!(unsent, SendError::Memory { .. }), "{unsent:?}");
         }
     }
     // The handshake agrees on it.
