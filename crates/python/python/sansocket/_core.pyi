@@ -49,10 +49,13 @@ class EntropyError(Error):
 class Limits:
     """Limits on everything that the peer controls, and on queued output.
 
-    Start from a preset, "server", "client" or "trusted", and change what you need:
+    Start from a preset, "server", "strict", "client" or "trusted", and change what you need:
 
     >>> Limits("server", message=4 << 20).message
     4194304
+
+    `memory` bounds all that the connection holds; `budgets` bound how often pings, empty frames, tiny fragments and
+    messages may come: "generous", "tight" or "none".
     """
 
     def __new__(cls, preset: Literal['server', 'strict', 'client', 'trusted']='server', *, head: int | None=None, fields: int | None=None, frame: int | None=None, message: int | None=None, fragments: int | None=None, output: int | None=None, held: int | None=None, body: int | None=None, memory: int | None=None, budgets: Literal['generous', 'tight', 'none'] | None=None) -> Limits:
@@ -95,6 +98,7 @@ class Limits:
 
     @property
     def memory(self) -> int | None:
+        """Bytes of memory that the connection may take in all. None: there is no such ceiling."""
         ...
 
     @property
