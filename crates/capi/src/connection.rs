@@ -1,11 +1,12 @@
 //! A connection: bytes in and out, messages, the closing handshake, time.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ops::Range;
 
 use sansocket::entropy::Entropy;
 use sansocket::error::NoEntropy;
 use sansocket::extension::Compress;
-use sansocket::{CloseCode, Connection, Kind, Part, Role, State, Transport};
+use sansocket::{CloseCode, Connection, Event, Kind, Part, Role, State, Transport};
 
 use crate::abi::{SS_NEVER, array, bytes, bytes_mut, nanos, put, ss_field, ss_slice, text};
 use crate::error::{LastError, Refused, ss_status};
@@ -153,17 +154,8 @@ pub unsafe extern "C" fn ss_receive(
     ws.kept = None;
     let told = ws.core.receive(&mut input);
     let taken = len - input.len();
-    let mut teller = Teller {
-        kept: &mut ws.kept,
-        input: range,
-    };
-    let told = told.map(|told| teller.tell(told));
-    // SAFETY: both may be written to, or are NULL.
-    unsafe {
-        put(used, taken);
-        put(event, told.unwrap_or_default());
-    }
-    told.is_some()
+    // SAFETY: both places may be written to, or are NULL.
+    unsafe { give(&mut ws.kept, range, told, taken, used, event) }
 }
 
 /// The same for input that is not written to: payloads are copied.
@@ -182,12 +174,24 @@ pub unsafe extern "C" fn ss_receive_copy(
     let told = ws.core.receive_copy(&mut input);
     let taken = len - input.len();
     let nowhere = std::ptr::null()..std::ptr::null();
-    let mut teller = Teller {
-        kept: &mut ws.kept,
-        input: nowhere,
-    };
-    let told = told.map(|told| teller.tell(told));
-    // SAFETY: both may be written to, or are NULL.
+    // SAFETY: both places may be written to, or are NULL.
+    unsafe { give(&mut ws.kept, nowhere, told, taken, used, event) }
+}
+
+/// Writes what a call that received has brought.
+///
+/// # Safety
+/// `used` and `event` are NULL or may be written to.
+unsafe fn give(
+    kept: &mut Option<Kept>,
+    input: Range<*const u8>,
+    told: Option<Event<'_>>,
+    taken: usize,
+    used: *mut usize,
+    event: *mut ss_event,
+) -> bool {
+    let told = told.map(|told| Teller { kept, input }.tell(told));
+    // SAFETY: what is asked of the caller.
     unsafe {
         put(used, taken);
         put(event, told.unwrap_or_default());
