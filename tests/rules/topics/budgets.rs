@@ -199,6 +199,35 @@ fn compressed_messages_at_once() {
     assert_eq!(events, [hello.clone(), hello, over(Limit::Messages, 2)]);
 }
 
+/// RX-4: a ping that comes after just the silence in which the budget of one runs out is not counted, one that comes
+/// earlier is.
+#[test]
+fn a_ping_that_comes_alone() {
+    let rate = Rate::new(1, Duration::from_secs(10)).at_once(1);
+    for (silence, fits) in [(10_000_000_000, true), (9_999_999_999, false)] {
+        let mut ws = budgeted(Role::Server, |budgets| budgets.pings = Some(rate));
+        ws.advance_time(Duration::from_nanos(silence));
+        let events = receive_frames(&mut ws, &[Frame::new(PING, b""), Frame::new(PING, b"")]);
+        assert_eq!(events[1] == Seen::ping(b""), fits, "{events:?}");
+    }
+}
+
+/// The strict preset is tight in everything.
+#[test]
+fn the_strict_preset() {
+    let strict = Limits::strict();
+    assert_eq!(
+        (strict.head, strict.held, strict.body),
+        (8 << 10, 8 << 10, 8 << 10)
+    );
+    assert_eq!(
+        (strict.frame, strict.message, strict.fragments),
+        (64 << 10, 64 << 10, 256)
+    );
+    assert_eq!((strict.output, strict.memory), (64 << 10, 1 << 20));
+    assert_eq!(strict.budgets, Budgets::tight());
+}
+
 /// RX-7: what was spent comes back with time, to the nanosecond.
 #[test]
 fn what_was_spent_comes_back() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sansocket::config::{Delivery, Limits, Timeouts};
 use sansocket::error::{AcceptError, Failure, Limit, ProtocolError, SendError};
+use sansocket::event::CloseReport;
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, OriginPolicy, Part,
     Prepared, Response, Role, ServerConfig, State, Uri,
@@ -558,6 +559,11 @@ fn events_that_are_found() {
             }
         }
     }
+    // The report of an end without Close frames.
+    let mut ws = bounded(Role::Server, 64 << 10);
+    ws.transport_lost();
+    assert!(ws.find_event(&mut &mut [][..]));
+    assert!(ws.memory_held() >= size_of::<CloseReport>());
     let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
     let config = ClientConfig::new().limits(limits);
     let mut ws = Connection::client_with_entropy(&config, request, Box::new(SampleKey)).unwrap();
