@@ -33,7 +33,7 @@ pub struct Refusal {
     pub reason: String,
     /// The fields, in order, with their names as they were sent.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// The body, up to [`Limits::body`].
+    /// The body, up to [`Limits::body`](crate::config::Limits::body).
     pub body: Vec<u8>,
     /// The body is not complete: it was cut at the limit, by the end of the stream, or by a deadline.
     pub truncated: bool,

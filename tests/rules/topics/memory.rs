@@ -550,7 +550,7 @@ fn events_that_are_found() {
                     Role::Server => server(&server_config().limits(limits).delivery(delivery)),
                     Role::Client => client(&client_config().limits(limits).delivery(delivery)),
                 };
-                let mut read = encode_for(role, &[frame.clone()]);
+                let mut read = encode_for(role, std::slice::from_ref(&frame));
                 ws.keep_input(&mut &mut read[..]);
                 assert!(ws.find_event(&mut &mut [][..]));
                 assert!(ws.memory_held() >= least, "{frame:?} {}", ws.memory_held());
