@@ -8,14 +8,45 @@ use crate::frame::Opcode;
 use super::Connection;
 use super::clock::Nanos;
 
-/// What was spent of each budget.
-#[derive(Default, PartialEq, Eq)]
-pub(super) struct Spent {
-    pings: Bucket,
-    empty_frames: Bucket,
-    tiny_fragments: Bucket,
-    messages: Bucket,
+/// What has a budget.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Budget {
+    Pings,
+    EmptyFrames,
+    TinyFragments,
+    Messages,
 }
+
+impl Budget {
+    const ALL: [Self; 4] = [
+        Self::Pings,
+        Self::EmptyFrames,
+        Self::TinyFragments,
+        Self::Messages,
+    ];
+
+    const fn limit(self) -> Limit {
+        match self {
+            Self::Pings => Limit::Pings,
+            Self::EmptyFrames => Limit::EmptyFrames,
+            Self::TinyFragments => Limit::TinyFragments,
+            Self::Messages => Limit::Messages,
+        }
+    }
+
+    const fn rate(self, budgets: &Budgets) -> Option<Rate> {
+        match self {
+            Self::Pings => budgets.pings,
+            Self::EmptyFrames => budgets.empty_frames,
+            Self::TinyFragments => budgets.tiny_fragments,
+            Self::Messages => budgets.messages,
+        }
+    }
+}
+
+/// What was spent of each, in the order of [`Budget`].
+#[derive(Default, PartialEq, Eq)]
+pub(super) struct Spent([Bucket; Budget::ALL.len()]);
 
 /// What was spent of one budget, as it stood at some time.
 #[derive(Default, PartialEq, Eq, Clone, Copy)]
@@ -51,27 +82,26 @@ impl Bucket {
 }
 
 impl Connection {
-    /// One more of what this limit counts has come.
+    /// One more of what has this budget has come.
     ///
     /// # Errors
     /// There were too many.
     #[cold]
     #[inline(never)]
-    pub(super) fn spend(&mut self, limit: Limit) -> Result<(), ProtocolError> {
+    pub(super) fn spend(&mut self, budget: Budget) -> Result<(), ProtocolError> {
         let (Some(now), Some(rate)) = (
             self.clock.now(),
-            rate(&self.settings().limits.budgets, limit),
+            budget.rate(&self.settings().limits.budgets),
         ) else {
             return Ok(());
         };
-        if limit == Limit::Pings && self.comes_alone(rate, now) {
+        if budget == Budget::Pings && self.comes_alone(rate, now) {
             return Ok(());
         }
         let spent = self.rare().spent.get_or_insert_default();
-        let bucket = spent.bucket(limit);
-        let added = bucket.map_or(Ok(()), |bucket| bucket.add(rate, now));
+        let added = spent.0[budget as usize].add(rate, now);
         added.map_err(|value| {
-            let max = rate.most_at_once().into();
+            let (limit, max) = (budget.limit(), rate.most_at_once().into());
             ProtocolError::Limit { limit, value, max }
         })
     }
@@ -98,12 +128,12 @@ impl Connection {
         );
         let empty = self.reading.left() == 0;
         if begins {
-            self.spend(Limit::Messages)?;
+            self.spend(Budget::Messages)?;
         }
         match (small, empty) {
             (false, _) => Ok(()),
-            (true, true) => self.spend(Limit::EmptyFrames),
-            (true, false) => self.spend(Limit::TinyFragments),
+            (true, true) => self.spend(Budget::EmptyFrames),
+            (true, false) => self.spend(Budget::TinyFragments),
         }
     }
 
@@ -121,19 +151,10 @@ impl Connection {
 }
 
 impl Spent {
-    const fn bucket(&mut self, limit: Limit) -> Option<&mut Bucket> {
-        Some(match limit {
-            Limit::Pings => &mut self.pings,
-            Limit::EmptyFrames => &mut self.empty_frames,
-            Limit::TinyFragments => &mut self.tiny_fragments,
-            Limit::Messages => &mut self.messages,
-            _ => return None,
-        })
-    }
-
     fn has_run_out(&mut self, budgets: &Budgets, now: Nanos) -> bool {
-        BUDGETS.into_iter().all(|limit| {
-            let (Some(rate), Some(bucket)) = (rate(budgets, limit), self.bucket(limit)) else {
+        let mut all = self.0.iter_mut().zip(Budget::ALL);
+        all.all(|(bucket, budget)| {
+            let Some(rate) = budget.rate(budgets) else {
                 return true;
             };
             bucket.run(rate, now);
@@ -141,25 +162,6 @@ impl Spent {
         })
     }
 }
-
-/// What the budget of that name allows.
-const fn rate(budgets: &Budgets, limit: Limit) -> Option<Rate> {
-    match limit {
-        Limit::Pings => budgets.pings,
-        Limit::EmptyFrames => budgets.empty_frames,
-        Limit::TinyFragments => budgets.tiny_fragments,
-        Limit::Messages => budgets.messages,
-        _ => None,
-    }
-}
-
-/// The limits that are budgets.
-const BUDGETS: [Limit; 4] = [
-    Limit::Pings,
-    Limit::EmptyFrames,
-    Limit::TinyFragments,
-    Limit::Messages,
-];
 
 /// A fragment is tiny that has fewer bytes. Autobahn's smallest have 64.
 const TINY: u64 = 64;

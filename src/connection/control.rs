@@ -1,11 +1,11 @@
 //! Control frames received (RFC 6455 §5.5).
 
-use crate::error::Limit;
 use crate::event::Pong;
 use crate::frame::Opcode;
 use crate::payload::Payload;
 
 use super::Connection;
+use super::budgets::Budget;
 use super::event::Event;
 
 impl Connection {
@@ -17,7 +17,7 @@ impl Connection {
     ) -> Event<'a> {
         match opcode {
             Opcode::Ping => {
-                if let Err(error) = self.spend(Limit::Pings) {
+                if let Err(error) = self.spend(Budget::Pings) {
                     return self.fail_for(error.into());
                 }
                 self.ping_received(&payload);
@@ -26,7 +26,7 @@ impl Connection {
             Opcode::Pong => {
                 let round_trip_micros = self.pong_received(&payload);
                 if round_trip_micros == Pong::NO_ROUND_TRIP
-                    && let Err(error) = self.spend(Limit::Pings)
+                    && let Err(error) = self.spend(Budget::Pings)
                 {
                     return self.fail_for(error.into());
                 }

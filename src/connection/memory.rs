@@ -8,6 +8,7 @@ use crate::config::{Limits, SET_ASIDE};
 use crate::error::{AcceptError, Failure, Limit, ProtocolError, SendError};
 use crate::extension::{Codec, Compress};
 use crate::frame::Opcode;
+use crate::output::Output;
 use crate::payload::growth_within;
 use crate::role::Role;
 
@@ -136,6 +137,14 @@ impl Connection {
         self.room().left().saturating_add(self.output.memory_held())
     }
 
+    /// Whether the queue has room, which `reserve` makes below what it may hold.
+    fn queue_reserves(&mut self, reserve: impl FnOnce(&mut Output, usize) -> bool) -> bool {
+        !self.is_bounded() || {
+            let most = self.most_queued();
+            reserve(&mut self.output, most)
+        }
+    }
+
     // ── what is sent
 
     /// Makes room for a message of `len` bytes; `handed_over`: the heap that comes with it.
@@ -210,19 +219,13 @@ impl Connection {
 
     /// Makes room for the header of a frame in pieces.
     pub(super) fn make_room_for_frame(&mut self) -> Result<(), SendError> {
-        let made = !self.is_bounded() || {
-            let most = self.most_queued();
-            self.output.reserve_frame_in_pieces(most)
-        };
+        let made = self.queue_reserves(Output::reserve_frame_in_pieces);
         self.if_there_was_room(made, 0)
     }
 
     /// Makes room for a piece of it.
     pub(super) fn make_room_for_piece(&mut self, len: usize) -> Result<(), SendError> {
-        let made = !self.is_bounded() || {
-            let most = self.most_queued();
-            self.output.reserve_piece(len, most)
-        };
+        let made = self.queue_reserves(|output, most| output.reserve_piece(len, most));
         self.if_there_was_room(made, len)
     }
 
@@ -232,10 +235,8 @@ impl Connection {
         opcode: Opcode,
         len: usize,
     ) -> Result<(), SendError> {
-        let made = !self.is_bounded() || {
-            let most = self.most_queued();
-            self.output.reserve_control(opcode, len, most, false)
-        };
+        let made =
+            self.queue_reserves(|output, most| output.reserve_control(opcode, len, most, false));
         self.if_there_was_room(made, len)
     }
 
@@ -253,11 +254,7 @@ impl Connection {
 
     /// Makes room for an answer to a request.
     pub(super) fn make_room_for_answer(&mut self, len: usize) -> Result<(), AcceptError> {
-        let made = !self.is_bounded() || {
-            let most = self.most_queued();
-            self.output.reserve_head(len, most)
-        };
-        if made {
+        if self.queue_reserves(|output, most| output.reserve_head(len, most)) {
             return Ok(());
         }
         Err(self.no_room_for_answer(len))

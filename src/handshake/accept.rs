@@ -287,3 +287,44 @@ pub(crate) fn negotiated_fields(negotiated: &Negotiated) -> impl Iterator<Item =
 
 /// The status line, and the fields that every answer has.
 const FIXED: usize = 256;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+mod tests {
+    use alloc::vec;
+
+    use super::super::accept_key::accept_value;
+    use super::*;
+
+    /// What room is made for is enough, and little more: each part that can be long counts once.
+    #[test]
+    fn the_most_that_it_takes() {
+        let long = || "a".repeat(3000);
+        let field = || Accept::new().header("X", long().as_bytes()).unwrap();
+        let subprotocol = || Negotiated::new().subprotocol(long());
+        for (accept, negotiated) in [
+            (Accept::new(), Negotiated::new()),
+            (field(), Negotiated::new()),
+            (Accept::new(), subprotocol()),
+            (Accept::new(), Negotiated::new().extensions(long())),
+            (field(), subprotocol().extensions(long())),
+        ] {
+            for expect_continue in [false, true] {
+                let offer = Offer {
+                    accept: accept_value(b"dGhlIHNhbXBsZSBub25jZQ=="),
+                    subprotocols: String::new(),
+                    extensions: String::new(),
+                    expect_continue,
+                };
+                let mut out = vec![];
+                offer.write(&accept, &negotiated, &mut out);
+                let most = offer.most(&accept, &negotiated);
+                assert!(
+                    (out.len()..=out.len() + FIXED).contains(&most),
+                    "{} {most}",
+                    out.len()
+                );
+            }
+        }
+    }
+}

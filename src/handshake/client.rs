@@ -287,6 +287,35 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// What room is made for is enough, and little more: each part that can be long counts once.
+    #[test]
+    fn the_most_that_it_takes() {
+        let long = "a".repeat(3000);
+        let plain = || request("ws://h/");
+        let more = Some(&*long);
+        for (request, more) in [
+            (plain(), None),
+            (plain(), more),
+            (request(&format!("ws://h/{long}")), None),
+            (
+                request(&format!("ws://{}/", vec!["a".repeat(60); 20].join("."))),
+                None,
+            ),
+            (plain().subprotocol(&long).unwrap(), None),
+            (plain().extension(&long, 0).unwrap(), more),
+            (plain().header("X", long.as_bytes()).unwrap(), more),
+        ] {
+            let mut out = vec![];
+            request.write(b"the sample nonce", more, &mut out);
+            let most = request.most(more);
+            assert!(
+                (out.len()..=out.len() + FIXED).contains(&most),
+                "{} {most}",
+                out.len()
+            );
+        }
+    }
+
     /// The sample of RFC 6455 §1.3, byte for byte.
     #[test]
     fn the_sample() {

@@ -1,22 +1,11 @@
 // Chromium on the echo server's page: node browser.mjs HOST:PORT CHROMIUM SCREENSHOT
 import { createServer } from "node:http";
-import { chromium } from "playwright-core";
 import { check, end, expect, until } from "./checks.mjs";
+import { launch } from "./chromium.mjs";
 
 const [address, executablePath, screenshot] = process.argv.slice(2);
 
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch(executablePath);
 const page = await browser.newPage({ viewport: { width: 800, height: 500 } });
 const sockets = [];
 const complaints = [];

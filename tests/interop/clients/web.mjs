@@ -1,21 +1,10 @@
 // The browser's own WebSocket against a server of each way: node web.mjs HOST:PORT CHROMIUM
 // The server is crates/tokio/examples/ways.rs; the checks run in a page of it, and some in a worker.
-import { chromium } from "playwright-core";
 import { check, end, expect } from "./checks.mjs";
+import { launch } from "./chromium.mjs";
 
 const [address, executablePath] = process.argv.slice(2);
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launch(executablePath);
 const page = await browser.newPage();
 await page.goto(`http://${address}/`);
 

@@ -264,20 +264,24 @@ fn control_frames_at_the_ceiling() {
     }
 }
 
-/// TX-6: a peer that takes nothing of a full queue is found dead, whether its ping has room or not.
-#[test]
-fn keepalive_at_the_ceiling() {
+/// With a queue that `fill` has filled, a peer that takes nothing is found dead.
+fn is_found_dead(fragment: u32, fill: impl Fn(&mut Connection)) {
     for role in ROLES {
         let mut timeouts = Timeouts::default();
         timeouts.ping = Some(Duration::from_secs(10));
         let limits = limits(SMALL);
         let mut ws = match role {
-            Role::Server => server(&server_config().limits(limits).timeouts(timeouts)),
-            Role::Client => client(&client_config().limits(limits).timeouts(timeouts)),
+            Role::Server => {
+                let config = server_config().limits(limits).timeouts(timeouts);
+                server(&config.fragment(fragment))
+            }
+            Role::Client => {
+                let config = client_config().limits(limits).timeouts(timeouts);
+                client(&config.fragment(fragment))
+            }
         };
         ws.advance_time(Duration::ZERO);
-        while ws.send(vec![7; 4100]).is_ok() {}
-        while ws.send(&[7; 10]).is_ok() {}
+        fill(&mut ws);
         let mut failed = None;
         for second in 1..100 {
             ws.advance_time(Duration::from_secs(second));
@@ -287,6 +291,15 @@ fn keepalive_at_the_ceiling() {
         }
         assert!(matches!(failed, Some(Failure::Timeout(_))), "{failed:?}");
     }
+}
+
+/// TX-6: a peer that takes nothing of a full queue is found dead, whether its ping has room or not.
+#[test]
+fn keepalive_at_the_ceiling() {
+    is_found_dead(0, |ws| {
+        while ws.send(vec![7; 4100]).is_ok() {}
+        while ws.send(&[7; 10]).is_ok() {}
+    });
 }
 
 /// HS-34: heads, and what comes after a request, keep to a part of the ceiling.
@@ -658,37 +671,11 @@ fn control_frames_inside_a_frame_in_pieces() {
 /// dead all the same.
 #[test]
 fn keepalive_between_fragments_at_the_ceiling() {
-    for role in ROLES {
-        let mut timeouts = Timeouts::default();
-        timeouts.ping = Some(Duration::from_secs(10));
-        let limits = limits(SMALL);
-        let mut ws = match role {
-            Role::Server => server(
-                &server_config()
-                    .limits(limits)
-                    .timeouts(timeouts)
-                    .fragment(1000),
-            ),
-            Role::Client => client(
-                &client_config()
-                    .limits(limits)
-                    .timeouts(timeouts)
-                    .fragment(1000),
-            ),
-        };
-        ws.advance_time(Duration::ZERO);
+    is_found_dead(1000, |ws| {
         for len in [3000, 2001, 1001, 500, 100, 10, 1] {
             while ws.send(vec![7; len]).is_ok() {}
         }
-        let mut failed = None;
-        for second in 1..100 {
-            ws.advance_time(Duration::from_secs(second));
-            let events = receive(&mut ws, &[]);
-            failed = failed.or(events.iter().find_map(Seen::failure));
-            assert!(ws.memory_held() <= SMALL as usize);
-        }
-        assert!(matches!(failed, Some(Failure::Timeout(_))), "{failed:?}");
-    }
+    });
 }
 
 /// TX-5: a compressed message is taken as a whole or not at all, in one frame and in fragments; what was taken is what the

@@ -87,3 +87,16 @@ pub fn count<T>(work: impl FnOnce() -> T) -> (T, Use) {
     };
     (result, used)
 }
+
+/// Random bytes, the same in each run.
+#[must_use]
+pub fn random(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let step = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    (0..len).map(step).collect()
+}

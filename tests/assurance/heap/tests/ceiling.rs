@@ -12,19 +12,7 @@ use sansocket::{
     Prepared, Response, Role, ServerConfig, Uri,
 };
 use sansocket_heap::oracle::{ACCEPT, Scripted, Taker, wire};
-use sansocket_heap::{Use, count};
-
-/// Random bytes, the same in each run.
-fn random(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    (0..len).map(step).collect()
-}
+use sansocket_heap::{Use, count, random};
 
 /// How many things of each kind came to pass, so that the test is about what it says.
 #[derive(Default, Debug)]

@@ -5,7 +5,7 @@ use sansocket::{
     ClientConfig, Connection, Event, Message, Negotiated, OriginPolicy, Part, Role, ServerConfig,
 };
 use sansocket_heap::oracle::{Scripted, Taker, cut::Setup, wire};
-use sansocket_heap::{Use, count};
+use sansocket_heap::{Use, count, random};
 
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
@@ -36,18 +36,6 @@ fn deliver(ws: &mut Connection, bytes: &mut [u8], read: usize) {
             drop(event);
         }
     }
-}
-
-/// Random bytes, the same in each run.
-fn random(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 24) as u8
-    };
-    (0..len).map(step).collect()
 }
 
 /// Whatever the peer sends, cut in whatever way: no more than twice the limit and a small constant.
