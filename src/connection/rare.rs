@@ -110,7 +110,7 @@ impl Held {
         (mem::take(&mut self.bytes), mem::take(&mut self.at))
     }
 
-    /// What was taken out is freed.
+    /// What was taken out was freed, and counts no more.
     pub(super) const fn freed(&mut self) {
         self.out = 0;
     }

@@ -233,7 +233,7 @@ impl Frame {
     /// The payload as text.
     ///
     /// # Errors
-    /// Where it is none.
+    /// [`Utf8Error`] says where the first byte is that is not UTF-8.
     pub fn into_text(self) -> Result<Utf8Bytes, Utf8Error> {
         self.payload.try_into()
     }
@@ -241,7 +241,7 @@ impl Frame {
     /// The payload as text.
     ///
     /// # Errors
-    /// Where it is none.
+    /// [`Utf8Error`] says where the first byte is that is not UTF-8.
     pub fn to_text(&self) -> Result<&str, Utf8Error> {
         str::from_utf8(&self.payload)
     }
