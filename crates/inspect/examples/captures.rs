@@ -112,6 +112,16 @@ fn end(talk: &mut Conversation) {
     talk.fin(Server).ack(Client).fin(Client).ack(Server);
 }
 
+/// The file of a capture.
+pub fn file(name: &str, format: Format, packets: &[Sent]) -> Vec<u8> {
+    let secrets = if name == "tls.pcapng" {
+        secrets()
+    } else {
+        String::new()
+    };
+    format.write_with(secrets.as_bytes(), packets)
+}
+
 /// All of them: a name, how it is written, its packets.
 pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
     let pcap = Format::default();
@@ -142,6 +152,7 @@ pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
         ("wrapped.pcap", Format { big: true, ..pcap }, wrapped()),
         ("violations.pcap", pcap, violations()),
         ("tls.pcap", pcap, tls()),
+        ("tls.pcapng", ng, tls()),
         ("two.pcapng", ng, two()),
     ]
 }
@@ -338,18 +349,48 @@ fn violations() -> Vec<Sent> {
     talk.packets
 }
 
+/// What the ends of `hello.pcap` say.
+pub fn conversation() -> Vec<(Sender, Vec<u8>)> {
+    vec![
+        (Client, request("").into_bytes()),
+        (Server, answer(ACCEPT, "").into_bytes()),
+        (Server, frame(Server, FIN | TEXT, b"ticket 4711")),
+        (Client, frame(Client, FIN | TEXT, b"hello world")),
+        (Client, close(Client, 1000, "bye")),
+        (Server, close(Server, 1000, "bye")),
+    ]
+}
+
+/// A session of TLS 1.3 that was recorded: `cargo test --test tls -- --ignored` records another one.
+const SESSION: &str = include_str!("../captures/tls.session");
+
+/// Its secrets.
+pub fn secrets() -> String {
+    let lines = SESSION.lines().filter(|line| line.contains("_SECRET"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 fn tls() -> Vec<Sent> {
     let mut talk = Conversation::new();
     talk.ends[1].set_port(443);
-    talk.open().send(
-        Client,
-        &[&[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3][..], &[0x5a; 194]].concat(),
-    );
-    talk.send(
-        Server,
-        &[&[22, 3, 3, 0, 100, 2, 0, 0, 96, 3, 3][..], &[0xa5; 94]].concat(),
-    );
-    talk.fin(Client).fin(Server).ack(Client);
+    talk.open();
+    for line in SESSION.lines() {
+        let (from, hex) = match line.split_once(' ') {
+            Some(("Client", hex)) => (Client, hex),
+            Some(("Server", hex)) => (Server, hex),
+            _ => continue,
+        };
+        let digits = hex
+            .bytes()
+            .map(|digit| char::from(digit).to_digit(16).unwrap_or(0) as u8);
+        let digits: Vec<u8> = digits.collect();
+        let bytes: Vec<u8> = digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect();
+        talk.send(from, &bytes).ack(from.peer());
+    }
+    talk.fin(Server).ack(Client).fin(Client).ack(Server);
     talk.packets
 }
 
@@ -400,7 +441,7 @@ fn main() -> io::Result<()> {
     let folder = env::args_os().nth(1).map_or_else(folder, PathBuf::from);
     fs::create_dir_all(&folder)?;
     for (name, format, packets) in library() {
-        fs::write(folder.join(name), format.write(&packets))?;
+        fs::write(folder.join(name), file(name, format, &packets))?;
         println!("{name}: {} packets", packets.len());
     }
     Ok(())

@@ -29,6 +29,10 @@ What to read instead:
       --hex FILE             a hex dump, as xxd, hexdump -C, od -A x -t x1 and Wireshark write it; lines indented
                              by four spaces are the server's
 
+What to read it with:
+      --keylog FILE          the secrets of TLS, as browsers, curl, OpenSSL and rustls log them to the file that
+                             SSLKEYLOGFILE names (that variable, unless set here); those in a pcapng file are read
+
 What to show:
       --stats                what all of it sums up to
       --json                 a JSON object a line
@@ -74,6 +78,7 @@ pub(crate) struct Args {
     pub(crate) payload: usize,
     pub(crate) follow: bool,
     pub(crate) patience: u8,
+    pub(crate) keylog: Option<PathBuf>,
     pub(crate) color: bool,
 }
 
@@ -120,6 +125,7 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
         payload: 200,
         follow: false,
         patience: 0,
+        keylog: None,
         color: io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
     };
     while let Some(arg) = parser.next()? {
@@ -146,6 +152,7 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
             Long("payload") => args.payload = parser.value()?.parse()?,
             Long("follow") => args.follow = true,
             Long("patience") => args.patience = parser.value()?.parse()?,
+            Long("keylog") => args.keylog = Some(parser.value()?.into()),
             Long("color") => match &*parser.value()?.string()? {
                 "auto" => {}
                 "always" => args.color = true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sansocket::observer::{Observer, ObserverConfig, Report, Seen};
 use sansocket::{Negotiated, Role, State};
+use sansocket_inspect::tls::{KeyLog, Session, Told};
 use sansocket_tcp_streams::{Event, Kind, Sender};
 
 /// A conversation that is followed.
@@ -17,6 +18,20 @@ pub(crate) struct Talk {
     /// Once there are bytes.
     observer: Option<Box<Observer>>,
     states: [State; 2],
+    /// What TLS carries is what the observer sees.
+    tls: Option<Box<Session>>,
+    /// It has TLS.
+    pub(crate) secure: bool,
+    /// What follows is for the host behind a proxy.
+    tunnel: bool,
+}
+
+/// What all conversations are read with.
+pub(crate) struct Tools {
+    pub(crate) config: ObserverConfig,
+    pub(crate) keys: KeyLog,
+    /// Keys may be logged after what they are for was captured.
+    pub(crate) live: bool,
 }
 
 /// One thing to show.
@@ -31,6 +46,8 @@ pub(crate) struct Entry<'a> {
 pub(crate) enum What<'a> {
     /// What TCP does.
     Tcp(Kind<'a>),
+    /// What TLS says.
+    Tls(Told<'a>),
     /// What its bytes are.
     Seen(Seen<'a>),
     /// The states of the client and the server, which have changed.
@@ -90,25 +107,73 @@ impl Talk {
             from_start,
             observer: None,
             states,
+            tls: None,
+            secure: false,
+            tunnel: false,
         }
     }
 
     /// Follows what TCP tells; tells that, and what it is for the protocol.
-    pub(crate) fn hear(
-        &mut self,
-        config: &ObserverConfig,
-        at: At,
-        kind: Kind<'_>,
-        tell: &mut dyn FnMut(&Self, &Entry<'_>),
-    ) {
+    pub(crate) fn hear(&mut self, tools: &Tools, at: At, kind: Kind<'_>, tell: &mut Tell<'_>) {
+        tell(self, &at.entry(at.sender, What::Tcp(kind)));
+        if let Kind::Data(bytes) = kind
+            && self.tls.is_none()
+            && (self.observer.is_none() || self.tunnel && at.sender == Sender::Client)
+            && Session::fits(bytes)
+        {
+            self.secure = true;
+            self.tls = Some(Box::new(Session::new(tools.live)));
+            self.observer = Some(Box::new(Observer::new(&tools.config)));
+        }
+        let Some(mut session) = self.tls.take() else {
+            return self.follow(tools, at, kind, tell);
+        };
+        let mut told =
+            |from, told: Told<'_>| self.told(tools, At { sender: from, ..at }, told, tell);
+        match kind {
+            Kind::Data(bytes) => session.receive(at.sender, bytes, &tools.keys, &mut told),
+            Kind::Gap(length) => session.gap(at.sender, length, &mut told),
+            Kind::Fin => session.end(at.sender, &mut told),
+            Kind::End(_) => session.finish(&mut told),
+            _ => {}
+        }
+        if !matches!(kind, Kind::Data(_) | Kind::Gap(_)) {
+            self.follow(tools, at, kind, tell);
+        }
+        self.tls = Some(session);
+    }
+
+    /// Keys may have been logged since.
+    pub(crate) fn look_again(&mut self, tools: &Tools, at: At, tell: &mut Tell<'_>) {
+        if let Some(mut session) = self.tls.take_if(|session| session.wants_keys()) {
+            let mut told =
+                |from, told: Told<'_>| self.told(tools, At { sender: from, ..at }, told, tell);
+            session.receive(at.sender, &[], &tools.keys, &mut told);
+            self.tls = Some(session);
+        }
+    }
+
+    /// Follows what TLS tells.
+    fn told(&mut self, tools: &Tools, at: At, told: Told<'_>, tell: &mut Tell<'_>) {
+        match told {
+            Told::Data(bytes) => self.follow(tools, at, Kind::Data(bytes), tell),
+            Told::Gap(length) => {
+                tell(self, &at.entry(at.sender, What::Tls(told)));
+                self.follow(tools, at, Kind::Gap(length), tell);
+            }
+            _ => tell(self, &at.entry(at.sender, What::Tls(told))),
+        }
+    }
+
+    /// Follows what the ends send each other.
+    fn follow(&mut self, tools: &Tools, at: At, kind: Kind<'_>, tell: &mut Tell<'_>) {
         let At { sender, time, .. } = at;
-        tell(self, &at.entry(sender, What::Tcp(kind)));
         let role = role(sender);
         let mut input: &[u8] = &[];
         if let Kind::Data(bytes) = kind {
             input = bytes;
             if self.observer.is_none() {
-                self.observer = Some(Box::new(observer(self, bytes, config)));
+                self.observer = Some(Box::new(observer(self, bytes, &tools.config)));
             }
         }
         let Some(mut observer) = self.observer.take() else {
@@ -131,25 +196,40 @@ impl Talk {
         }
         // What one end sends may be what bytes of the other one have waited for.
         for (role, mut input) in [(role, input), (role.peer(), &[][..])] {
-            loop {
-                let seen = observer.see(role, &mut input);
-                let done = seen.is_none();
-                if let Some(seen) = seen {
-                    tell(self, &at.entry(sender_of(role), What::Seen(seen)));
-                }
-                let states = [observer.state(Role::Client), observer.state(Role::Server)];
-                if states != self.states {
-                    self.states = states;
-                    tell(self, &at.entry(sender, What::States(states)));
-                }
-                if done {
-                    break;
-                }
-            }
+            self.see(&mut observer, role, &mut input, at, tell);
         }
         self.observer = Some(observer);
     }
+
+    fn see(
+        &mut self,
+        observer: &mut Observer,
+        role: Role,
+        input: &mut &[u8],
+        at: At,
+        tell: &mut Tell<'_>,
+    ) {
+        loop {
+            let seen = observer.see(role, input);
+            let done = seen.is_none();
+            if let Some(seen) = seen {
+                self.tunnel = matches!(seen, Seen::Opened(None));
+                tell(self, &at.entry(sender_of(role), What::Seen(seen)));
+            }
+            let states = [observer.state(Role::Client), observer.state(Role::Server)];
+            if states != self.states {
+                self.states = states;
+                tell(self, &at.entry(at.sender, What::States(states)));
+            }
+            if done {
+                break;
+            }
+        }
+    }
 }
+
+/// Hears of a conversation.
+pub(crate) type Tell<'t> = dyn FnMut(&Talk, &Entry<'_>) + 't;
 
 /// For a conversation whose first bytes these are.
 fn observer(talk: &Talk, bytes: &[u8], config: &ObserverConfig) -> Observer {

@@ -3,4 +3,5 @@
 
 pub mod capture;
 pub mod packet;
+pub mod tls;
 pub mod write;

@@ -2,6 +2,7 @@
 
 mod args;
 mod follow;
+mod keys;
 mod raw;
 mod run;
 mod text;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use sansocket::observer::ObserverConfig;
 use sansocket_inspect::capture::{self, Error, Packet, Reader};
 use sansocket_inspect::packet::{Decoder, Skipped};
+use sansocket_inspect::tls::KeyLog;
 use sansocket_tcp_streams::{Config, End, Event, Flags, Kind, Segment, Sender, Streams};
 
 use crate::args::{Args, Input, Show};
-use crate::follow::{At, Entry, Talk};
+use crate::follow::{At, Entry, Talk, Tools};
+use crate::keys::KeyFile;
 use crate::raw::files::Files;
 use crate::raw::har::Har;
 use crate::raw::hex::Hex;
@@ -100,7 +102,8 @@ fn read<R: Read>(
 ) -> io::Result<Option<Error>> {
     let mut decoder = Decoder::default();
     loop {
-        match reader.read() {
+        let keys = &mut inspection.screen.tools.keys;
+        match reader.read_with(&mut |secrets| keys.add_file(secrets)) {
             Ok(Some(packet)) => inspection.packet(&mut decoder, &packet)?,
             Ok(None) if follow => {
                 inspection.settle()?;
@@ -124,7 +127,8 @@ struct Inspection<'a> {
 /// Conversations that are followed, and where they are shown.
 struct Screen<'a> {
     args: &'a Args,
-    config: ObserverConfig,
+    tools: Tools,
+    key_file: KeyFile,
     talks: Vec<Option<Talk>>,
     view: Box<dyn View>,
     /// The packet that is read, and the time of the first one.
@@ -139,9 +143,17 @@ impl<'a> Inspection<'a> {
     fn new(args: &'a Args, out: Box<dyn Write>) -> io::Result<Self> {
         let mut config = Config::default();
         config.patience = args.patience;
+        let mut keys = KeyLog::default();
+        let live = args.follow;
+        let key_file = KeyFile::open(args.keylog.as_ref(), live, &mut keys)?;
         let screen = Screen {
             args,
-            config: ObserverConfig::new(),
+            tools: Tools {
+                config: ObserverConfig::new(),
+                keys,
+                live,
+            },
+            key_file,
             talks: Vec::new(),
             view: view::of(args, out)?,
             packet: 0,
@@ -163,6 +175,7 @@ impl<'a> Inspection<'a> {
         screen.packet = packet.number;
         screen.time = packet.time;
         screen.start.get_or_insert(packet.time);
+        screen.look_for_keys();
         self.summary.packets += 1;
         match decoder.decode(packet) {
             Ok(segment) => {
@@ -249,6 +262,7 @@ impl<'a> Inspection<'a> {
         let Self {
             streams, screen, ..
         } = self;
+        screen.look_for_keys();
         streams.settle(screen.packet, screen.time, &mut |event| screen.hear(&event));
         screen.view.flush()?;
         screen.check()
@@ -296,13 +310,37 @@ impl Screen<'_> {
             return;
         }
         let (view, failed, filter) = (&mut self.view, &mut self.failed, &self.args.filter);
-        talk.hear(&self.config, at, kind, &mut |talk, entry: &Entry<'_>| {
+        talk.hear(&self.tools, at, kind, &mut |talk, entry: &Entry<'_>| {
             if failed.is_none() && view::passes(filter, entry) {
                 *failed = view.entry(talk, entry, start).err();
             }
         });
         if ended {
             self.talks[index] = None;
+        }
+    }
+
+    /// Keys may have been logged while nothing else came.
+    fn look_for_keys(&mut self) {
+        if !self.tools.live || !self.key_file.refresh(&mut self.tools.keys) {
+            return;
+        }
+        let start = self.start.unwrap_or_default();
+        let at = At {
+            sender: Sender::Client,
+            packet: self.packet,
+            time: self.time,
+            offset: 0,
+        };
+        let (view, failed, filter) = (&mut self.view, &mut self.failed, &self.args.filter);
+        for talk in self.talks.iter_mut().flatten() {
+            if view::shows(filter, talk) {
+                talk.look_again(&self.tools, at, &mut |talk, entry: &Entry<'_>| {
+                    if failed.is_none() && view::passes(filter, entry) {
+                        *failed = view.entry(talk, entry, start).err();
+                    }
+                });
+            }
         }
     }
 

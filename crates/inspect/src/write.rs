@@ -170,9 +170,18 @@ impl Format {
     /// A file of these packets, a hundredth of a second apart, from the beginning of 2026 on.
     #[must_use]
     pub fn write(&self, packets: &[Sent]) -> Vec<u8> {
+        self.write_with(&[], packets)
+    }
+
+    /// The same, with a key log of TLS in front of them. Only pcapng has a place for it.
+    #[must_use]
+    pub fn write_with(&self, secrets: &[u8], packets: &[Sent]) -> Vec<u8> {
         let mut file = Vec::new();
         if self.ng {
             self.section(&mut file);
+            if !secrets.is_empty() {
+                self.secrets(&mut file, secrets);
+            }
         } else {
             let magic = if self.nanoseconds {
                 0xa1b2_3c4d
@@ -200,6 +209,15 @@ impl Format {
         self.halves(file, &[9, 1]);
         file.extend([if self.nanoseconds { 9 } else { 6 }, 0, 0, 0]);
         self.words(file, &[0, 32]);
+    }
+
+    fn secrets(&self, file: &mut Vec<u8>, secrets: &[u8]) {
+        let padding = secrets.len().next_multiple_of(4) - secrets.len();
+        let length = (20 + secrets.len() + padding) as u32;
+        self.words(file, &[10, length, 0x544c_534b, secrets.len() as u32]);
+        file.extend(secrets);
+        file.extend(&[0; 4][..padding]);
+        self.words(file, &[length]);
     }
 
     fn record(&self, file: &mut Vec<u8>, n: u16, data: &[u8]) {

@@ -30,6 +30,7 @@ fn inspect_input(arguments: &[&str], input: &str) -> (String, String, Option<i32
     let program = env!("CARGO_BIN_EXE_wsinspect");
     let mut child = Command::new(program)
         .current_dir(captures::folder())
+        .env_remove("SSLKEYLOGFILE")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -63,7 +64,7 @@ fn the_files_are_those_that_are_written() {
     for (name, format, packets) in captures::library() {
         let file = fs::read(captures::folder().join(name)).unwrap_or_default();
         assert!(
-            file == format.write(&packets),
+            file == captures::file(name, format, &packets),
             "{name}: cargo run --example captures"
         );
     }
@@ -99,6 +100,9 @@ fn other_views() {
         ("violations.svg", &["--svg", "violations.pcap"]),
         ("two.stats.txt", &["--stats", "two.pcapng"]),
         ("violations.errors.txt", &["--errors", "violations.pcap"]),
+        ("tls.stats.txt", &["--stats", "tls.pcap"]),
+        ("tls.json", &["--json", "tls.pcapng"]),
+        ("tls.svg", &["--svg", "--brief", "tls.pcapng"]),
     ] {
         let (shown, error, status) = inspect(arguments);
         assert_eq!((&*error, status), ("", Some(0)), "{file}");
@@ -359,6 +363,99 @@ fn har_of_a_browser() {
         assert!(error.contains(problem), "{error}");
         assert_eq!(status, Some(3));
     }
+}
+
+#[test]
+fn keys_in_a_file_of_their_own() {
+    let path = env::temp_dir().join(format!("wsinspect-{}.keys", std::process::id()));
+    fs::write(&path, captures::secrets()).unwrap();
+    let keys = path.to_str().unwrap();
+    let (within, ..) = inspect(&["--json", "tls.pcapng"]);
+    let (beside, error, status) = inspect(&["--json", "--keylog", keys, "tls.pcap"]);
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert_eq!(within, beside);
+    let (har, ..) = inspect(&["--har", "--keylog", keys, "tls.pcap"]);
+    assert!(har.contains("\"wss://server.example.com/chat\""), "{har}");
+    let program = Command::new(env!("CARGO_BIN_EXE_wsinspect"))
+        .current_dir(captures::folder())
+        .env("SSLKEYLOGFILE", keys)
+        .args(["--json", "tls.pcap"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(program.stdout).unwrap(), within);
+    fs::remove_file(keys).unwrap();
+    let (_, error, status) = inspect(&["--keylog", keys, "tls.pcap"]);
+    assert!(
+        error.starts_with(&format!("wsinspect: {keys}: ")),
+        "{error}"
+    );
+    assert_eq!(status, Some(4));
+}
+
+/// The session of `tls.pcap`, to a host behind a proxy.
+#[test]
+fn tls_through_a_proxy() {
+    let mut talk = Conversation::new();
+    talk.open().send(
+        Client,
+        b"CONNECT localhost:443 HTTP/1.1\r\nHost: localhost:443\r\n\r\n",
+    );
+    talk.send(Server, b"HTTP/1.1 200 OK\r\n\r\n");
+    for packet in captures::library()
+        .into_iter()
+        .find(|it| it.0 == "tls.pcap")
+        .unwrap()
+        .2
+    {
+        let from = if packet.from.port() == 443 {
+            Server
+        } else {
+            Client
+        };
+        talk.send(from, &packet.payload);
+    }
+    let path = env::temp_dir().join(format!("wsinspect-proxy-{}.pcapng", std::process::id()));
+    let format = Format {
+        ng: true,
+        big: true,
+        ..Format::default()
+    };
+    fs::write(
+        &path,
+        format.write_with(captures::secrets().as_bytes(), &talk.packets),
+    )
+    .unwrap();
+    let (shown, error, status) = inspect(&[path.to_str().unwrap()]);
+    fs::remove_file(path).unwrap();
+    assert_eq!((&*error, status), ("", Some(0)));
+    for part in [
+        "CONNECT localhost:443",
+        "a tunnel",
+        "TLS for localhost",
+        "hello world",
+        "close 1000 \"bye\"",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+/// A capture that begins within a session.
+#[test]
+fn tls_from_its_middle() {
+    let packets = captures::library()
+        .into_iter()
+        .find(|it| it.0 == "tls.pcap")
+        .unwrap()
+        .2;
+    let path = env::temp_dir().join(format!("wsinspect-middle-{}.pcap", std::process::id()));
+    fs::write(&path, Format::default().write(&packets[11..])).unwrap();
+    let (shown, ..) = inspect(&[path.to_str().unwrap()]);
+    fs::remove_file(path).unwrap();
+    assert!(
+        shown.contains("its handshake was not captured whole"),
+        "{shown}"
+    );
+    assert!(!shown.contains("searched"), "{shown}");
 }
 
 #[test]

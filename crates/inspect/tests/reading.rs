@@ -278,6 +278,43 @@ fn a_block_of_any_length_takes_no_memory_and_unknown_ones_are_skipped() {
 }
 
 #[test]
+fn secrets_are_told_before_the_packets_after_them() {
+    for big in [false, true] {
+        let format = Format {
+            ng: true,
+            big,
+            ..Format::default()
+        };
+        let file = format.write_with(b"CLIENT_RANDOM 1 2", &conversation());
+        let mut reader = Reader::new(&file[..]);
+        let mut told: Vec<u8> = Vec::new();
+        while let Some(packet) = reader
+            .read_with(&mut |secrets| told.extend(secrets))
+            .unwrap()
+        {
+            assert_eq!(told, b"CLIENT_RANDOM 1 2", "packet {}", packet.number);
+        }
+        // Of another kind, such as those of WireGuard, they say nothing here.
+        let mut other = file.clone();
+        let at = file
+            .windows(4)
+            .position(|at| at == b"TLSK" || at == b"KSLT")
+            .unwrap();
+        other[at] ^= 1;
+        let mut reader = Reader::new(&other[..]);
+        let packet = reader.read_with(&mut |_| told.clear()).unwrap();
+        assert!(packet.is_some() && told.is_empty());
+        let mut wrong = file.clone();
+        wrong[at + 4..at + 8].fill(0x7f);
+        assert!(
+            error(&wrong).contains("secrets of 2139062143 bytes in a block that has room for 20"),
+            "{}",
+            error(&wrong)
+        );
+    }
+}
+
+#[test]
 fn resolutions_of_interfaces() {
     let file = Format {
         ng: true,

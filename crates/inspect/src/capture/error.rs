@@ -39,6 +39,8 @@ pub enum Problem {
     NoInterface(u32, usize),
     /// A packet with more bytes than its block has.
     PacketInBlock(u32, usize),
+    /// Secrets with more bytes than their block has.
+    SecretsInBlock(u32, usize),
     /// More interfaces than this.
     Interfaces(usize),
 }
@@ -100,6 +102,12 @@ impl fmt::Display for Problem {
                 write!(
                     f,
                     "a packet of {length} bytes in a block that has room for {room}: the file is damaged here"
+                )
+            }
+            Self::SecretsInBlock(length, room) => {
+                write!(
+                    f,
+                    "secrets of {length} bytes in a block that has room for {room}: the file is damaged here"
                 )
             }
             Self::Interfaces(most) => write!(f, "more than {most} interfaces"),

@@ -59,6 +59,8 @@ enum Step {
         captured: usize,
         after: usize,
     },
+    /// So many bytes of a key log of TLS come next, and then so many of something else.
+    Secrets { length: usize, after: usize },
     /// Something else, which is done with.
     Other,
     /// The file ends, here or before what it says would come.
@@ -82,6 +84,19 @@ impl<R: Read> Reader<R> {
     ///
     /// If the input fails, is no capture, or is damaged, so that what follows cannot be found.
     pub fn read(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        self.read_with(&mut |_| {})
+    }
+
+    /// The same, and tells the secrets that stand before the packet: lines of a key log of TLS, for
+    /// [`KeyLog`](crate::tls::KeyLog).
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_with(
+        &mut self,
+        secrets: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Packet<'_>>, Error> {
         loop {
             let begin = self.source.offset();
             match self.step() {
@@ -103,6 +118,7 @@ impl<R: Read> Reader<R> {
                         data,
                     }));
                 }
+                Ok(Step::Secrets { length, after }) => secrets(self.source.take(length, after)),
                 Ok(Step::Other) => {}
                 Ok(Step::End { whole }) => {
                     self.cut = (!whole).then_some(begin);

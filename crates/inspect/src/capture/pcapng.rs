@@ -12,6 +12,10 @@ const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const PACKET: u32 = 6;
+const SECRETS: u32 = 10;
+
+/// Secrets that are a key log of TLS.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// More interfaces than any section needs.
 const INTERFACES: usize = 1 << 16;
@@ -55,7 +59,7 @@ impl Section {
         }
         let body = length - 12;
         match kind {
-            SECTION | INTERFACE | OLD_PACKET | SIMPLE_PACKET | PACKET => {}
+            SECTION | INTERFACE | OLD_PACKET | SIMPLE_PACKET | PACKET | SECRETS => {}
             _ => {
                 // Of any length, and nothing that is needed here.
                 source.skip(length.into());
@@ -76,6 +80,7 @@ impl Section {
         match kind {
             SECTION => self.section(source, length)?,
             INTERFACE => self.interface(source, length)?,
+            SECRETS => return self.secrets(source, length),
             _ => return self.packet(kind, source, length),
         }
         source.skip(length as u64);
@@ -134,6 +139,23 @@ impl Section {
         }
         self.interfaces.push(interface);
         Ok(())
+    }
+
+    fn secrets<R: Read>(&self, source: &mut Source<R>, length: usize) -> Result<Step, Problem> {
+        let header = 16;
+        let Some(room) = length.checked_sub(header + 4) else {
+            return Err(Problem::BlockLength(length as u32));
+        };
+        let [kind, has] = [8, 12].map(|at| source.word(at, self.big));
+        if has as usize > room {
+            return Err(Problem::SecretsInBlock(has, room));
+        }
+        let has = if kind == TLS_KEY_LOG { has as usize } else { 0 };
+        source.take(header, 0);
+        Ok(Step::Secrets {
+            length: has,
+            after: length - header - has,
+        })
     }
 
     fn packet<R: Read>(

@@ -92,7 +92,7 @@ impl View for Har {
         };
         let connection = self.open.entry(talk.number).or_insert_with(|| Connection {
             time: entry.time,
-            url: format!("ws://{}/", address(talk.server)),
+            url: format!("{}://{}/", scheme(talk), address(talk.server)),
             ..Connection::default()
         });
         connection.end = entry.time;
@@ -102,7 +102,7 @@ impl View for Har {
                     .headers()
                     .find(|(name, _)| name.eq_ignore_ascii_case("host"));
                 let host = host.map_or_else(|| address(talk.server), |(_, host)| text(host));
-                connection.url = format!("ws://{host}{}", head.target());
+                connection.url = format!("{}://{host}{}", scheme(talk), head.target());
                 connection.request = headers(head);
             }
             Seen::Response(head) => connection.response = response(head),
@@ -144,6 +144,10 @@ const HEAD: &str = concat!(
 /// For a connection whose opening handshake was not captured.
 const EMPTY: &str = "{\"status\":0,\"statusText\":\"\",\"httpVersion\":\"HTTP/1.1\",\"headers\":[],\"cookies\":[],\
     \"content\":{\"size\":0,\"mimeType\":\"x-unknown\"},\"redirectURL\":\"\",\"headersSize\":-1,\"bodySize\":-1}";
+
+fn scheme(talk: &Talk) -> &'static str {
+    if talk.secure { "wss" } else { "ws" }
+}
 
 fn line(entry: &Entry<'_>, opcode: u8, data: &str) -> String {
     let kind = if entry.sender == Sender::Client {

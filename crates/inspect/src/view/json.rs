@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sansocket::Kind as MessageKind;
 use sansocket::observer::Seen;
+use sansocket_inspect::tls::{Suite, Told, alert_name, version_name};
 use sansocket_tcp_streams::Kind;
 
 use super::{Summary, View, kind, missing, opcode, sender, violations};
@@ -32,6 +33,7 @@ impl View for Lines {
             .text("from", sender(entry.sender));
         let shown = match &entry.what {
             What::Tcp(kind) => tcp(&mut json, entry, *kind),
+            What::Tls(told) => tls(&mut json, *told),
             What::Seen(seen) => message(&mut json, seen),
             What::States(states) => {
                 json.text("event", "states");
@@ -103,6 +105,44 @@ fn tcp(json: &mut Json, entry: &Entry<'_>, kind: Kind<'_>) -> bool {
     json.text("event", name).raw("offset", entry.offset);
     if let Some(bytes) = bytes {
         json.raw("bytes", bytes);
+    }
+    true
+}
+
+/// What TLS says.
+fn tls(json: &mut Json, told: Told<'_>) -> bool {
+    json.text("event", "tls");
+    match told {
+        Told::Asked { server_name } => {
+            json.text("what", "asked");
+            if let Some(name) = server_name {
+                json.text("server_name", name);
+            }
+        }
+        Told::Agreed { version, suite } => {
+            json.text("what", "agreed")
+                .text("version", version_name(version));
+            let name = Suite::of(suite).map_or(format!("{suite:04x}"), |it| it.name().to_owned());
+            json.text("suite", &name);
+        }
+        Told::Gap(n) => {
+            json.text("what", "gap").raw("bytes", n);
+        }
+        Told::Early { accepted } => {
+            json.text("what", "early_data").raw("accepted", accepted);
+        }
+        Told::Alert(alert) => {
+            let name = alert_name(alert).map_or(alert.to_string(), str::to_owned);
+            json.text("what", "alert").text("alert", &name);
+        }
+        Told::KeyUpdate => {
+            json.text("what", "key_update");
+        }
+        Told::Unreadable(why) => {
+            json.text("what", "unreadable")
+                .text("why", &why.to_string());
+        }
+        _ => return false,
     }
     true
 }

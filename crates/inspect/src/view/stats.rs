@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use sansocket::observer::Seen;
+use sansocket_inspect::tls::Told;
 use sansocket_tcp_streams::{Kind, Sender};
 
 use super::{Summary, View, missing, sender, violations};
@@ -17,6 +18,7 @@ pub(crate) struct Totals {
     opened: u64,
     clean: u64,
     tls: u64,
+    unread: BTreeMap<String, u64>,
     bytes: u64,
     missing: u64,
     again: u64,
@@ -97,7 +99,14 @@ impl Totals {
                 }
             }
             Seen::Close { code, .. } => *self.closes.entry(*code).or_default() += 1,
-            Seen::Opaque { tls: true, .. } => self.tls += 1,
+            _ => {}
+        }
+    }
+
+    fn tls(&mut self, told: Told<'_>) {
+        match told {
+            Told::Agreed { .. } => self.tls += 1,
+            Told::Unreadable(why) => *self.unread.entry(why.to_string()).or_default() += 1,
             _ => {}
         }
     }
@@ -186,12 +195,11 @@ impl Totals {
                 seconds(all.most)
             )?;
         }
-        if self.tls != 0 {
-            writeln!(
-                out,
-                "TLS            {} that cannot be read without keys",
-                count(self.tls, "direction")
-            )?;
+        if self.tls != 0 || !self.unread.is_empty() {
+            writeln!(out, "TLS            {}", count(self.tls, "session"))?;
+        }
+        for (why, n) in &self.unread {
+            writeln!(out, "  not read     {n}: {why}")?;
         }
         Ok(())
     }
@@ -201,6 +209,7 @@ impl View for Stats {
     fn entry(&mut self, _talk: &Talk, entry: &Entry<'_>, _start: Duration) -> io::Result<()> {
         match &entry.what {
             What::Tcp(kind) => self.totals.tcp(*kind),
+            What::Tls(told) => self.totals.tls(*told),
             What::Seen(seen) => self.totals.seen(entry.sender, seen),
             What::Report(report) => {
                 self.totals.opened += u64::from(report.opened);

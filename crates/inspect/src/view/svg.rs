@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sansocket::State;
 use sansocket::observer::{Frame, Seen};
+use sansocket_inspect::tls::Told;
 use sansocket_tcp_streams::{Kind, Segment, Sender};
 
 use super::picture::{Picture, WIDTH, wrapped};
@@ -261,6 +262,16 @@ impl View for Svg {
         }
         match &entry.what {
             What::Tcp(kind) => self.tcp(talk, entry, *kind),
+            What::Tls(told) => {
+                let class = match told {
+                    Told::Gap(_) => "wrong",
+                    Told::Unreadable(_) => "",
+                    _ => "quiet",
+                };
+                if let Some(line) = self.words.tls(*told) {
+                    self.line(entry, class, &line);
+                }
+            }
             What::Seen(seen) => self.seen(entry, seen),
             What::States(states) => self.change(*states),
             What::Report(report) => self.verdict = Some(verdict(report)),

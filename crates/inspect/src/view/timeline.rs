@@ -98,6 +98,12 @@ impl View for Timeline {
                 }
                 Ok(())
             }
+            What::Tls(told) => {
+                let Some(line) = self.words.tls(*told) else {
+                    return Ok(());
+                };
+                self.show(entry, &line)
+            }
             What::States([client, server]) => {
                 let line = format!("client {}, server {}", state(*client), state(*server));
                 self.show(entry, &self.words.paint.quiet(line))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sansocket::Kind as MessageKind;
 use sansocket::observer::{Frame, Message, Report, Seen, Violation};
 use sansocket::{Negotiated, State};
+use sansocket_inspect::tls::{Suite, Told, alert_name, version_name};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 
 use super::{kind, missing, opcode, sender};
@@ -67,6 +68,31 @@ impl Words {
         })
     }
 
+    /// What TLS says, if it is worth a line.
+    pub(crate) fn tls(&self, told: Told<'_>) -> Option<String> {
+        let paint = self.paint;
+        Some(match told {
+            Told::Asked {
+                server_name: Some(name),
+            } => paint.quiet(format!("TLS for {name}")),
+            Told::Asked { server_name: None } => paint.quiet("TLS"),
+            Told::Agreed { version, suite } => paint.quiet(agreed(version, suite)),
+            Told::Gap(n) => paint.wrong(format!("TLS: {} are missing", count(n, "byte"))),
+            Told::Early { accepted: true } => paint.quiet("TLS: the server takes the early data"),
+            Told::Early { accepted: false } => {
+                paint.quiet("TLS: the server refuses the early data")
+            }
+            Told::Alert(0) => paint.quiet("TLS: close_notify"),
+            Told::Alert(alert) => paint.wrong(match alert_name(alert) {
+                Some(name) => format!("TLS: alert {name}"),
+                None => format!("TLS: alert {alert}"),
+            }),
+            Told::KeyUpdate => paint.quiet("TLS: another key"),
+            Told::Unreadable(why) => paint.loud(format!("TLS that cannot be read: {why}")),
+            _ => return None,
+        })
+    }
+
     /// What was seen, without the rules that it breaks.
     pub(crate) fn seen(&self, seen: &Seen<'_>) -> Vec<String> {
         let paint = self.paint;
@@ -114,7 +140,7 @@ impl Words {
             }
             Seen::Found { offset, .. } => lines.push(format!("a frame begins at byte {offset}")),
             Seen::Opaque { tls: true, .. } => {
-                lines.push("TLS: what it carries cannot be read without its keys".into())
+                lines.push("TLS, whose beginning is not here: it cannot be read".into())
             }
             Seen::Opaque { .. } => lines.push("neither HTTP nor WebSocket".into()),
             _ => {}
@@ -183,6 +209,14 @@ pub(crate) fn state(state: State) -> &'static str {
         State::Closing => "Closing",
         State::Closed => "Closed",
     }
+}
+
+/// A version and a cipher suite.
+fn agreed(version: u16, suite: u16) -> String {
+    let name = Suite::of(suite).map_or(format!("cipher suite {suite:04x}"), |it| {
+        it.name().to_owned()
+    });
+    format!("{}, {name}", version_name(version))
 }
 
 /// A line of a head, without what a terminal would obey.
