@@ -154,6 +154,7 @@ pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
         ("tls.pcap", pcap, tls()),
         ("tls.pcapng", ng, tls()),
         ("two.pcapng", ng, two()),
+        ("json.pcap", pcap, json()),
     ]
 }
 
@@ -370,10 +371,9 @@ pub fn secrets() -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-fn tls() -> Vec<Sent> {
-    let mut talk = Conversation::new();
-    talk.ends[1].set_port(443);
-    talk.open();
+/// What each end has given to TCP.
+pub fn session() -> Vec<(Sender, Vec<u8>)> {
+    let mut records = Vec::new();
     for line in SESSION.lines() {
         let (from, hex) = match line.split_once(' ') {
             Some(("Client", hex)) => (Client, hex),
@@ -384,13 +384,36 @@ fn tls() -> Vec<Sent> {
             .bytes()
             .map(|digit| char::from(digit).to_digit(16).unwrap_or(0) as u8);
         let digits: Vec<u8> = digits.collect();
-        let bytes: Vec<u8> = digits
+        let bytes = digits
             .chunks(2)
             .map(|pair| pair[0] << 4 | pair[1])
             .collect();
+        records.push((from, bytes));
+    }
+    records
+}
+
+fn tls() -> Vec<Sent> {
+    let mut talk = Conversation::new();
+    talk.ends[1].set_port(443);
+    talk.open();
+    for (from, bytes) in session() {
         talk.send(from, &bytes).ack(from.peer());
     }
     talk.fin(Server).ack(Client).fin(Client).ack(Server);
+    talk.packets
+}
+
+/// Texts that are JSON.
+fn json() -> Vec<Sent> {
+    let mut talk = opened("");
+    let ask = br#"{"type":"subscribe","id":1,"channels":["trades","books"],"filter":{}}"#;
+    talk.send(Client, &frame(Client, FIN | TEXT, ask))
+        .ack(Server);
+    let answer = br#"{"id": 1, "ok": true, "prices": [[101.50, 3], [101.25, 12]]}"#;
+    talk.send(Server, &frame(Server, FIN | TEXT, answer))
+        .ack(Client);
+    end(&mut talk);
     talk.packets
 }
 

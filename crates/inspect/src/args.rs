@@ -17,6 +17,7 @@ Shows the WebSocket conversations in captured packets, as both ends saw them.
 Usage: wsinspect [OPTION...] FILE
        wsinspect [OPTION...] --raw CLIENT SERVER
        wsinspect [OPTION...] --hex FILE
+       wsinspect proxy --listen ADDRESS:PORT --to ADDRESS:PORT [OPTION...]
 
 FILE is what tcpdump, Wireshark or another program wrote: pcap or pcapng, packed with gzip or not; or a HAR file with
 the messages of WebSocket connections, of which each is shown as one frame. `-` reads it from standard input. Without an
@@ -29,6 +30,12 @@ What to read instead:
       --hex FILE             a hex dump, as xxd, hexdump -C, od -A x -t x1 and Wireshark write it; lines indented
                              by four spaces are the server's
 
+What to forward, byte for byte, and show as it happens, until Ctrl-C:
+      --listen ADDRESS:PORT  where clients connect
+      --to ADDRESS:PORT      the server that they get; a name is looked up for each connection
+      --connections NUMBER   at a time; who comes later waits (1000)
+      --write FILE           a capture of all of it, beside what is shown
+
 What to read it with:
       --keylog FILE          the secrets of TLS, as browsers, curl, OpenSSL and rustls log them to the file that
                              SSLKEYLOGFILE names (that variable, unless set here); those in a pcapng file are read
@@ -38,6 +45,7 @@ What to show:
       --json                 a JSON object a line
       --har                  the messages as a HAR file, for a browser's developer tools
       --svg                  a picture of one conversation: the first one that is shown
+      --pcap FILE            writes the packets of one conversation, the first one that is shown, to a capture
       --extract DIR          writes each message to a file in DIR, and its name to standard output
 
 Which:
@@ -88,6 +96,18 @@ pub(crate) enum Input {
     /// What the client has sent; this is the file of the server.
     Raw(String),
     Hex,
+    /// None: connections are forwarded, and shown.
+    Proxy(Proxy),
+}
+
+/// What is forwarded.
+pub(crate) struct Proxy {
+    pub(crate) listen: String,
+    pub(crate) to: String,
+    /// So many connections at a time.
+    pub(crate) connections: usize,
+    /// All of it is written to this capture, too.
+    pub(crate) write: Option<PathBuf>,
 }
 
 /// Which view.
@@ -98,6 +118,7 @@ pub(crate) enum Show {
     Json,
     Har,
     Svg,
+    Pcap(PathBuf),
     Extract(PathBuf),
 }
 
@@ -114,21 +135,9 @@ pub(crate) struct Filter {
 
 pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
-    let mut file = None;
-    let mut args = Args {
-        file: String::new(),
-        input: Input::Capture,
-        show: Show::Timeline,
-        filter: Filter::default(),
-        frames: false,
-        brief: false,
-        payload: 200,
-        follow: false,
-        patience: 0,
-        keylog: None,
-        color: io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()),
-    };
+    let (mut file, mut args, mut first) = (None, Args::new(), true);
     while let Some(arg) = parser.next()? {
+        let begins = std::mem::replace(&mut first, false);
         match arg {
             Short('h') | Long("help") => return Ok(Asked::Text(HELP.to_owned())),
             Short('V') | Long("version") => {
@@ -142,62 +151,139 @@ pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
                 args.input = Input::Raw(parser.value()?.string()?);
             }
             Long("hex") => args.input = Input::Hex,
-            Long("stats") => args.show = Show::Stats,
-            Long("json") => args.show = Show::Json,
-            Long("har") => args.show = Show::Har,
-            Long("svg") => args.show = Show::Svg,
-            Long("extract") => args.show = Show::Extract(parser.value()?.into()),
-            Long("frames") => args.frames = true,
-            Long("brief") => args.brief = true,
-            Long("payload") => args.payload = parser.value()?.parse()?,
-            Long("follow") => args.follow = true,
-            Long("patience") => args.patience = parser.value()?.parse()?,
-            Long("keylog") => args.keylog = Some(parser.value()?.into()),
-            Long("color") => match &*parser.value()?.string()? {
-                "auto" => {}
-                "always" => args.color = true,
-                "never" => args.color = false,
-                other => return Err(one_of("--color", other, "auto, always or never").into()),
-            },
-            Long(name) if is_filter(name) => {
-                let name = name.to_owned();
-                args.filter.set(&name, &mut parser)?;
+            Value(value) if begins && value == "proxy" => {
+                file = Some("proxy".to_owned());
+                args.input = Input::Proxy(Proxy::default());
             }
             Value(value) if file.is_none() => file = Some(value.string()?),
+            Long(name) => {
+                let name = name.to_owned();
+                if !args.set(&name, &mut parser)? {
+                    return Err(Long(&name).unexpected());
+                }
+            }
             _ => return Err(arg.unexpected()),
         }
     }
     args.file = file.ok_or("which file?")?;
-    if args.follow && !matches!(args.input, Input::Capture) {
-        return Err("--follow is for captures".into());
-    }
+    args.check()?;
     Ok(Asked::Run(Box::new(args)))
 }
 
-fn is_filter(name: &str) -> bool {
-    ["conversation", "host", "from", "opcode", "errors", "text"].contains(&name)
+impl Args {
+    fn new() -> Self {
+        let quiet = env::var_os("NO_COLOR").is_some_and(|no| !no.is_empty());
+        Self {
+            file: String::new(),
+            input: Input::Capture,
+            show: Show::Timeline,
+            filter: Filter::default(),
+            frames: false,
+            brief: false,
+            payload: 200,
+            follow: false,
+            patience: 0,
+            keylog: None,
+            color: io::stdout().is_terminal() && !quiet,
+        }
+    }
+
+    /// Returns whether there is such an option.
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
+        match name {
+            "stats" => self.show = Show::Stats,
+            "json" => self.show = Show::Json,
+            "har" => self.show = Show::Har,
+            "svg" => self.show = Show::Svg,
+            "pcap" => self.show = Show::Pcap(parser.value()?.into()),
+            "extract" => self.show = Show::Extract(parser.value()?.into()),
+            "frames" => self.frames = true,
+            "brief" => self.brief = true,
+            "payload" => self.payload = parser.value()?.parse()?,
+            "follow" => self.follow = true,
+            "patience" => self.patience = parser.value()?.parse()?,
+            "keylog" => self.keylog = Some(parser.value()?.into()),
+            "color" => match &*parser.value()?.string()? {
+                "auto" => {}
+                "always" => self.color = true,
+                "never" => self.color = false,
+                other => return Err(one_of("--color", other, "auto, always or never").into()),
+            },
+            _ => {
+                if let Input::Proxy(proxy) = &mut self.input
+                    && proxy.set(name, parser)?
+                {
+                    return Ok(true);
+                }
+                return self.filter.set(name, parser);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What does not go together.
+    fn check(&self) -> Result<(), lexopt::Error> {
+        let captured = matches!(self.input, Input::Capture);
+        if self.follow && !captured {
+            return Err("--follow is for captures".into());
+        }
+        if matches!(self.show, Show::Pcap(_)) && !captured {
+            return Err("--pcap is for captures; a proxy has --write".into());
+        }
+        if matches!(self.show, Show::Pcap(_)) && self.filter.is_of_things() {
+            return Err(
+                "--pcap takes all packets of a conversation: choose with --conversation or --host"
+                    .into(),
+            );
+        }
+        match &self.input {
+            Input::Proxy(proxy) if proxy.listen.is_empty() => Err("--listen which address?".into()),
+            Input::Proxy(proxy) if proxy.to.is_empty() => Err("--to which address?".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            listen: String::new(),
+            to: String::new(),
+            connections: 1000,
+            write: None,
+        }
+    }
+}
+
+impl Proxy {
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
+        match name {
+            "listen" => self.listen = parser.value()?.string()?,
+            "to" => self.to = parser.value()?.string()?,
+            "connections" => self.connections = parser.value()?.parse()?,
+            "write" => self.write = Some(parser.value()?.into()),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 impl Filter {
-    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), lexopt::Error> {
-        if name == "errors" {
-            self.errors = true;
-            return Ok(());
-        }
-        let value = parser.value()?;
+    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
         match name {
-            "conversation" => self.conversation = Some(value.parse()?),
-            "host" => self.host = Some(value.parse_with(host)?),
-            "text" => self.text = Some(value.string()?),
+            "errors" => self.errors = true,
+            "conversation" => self.conversation = Some(parser.value()?.parse()?),
+            "host" => self.host = Some(parser.value()?.parse_with(host)?),
+            "text" => self.text = Some(parser.value()?.string()?),
             "from" => {
-                self.from = Some(match &*value.string()? {
+                self.from = Some(match &*parser.value()?.string()? {
                     "client" => Sender::Client,
                     "server" => Sender::Server,
                     other => return Err(one_of("--from", other, "client or server").into()),
                 });
             }
-            _ => {
-                self.opcode = Some(match &*value.string()? {
+            "opcode" => {
+                self.opcode = Some(match &*parser.value()?.string()? {
                     "text" => Opcode::Text,
                     "binary" => Opcode::Binary,
                     "continuation" => Opcode::Continuation,
@@ -210,8 +296,9 @@ impl Filter {
                     }
                 });
             }
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether it says which things of a conversation are shown.

@@ -1,10 +1,14 @@
 //! `wsinspect`: shows the WebSocket conversations of a capture.
 
 mod args;
+mod dump;
 mod follow;
+mod indent;
 mod keys;
+mod proxy;
 mod raw;
 mod run;
+mod screen;
 mod text;
 mod view;
 

@@ -6,20 +6,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use sansocket::observer::ObserverConfig;
 use sansocket_inspect::capture::{self, Error, Packet, Reader};
-use sansocket_inspect::packet::{Decoder, Skipped};
-use sansocket_inspect::tls::KeyLog;
-use sansocket_tcp_streams::{Config, End, Event, Flags, Kind, Segment, Sender, Streams};
+use sansocket_inspect::packet::Decoder;
+use sansocket_tcp_streams::{Config, End, Flags, Kind, Segment, Sender, Streams};
 
-use crate::args::{Args, Input, Show};
-use crate::follow::{At, Entry, Talk, Tools};
-use crate::keys::KeyFile;
+use crate::args::{Args, Input};
+use crate::follow::At;
+use crate::proxy;
 use crate::raw::files::Files;
 use crate::raw::har::Har;
 use crate::raw::hex::Hex;
 use crate::raw::{Piece, Pieces};
-use crate::view::{self, Summary, View};
+use crate::screen::Screen;
+use crate::view::Summary;
 
 /// How long to wait for a file to grow.
 const WAIT: Duration = Duration::from_millis(200);
@@ -33,6 +32,10 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
+    if let Input::Proxy(proxy) = &args.input {
+        proxy::run(args, proxy)?;
+        return Ok(Outcome::Whole);
+    }
     let mut input = BufReader::new(open(&args.file)?);
     let out: Box<dyn Write> = if args.follow {
         Box::new(io::stdout().lock())
@@ -57,6 +60,7 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
             &mut inspection,
         )?,
         Input::Hex => pieces(Hex::new(input), &mut inspection)?,
+        Input::Proxy(_) => None,
     };
     inspection.finish()?;
     Ok(outcome.map_or(Outcome::Whole, Outcome::Damaged))
@@ -124,43 +128,11 @@ struct Inspection<'a> {
     last: Option<(u64, At)>,
 }
 
-/// Conversations that are followed, and where they are shown.
-struct Screen<'a> {
-    args: &'a Args,
-    tools: Tools,
-    key_file: KeyFile,
-    talks: Vec<Option<Talk>>,
-    view: Box<dyn View>,
-    /// The packet that is read, and the time of the first one.
-    packet: u64,
-    time: Duration,
-    start: Option<Duration>,
-    /// Once the output has failed.
-    failed: Option<io::Error>,
-}
-
 impl<'a> Inspection<'a> {
     fn new(args: &'a Args, out: Box<dyn Write>) -> io::Result<Self> {
         let mut config = Config::default();
         config.patience = args.patience;
-        let mut keys = KeyLog::default();
-        let live = args.follow;
-        let key_file = KeyFile::open(args.keylog.as_ref(), live, &mut keys)?;
-        let screen = Screen {
-            args,
-            tools: Tools {
-                config: ObserverConfig::new(),
-                keys,
-                live,
-            },
-            key_file,
-            talks: Vec::new(),
-            view: view::of(args, out)?,
-            packet: 0,
-            time: Duration::ZERO,
-            start: None,
-            failed: None,
-        };
+        let screen = Screen::new(args, out, args.follow)?;
         Ok(Self {
             streams: Streams::new(config),
             screen,
@@ -172,10 +144,7 @@ impl<'a> Inspection<'a> {
 
     fn packet(&mut self, decoder: &mut Decoder, packet: &Packet<'_>) -> io::Result<()> {
         let screen = &mut self.screen;
-        screen.packet = packet.number;
-        screen.time = packet.time;
-        screen.start.get_or_insert(packet.time);
-        screen.look_for_keys();
+        screen.next(packet.number, packet.time);
         self.summary.packets += 1;
         match decoder.decode(packet) {
             Ok(segment) => {
@@ -183,13 +152,13 @@ impl<'a> Inspection<'a> {
                 let mut shown = false;
                 let conversation = self.streams.receive(&segment, &mut |event| {
                     if !shown && !matches!(event.kind, Kind::Begin { .. } | Kind::End(_)) {
-                        shown = true;
-                        screen.segment(event.conversation.index(), &segment);
+                        let index = event.conversation.index();
+                        shown = screen.segment(index, &segment, Some(packet));
                     }
                     screen.hear(&event);
                 });
                 if !shown {
-                    screen.segment(conversation.index(), &segment);
+                    screen.segment(conversation.index(), &segment, Some(packet));
                 }
             }
             Err(skipped) => self.summary.skip(skipped),
@@ -207,9 +176,7 @@ impl<'a> Inspection<'a> {
             self.end();
         }
         let screen = &mut self.screen;
-        screen.time = piece.time.unwrap_or(screen.time);
-        screen.packet += 1;
-        screen.start.get_or_insert(screen.time);
+        screen.next(screen.packet + 1, piece.time.unwrap_or(screen.time));
         self.summary.packets += 1;
         let offset = &mut self.offsets[usize::from(from == Sender::Server)];
         let at = At {
@@ -243,7 +210,7 @@ impl<'a> Inspection<'a> {
             payload: bytes,
             length: bytes.len() as u32,
         };
-        screen.segment(0, &segment);
+        screen.segment(0, &segment, None);
         screen.told(0, conversation, at, Kind::Data(bytes));
         self.last = Some((conversation, at));
         screen.check()
@@ -264,8 +231,7 @@ impl<'a> Inspection<'a> {
         } = self;
         screen.look_for_keys();
         streams.settle(screen.packet, screen.time, &mut |event| screen.hear(&event));
-        screen.view.flush()?;
-        screen.check()
+        screen.flush()
     }
 
     fn finish(mut self) -> io::Result<()> {
@@ -278,97 +244,6 @@ impl<'a> Inspection<'a> {
         } = self;
         let (packet, time) = (screen.packet, screen.time);
         streams.finish(packet, time, &mut |event| screen.hear(&event));
-        screen.check()?;
-        screen.view.finish(&summary)
-    }
-}
-
-impl Screen<'_> {
-    fn hear(&mut self, event: &Event<'_>) {
-        let (index, number) = (event.conversation.index(), event.conversation.number());
-        self.told(index, number, At::of(event), event.kind);
-    }
-
-    fn told(&mut self, index: usize, number: u64, at: At, kind: Kind<'_>) {
-        if let Kind::Begin {
-            client,
-            server,
-            from_start,
-        } = kind
-        {
-            if self.talks.len() <= index {
-                self.talks.resize_with(index + 1, || None);
-            }
-            self.talks[index] = Some(Talk::new(number, client, server, from_start));
-        }
-        let start = self.start.unwrap_or_default();
-        let ended = matches!(kind, Kind::End(_));
-        let Some(talk) = self.talks.get_mut(index).and_then(Option::as_mut) else {
-            return;
-        };
-        if !view::shows(&self.args.filter, talk) {
-            return;
-        }
-        let (view, failed, filter) = (&mut self.view, &mut self.failed, &self.args.filter);
-        talk.hear(&self.tools, at, kind, &mut |talk, entry: &Entry<'_>| {
-            if failed.is_none() && view::passes(filter, entry) {
-                *failed = view.entry(talk, entry, start).err();
-            }
-        });
-        if ended {
-            self.talks[index] = None;
-        }
-    }
-
-    /// Keys may have been logged while nothing else came.
-    fn look_for_keys(&mut self) {
-        if !self.tools.live || !self.key_file.refresh(&mut self.tools.keys) {
-            return;
-        }
-        let start = self.start.unwrap_or_default();
-        let at = At {
-            sender: Sender::Client,
-            packet: self.packet,
-            time: self.time,
-            offset: 0,
-        };
-        let (view, failed, filter) = (&mut self.view, &mut self.failed, &self.args.filter);
-        for talk in self.talks.iter_mut().flatten() {
-            if view::shows(filter, talk) {
-                talk.look_again(&self.tools, at, &mut |talk, entry: &Entry<'_>| {
-                    if failed.is_none() && view::passes(filter, entry) {
-                        *failed = view.entry(talk, entry, start).err();
-                    }
-                });
-            }
-        }
-    }
-
-    /// Before what a segment brings.
-    fn segment(&mut self, index: usize, segment: &Segment<'_>) {
-        let filter = &self.args.filter;
-        if let Some(Some(talk)) = self.talks.get(index)
-            && view::shows(filter, talk)
-            && matches!(self.args.show, Show::Timeline | Show::Svg)
-            && self.failed.is_none()
-        {
-            let sender = if segment.from == talk.client {
-                Sender::Client
-            } else {
-                Sender::Server
-            };
-            let start = self.start.unwrap_or_default();
-            self.failed = self.view.segment(talk, sender, segment, start).err();
-        }
-    }
-
-    fn check(&mut self) -> io::Result<()> {
-        self.failed.take().map_or(Ok(()), Err)
-    }
-}
-
-impl Summary {
-    fn skip(&mut self, skipped: Skipped) {
-        *self.skipped.entry(skipped).or_default() += 1;
+        screen.finish(&summary)
     }
 }

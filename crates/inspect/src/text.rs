@@ -112,13 +112,19 @@ fn string(out: &mut String, value: &str) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if c < ' ' || is_invisible(c) || c == '\u{7f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
+            c => escape(out, c),
         }
     }
     out.push('"');
+}
+
+/// A character of a string of JSON, as it is unless a terminal would obey it or nobody would see it.
+pub(crate) fn escape(out: &mut String, c: char) {
+    if c.is_control() || is_invisible(c) {
+        let _ = write!(out, "\\u{:04x}", u32::from(c));
+    } else {
+        out.push(c);
+    }
 }
 
 /// Colours, if there are any.

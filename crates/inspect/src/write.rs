@@ -279,7 +279,9 @@ impl Format {
 }
 
 impl Link {
-    const fn number(self) -> u32 {
+    /// What stands for it in a file.
+    #[must_use]
+    pub const fn number(self) -> u32 {
         match self {
             Self::Null => 0,
             Self::Ethernet | Self::Vlan => 1,
@@ -290,7 +292,9 @@ impl Link {
         }
     }
 
-    fn packet(self, sent: &Sent, id: u16) -> Vec<u8> {
+    /// A packet with all its headers. `id`: of IPv4.
+    #[must_use]
+    pub fn packet(self, sent: &Sent, id: u16) -> Vec<u8> {
         let v4 = sent.from.is_ipv4();
         let kind = if v4 { [0x08, 0x00] } else { [0x86, 0xdd] };
         let family = if v4 { 2 } else { 30 };

@@ -459,6 +459,64 @@ fn tls_from_its_middle() {
 }
 
 #[test]
+fn the_packets_of_one_conversation() {
+    let path = env::temp_dir().join(format!("wsinspect-one-{}.pcap", std::process::id()));
+    let file = path.to_str().unwrap();
+    for (name, which) in [
+        ("two.pcapng", "2"),
+        ("snap-100.pcap", "1"),
+        ("wrapped.pcap", "1"),
+    ] {
+        let (said, error, status) = inspect(&["--pcap", file, "--conversation", which, name]);
+        assert_eq!((&*error, status), ("", Some(0)), "{name}");
+        assert!(
+            said.contains(&format!(" packets of conversation {which}, client ")),
+            "{said}"
+        );
+        // Numbers of packets and times apart, it is shown as it was among the others.
+        let lines = |shown: &str| -> Vec<String> {
+            let shown = shown.lines().filter(|line| !line.is_empty());
+            shown
+                .map(|line| match line.split_once(" C") {
+                    Some((_, of_packet)) => of_packet.to_owned(),
+                    None => line
+                        .split(" (packet")
+                        .next()
+                        .unwrap_or_default()
+                        .replace("#2", "#1"),
+                })
+                .collect()
+        };
+        let (all, ..) = inspect(&["--conversation", which, name]);
+        let (one, error, status) = inspect(&[file]);
+        assert_eq!((&*error, status), ("", Some(0)), "{name}");
+        assert_eq!(lines(&one), lines(&all), "{name}");
+    }
+    fs::remove_file(path).unwrap();
+    let (said, ..) = inspect(&[
+        "--pcap",
+        "/nowhere/x.pcap",
+        "--host",
+        "192.0.2.9",
+        "hello.pcap",
+    ]);
+    assert_eq!(
+        said,
+        "no TCP conversation in the capture: nothing is written\n"
+    );
+    let (_, error, status) = inspect(&["--pcap", "/nowhere/x.pcap", "hello.pcap"]);
+    assert!(
+        error.starts_with("wsinspect: /nowhere/x.pcap: ") && status == Some(4),
+        "{error}"
+    );
+    let (_, error, status) = inspect(&["--pcap", "x.pcap", "--errors", "hello.pcap"]);
+    assert!(
+        error.contains("all packets") && status == Some(2),
+        "{error}"
+    );
+}
+
+#[test]
 fn messages_as_files() {
     let folder = env::temp_dir().join(format!("wsinspect-{}", std::process::id()));
     let (names, ..) = inspect(&["--extract", folder.to_str().unwrap(), "fragments.pcapng"]);

@@ -3,6 +3,7 @@
 mod extract;
 mod har;
 mod json;
+mod pcap;
 mod picture;
 mod stats;
 mod svg;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use sansocket::Kind as MessageKind;
 use sansocket::frame::Opcode;
 use sansocket::observer::{Content, Seen, Violation};
+use sansocket_inspect::capture::Packet;
 use sansocket_inspect::packet::Skipped;
 use sansocket_tcp_streams::{Kind, Segment, Sender};
 
@@ -33,6 +35,11 @@ pub(crate) trait View {
         _segment: &Segment<'_>,
         _start: Duration,
     ) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The packet of a segment, as it was captured; before the segment.
+    fn packet(&mut self, _talk: &Talk, _packet: &Packet<'_>) -> io::Result<()> {
         Ok(())
     }
 
@@ -66,6 +73,7 @@ pub(crate) fn of(args: &Args, out: Box<dyn Write>) -> io::Result<Box<dyn View>> 
         Show::Json => Box::new(json::Lines::new(out)),
         Show::Har => Box::new(har::Har::new(out)),
         Show::Svg => Box::new(svg::Svg::new(args, out)),
+        Show::Pcap(path) => Box::new(pcap::Pcap::new(path, out)),
         Show::Extract(folder) => Box::new(extract::Extract::new(folder, out)?),
     })
 }
@@ -182,6 +190,10 @@ fn opcode(number: u8) -> String {
 }
 
 impl Summary {
+    pub(crate) fn skip(&mut self, skipped: Skipped) {
+        *self.skipped.entry(skipped).or_default() += 1;
+    }
+
     /// What is not shown, and why: a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self

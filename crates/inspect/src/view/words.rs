@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sansocket::Kind as MessageKind;
-use sansocket::observer::{Frame, Message, Report, Seen, Violation};
+use sansocket::observer::{Content, Frame, Message, Report, Seen, Violation};
 use sansocket::{Negotiated, State};
 use sansocket_inspect::tls::{Suite, Told, alert_name, version_name};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment};
@@ -11,6 +11,7 @@ use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 use super::{kind, missing, opcode, sender};
 use crate::args::Args;
 use crate::follow::{Entry, Talk};
+use crate::indent::indented;
 use crate::text::{Paint, address, count, hex, quoted, seconds};
 
 /// How much is said, and in what colours.
@@ -110,7 +111,7 @@ impl Words {
             }
             Seen::Opened(Some(agreed)) => lines.push(self.opened(agreed)),
             Seen::Frame(frame) if self.frames => lines.extend(bits(frame)),
-            Seen::Message(message) => lines.push(self.message(message)),
+            Seen::Message(message) => lines.extend(self.message(message)),
             Seen::Ping { payload, .. } => lines.push(format!("ping{}", self.control(payload))),
             Seen::Pong {
                 payload,
@@ -170,8 +171,15 @@ impl Words {
         self.paint.wrong(format!("! {violation}{answer}"))
     }
 
-    fn message(&self, message: &Message<'_>) -> String {
+    fn message(&self, message: &Message<'_>) -> Vec<String> {
+        let json = match (message.kind, message.content) {
+            (MessageKind::Text, Content::Whole) => str::from_utf8(message.payload)
+                .ok()
+                .and_then(|text| indented(text, self.payload)),
+            _ => None,
+        };
         let payload = match message.kind {
+            _ if json.is_some() => "JSON".to_owned(),
             MessageKind::Text => quoted(message.payload, self.payload),
             MessageKind::Binary => hex(message.payload, self.payload.div_ceil(4)),
         };
@@ -189,7 +197,9 @@ impl Words {
         if let Some(missing) = missing(message.content) {
             line += &self.paint.wrong(format!(", {missing}"));
         }
-        line
+        let mut lines = vec![line];
+        lines.extend(json.into_iter().flatten());
+        lines
     }
 
     fn control(&self, payload: &[u8]) -> String {
