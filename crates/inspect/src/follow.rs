@@ -240,7 +240,9 @@ fn observer(talk: &Talk, bytes: &[u8], config: &ObserverConfig) -> Observer {
     } else if alone {
         Observer::upgraded(config, Negotiated::new())
     } else {
-        Observer::midway(config, Negotiated::new())
+        // Whether messages are compressed was said before; the bit of those that are says it again (RFC 7692 §6).
+        let perhaps = Negotiated::new().extensions("permessage-deflate");
+        Observer::midway(config, perhaps)
     }
 }
 
