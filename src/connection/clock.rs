@@ -157,6 +157,18 @@ impl Clock {
         self.since = Since(0);
     }
 
+    /// Nothing has happened since the peer was heard.
+    #[inline]
+    pub(super) fn is_undisturbed(&self) -> bool {
+        self.since == Since(0)
+    }
+
+    /// The peer was heard again, while the clock [is undisturbed](Self::is_undisturbed).
+    #[inline]
+    pub(super) const fn heard_again(&mut self) {
+        self.heard = self.now;
+    }
+
     /// Bytes came. What ends nothing and is not much may be a drip that never ends, and is noted beside.
     #[inline]
     pub(super) fn trickled(&mut self) {

@@ -15,8 +15,8 @@ pub(super) struct Fast {
 
 impl Fast {
     /// Shorter payloads may be a message in one frame that is handed out at once; 0 unless frames
-    /// are read, none is in progress, nothing else is due before them, and messages are delivered whole and
-    /// not counted.
+    /// are read, none is in progress, nothing else is due before them, messages are delivered whole and
+    /// not counted, and the clock only has to note that the peer was heard.
     #[inline(always)]
     pub(super) const fn whole_below(self) -> u32 {
         self.whole_below
@@ -29,22 +29,20 @@ impl Fast {
         self.plain_below
     }
 
+    #[inline]
     fn of(ws: &Connection) -> Self {
         let settings = ws.settings();
         let rare = ws.rare.as_deref();
-        let whole = settings.limits.budgets.messages.is_none()
-            && ws.reads_frames()
-            && ws.reading.is_idle()
-            && ws.gathering.is_idle()
-            && matches!(settings.delivery, Delivery::Whole);
         let plain = ws.life.may_send()
             && rare.is_none_or(|rare| rare.in_parts.is_none())
             && ws.codec().is_none()
             && settings.limits.memory == Limits::UNBOUNDED;
-        let longest = || settings.limits.frame.min(settings.limits.message);
-        let up_to = |longest: u64| u32::try_from(longest).map_or(u32::MAX, |n| n.saturating_add(1));
         Self {
-            whole_below: if whole { up_to(longest()) } else { 0 },
+            whole_below: if ws.clock.is_undisturbed() {
+                ws.wholes_below()
+            } else {
+                0
+            },
             plain_below: match settings.fragment {
                 _ if !plain => 0,
                 0 => u32::MAX,
@@ -54,6 +52,11 @@ impl Fast {
     }
 }
 
+/// The bound below which what is that long, or shorter, is.
+fn up_to(longest: u64) -> u32 {
+    u32::try_from(longest).map_or(u32::MAX, |n| n.saturating_add(1))
+}
+
 impl Connection {
     /// Makes a change, and works out anew what the fast paths ask and whether a message is in
     /// progress. Every public method that may change what they depend on does so in here;
@@ -61,9 +64,15 @@ impl Connection {
     #[inline]
     pub(super) fn settled<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
         let result = change(self);
+        self.settle();
+        result
+    }
+
+    /// Out of line: in the loop of a driver it takes registers from the way of a whole message.
+    #[inline(never)]
+    fn settle(&mut self) {
         self.fast = Fast::of(self);
         self.time_message();
-        result
     }
 
     /// The bounds of the fast paths.
@@ -71,6 +80,32 @@ impl Connection {
     pub(super) fn fast(&self) -> Fast {
         debug_assert_eq!(self.fast, Fast::of(self), "a change was not settled");
         self.fast
+    }
+
+    /// [`Fast::whole_below`] whatever the clock has to note.
+    fn wholes_below(&self) -> u32 {
+        let settings = self.settings();
+        let whole = self.reading.is_idle()
+            && self.gathering.is_idle()
+            && self.reads_frames()
+            && settings.limits.budgets.messages.is_none()
+            && matches!(settings.delivery, Delivery::Whole);
+        if whole {
+            up_to(settings.limits.frame.min(settings.limits.message))
+        } else {
+            0
+        }
+    }
+
+    /// The same, for a way that tells the clock everything.
+    #[cfg(feature = "bytes")]
+    #[inline]
+    pub(super) fn whole_below_whenever(&self) -> u32 {
+        if self.clock.is_undisturbed() {
+            self.fast().whole_below()
+        } else {
+            self.wholes_below()
+        }
     }
 
     /// Input is read as frames at once: nothing was held or found before.

@@ -124,7 +124,7 @@ impl Reading {
         mem::take(&mut self.ended) || self.in_payload() && self.has_filled(since)
     }
 
-    #[inline(never)]
+    #[inline]
     fn has_filled(&self, since: Place) -> bool {
         let len = self.header.raw().payload_len();
         let before = since.left.map_or(0, |left| len - left);

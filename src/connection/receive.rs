@@ -50,10 +50,11 @@ impl Connection {
         &mut self,
         input: &mut &'a mut [u8],
     ) -> Option<Event<'a>> {
-        let Some(whole) = self.whole_message::<MASKED>(input, 0) else {
+        let below = self.fast().whole_below();
+        let Some(whole) = WholeMessage::find::<MASKED>(input, 0, below) else {
             return self.settled(|ws| ws.receive_in_time(input));
         };
-        self.clock.heard();
+        self.clock.heard_again();
         let payload = whole.payload(take_front(input, whole.end), MASKED);
         match whole.opcode {
             Opcode::Text => Some(match whole_text(payload) {
@@ -66,15 +67,21 @@ impl Connection {
 
     /// A whole message at the front of the input that is handed out at once.
     #[inline(always)]
-    fn whole_message<const MASKED: bool>(&self, input: &[u8], bits: u8) -> Option<WholeMessage> {
-        WholeMessage::find::<MASKED>(input, bits, self.fast().whole_below())
+    pub(super) fn next_whole(&self, input: &[u8], bits: u8) -> Option<WholeMessage> {
+        self.whole_message_below(input, bits, self.fast().whole_below())
     }
 
+    /// A whole message at the front of the input, with a payload shorter than that.
     #[inline(always)]
-    pub(super) fn next_whole(&self, input: &[u8], bits: u8) -> Option<WholeMessage> {
+    pub(super) fn whole_message_below(
+        &self,
+        input: &[u8],
+        bits: u8,
+        below: u32,
+    ) -> Option<WholeMessage> {
         match self.role() {
-            Role::Server => self.whole_message::<true>(input, bits),
-            Role::Client => self.whole_message::<false>(input, bits),
+            Role::Server => WholeMessage::find::<true>(input, bits, below),
+            Role::Client => WholeMessage::find::<false>(input, bits, below),
         }
     }
 
@@ -109,7 +116,7 @@ impl Connection {
         if bit != 0
             && let Some(whole) = self.next_whole(input, bit)
         {
-            self.clock.heard();
+            self.clock.heard_again();
             let payload = whole.payload(take_front(input, whole.end), self.role() == Role::Server);
             return self.decode_frame(kind(whole.opcode), payload);
         }

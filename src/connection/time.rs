@@ -35,12 +35,20 @@ impl Connection {
         // Thrice at most: a ping, and a failure, which starts the close timer.
         for _ in 0..3 {
             let Some((deadline, due)) = self.past_deadline() else {
+                self.no_longer_late();
                 return self.be_in_time();
             };
-            if !self.find_late(deadline, due) {
+            if !self.settled(|ws| ws.find_late(deadline, due)) {
                 return;
             }
             self.settled(|ws| ws.deadline_passed(deadline));
+        }
+    }
+
+    /// No deadline has passed, or something came after it had.
+    pub(super) fn no_longer_late(&mut self) {
+        if self.clock.is_late() {
+            self.settled(|ws| ws.clock.in_time());
         }
     }
 
@@ -182,7 +190,7 @@ impl Connection {
         if !self.stands_still() {
             return;
         }
-        self.clock.begin_idle();
+        self.settled(|ws| ws.clock.begin_idle());
         if self.clock.is_asked() {
             self.wait_anew();
         }
@@ -234,7 +242,7 @@ impl Connection {
         if n > 0 && self.ping_waits() {
             let before = &mut self.rare().pings.before;
             *before = before.saturating_sub(n as u64);
-            self.clock.in_time();
+            self.no_longer_late();
             self.wait_anew();
         }
     }
@@ -268,9 +276,12 @@ impl Connection {
     /// Notes when a message, or the header of a frame, began that is not complete.
     #[inline]
     pub(super) fn time_message(&mut self) {
-        if self.settings().timeouts.message.is_none() {
-            return;
+        if self.settings().timeouts.message.is_some() {
+            self.note_message_time();
         }
+    }
+
+    fn note_message_time(&mut self) {
         let complete = self.gathering.is_idle() && self.reading.is_complete();
         match self.message_since() {
             Some(_) if complete => self.rare().message_since = None,
@@ -311,7 +322,7 @@ impl Connection {
     /// left, and before that a peer that takes something has time for the rest.
     pub(super) fn note_taken(&mut self, close_had_left: bool) {
         // It wrote, and has not read since.
-        self.clock.in_time();
+        self.no_longer_late();
         let now = self.clock.now();
         let empty = self.output.is_empty();
         let rare = self.rare();

@@ -62,7 +62,7 @@ impl Connection {
         if let Some(whole) = self.next_whole(input, 0) {
             let (frame, rest) = input.split_at(whole.end);
             *input = rest;
-            self.clock.heard();
+            self.clock.heard_again();
             return Some(self.copied(whole, frame));
         }
         let mut copy = [0; COPIED];
@@ -152,7 +152,7 @@ impl Connection {
     pub fn find_event(&mut self, input: &mut &mut [u8]) -> bool {
         loop {
             if self.event_is_due() || self.lends_next(input) {
-                self.clock.in_time();
+                self.no_longer_late();
                 return true;
             }
             // The last look is at what needs no input, such as Closed after a failure.
@@ -258,12 +258,14 @@ impl Connection {
     pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
         use bytes::Buf;
 
-        if self.fast().whole_below() > 0 && matches!(input.first(), Some(0x81 | 0x82)) {
-            if let Some(whole) = self.next_whole(input, 0) {
-                self.clock.heard();
-                if let (true, _) = self.reading.wait_with(0) {
-                    self.time_message();
+        let below = self.whole_below_whenever();
+        if below > 0 && matches!(input.first(), Some(0x81 | 0x82)) {
+            if let Some(whole) = self.whole_message_below(input, 0, below) {
+                let (waited, _) = self.reading.wait_with(0);
+                if waited || !self.clock.is_undisturbed() {
+                    self.settled(|ws| ws.clock.heard());
                 }
+                self.clock.heard_again();
                 let mut frame = input.split_to(whole.end);
                 whole.payload(&mut frame, self.role() == Role::Server);
                 frame.advance(whole.start);
@@ -274,7 +276,7 @@ impl Connection {
                 };
                 return Some(self.shared(whole.opcode, payload));
             }
-            if input.first() == Some(&0x82) && self.may_become_whole(input) {
+            if input.first() == Some(&0x82) && self.may_become_whole(input, below) {
                 let (more, moved_on) = self.reading.wait_with(input.len());
                 if moved_on {
                     self.clock.heard();
@@ -309,12 +311,12 @@ impl Connection {
 
     /// The input begins with a binary message in one frame that is legal as far as it has come.
     #[cfg(feature = "bytes")]
-    fn may_become_whole(&self, input: &[u8]) -> bool {
+    fn may_become_whole(&self, input: &[u8], below: u32) -> bool {
         let mut reader = HeaderReader::default();
         let rules = self.rules();
         let legal = reader.take(input, |part, header| rules.check(part, header));
         let len = reader.payload_len();
-        legal.is_ok() && len.is_none_or(|len| len < self.fast().whole_below().into())
+        legal.is_ok() && len.is_none_or(|len| len < below.into())
     }
 
     /// Where the rest of a large binary message is gathered: read into it from the transport

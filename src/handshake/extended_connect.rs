@@ -188,7 +188,7 @@ where
     let authority = pseudo
         .authority
         .ok_or(HandshakeError::Missing(Field::Host))?;
-    let authority = Authority::of_value(authority).ok_or(HandshakeError::Invalid(Field::Host))?;
+    let authority = Authority::of(authority).map_err(|_| HandshakeError::Invalid(Field::Host))?;
 
     check_not_http1(fields.clone())?;
     let gathered = Gathered::from(fields.clone());

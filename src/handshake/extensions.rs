@@ -38,6 +38,7 @@ impl ApplicationExtensions {
     /// # Errors
     /// [`AcceptError::ExtensionNotOffered`]; [`AcceptError::ExtensionConflict`] for two of one name or
     /// on one bit.
+    #[inline]
     pub(crate) fn answer(
         &self,
         configured: Option<&Answer>,
@@ -45,9 +46,19 @@ impl ApplicationExtensions {
     ) -> Result<Negotiated, AcceptError> {
         // Most applications have no extensions of their own.
         if self.0.is_empty() {
-            let element = configured.map_or("", |answer| &answer.element);
-            return Ok(Negotiated::new().extensions(element));
+            return Ok(configured.map_or_else(Negotiated::new, |answer| {
+                Negotiated::new().extensions(&*answer.element)
+            }));
         }
+        self.answer_with(configured, offered)
+    }
+
+    /// What is agreed on where the application has some.
+    fn answer_with(
+        &self,
+        configured: Option<&Answer>,
+        offered: &str,
+    ) -> Result<Negotiated, AcceptError> {
         let bits = self.check_offered(offered)?;
         // Elements stand in the order of their work on what is sent (RFC 6455 §9.1): what changes
         // messages, then compression, then what marks frames.

@@ -183,7 +183,7 @@ impl<'h> Gathered<'h> {
         let Some(value) = self.host.optional(Field::Host)? else {
             return Ok(());
         };
-        let host = Authority::of_value(value).ok_or(HandshakeError::Invalid(Field::Host))?;
+        let host = Authority::of(value).map_err(|_| HandshakeError::Invalid(Field::Host))?;
         if host.same(authority, scheme == b"https") {
             Ok(())
         } else {
@@ -283,10 +283,10 @@ fn host<'h>(host: Seen<'h>, version: HttpVersion) -> Result<Option<Authority<'h>
     let Some(value) = value else {
         return Ok(None);
     };
-    let authority = Authority::of_value(value);
+    let authority = Authority::of(value);
     authority
         .map(Some)
-        .ok_or(HandshakeError::Invalid(Field::Host))
+        .map_err(|_| HandshakeError::Invalid(Field::Host))
 }
 
 #[cfg(test)]

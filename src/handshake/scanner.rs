@@ -38,6 +38,7 @@ impl HeadReader {
     }
 
     /// Reads on, and gives the head when it is complete: lent from the input if it came in one piece.
+    #[inline]
     pub(crate) fn read<'a>(
         &mut self,
         input: &mut &'a mut [u8],
@@ -235,7 +236,7 @@ fn is_plain_head(bytes: &[u8], max_fields: u16) -> bool {
     if after.len() >= 255 * LANES {
         return false;
     }
-    let mut pairs = Pairs::default();
+    let mut pairs = Pairs::NONE;
     let (words, rest) = lines[..after.len()].as_chunks();
     let (words_after, rest_after) = after.as_chunks();
     for (word, after) in words.iter().zip(words_after) {
@@ -246,30 +247,43 @@ fn is_plain_head(bytes: &[u8], max_fields: u16) -> bool {
     word_after[..rest.len()].copy_from_slice(rest_after);
     pairs.add(&word, &word_after);
     // The first line is no field.
-    lines.ends_with(b"\n") && pairs.odd == [0; LANES] && pairs.ends() <= usize::from(max_fields) + 1
+    lines.ends_with(b"\n") && !pairs.is_odd() && pairs.ends() <= usize::from(max_fields) + 1
 }
 
 const LANES: usize = 16;
 
 /// What neighboring bytes say about line ends, counted in lanes so that the compiler uses vector
 /// instructions.
-#[derive(Default)]
 struct Pairs {
-    /// A CR or an LF without the other, an empty line, NUL.
+    /// A CR or an LF without the other, an empty line.
     odd: [u8; LANES],
+    /// The least byte.
+    least: [u8; LANES],
     ends: [u8; LANES],
 }
 
 impl Pairs {
+    const NONE: Self = Self {
+        odd: [0; LANES],
+        least: [u8::MAX; LANES],
+        ends: [0; LANES],
+    };
+
     #[inline]
     fn add(&mut self, bytes: &[u8; LANES], after: &[u8; LANES]) {
         for i in 0..LANES {
             let (byte, next) = (bytes[i], after[i]);
             let end = next == b'\n';
             let empty = (byte == b'\n') & (next == b'\r');
-            self.odd[i] |= u8::from(((byte == b'\r') != end) | empty | (byte == 0));
+            self.odd[i] |= u8::from(((byte == b'\r') != end) | empty);
+            self.least[i] = self.least[i].min(byte);
             self.ends[i] += u8::from(end);
         }
+    }
+
+    fn is_odd(&self) -> bool {
+        let odd = |i: usize| self.odd[i] | u8::from(self.least[i] == 0);
+        (0..LANES).fold(0, |any, i| any | odd(i)) != 0
     }
 
     fn ends(&self) -> usize {

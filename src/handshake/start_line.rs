@@ -33,7 +33,10 @@ impl StartLine {
         let line = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
         let skipped = bytes.len() - line.len();
         let method = &line[..line.len().min(MAX_METHOD + 1)];
-        let Some(method_end) = method.iter().position(|&byte| !is_token_byte(byte)) else {
+        // Nearly all of them.
+        let get = line.starts_with(b"GET ").then_some(3);
+        let end = || method.iter().position(|&byte| !is_token_byte(byte));
+        let Some(method_end) = get.or_else(end) else {
             return fits(method.len() <= MAX_METHOD);
         };
         if line[method_end] != b' ' || method_end == 0 {

@@ -76,7 +76,8 @@ impl Uri {
     }
 
     fn from_parts(uri: &AbsoluteUri<'_>, secure: bool) -> Self {
-        let mut text = uri.authority.host.to_ascii_lowercase();
+        let host = uri.authority.host.iter();
+        let mut text: String = host.map(|b| char::from(b.to_ascii_lowercase())).collect();
         if uri.path.is_empty() {
             text.push('/');
         }
@@ -291,7 +292,7 @@ impl<'u> AbsoluteUri<'u> {
         let base = scheme.len() + 3;
         let end = memchr3(b'/', b'?', b'#', rest.as_bytes()).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
-        let authority = Authority::of(authority).map_err(|error| UriError {
+        let authority = Authority::of(authority.as_bytes()).map_err(|error| UriError {
             at: base + error.at,
             ..error
         })?;
@@ -305,11 +306,11 @@ impl<'u> AbsoluteUri<'u> {
             None => (rest, None),
         };
         let in_path = |b| is_pchar(b) || b == b'/';
-        if let Some(at) = outside(path, in_path) {
+        if let Some(at) = outside(path.as_bytes(), in_path) {
             return Err(UriError::new(UriPart::Path, base + at));
         }
         let in_query = |b| in_path(b) || b == b'?';
-        if let Some(at) = query.and_then(|query| outside(query, in_query)) {
+        if let Some(at) = query.and_then(|query| outside(query.as_bytes(), in_query)) {
             return Err(UriError::new(UriPart::Query, base + path.len() + 1 + at));
         }
         Ok(Self {
@@ -336,36 +337,30 @@ impl<'u> AbsoluteUri<'u> {
     }
 }
 
-/// `host [":" port]` without user information: also the value of `Host` (RFC 9110 §7.2).
+/// `host [":" port]` without user information: also the value of `Host` (RFC 9110 §7.2). It is ASCII.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Authority<'u> {
     /// All of it, as it stands.
-    pub(crate) text: &'u str,
-    pub(crate) host: &'u str,
+    pub(crate) text: &'u [u8],
+    pub(crate) host: &'u [u8],
     pub(crate) port: Option<u16>,
 }
 
 impl<'u> Authority<'u> {
-    /// The value of `Host` or `:authority`.
-    pub(crate) fn of_value(value: &'u [u8]) -> Option<Self> {
-        Self::of(core::str::from_utf8(value).ok()?).ok()
-    }
-
-    pub(crate) fn of(text: &'u str) -> Result<Self, UriError> {
-        if let Some(at) = memchr(b'@', text.as_bytes()) {
+    pub(crate) fn of(text: &'u [u8]) -> Result<Self, UriError> {
+        if let Some(at) = memchr(b'@', text) {
             return Err(UriError::new(UriPart::UserInfo, at));
         }
         // RFC 3986 §3.2.2: a host has colons only inside brackets.
-        let host_len = if text.starts_with('[') {
-            let close = text.find(']').ok_or(UriError::new(UriPart::Host, 0))?;
-            if !is_ip_literal(text.get(1..close).unwrap_or_default()) {
+        let host_len = if let [b'[', literal @ ..] = text {
+            let close = memchr(b']', literal).ok_or(UriError::new(UriPart::Host, 0))?;
+            if !is_ip_literal(&literal[..close]) {
                 return Err(UriError::new(UriPart::Host, 1));
             }
-            close + 1
+            close + 2
         } else {
-            let len = memchr(b':', text.as_bytes()).unwrap_or(text.len());
-            let (host, _) = text.split_at(len);
-            if let Some(at) = outside(host, is_reg_name_byte) {
+            let len = memchr(b':', text).unwrap_or(text.len());
+            if let Some(at) = outside(&text[..len], is_reg_name_byte) {
                 return Err(UriError::new(UriPart::Host, at));
             }
             len
@@ -374,15 +369,14 @@ impl<'u> Authority<'u> {
             return Err(UriError::new(UriPart::Host, 0));
         }
         let (host, port) = text.split_at(host_len);
-        let port = match port.strip_prefix(':') {
+        let port = match port {
             // RFC 3986 §3.2.3: an empty port is the default one.
-            Some("") => None,
-            Some(digits) => {
-                let port = decimal(digits.as_bytes()).and_then(|port| u16::try_from(port).ok());
+            [] | [b':'] => None,
+            [b':', digits @ ..] => {
+                let port = decimal(digits).and_then(|port| u16::try_from(port).ok());
                 Some(port.ok_or(UriError::new(UriPart::Port, host_len + 1))?)
             }
-            None if port.is_empty() => None,
-            None => return Err(UriError::new(UriPart::Host, host_len)),
+            _ => return Err(UriError::new(UriPart::Host, host_len)),
         };
         Ok(Self { text, host, port })
     }
@@ -395,8 +389,7 @@ impl<'u> Authority<'u> {
 }
 
 /// Where the first byte stands that is not allowed, or a `%` without two hexadecimal digits after it.
-fn outside(text: &str, allowed: impl Fn(u8) -> bool) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn outside(bytes: &[u8], allowed: impl Fn(u8) -> bool) -> Option<usize> {
     let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     bytes.iter().enumerate().position(|(at, &byte)| match byte {
         b'%' => !(hex(at + 1) && hex(at + 2)),
@@ -410,7 +403,10 @@ const fn is_pchar(byte: u8) -> bool {
 }
 
 /// What stands in brackets (RFC 3986 §3.2.2): an IPv6 address, or one of a future version.
-fn is_ip_literal(text: &str) -> bool {
+fn is_ip_literal(bytes: &[u8]) -> bool {
+    let Ok(text) = core::str::from_utf8(bytes) else {
+        return false;
+    };
     if let Some(future) = text.strip_prefix(['v', 'V']) {
         return future.split_once('.').is_some_and(|(version, address)| {
             let in_address = |byte| is_reg_name_byte(byte) || byte == b':';
