@@ -54,8 +54,16 @@ pub(crate) struct End {
     message: u64,
     /// What of the application's own may lie in the queue at once.
     largest: usize,
-    /// The limits and what compression keeps.
-    bound: usize,
+    bound: Bound,
+}
+
+/// The most memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    /// The limits and what compression keeps, and what the application hands over several times.
+    Proportion(usize),
+    /// The ceiling of the configuration, whatever happens.
+    Ceiling(usize),
 }
 
 impl End {
@@ -65,7 +73,7 @@ impl End {
         compresses: bool,
         answers_pings: bool,
         message: u64,
-        bound: usize,
+        bound: Bound,
     ) -> Self {
         Self {
             judge: Judge::new(ws.role() == Role::Client, compresses),
@@ -140,7 +148,10 @@ impl End {
             self.closing_since = self.now;
         }
         let held = self.ws.memory_held();
-        let bound = self.bound + 4 * self.largest;
+        let bound = match self.bound {
+            Bound::Proportion(bound) => bound + 4 * self.largest,
+            Bound::Ceiling(ceiling) => ceiling,
+        };
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
         if let Some(twin) = &self.twin {
             let see = |ws: &Connection| {

@@ -11,7 +11,7 @@ use sansocket::{
     ClientRequest, CloseCode, Connection, OriginPolicy, ServerConfig, State, Transport, Uri,
 };
 
-use crate::end::{CLOSE, End};
+use crate::end::{Bound, CLOSE, End};
 use crate::random::Random;
 
 /// One direction of the transport.
@@ -79,6 +79,10 @@ impl World {
             limits.message = random.pick(&[1 << 20, 1 << 20, 1 << 20, 3000]);
             limits.frame = random.pick(&[1 << 20, 1 << 20, 1 << 20, 1000]);
             limits.fragments = random.pick(&[4096, 4096, 4096, 5]);
+            let memory = [Limits::UNBOUNDED; 3].into_iter();
+            let ceilings: Vec<u64> = memory.chain([16 << 10, 40_000, 1 << 20]).collect();
+            limits.memory = random.pick(&ceilings);
+            limits.budgets = random.pick(&[Limits::server().budgets, Limits::strict().budgets]);
             limits
         });
         // Small ones would be too many for the usual limit on their number.
@@ -119,7 +123,11 @@ impl World {
             (server, client)
         };
         // A wait for a pong depends on the reads, so that a twin may give up at another time.
-        let twins = !pings && random.once_in(4);
+        // So does what a buffer grows to, below a ceiling.
+        let bounded = limits
+            .iter()
+            .any(|limits| limits.memory != Limits::UNBOUNDED);
+        let twins = !pings && !bounded && random.once_in(4);
         let key = random.next();
         let new_client = || {
             let uri = Uri::parse("ws://example.com/").expect("a URI");
@@ -131,8 +139,12 @@ impl World {
         let held = if fragment > 0 { 8 } else { 4 };
         let end = |at: usize, new: &dyn Fn() -> Connection| {
             let limits: Limits = limits[at];
-            let bound =
+            let usual =
                 2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
+            let bound = match limits.memory {
+                Limits::UNBOUNDED => Bound::Proportion(usual),
+                ceiling => Bound::Ceiling(ceiling as usize),
+            };
             let twin = twins.then(new);
             let message = limits.message;
             End::new(new(), twin, compresses, answers_pings[at], message, bound)
