@@ -436,6 +436,34 @@ fn a_ceiling_that_is_set_later() {
     assert!(ws.memory_held() < 16_384);
 }
 
+/// TX-6: above a ceiling that is set later no keepalive ping is queued, and a peer that takes nothing is found
+/// dead all the same.
+#[test]
+fn no_ping_above_a_ceiling_that_is_set_later() {
+    for role in ROLES {
+        let mut timeouts = Timeouts::default();
+        timeouts.ping = Some(Duration::from_secs(10));
+        let mut ws = match role {
+            Role::Server => server(&server_config().timeouts(timeouts)),
+            Role::Client => client(&client_config().timeouts(timeouts)),
+        };
+        ws.advance_time(Duration::ZERO);
+        ws.send(vec![7; 100_000]).unwrap();
+        ws.set_limits(limits(1));
+        let queued = ws.output_len();
+        let mut failed = None;
+        for second in 1..100 {
+            ws.advance_time(Duration::from_secs(second));
+            let events = receive(&mut ws, &[]);
+            failed = failed.or(events.iter().find_map(Seen::failure));
+            assert!(failed.is_some() || ws.output_len() == queued);
+        }
+        assert!(matches!(failed, Some(Failure::Timeout(_))), "{failed:?}");
+        let frames = decode(&take_output(&mut ws));
+        assert!(frames.iter().all(|frame| frame.opcode != PING));
+    }
+}
+
 /// What it says.
 #[test]
 fn the_errors_say_what_to_do() {

@@ -196,6 +196,35 @@ fn under_a_ceiling_on_memory() {
     assert_eq!(ws.extensions(), "x-run-lengths");
 }
 
+/// RFC 6455 §10.4: where a ceiling leaves nothing for what comes out of the codec, the connection fails.
+#[test]
+fn what_comes_at_the_ceiling() {
+    for role in ROLES {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            for kind in [TEXT, BINARY] {
+                let mut limits = Limits::trusted();
+                limits.memory = 64 << 10;
+                let mut ws = open_with(role, limits, delivery, 0);
+                for len in [4000, 60, 1] {
+                    while ws.send_part(Part::binary(&vec![b'a'; len])).is_ok() {}
+                }
+                let frame = Frame {
+                    rsv: RSV2,
+                    ..Frame::new(kind, [3, b'a'])
+                };
+                let events = receive_frames(&mut ws, &[frame]);
+                let failure = events.iter().find_map(Seen::failure);
+                let Some(Failure::Protocol(ProtocolError::Limit { limit, max, .. })) = failure
+                else {
+                    panic!("{events:?}")
+                };
+                assert_eq!((limit, max), (Limit::Memory, 64 << 10));
+                assert!(ws.memory_held() <= 64 << 10);
+            }
+        }
+    }
+}
+
 /// The bit is on the first frame, and everything that can be sent is encoded.
 #[test]
 fn what_is_sent_is_encoded() {
