@@ -5,12 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::config::Delivery;
 use crate::event::Message;
 #[cfg(feature = "bytes")]
 use crate::event::Text;
 #[cfg(feature = "bytes")]
 use crate::frame::HeaderReader;
-use crate::frame::{Opcode, WholeMessage};
+use crate::frame::{FrameHeader, Opcode, WholeMessage};
 use crate::mask::extend_masked;
 use crate::role::Role;
 use crate::utf8;
@@ -65,6 +66,9 @@ impl Connection {
             self.clock.heard_again();
             return Some(self.copied(whole, frame));
         }
+        if self.settings().delivery != Delivery::Whole && self.reads_frames() {
+            return self.copy_chunks(input);
+        }
         let mut copy = [0; COPIED];
         // Not all of it at first, as a small frame may end it.
         let long = self.reading.in_payload() && self.reading.left() >= COPIED as u64;
@@ -80,6 +84,27 @@ impl Connection {
                 return event;
             }
             most = COPIED.min(2 * most);
+        }
+    }
+
+    /// A header by itself, so that a chunk is as long as the payload in the input.
+    fn copy_chunks(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
+        loop {
+            let n = match FrameHeader::decode(input) {
+                _ if self.reading.in_payload() => self.reading.next_len(input),
+                Ok(Some((_, len))) if self.reading.is_idle() => len,
+                _ => 1,
+            };
+            // Where nothing of the payload is missing, too: something is taken each time.
+            let n = n.max(1).min(input.len());
+            let mut copy = input[..n].to_vec();
+            let mut piece = &mut copy[..];
+            let event = self.receive(&mut piece).map(Event::into_owned);
+            let left = piece.len();
+            *input = &input[n - left..];
+            if event.is_some() || input.is_empty() {
+                return event;
+            }
         }
     }
 

@@ -38,8 +38,6 @@ pub(crate) struct Connection {
     lent: Lent,
     /// A server's large messages leave as they are handed over: in one frame, not compressed.
     lends: bool,
-    /// Chunks come, which are as long as what is lent to the core.
-    chunked: bool,
     /// Between `get_buffer` and `buffer_updated`.
     reading: Option<Py<PyByteArray>>,
     /// Set if randomness comes from a function of the caller's.
@@ -86,7 +84,6 @@ impl Connection {
             core,
             lent: Lent::default(),
             lends,
-            chunked: false,
             reading: None,
             callback: None,
         }
@@ -110,14 +107,6 @@ impl Connection {
 
     /// The same for input that is not written to.
     fn drain_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Vec<Py<PyAny>>> {
-        if self.chunked {
-            // Not all of it at once: memory of that size would be fetched from the system each time.
-            let mut events = Vec::new();
-            for piece in input.chunks(READ) {
-                events.append(&mut self.drain(py, &mut piece.to_vec())?);
-            }
-            return Ok(events);
-        }
         let mut events = Vec::new();
         while let Some(event) = self.core.receive_copy(&mut input) {
             events.push(self.told(py, event)?);
@@ -140,18 +129,10 @@ impl Connection {
 
     /// The same for input that is not written to.
     fn first_copy(&mut self, py: Python<'_>, mut input: &[u8]) -> PyResult<Option<Py<PyAny>>> {
-        let mut event = None;
-        while self.chunked && event.is_none() && !input.is_empty() {
-            let (front, back) = input.split_at(input.len().min(READ));
-            event = self.first(py, &mut front.to_vec())?;
-            input = back;
-        }
-        if !self.chunked {
-            event = match self.core.receive_copy(&mut input) {
-                Some(event) => Some(self.told(py, event)?),
-                None => None,
-            };
-        }
+        let event = match self.core.receive_copy(&mut input) {
+            Some(event) => Some(self.told(py, event)?),
+            None => None,
+        };
         if !input.is_empty() {
             self.core.keep_input(&mut &mut input.to_vec()[..]);
         }
@@ -159,7 +140,6 @@ impl Connection {
     }
 
     fn told(&mut self, py: Python<'_>, event: Event<'_>) -> PyResult<Py<PyAny>> {
-        self.chunked |= matches!(event, Event::Chunk(_));
         if !matches!(event, Event::Open) {
             return object(py, event);
         }

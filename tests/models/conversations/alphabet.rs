@@ -23,6 +23,10 @@ pub(crate) enum Does {
     Reclaim,
     /// So many seconds pass.
     Pass(u64),
+    /// A read, which the application holds back for so many seconds.
+    Held(Vec<u8>, u64),
+    /// Messages may have so many bytes from now on.
+    LimitMessages(u64),
     Consume(usize),
     /// By value, if it is binary.
     Send(bool, Vec<u8>),
@@ -33,6 +37,7 @@ pub(crate) enum Does {
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
+    CloseLossy(Option<u16>, String),
     Fail,
 }
 
@@ -158,7 +163,15 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
     p.frame("close of 1", FIN, CLOSE, &[3], 1);
     p.frame("close 1005", FIN, CLOSE, &[3, 237], 1);
     p.frame("close with no text", FIN, CLOSE, &[3, 232, 0xc3], 1);
+    let held =
+        |fin, opcode, payload: &[u8], seconds| Does::Held(p.bytes(fin, opcode, payload), seconds);
+    let held = [
+        input("text é, held for 4 s", held(FIN, TEXT, "é".as_bytes(), 4)),
+        input("ping of 0, held for an hour", held(FIN, PING, b"", 3600)),
+        input("text of 0, more, held for 10 s", held(MORE, TEXT, b"", 10)),
+    ];
     let mut inputs = peer.inputs;
+    inputs.extend(held);
     inputs.extend([
         input("eof", Does::Eof),
         input("eof, 1 leaves unseen", Does::EofUnseen(1)),
@@ -187,6 +200,11 @@ pub(crate) fn narrow(setup: &Setup) -> Vec<Input> {
         input("close", Does::Close(None, String::new())),
         input("close 1000 bye", Does::Close(Some(1000), "bye".into())),
         input("close 1010", Does::Close(Some(1010), String::new())),
+        input(
+            "close 3000 lossily",
+            Does::CloseLossy(Some(3000), "é".repeat(62)),
+        ),
+        input("messages of 100", Does::LimitMessages(100)),
         input("fail", Does::Fail),
     ]);
     inputs

@@ -16,7 +16,9 @@ use sansocket::{
 };
 
 use super::alphabet::Does;
-use super::reference::{self, Began, Cut, Delivery, Endpoint, Fault, Refused, Report, Rules};
+use super::reference::{
+    self, Began, CloseAnswer, Cut, Delivery, Endpoint, Fault, Refused, Report, Rules,
+};
 
 /// The key of every frame of the client.
 const OWN_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -53,6 +55,10 @@ pub(crate) enum About {
     Pings,
     /// Messages are split.
     Split,
+    /// The application answers Close frames itself.
+    Closes,
+    /// Close frames are answered with their reason, and a server takes frames that are not masked.
+    Lenient,
     /// The peer compresses.
     #[cfg(feature = "deflate")]
     Deflate,
@@ -75,6 +81,8 @@ impl Setup {
             message_within: None,
             delivery: Delivery::Whole,
             answers_pings: true,
+            close_answer: CloseAnswer::Code,
+            takes_unmasked: false,
             split: 0,
             inflates: false,
         };
@@ -94,6 +102,11 @@ impl Setup {
                 rules.idle_for = None;
             }
             About::Split => rules.split = 50,
+            About::Closes => rules.close_answer = CloseAnswer::Application,
+            About::Lenient => {
+                rules.close_answer = CloseAnswer::CodeAndReason;
+                rules.takes_unmasked = server;
+            }
             #[cfg(feature = "deflate")]
             About::Deflate => rules.inflates = true,
         }
@@ -133,6 +146,14 @@ impl Setup {
         );
         if !rules.answers_pings {
             (server, client) = (server.manual_pong(), client.manual_pong());
+        }
+        (server, client) = match rules.close_answer {
+            CloseAnswer::Code => (server, client),
+            CloseAnswer::CodeAndReason => (server.echo_close_reason(), client.echo_close_reason()),
+            CloseAnswer::Application => (server.manual_close(), client.manual_close()),
+        };
+        if rules.takes_unmasked {
+            server = server.accept_unmasked();
         }
         #[cfg(feature = "deflate")]
         if rules.inflates {
@@ -210,6 +231,8 @@ pub(crate) enum Way {
     /// Held first, and taken from there.
     Hold,
     Prepare,
+    /// The bytes stay as they are.
+    Copy,
 }
 
 /// The model, and the time that it was told.
@@ -259,6 +282,15 @@ impl Machine for Modelled {
                 endpoint.advance_time(*now);
                 Ok(())
             }
+            Does::Held(bytes, seconds) => {
+                *now += seconds;
+                endpoint.hold_until(*now, bytes);
+                Ok(())
+            }
+            Does::LimitMessages(most) => {
+                endpoint.limit_messages(*most);
+                Ok(())
+            }
             Does::Consume(n) => {
                 endpoint.consume(*n);
                 Ok(())
@@ -272,6 +304,7 @@ impl Machine for Modelled {
             Does::Ping(payload) => endpoint.ping(payload),
             Does::Pong(payload) => endpoint.pong(payload),
             Does::Close(code, reason) => endpoint.close(*code, reason),
+            Does::CloseLossy(code, reason) => endpoint.close_lossy(*code, reason),
             Does::Fail => {
                 endpoint.fail_by_application();
                 Ok(())
@@ -325,6 +358,17 @@ impl Real {
                 *now += seconds;
                 ws.advance_time(Duration::from_secs(*now));
             }
+            Does::Held(bytes, seconds) => {
+                let mut bytes = bytes.clone();
+                ws.keep_input(&mut &mut bytes[..]);
+                *now += seconds;
+                ws.advance_time(Duration::from_secs(*now));
+            }
+            Does::LimitMessages(most) => {
+                let mut limits = *ws.limits();
+                limits.message = *most;
+                ws.set_limits(limits);
+            }
             Does::Consume(n) => ws.consume_output(*n),
             Does::Send(true, text) => ws
                 .send(std::str::from_utf8(text).expect("text"))
@@ -350,6 +394,10 @@ impl Real {
             Does::Close(code, reason) => {
                 let code = code.map(|code| CloseCode::new(code).expect("a code"));
                 ws.close(code, reason).map_err(not_closed)?;
+            }
+            Does::CloseLossy(code, reason) => {
+                let code = code.map(|code| CloseCode::new(code).expect("a code"));
+                ws.close_lossy(code, reason).map_err(not_closed)?;
             }
             Does::Fail => {
                 let failed = ws.fail(CloseCode::POLICY_VIOLATION, "enough");
@@ -428,6 +476,15 @@ impl Machine for Real {
         match way {
             Way::Receive => {}
             Way::Hold => self.ws.keep_input(&mut input),
+            Way::Copy => {
+                let mut input = &bytes[..];
+                while let Some(event) = self.ws.receive_copy(&mut input) {
+                    let event = self.see(event);
+                    events.push(event);
+                }
+                assert!(input.is_empty(), "receive_copy takes everything");
+                return;
+            }
             Way::Prepare => {
                 while self.ws.find_event(&mut input) {
                     let event = self.ws.receive(&mut input).expect("it was promised");

@@ -79,6 +79,8 @@ fn every_configuration() {
         About::Ask,
         About::Pings,
         About::Split,
+        About::Closes,
+        About::Lenient,
     ] {
         let setup = |server| Setup::narrow(server, about);
         try_all(&format!("{about:?}"), narrow, setup, longest() - 1);

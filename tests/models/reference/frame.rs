@@ -157,7 +157,7 @@ impl Incoming {
         let masked = self.header[1] & 0x80 != 0;
         // §5.1: a client masks every frame, a server none.
         match (rules.server, masked) {
-            (true, false) => return Err(Fault::Unmasked),
+            (true, false) if !rules.takes_unmasked => return Err(Fault::Unmasked),
             (false, true) => return Err(Fault::Masked),
             _ => {}
         }

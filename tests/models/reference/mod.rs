@@ -35,10 +35,23 @@ pub(crate) struct Rules {
     pub(crate) delivery: Delivery,
     /// Pings are answered by the endpoint (§5.5.2), not by the application.
     pub(crate) answers_pings: bool,
+    /// What answers the peer's Close frame (§5.5.1).
+    pub(crate) close_answer: CloseAnswer,
+    /// §5.1: a server takes frames that are not masked, too.
+    pub(crate) takes_unmasked: bool,
     /// Longer messages go out in fragments of this size (§5.4); 0: none does.
     pub(crate) split: usize,
     /// RFC 7692: the peer may compress, with context takeover. What the endpoint sends it does not.
     pub(crate) inflates: bool,
+}
+
+/// What answers the peer's Close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CloseAnswer {
+    Code,
+    CodeAndReason,
+    /// The application's own close, later.
+    Application,
 }
 
 /// How a message is handed to the application.
@@ -719,13 +732,21 @@ impl Endpoint {
             Some(_) => Began::Both,
         });
         self.received = Some(body.clone());
-        self.events.push(Event::Close(body.0, body.1));
+        self.events.push(Event::Close(body.0, body.1.clone()));
         self.forget_input();
         // §5.5.1: answered if ours was not sent; the same code, no reason (D-13).
+        let reason = match self.rules.close_answer {
+            CloseAnswer::Code => "",
+            CloseAnswer::CodeAndReason => &body.1,
+            CloseAnswer::Application => {
+                self.await_close();
+                return Ok(());
+            }
+        };
         if self.unwritable {
             self.dropped_transport |= self.sent.is_none();
         } else if self.sent.is_none() {
-            self.queue_close(body.0, "");
+            self.queue_close(body.0, reason);
         }
         Ok(())
     }
@@ -1106,11 +1127,32 @@ impl Endpoint {
         if reason.len() > 123 {
             return Err(Refused::TooLong);
         }
-        if self.state() == State::Open {
+        if self.state() == State::Open || self.owes_close() {
             self.queue_close(code, reason);
         }
         self.finish();
         Ok(())
+    }
+
+    /// The peer's Close frame waits for the application's answer.
+    fn owes_close(&self) -> bool {
+        self.received.is_some()
+            && self.sent.is_none()
+            && self.failure.is_none()
+            && !self.unwritable
+            && !self.is_over()
+    }
+
+    /// As [`close`](Self::close), with as much of the reason as a frame takes (§5.5).
+    pub(crate) fn close_lossy(&mut self, code: Option<u16>, reason: &str) -> Result<(), Refused> {
+        let fits = (0..=123.min(reason.len())).rev();
+        let end = fits.into_iter().find(|end| reason.is_char_boundary(*end));
+        self.close(code, &reason[..end.unwrap_or_default()])
+    }
+
+    /// §10.4: another limit, from the next byte on.
+    pub(crate) fn limit_messages(&mut self, most: u64) {
+        self.rules.message = most;
     }
 
     // ── the time
@@ -1128,8 +1170,68 @@ impl Endpoint {
     }
 
     pub(crate) fn advance_time(&mut self, now: Seconds) {
+        self.advance(now, false);
+    }
+
+    /// The application holds what has come until that time, and takes it then. What waits for the peer
+    /// stands still, unless it is the peer that takes nothing of a full queue.
+    pub(crate) fn hold_until(&mut self, now: Seconds, bytes: &[u8]) {
+        if self.reads_no_more() {
+            self.receive(bytes);
+            return self.advance_time(now);
+        }
+        self.advance(now, true);
+        self.receive(bytes);
+    }
+
+    fn stands_still(&self, holds: bool) -> bool {
+        holds && (!self.is_writable() || self.check_room().is_ok())
+    }
+
+    fn stand_still(&mut self, passed: Seconds) {
+        let nothing_queued = self.queue.is_empty();
+        if let Some(clock) = &mut self.clock {
+            clock.byte = clock.now;
+            if clock.asked {
+                clock.pinged = clock.now;
+            }
+            if let Some(begun) = &mut clock.begun {
+                *begun += passed;
+            }
+            if let Some(by) = &mut clock.close_by
+                && nothing_queued
+            {
+                *by += passed;
+            }
+        }
+    }
+
+    /// The deadline that counts while the application holds input, or not.
+    fn due(&self, holds: bool) -> Option<(Deadline, Seconds)> {
+        let (still, writable) = (self.stands_still(holds), self.is_writable());
+        let counts = |what| match what {
+            _ if !still => true,
+            Deadline::Ping => true,
+            Deadline::Close => !writable && self.output_len() > 0,
+            _ => false,
+        };
+        let all = self.deadlines().into_iter();
+        let first = all
+            .filter(|(what, _)| counts(*what))
+            .min_by_key(|(_, due)| *due);
+        first.filter(|(_, due)| *due <= self.now())
+    }
+
+    fn advance(&mut self, now: Seconds, holds: bool) {
+        let still = self.stands_still(holds);
         match &mut self.clock {
-            Some(clock) => clock.now = clock.now.max(now),
+            Some(clock) => {
+                let passed = now.saturating_sub(clock.now);
+                clock.now += passed;
+                if still {
+                    self.stand_still(passed);
+                }
+            }
             None => {
                 self.clock = Some(Clock {
                     now,
@@ -1152,8 +1254,7 @@ impl Endpoint {
         }
         // A deadline can bring another one, which has time then.
         for _ in 0..3 {
-            let Some((what, due)) = self.next_deadline().filter(|(_, due)| *due <= self.now())
-            else {
+            let Some((what, due)) = self.due(holds) else {
                 if let Some(clock) = &mut self.clock {
                     clock.in_time();
                 }
@@ -1243,9 +1344,14 @@ impl Endpoint {
 
     /// The first one; of several at once the first of this list.
     pub(crate) fn next_deadline(&self) -> Option<(Deadline, Seconds)> {
-        let clock = self.clock.as_ref()?;
+        self.deadlines().into_iter().min_by_key(|(_, due)| *due)
+    }
+
+    fn deadlines(&self) -> Vec<(Deadline, Seconds)> {
+        let mut all = Vec::new();
+        let Some(clock) = &self.clock else { return all };
         if self.transport() == Transport::Close {
-            return None;
+            return all;
         }
         let Rules {
             ping_after,
@@ -1254,7 +1360,6 @@ impl Endpoint {
             message_within,
             ..
         } = self.rules;
-        let mut all = Vec::new();
         if self.is_writable() {
             if clock.asked
                 && let Some(within) = pong_within
@@ -1275,7 +1380,7 @@ impl Endpoint {
             }
         }
         all.extend(clock.close_by.map(|by| (Deadline::Close, by)));
-        all.into_iter().min_by_key(|(_, due)| *due)
+        all
     }
 
     /// §5.5.2: "a Ping frame may serve [...] as a keepalive". One at most waits after other output.

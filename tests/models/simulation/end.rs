@@ -37,6 +37,11 @@ pub(crate) struct End {
     /// Pings that are left to the application, of which the last is to be answered.
     pinged: Option<Vec<u8>>,
     answers_pings: bool,
+    /// The peer's Close frame is the application's to answer.
+    answers_close: bool,
+    /// It has called for a failure, and the connection was open then.
+    fails: bool,
+    gave_up: bool,
     pub(crate) undecided: bool,
     /// An answer over HTTP was begun in pieces.
     responding: bool,
@@ -72,6 +77,7 @@ impl End {
         twin: Option<Connection>,
         compresses: bool,
         answers_pings: bool,
+        answers_close: bool,
         message: u64,
         bound: Bound,
     ) -> Self {
@@ -87,6 +93,9 @@ impl End {
             pieces: None,
             pinged: None,
             answers_pings,
+            answers_close,
+            fails: false,
+            gave_up: false,
             undecided: false,
             responding: false,
             report: None,
@@ -193,9 +202,17 @@ impl End {
                 };
                 let (mut read, rest) = input.split_at_mut(n);
                 input = rest;
-                match random.below(3) {
+                match random.below(4) {
                     0 => twin.keep_input(&mut read),
                     1 => {
+                        let mut copied = &*read;
+                        while let Some(event) = told(twin, |ws| ws.receive_copy(&mut copied)) {
+                            keep(&event, &mut others);
+                        }
+                        assert!(copied.is_empty(), "receive_copy takes everything");
+                        read = &mut [];
+                    }
+                    2 => {
                         while twin.find_event(&mut read) {
                             keep(&next(twin, &mut read).expect("promised"), &mut others);
                         }
@@ -228,7 +245,10 @@ impl End {
         self.late = 0;
         assert!(self.report.is_none(), "{event:?} behind Closed");
         let last = matches!(event, Event::Closed(_));
-        assert!(last || self.failed.is_none(), "{event:?} behind Failed");
+        assert!(
+            last || self.failed.is_none() && !self.gave_up,
+            "{event:?} after a failure"
+        );
         let failed = matches!(event, Event::Failed(_));
         assert!(
             last || failed || !self.close_received,
@@ -258,6 +278,10 @@ impl End {
             Event::Failed(failure) => self.failed = Some(*failure),
             Event::Closed(report) => {
                 assert_eq!(self.ws.state(), State::Closed);
+                if let Some(Failure::Application(_)) = report.failure {
+                    assert!(self.fails);
+                    self.failed = report.failure;
+                }
                 assert_eq!(report.failure, self.failed);
                 assert_eq!(report.received.is_some(), self.close_received);
                 self.report = Some((**report).clone());
@@ -356,8 +380,11 @@ impl End {
         self.receive(&[], random);
     }
 
-    /// The answer to the request, when the application is in the mood.
+    /// The answer to the request, or to the Close frame, when the application is in the mood.
     pub(crate) fn decide(&mut self, random: &mut Random) {
+        if self.answers_close && self.close_received && random.once_in(2) {
+            self.close(Some(CloseCode::GOING_AWAY), "", random);
+        }
         if std::mem::take(&mut self.undecided) {
             if random.once_in(30) {
                 let len = random.pick(&[None, Some(2)]);
@@ -467,9 +494,35 @@ impl End {
                         ""
                     };
                     self.close(code, reason, random);
+                } else if random.once_in(8) {
+                    self.act_rarely(random);
                 }
             }
         }
+    }
+
+    fn act_rarely(&mut self, random: &mut Random) {
+        match random.below(3) {
+            // Too long for a Close frame.
+            0 => {
+                let reason = "é".repeat(random.pick(&[61, 62, 1000]));
+                self.attempt(|ws| ws.close_lossy(CloseCode::GOING_AWAY, &reason));
+            }
+            1 => {
+                self.gave_up |= self.ws.state() == State::Open;
+                self.fails = true;
+                self.attempt(|ws| ws.fail(CloseCode::POLICY_VIOLATION, "enough"));
+            }
+            _ => {
+                let message = random.pick(&[1000, self.message]).min(self.message);
+                self.both(|ws| {
+                    let mut limits = *ws.limits();
+                    limits.message = message;
+                    ws.set_limits(limits);
+                });
+            }
+        }
+        self.receive(&[], random);
     }
 
     pub(crate) fn write_piece(&mut self, n: u64) {
@@ -493,7 +546,14 @@ impl End {
 
 /// The next event. Where the application is asked, every other message comes in chunks.
 fn next<'a>(ws: &mut Connection, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-    let event = ws.receive(input);
+    told(ws, |ws| ws.receive(input))
+}
+
+fn told<'a>(
+    ws: &mut Connection,
+    receive: impl FnOnce(&mut Connection) -> Option<Event<'a>>,
+) -> Option<Event<'a>> {
+    let event = receive(ws);
     if let Some(Event::Start(head)) = &event
         && head.frame_len % 2 == 1
     {

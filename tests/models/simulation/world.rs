@@ -90,6 +90,7 @@ impl World {
         let all = [Delivery::Whole, Delivery::Chunks, Delivery::Ask];
         let deliveries = [(); 2].map(|()| random.pick(&all));
         let answers_pings = [(); 2].map(|()| !random.once_in(10));
+        let answers_close = [(); 2].map(|()| random.once_in(10));
         let mut server = ServerConfig::new(OriginPolicy::SameHost)
             .timeouts(timeouts)
             .limits(limits[0])
@@ -105,6 +106,12 @@ impl World {
         }
         if !answers_pings[1] {
             client = client.manual_pong();
+        }
+        if answers_close[0] {
+            server = server.manual_close();
+        }
+        if answers_close[1] {
+            client = client.manual_close();
         }
         let compresses = random.once_in(3) && cfg!(feature = "deflate");
         #[cfg(feature = "deflate")]
@@ -146,8 +153,15 @@ impl World {
                 ceiling => Bound::Ceiling(ceiling as usize),
             };
             let twin = twins.then(new);
-            let message = limits.message;
-            End::new(new(), twin, compresses, answers_pings[at], message, bound)
+            End::new(
+                new(),
+                twin,
+                compresses,
+                answers_pings[at],
+                answers_close[at],
+                limits.message,
+                bound,
+            )
         };
         let ends = [end(0, &new_server), end(1, &new_client)];
         let mut world = Self {

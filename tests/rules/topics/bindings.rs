@@ -1,10 +1,12 @@
 //! What bindings to other languages, and programs over another stack of HTTP, are told.
 
+use sansocket::config::Delivery;
 use sansocket::entropy::Entropy;
 use sansocket::error::{CloseError, NoEntropy, ProtocolError, SendError};
 use sansocket::handshake::HttpVersion;
 use sansocket::{
-    ClientRequest, CloseCode, Connection, Event, Kind, Part, ServerConfig, State, Transport, Uri,
+    ClientRequest, CloseCode, Connection, Event, Kind, Part, Role, ServerConfig, State, Transport,
+    Uri,
 };
 
 use crate::support::*;
@@ -164,6 +166,53 @@ fn input_that_may_not_be_written_to() {
                 Seen::Failed(ProtocolError::TextNotUtf8 { at: 2, cut: false }.into()),
             ];
             assert_eq!(seen[..6], expected, "{role:?} {read}");
+        }
+    }
+}
+
+/// RFC 6455 §5.4: read so, a chunk is as long as the payload that is in the input, however the reads are cut.
+#[test]
+fn chunks_of_a_read() {
+    let long: Vec<u8> = (0..5000u32).map(|i| i as u8).collect();
+    for role in ROLES {
+        for delivery in [Delivery::Chunks, Delivery::Ask] {
+            let frames = [
+                Frame::new(BINARY, &long).more(),
+                Frame::new(PING, "x"),
+                Frame::new(CONTINUATION, []),
+                Frame::new(BINARY, "b"),
+                Frame::new(CLOSE, []),
+                Frame::new(BINARY, "not read"),
+            ];
+            let mut input = encode_for(role, &frames);
+            let input = &mut input[..];
+            for read in [1, 3, 100, 3000, input.len()] {
+                let config = |delivery| match role {
+                    Role::Server => server(&server_config().delivery(delivery)),
+                    Role::Client => client(&client_config().delivery(delivery)),
+                };
+                let (mut ws, mut other) = (config(delivery), config(delivery));
+                let (mut seen, mut expected) = (Vec::new(), Vec::new());
+                for read in input.chunks(read) {
+                    let mut copied = read;
+                    while let Some(event) = ws.receive_copy(&mut copied) {
+                        if matches!(event, Event::Start(_)) {
+                            ws.stream_message();
+                        }
+                        seen.push(see(event));
+                    }
+                    assert!(copied.is_empty());
+                    let mut read = read.to_vec();
+                    let mut written = &mut read[..];
+                    while let Some(event) = other.receive(&mut written) {
+                        if matches!(event, Event::Start(_)) {
+                            other.stream_message();
+                        }
+                        expected.push(see(event));
+                    }
+                }
+                assert_eq!(seen, expected, "{role:?} {read}");
+            }
         }
     }
 }
