@@ -17,6 +17,9 @@ impl Connection {
     /// birth and before each [`receive`](Self::receive). Time that goes backwards is ignored. A
     /// caller that never calls it has no timers.
     ///
+    /// What is read counts as of the time that was told last: a driver that has waited tells the time, then
+    /// reads.
+    ///
     /// What arrived before a deadline counts, however late it is read: the call that finds a deadline
     /// passed gives the driver the time to read once, and what then comes settles it. The next call and
     /// the `receive` after it, or a third call, end the connection if nothing came. Where the

@@ -183,6 +183,31 @@ fn what_came_before_a_deadline_counts() {
     }
 }
 
+/// D-32: what is read before the time is told meets its deadline as well. It counts as of the time that was told
+/// last, so that bytes are found to be idle for too long from then on.
+#[test]
+fn what_is_read_before_the_time_is_told() {
+    for way in WAYS {
+        for wait in waits() {
+            let name = format!("{} {way:?}", wait.name);
+            let mut driver = Driver::new(wait.ws, *way);
+            for piece in wait.comes.chunks(4096) {
+                driver.read(piece);
+            }
+            assert_ne!(driver.events, [], "{name}");
+            if wait.name == "request" {
+                driver.ws.accept(Accept::new()).unwrap();
+            }
+            for second in 3600..3604 {
+                driver.ws.advance_time(s(second));
+                driver.read(&[]);
+            }
+            let idle = (wait.name == "idle").then_some(Failure::Timeout(Timeout::Idle));
+            assert_eq!(driver.failure(), idle, "{name}");
+        }
+    }
+}
+
 /// D-32: nothing came. The driver has read once, or it only tells the time: the deadline is judged, and is
 /// not asked about for ever.
 #[test]

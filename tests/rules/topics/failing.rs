@@ -13,7 +13,7 @@ fn report_of(ws: &mut Connection) -> sansocket::event::CloseReport {
     }
 }
 
-/// K-22: a Close frame goes out, nothing is delivered after the call, and the transport is closed.
+/// K-23: a Close frame goes out, nothing is delivered after the call, and the transport is closed.
 #[test]
 fn the_application_fails_it() {
     for role in ROLES {
@@ -55,7 +55,7 @@ fn the_application_fails_it() {
     }
 }
 
-/// K-22: what has come and was not delivered is dropped: kept input, a found event, half a message.
+/// K-23: what has come and was not delivered is dropped: kept input, a found event, half a message.
 #[test]
 fn what_has_come_is_not_delivered() {
     let bytes = encode_for(
@@ -83,7 +83,7 @@ fn what_has_come_is_not_delivered() {
     );
 }
 
-/// K-22, C-8: no second Close frame, none inside a frame, none before the connection is established, and
+/// K-23, C-8: no second Close frame, none inside a frame, none before the connection is established, and
 /// nothing once the peer has closed.
 #[test]
 fn where_no_close_frame_fits() {
@@ -122,7 +122,7 @@ fn where_no_close_frame_fits() {
     assert_eq!(ws.fail(CloseCode::MANDATORY_EXTENSION, ""), Ok(()));
 }
 
-/// K-23: a failure says why, in a reason that fits, unless it is told not to.
+/// K-24: a failure says why, in a reason that fits, unless it is told not to.
 #[test]
 fn a_failure_says_why() {
     let mut limits = Limits::server();
@@ -150,7 +150,7 @@ fn a_failure_says_why() {
     assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, b"\x03\xea")]);
 }
 
-/// K-24: a reason is cut at the end of a character.
+/// K-25: a reason is cut at the end of a character.
 #[test]
 fn reasons_are_cut() {
     for (reason, kept) in [
