@@ -692,7 +692,7 @@ impl Endpoint {
             && payload == number.to_be_bytes()
         {
             clock.unanswered = None;
-            return Some(clock.now - sent);
+            return Some(round_trip(sent, clock.now));
         }
         if self
             .own_ping
@@ -700,7 +700,7 @@ impl Endpoint {
             .is_some_and(|(own, _)| own == payload)
         {
             let (_, sent) = self.own_ping.take()?;
-            return Some(self.clock.as_ref()?.now - sent?);
+            return Some(round_trip(sent?, self.clock.as_ref()?.now));
         }
         None
     }
@@ -1180,6 +1180,10 @@ impl Endpoint {
             self.receive(bytes);
             return self.advance_time(now);
         }
+        if let Some(clock) = &mut self.clock {
+            clock.byte = clock.now;
+            clock.late = 0;
+        }
         self.advance(now, true);
         self.receive(bytes);
     }
@@ -1189,7 +1193,7 @@ impl Endpoint {
     }
 
     fn stand_still(&mut self, passed: Seconds) {
-        let nothing_queued = self.queue.is_empty();
+        let nothing_queued = self.output_len() == 0;
         if let Some(clock) = &mut self.clock {
             clock.byte = clock.now;
             if clock.asked {
@@ -1423,6 +1427,11 @@ impl Endpoint {
         self.dropped_transport = true;
         self.drop_output();
     }
+}
+
+/// It is told in 32 bits of microseconds.
+fn round_trip(sent: Seconds, now: Seconds) -> Seconds {
+    (now - sent).min(u64::from(u32::MAX) / 1_000_000)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
