@@ -133,8 +133,7 @@ pub(crate) struct Filter {
     pub(crate) text: Option<String>,
 }
 
-pub(crate) fn parse() -> Result<Asked, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_env();
+pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     let (mut file, mut args, mut first) = (None, Args::new(), true);
     while let Some(arg) = parser.next()? {
         let begins = std::mem::replace(&mut first, false);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use sansocket_inspect::capture::LONGEST;
+use crate::capture::LONGEST;
 
 pub(crate) struct Dump<W> {
     out: W,

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::tls::{KeyLog, Session, Told};
 use sansocket::observer::{Observer, ObserverConfig, Report, Seen};
 use sansocket::{Negotiated, Role, State};
-use sansocket_inspect::tls::{KeyLog, Session, Told};
 use sansocket_tcp_streams::{Event, Kind, Sender};
 
 /// A conversation that is followed.
@@ -18,6 +18,8 @@ pub(crate) struct Talk {
     /// Once there are bytes.
     observer: Option<Box<Observer>>,
     states: [State; 2],
+    /// Frames and messages alone do not change them.
+    settled: bool,
     /// What TLS carries is what the observer sees.
     tls: Option<Box<Session>>,
     /// It has TLS.
@@ -49,7 +51,7 @@ pub(crate) enum What<'a> {
     /// What TLS says.
     Tls(Told<'a>),
     /// What its bytes are.
-    Seen(Seen<'a>),
+    Seen(&'a Seen<'a>),
     /// The states of the client and the server, which have changed.
     States([State; 2]),
     /// How it went, when it has ended.
@@ -107,6 +109,7 @@ impl Talk {
             from_start,
             observer: None,
             states,
+            settled: false,
             tls: None,
             secure: false,
             tunnel: false,
@@ -194,13 +197,17 @@ impl Talk {
                 return;
             }
         }
+        let data = matches!(kind, Kind::Data(_));
+        self.settled &= data;
+        let only_messages = self.see(&mut observer, role, &mut input, at, tell);
         // What one end sends may be what bytes of the other one have waited for.
-        for (role, mut input) in [(role, input), (role.peer(), &[][..])] {
-            self.see(&mut observer, role, &mut input, at, tell);
+        if !data || !only_messages {
+            self.see(&mut observer, role.peer(), &mut &[][..], at, tell);
         }
         self.observer = Some(observer);
     }
 
+    /// Returns whether there was nothing but frames and messages, which change neither states nor the other direction.
     fn see(
         &mut self,
         observer: &mut Observer,
@@ -208,21 +215,34 @@ impl Talk {
         input: &mut &[u8],
         at: At,
         tell: &mut Tell<'_>,
-    ) {
+    ) -> bool {
+        let mut only_messages = true;
         loop {
             let seen = observer.see(role, input);
             let done = seen.is_none();
-            if let Some(seen) = seen {
-                self.tunnel = matches!(seen, Seen::Opened(None));
-                tell(self, &at.entry(sender_of(role), What::Seen(seen)));
+            match seen {
+                // Told with its message.
+                Some(Seen::Payload(_)) => continue,
+                Some(seen) => {
+                    let of_message = matches!(seen, Seen::Frame(_) | Seen::Message(_));
+                    only_messages &= of_message;
+                    self.tunnel = matches!(seen, Seen::Opened(None));
+                    tell(self, &at.entry(sender_of(role), What::Seen(&seen)));
+                    if of_message && self.settled {
+                        continue;
+                    }
+                }
+                None if only_messages && self.settled => return true,
+                None => {}
             }
+            self.settled = true;
             let states = [observer.state(Role::Client), observer.state(Role::Server)];
             if states != self.states {
                 self.states = states;
                 tell(self, &at.entry(at.sender, What::States(states)));
             }
             if done {
-                break;
+                return only_messages;
             }
         }
     }

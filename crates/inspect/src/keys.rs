@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use sansocket_inspect::tls::KeyLog;
+use crate::tls::KeyLog;
 
 /// How much is read at a time.
 const BLOCK: usize = 16 << 10;

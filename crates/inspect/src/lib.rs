@@ -5,3 +5,17 @@ pub mod capture;
 pub mod packet;
 pub mod tls;
 pub mod write;
+
+mod args;
+mod dump;
+mod follow;
+mod indent;
+mod keys;
+#[doc(hidden)]
+pub mod program;
+mod proxy;
+mod raw;
+mod run;
+mod screen;
+mod text;
+mod view;

@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
 
-use sansocket_inspect::capture::{self, Error, Packet, Reader};
-use sansocket_inspect::packet::Decoder;
+use crate::capture::{self, Error, Packet, Reader};
+use crate::packet::Decoder;
 use sansocket_tcp_streams::{Config, End, Flags, Kind, Segment, Sender, Streams};
 
 use crate::args::{Args, Input};
@@ -36,12 +36,21 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
         proxy::run(args, proxy)?;
         return Ok(Outcome::Whole);
     }
-    let mut input = BufReader::new(open(&args.file)?);
     let out: Box<dyn Write> = if args.follow {
         Box::new(io::stdout().lock())
     } else {
         Box::new(BufWriter::with_capacity(64 << 10, io::stdout().lock()))
     };
+    run_on(args, open(&args.file)?, out)
+}
+
+/// Shows what is in the input.
+pub(crate) fn run_on(
+    args: &Args,
+    input: Box<dyn Read>,
+    out: Box<dyn Write>,
+) -> io::Result<Outcome> {
+    let mut input = BufReader::new(input);
     let mut inspection = Inspection::new(args, out)?;
     let outcome = match &args.input {
         Input::Capture if is_json(&mut input)? => match Har::new(input) {

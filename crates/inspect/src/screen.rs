@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::capture::Packet;
+use crate::tls::KeyLog;
 use sansocket::observer::ObserverConfig;
-use sansocket_inspect::capture::Packet;
-use sansocket_inspect::tls::KeyLog;
 use sansocket_tcp_streams::{Event, Kind, Segment, Sender};
 
-use crate::args::{Args, Filter};
+use crate::args::{Args, Filter, Show};
 use crate::follow::{At, Entry, Talk, Tools};
 use crate::keys::KeyFile;
 use crate::view::{self, View};
@@ -27,6 +27,8 @@ pub(crate) struct Screen<'a> {
 /// What is shown of them.
 struct Shown<'a> {
     filter: &'a Filter,
+    /// The view looks at packets, beside what they bring.
+    packets: bool,
     view: Box<dyn View>,
     /// The time of the first packet.
     start: Option<Duration>,
@@ -41,6 +43,7 @@ impl<'a> Screen<'a> {
         let key_file = KeyFile::open(args.keylog.as_ref(), live, &mut keys)?;
         let shown = Shown {
             filter: &args.filter,
+            packets: matches!(args.show, Show::Timeline | Show::Svg | Show::Pcap(_)),
             view: view::of(args, out)?,
             start: None,
             failed: None,
@@ -123,6 +126,9 @@ impl<'a> Screen<'a> {
         segment: &Segment<'_>,
         packet: Option<&Packet<'_>>,
     ) -> bool {
+        if !self.shown.packets {
+            return true;
+        }
         let Some(Some(talk)) = self.talks.get(index) else {
             return false;
         };

@@ -50,7 +50,7 @@ impl Header {
                 whole: source.peek().is_empty(),
             });
         }
-        let [seconds, part, captured, length] = [0, 4, 8, 12].map(|at| source.word(at, self.big));
+        let [seconds, part, captured, length] = source.words(self.big);
         if captured > LONGEST {
             return Err(Problem::TooLong(captured));
         }

@@ -53,6 +53,20 @@ impl<R: Read> Source<R> {
         }
     }
 
+    /// The first four numbers of what was read.
+    pub(super) fn words(&self, big: bool) -> [u32; 4] {
+        let (words, _) = self.peek().as_chunks::<4>();
+        let word = |n: usize| {
+            let word = words.get(n).copied().unwrap_or_default();
+            if big {
+                u32::from_be_bytes(word)
+            } else {
+                u32::from_le_bytes(word)
+            }
+        };
+        [word(0), word(1), word(2), word(3)]
+    }
+
     /// Two bytes of what was read, as a number.
     pub(super) fn half(&self, at: usize, big: bool) -> u16 {
         let word = self.word(at, big);

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use sansocket_inspect::write::{Conversation, Link};
+use crate::write::{Conversation, Link};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment, Sender};
 
 use crate::args::{Args, Proxy};

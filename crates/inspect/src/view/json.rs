@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::tls::{Suite, Told, alert_name, version_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sansocket::Kind as MessageKind;
 use sansocket::observer::Seen;
-use sansocket_inspect::tls::{Suite, Told, alert_name, version_name};
 use sansocket_tcp_streams::Kind;
 
 use super::{Summary, View, kind, missing, opcode, sender, violations};

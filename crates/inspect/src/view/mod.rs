@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::capture::Packet;
+use crate::packet::Skipped;
 use sansocket::Kind as MessageKind;
 use sansocket::frame::Opcode;
 use sansocket::observer::{Content, Seen, Violation};
-use sansocket_inspect::capture::Packet;
-use sansocket_inspect::packet::Skipped;
 use sansocket_tcp_streams::{Kind, Segment, Sender};
 
 use crate::args::{Args, Filter, Show};
@@ -210,7 +210,6 @@ impl Summary {
                     Skipped::Link(link) => {
                         format!("{packets} of link type {link}, which this program does not know")
                     }
-                    _ => format!("{packets} that could not be read"),
                 }
             })
             .collect();

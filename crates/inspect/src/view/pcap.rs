@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sansocket_inspect::capture::Packet;
+use crate::capture::Packet;
 
 use super::{Summary, View};
 use crate::dump::Dump;

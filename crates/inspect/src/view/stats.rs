@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::tls::Told;
 use sansocket::observer::Seen;
-use sansocket_inspect::tls::Told;
 use sansocket_tcp_streams::{Kind, Sender};
 
 use super::{Summary, View, missing, sender, violations};

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::mem;
 use std::time::Duration;
 
+use crate::tls::Told;
 use sansocket::State;
 use sansocket::observer::{Frame, Seen};
-use sansocket_inspect::tls::Told;
 use sansocket_tcp_streams::{Kind, Segment, Sender};
 
 use super::picture::{Picture, WIDTH, wrapped};

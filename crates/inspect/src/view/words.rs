@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::tls::{Suite, Told, alert_name, version_name};
 use sansocket::Kind as MessageKind;
 use sansocket::observer::{Content, Frame, Message, Report, Seen, Violation};
 use sansocket::{Negotiated, State};
-use sansocket_inspect::tls::{Suite, Told, alert_name, version_name};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 
 use super::{kind, missing, opcode, sender};
