@@ -1,6 +1,8 @@
 //! The echo client that the Autobahn fuzzing server tests.
 //!
-//! `cargo run --release --example conformance_client [ws://127.0.0.1:9001] [AGENT]`
+//! `cargo run --release --example conformance_client [ws://127.0.0.1:9001 [AGENT [SECONDS]]]`
+//!
+//! The server may take 60 s (SECONDS) to read on when it has stopped.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::env;
@@ -24,14 +26,13 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let base = env::args()
-        .nth(1)
-        .unwrap_or_else(|| "ws://127.0.0.1:9001".into());
-    let agent = env::args()
-        .nth(2)
-        .unwrap_or_else(|| "sansocket-client".into());
+    let mut args = env::args().skip(1);
+    let base = args.next().unwrap_or("ws://127.0.0.1:9001".into());
+    let agent = args.next().unwrap_or("sansocket-client".into());
+    let seconds = args.next().map_or(Ok(60), |seconds| seconds.parse())?;
+    let patience = Duration::from_secs(seconds);
     let mut cases = 0;
-    converse(&format!("{base}/getCaseCount"), |_, message| {
+    converse(&format!("{base}/getCaseCount"), patience, |_, message| {
         cases = core::str::from_utf8(message.as_bytes())
             .ok()
             .and_then(|n| n.parse().ok())
@@ -42,6 +43,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         // Whatever a case does, the next one follows.
         let echoed = converse(
             &format!("{base}/runCase?case={case}&agent={agent}"),
+            patience,
             |ws, message| {
                 let _closing = match message {
                     Message::Text(text) => ws.send(&**text),
@@ -53,7 +55,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             eprintln!("case {case}: {error}");
         }
     }
-    converse(&format!("{base}/updateReports?agent={agent}"), |_, _| {})?;
+    let reports = format!("{base}/updateReports?agent={agent}");
+    converse(&reports, patience, |_, _| {})?;
     if cases == 0 {
         Err("the server has no cases".into())
     } else {
@@ -64,11 +67,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// One connection from its request to its end.
 fn converse(
     uri: &str,
+    patience: Duration,
     mut on_message: impl FnMut(&mut Connection, &Message<'_>),
 ) -> Result<(), Box<dyn std::error::Error>> {
     let uri = Uri::parse(uri)?;
     let mut stream = TcpStream::connect((uri.server_name(), uri.port()))?;
     stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(patience))?;
     let mut limits = Limits::client();
     limits.frame = 64 << 20; // the suite sends 16 MiB
     limits.message = 64 << 20;
@@ -90,9 +95,11 @@ fn converse(
                 on_message(&mut ws, message);
             }
         }
+        // The socket's timeout is an error as well: a server that does not read would hold us for ever.
         if !ws.output().is_empty() {
             match stream.write(ws.output()) {
                 Ok(n) => ws.consume_output(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => ws.write_lost(),
             }
             continue;

@@ -1,9 +1,10 @@
 //! Sends the lines of its input to an echo server and prints what comes back.
 //!
-//! `cargo run --example echo_client [URI]` (default `ws://127.0.0.1:9001/ws`)
+//! `cargo run --example echo_client [URI [SECONDS]]` (default `ws://127.0.0.1:9001/ws`)
 //!
-//! Keeps the connection alive with pings. At the end of the input it waits until everything it
-//! sent has come back, closes with 1000, and ends with status 0 if that went cleanly.
+//! Keeps the connection alive with pings. A server may take 20 s (SECONDS) to answer one, and to read
+//! on when it has stopped. At the end of the input it waits until everything it sent has come back,
+//! closes with 1000, and ends with status 0 if that went cleanly.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
@@ -36,18 +37,20 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let uri = Uri::parse(
-        &env::args()
-            .nth(1)
-            .unwrap_or_else(|| "ws://127.0.0.1:9001/ws".into()),
-    )?;
+    let mut args = env::args().skip(1);
+    let uri = args.next().unwrap_or("ws://127.0.0.1:9001/ws".into());
+    let uri = Uri::parse(&uri)?;
+    let seconds = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
+    let patience = Duration::from_secs(seconds);
     if uri.secure() {
         return Err("this example speaks ws:// only".into());
     }
     let stream = TcpStream::connect((uri.server_name(), uri.port()))?;
     stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(patience))?;
     let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(20));
+    timeouts.ping = Some(patience);
+    timeouts.pong = Some(patience);
     let ws = Connection::client(
         &ClientConfig::new().timeouts(timeouts),
         ClientRequest::new(uri),
@@ -83,7 +86,7 @@ fn converse(
                 }
                 Event::Message(message) => {
                     match message {
-                        Message::Text(text) => println!("{}", &*text),
+                        Message::Text(text) => println!("{}", printable(&text)),
                         Message::Binary(bytes) => println!("({} bytes)", bytes.len()),
                     }
                     awaited = awaited.saturating_sub(1);
@@ -105,9 +108,11 @@ fn converse(
         if no_more_lines && awaited == 0 {
             ws.close(Some(CloseCode::NORMAL_CLOSURE), "")?;
         }
+        // The socket's timeout is an error as well: a server that does not read would hold us for ever.
         if !ws.output().is_empty() {
             match stream.write(ws.output()) {
                 Ok(n) => ws.consume_output(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => ws.write_lost(),
             }
             continue;
@@ -132,6 +137,20 @@ fn converse(
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
+}
+
+/// A terminal obeys control characters, and those that turn text around: they are shown instead.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(c),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
+            _ if c.is_control() => out.extend(c.escape_unicode()),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 fn read_lines(inputs: &Sender<Input>) {

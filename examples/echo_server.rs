@@ -87,7 +87,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
     }
 }
 
-/// The loop of every driver: deliver, write, ask, read.
+/// The loop of every driver: deliver, write and flush, ask, read. A TCP socket has nothing to flush.
 fn serve(mut stream: TcpStream, peer: SocketAddr, config: &ServerConfig) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let born = Instant::now();

@@ -4,31 +4,19 @@
 
 mod support;
 
-use std::env;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::LazyLock;
 
 use support::{
-    REQUEST, Server, assert_echo, assert_hears_what_came, assert_tries_again, frame, read_frame,
-    read_head, read_to_end, stuff, until,
+    REQUEST, Server, assert_echo, assert_hears_what_came, assert_tries_again, example, frame,
+    read_frame, read_head, read_to_end, stuff, until,
 };
 
 /// Seconds that it waits for clients, however slow the machine is.
 const LONG: &str = "3600";
 
-/// Cargo builds no example for a single test, and would leave an old one there.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let test = env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--example", "echo_server"]);
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.arg("--target-dir").arg(target);
-    assert!(cargo.status().unwrap().success());
-    target.join("debug/examples/echo_server")
-});
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| example("echo_server"));
 
 fn start(limits: &str, arguments: &[&str]) -> Server {
     Server::start(&PROGRAM, limits, arguments)

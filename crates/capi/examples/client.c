@@ -2,6 +2,9 @@
  *
  *     client ws://127.0.0.1:9001/ Hello World
  *
+ * Control characters in them are shown as \x1b, as a terminal would obey them. A server may take 20 s (SECONDS in the
+ * environment) to read on when it has stopped, and to answer a ping.
+ *
  * Exit status 0: each was answered, and the end was clean. */
 
 #define _POSIX_C_SOURCE 200809L
@@ -10,6 +13,7 @@
 #include <poll.h>
 #include <sansocket.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -42,15 +46,47 @@ static int dial(const char *uri) {
   return fd;
 }
 
+/* What the socket takes at once. */
 static void flush(int fd, ss_connection *ws) {
   ss_slice piece;
   while (ss_output(ws, &piece, 1) == 1 && piece.len > 0) {
-    ssize_t sent = send(fd, piece.data, piece.len, MSG_NOSIGNAL);
+    ssize_t sent = send(fd, piece.data, piece.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0)
       ss_consume_output(ws, (size_t)sent);
+    else if (errno == EAGAIN || errno == EWOULDBLOCK)
+      return;
     else if (errno != EINTR)
       ss_write_lost(ws);
   }
+}
+
+/* Those of ASCII, those that UTF-8 has as C2 80 to C2 9F, and those that turn a text around: U+202A to U+202E and U+2066
+ * to U+2069. Returns how many bytes it has, 0 for others. */
+static size_t harmful(const uint8_t *at, size_t len) {
+  if ((at[0] < 0x20 && at[0] != '\t') || at[0] == 0x7f)
+    return 1;
+  if (len > 1 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+    return 2;
+  if (len > 2 && at[0] == 0xe2 &&
+      ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) || (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9)))
+    return 3;
+  return 0;
+}
+
+/* A message as one line. Binary ones are shown by their length. */
+static void show(const ss_event *event) {
+  if (event->kind != SS_TEXT) {
+    printf("(%zu bytes)\n", event->len);
+    return;
+  }
+  for (size_t i = 0; i < event->len;) {
+    size_t n = harmful(event->data + i, event->len - i);
+    if (n == 0)
+      putchar(event->data[i++]);
+    for (; n > 0; n--)
+      printf("\\x%02x", event->data[i++]);
+  }
+  putchar('\n');
 }
 
 int main(int argc, char **argv) {
@@ -64,6 +100,8 @@ int main(int argc, char **argv) {
   ss_request request = {.uri = argv[1]};
   ss_config_client(&config);
   config.flags = SS_DEFLATE;
+  const char *seconds = getenv("SECONDS");
+  config.ping_interval = config.pong_timeout = (seconds ? strtoull(seconds, NULL, 10) : 20) * 1000000000u;
   if (ss_client_new(&config, &request, &ws, why, sizeof why) != SS_OK) {
     fprintf(stderr, "%s\n", why);
     return 2;
@@ -76,7 +114,7 @@ int main(int argc, char **argv) {
   }
 
   int answered = 0, status = 1;
-  bool over = false;
+  bool over = false, ended = false;
   uint8_t buffer[65536];
   size_t len = 0;
   ss_advance_time(ws, now());
@@ -84,13 +122,17 @@ int main(int argc, char **argv) {
   while (!over) {
     uint64_t deadline = ss_next_deadline(ws), time = now();
     int wait = deadline == SS_NEVER ? -1 : deadline <= time ? 0 : (int)((deadline - time) / 1000000u + 1);
-    struct pollfd polled = {.fd = fd, .events = POLLIN};
-    if (poll(&polled, 1, wait) > 0) {
-      ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+    short events = ended ? 0 : POLLIN;
+    if (ss_output_len(ws) > 0)
+      events |= POLLOUT;
+    struct pollfd polled = {.fd = fd, .events = events};
+    if (poll(&polled, 1, wait) > 0 && polled.revents & ~POLLOUT) {
+      ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
       len = got > 0 ? (size_t)got : 0;
-      if (got == 0)
+      ended = got == 0;
+      if (ended)
         ss_receive_eof(ws);
-      else if (got < 0 && errno != EINTR)
+      else if (got < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
         ss_transport_lost(ws);
     }
     ss_advance_time(ws, now());
@@ -107,7 +149,7 @@ int main(int argc, char **argv) {
           ss_close(ws, 1000, NULL);
         break;
       case SS_EVENT_MESSAGE:
-        printf("%.*s\n", (int)event.len, (const char *)event.data);
+        show(&event);
         if (++answered == argc - 2)
           ss_close(ws, 1000, NULL);
         break;
@@ -126,6 +168,8 @@ int main(int argc, char **argv) {
     }
     len = 0;
     flush(fd, ws);
+    if (ss_output_len(ws) > 0)
+      continue;
     if (ss_get_transport(ws) == SS_CLOSE_TRANSPORT)
       over = true;
     else if (ss_get_transport(ws) == SS_SHUTDOWN_WRITE)

@@ -1,8 +1,9 @@
 /* An echo server inside libuv's loop.
  *
- *     echo_libuv PORT
+ *     echo_libuv PORT [CONNECTIONS]
  *
- * SIGTERM and SIGINT close all connections with 1001; a peer that does not read is not read from. */
+ * 900 WebSockets (CONNECTIONS) are served at once. Others are told 503; where too many are being told, they wait in the
+ * listen queue. SIGTERM and SIGINT close all connections with 1001; a peer that does not read is not read from. */
 
 #define _GNU_SOURCE
 #include <sansocket.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <uv.h>
 
+/* As most systems let a process have 1,024 descriptors. */
+enum { SERVED = 900, TURNED_AWAY = 100 };
 enum { QUEUED = 1 << 20, READ = 1 << 16 };
 
 typedef struct peer {
@@ -21,12 +24,16 @@ typedef struct peer {
   ss_connection *ws;
   struct peer *next, **place; /* in the list of all */
   int open_handles;
-  bool reading, shut, closing;
+  bool is_open, reading, shut, closing;
   char *copy; /* what libuv is writing */
   size_t copied;
+  char name[32]; /* its address */
 } peer;
 
 static peer *peers;
+static size_t n_peers, n_open, most_open = SERVED;
+/* Somebody is in the listen queue. */
+static bool waiting;
 static ss_server *settings;
 static uv_tcp_t listener;
 static uv_signal_t signals[2];
@@ -36,6 +43,7 @@ static uint8_t buffer[READ];
 static uint64_t now(uv_handle_t *handle) { return uv_now(handle->loop) * 1000000u; }
 
 static void settle(peer *p, uint8_t *data, size_t len);
+static void on_connection(uv_stream_t *server, int status);
 
 static void on_closed(uv_handle_t *handle) {
   peer *p = handle->data;
@@ -45,7 +53,11 @@ static void on_closed(uv_handle_t *handle) {
   if (p->next != NULL)
     p->next->place = p->place;
   ss_free(p->ws);
+  n_open -= p->is_open;
+  n_peers--;
   free(p);
+  if (waiting && !uv_is_closing((uv_handle_t *)&listener))
+    on_connection((uv_stream_t *)&listener, 0);
 }
 
 static void end(peer *p) {
@@ -132,12 +144,19 @@ static void on_shutdown(uv_shutdown_t *request, int status) {
 }
 
 static void answer(peer *p, const ss_event *event) {
-  if (event->type == SS_EVENT_REQUEST)
+  ss_field later = {{(const uint8_t *)"Retry-After", 11}, {(const uint8_t *)"10", 2}};
+  if (event->type == SS_EVENT_REQUEST && n_open < most_open)
     ss_accept(p->ws, NULL);
+  else if (event->type == SS_EVENT_REQUEST)
+    ss_respond(p->ws, 503, &later, 1, (const uint8_t *)"there are too many connections\n", 31);
+  else if (event->type == SS_EVENT_OPEN)
+    n_open += p->is_open = true;
   else if (event->type == SS_EVENT_MESSAGE && event->kind == SS_TEXT)
     ss_send_text(p->ws, (const char *)event->data, event->len, SS_COMPRESS_AUTO);
   else if (event->type == SS_EVENT_MESSAGE)
     ss_send_binary(p->ws, event->data, event->len, SS_COMPRESS_AUTO);
+  else if (event->type == SS_EVENT_CLOSED)
+    fprintf(stderr, "%s: %.*s\n", p->name, (int)event->len, (const char *)event->data);
 }
 
 static bool is_full(const peer *p) { return ss_output_len(p->ws) >= QUEUED; }
@@ -191,6 +210,10 @@ static void on_connection(uv_stream_t *server, int status) {
     fprintf(stderr, "accept: %s\n", uv_strerror(status));
     return;
   }
+  /* Until it is accepted, libuv listens no further. */
+  waiting = n_peers >= most_open + TURNED_AWAY;
+  if (waiting)
+    return;
   peer *p = calloc(1, sizeof *p);
   if (p == NULL)
     return;
@@ -202,12 +225,19 @@ static void on_connection(uv_stream_t *server, int status) {
   if (peers != NULL)
     peers->place = &p->next;
   peers = p;
+  n_peers++;
   uv_tcp_init(server->loop, &p->tcp);
   uv_timer_init(server->loop, &p->timer);
   if (uv_accept(server, (uv_stream_t *)&p->tcp) < 0) {
     end(p);
     return;
   }
+  struct sockaddr_in from = {0};
+  int len = sizeof from;
+  char host[INET_ADDRSTRLEN] = "";
+  uv_tcp_getpeername(&p->tcp, (struct sockaddr *)&from, &len);
+  uv_ip4_name(&from, host, sizeof host);
+  snprintf(p->name, sizeof p->name, "%s:%d", host, ntohs(from.sin_port));
   ss_advance_time(p->ws, now((uv_handle_t *)server));
   settle(p, NULL, 0);
 }
@@ -238,6 +268,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s\n", why);
     return 1;
   }
+  if (argc > 2)
+    most_open = strtoul(argv[2], NULL, 10);
   uv_loop_t *loop = uv_default_loop();
   struct sockaddr_in address;
   uv_ip4_addr("127.0.0.1", argc > 1 ? atoi(argv[1]) : 9001, &address);

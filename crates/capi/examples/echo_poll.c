@@ -1,15 +1,15 @@
-/* An echo server: one thread, poll, any number of connections.
+/* An echo server: one thread, poll, a bounded number of connections.
  *
- *     echo_poll [127.0.0.1:]PORT [--autobahn]
+ *     echo_poll [127.0.0.1:]PORT [CONNECTIONS | --autobahn]
  *
- * A peer that does not read is not read from; one that is dead is found by pings; failed accepts cost no
- * connection its answer; SIGTERM and SIGINT close all connections with 1001. --autobahn allows what the
- * conformance suite asks for: large messages, and compression. */
+ * 900 WebSockets (CONNECTIONS, up to 10,000) are served at once. Others are told 503; where too many are being told,
+ * or there is no descriptor, they wait in the listen queue. A peer that does not read is not read from; one that is dead
+ * is found by pings; SIGTERM and SIGINT close all connections with 1001. --autobahn allows what the conformance suite
+ * asks for: large messages. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sansocket.h>
@@ -22,16 +22,22 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 1024, QUEUED = 1 << 20, READ = 1 << 16, PIECES = 16 };
+/* As most systems let a process have 1,024 descriptors. */
+enum { SERVED = 900, TURNED_AWAY = 100, MOST = 10000 + TURNED_AWAY };
+enum { QUEUED = 1 << 20, READ = 1 << 16, PIECES = 16 };
 
 typedef struct {
   int fd;
   ss_connection *ws;
-  bool shut, ended;
+  bool is_open, shut, ended;
+  char name[32]; /* its address */
 } peer;
 
 static peer peers[MOST];
-static size_t n_peers;
+static size_t n_peers, n_open, most_open = SERVED;
+/* When to accept again after it failed, if not now. */
+static uint64_t accept_at;
+static bool failing;
 static volatile sig_atomic_t stopping;
 
 static void stop(int number) {
@@ -65,8 +71,17 @@ static void flush(peer *p) {
 
 static void answer(peer *p, const ss_event *event) {
   switch (event->type) {
-  case SS_EVENT_REQUEST:
-    ss_accept(p->ws, NULL);
+  case SS_EVENT_REQUEST: {
+    ss_field later = {{(const uint8_t *)"Retry-After", 11}, {(const uint8_t *)"10", 2}};
+    if (n_open < most_open)
+      ss_accept(p->ws, NULL);
+    else
+      ss_respond(p->ws, 503, &later, 1, (const uint8_t *)"there are too many connections\n", 31);
+    break;
+  }
+  case SS_EVENT_OPEN:
+    p->is_open = true;
+    n_open++;
     break;
   case SS_EVENT_HTTP:
     ss_respond(p->ws, 200, NULL, 0, (const uint8_t *)"a WebSocket echo server\n", 24);
@@ -76,9 +91,12 @@ static void answer(peer *p, const ss_event *event) {
                          ? ss_send_text(p->ws, (const char *)event->data, event->len, SS_COMPRESS_AUTO)
                          : ss_send_binary(p->ws, event->data, event->len, SS_COMPRESS_AUTO);
     if (sent != SS_OK)
-      fprintf(stderr, "%s\n", ss_last_error(p->ws));
+      fprintf(stderr, "%s: %s\n", p->name, ss_last_error(p->ws));
     break;
   }
+  case SS_EVENT_CLOSED:
+    fprintf(stderr, "%s: %.*s\n", p->name, (int)event->len, (const char *)event->data);
+    break;
   default:
     break;
   }
@@ -140,37 +158,37 @@ static bool read_once(peer *p, uint8_t *buffer) {
 }
 
 static void end(size_t at) {
+  n_open -= peers[at].is_open;
   close(peers[at].fd);
   ss_free(peers[at].ws);
   peers[at] = peers[--n_peers];
+  accept_at = 0; /* a descriptor is free */
 }
 
-/* A descriptor in reserve: when there are no others, it is given up to accept one peer and close it. */
-static int spare = -1;
-
-static void take_in(int listener, const ss_server *settings) {
-  int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare >= 0) {
-    close(spare);
-    fd = accept(listener, NULL, NULL);
-    if (fd >= 0)
-      close(fd);
-    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+static void take_in(int listener, const ss_server *settings, uint64_t time) {
+  struct sockaddr_in from = {0};
+  socklen_t len = sizeof from;
+  int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED))
+    return;
+  if (fd < 0) { /* no descriptor, no memory: it may work when one has left, and is tried again in any case */
+    if (!failing)
+      perror("accept");
+    failing = true;
+    accept_at = time + 100000000u;
     return;
   }
-  if (fd < 0)
-    return;
-  if (n_peers == MOST) {
-    close(fd);
-    return;
-  }
-  peers[n_peers] = (peer){.fd = fd, .ws = ss_server_new(settings)};
-  ss_advance_time(peers[n_peers].ws, now());
-  n_peers++;
+  failing = false;
+  peer *p = &peers[n_peers++];
+  *p = (peer){.fd = fd, .ws = ss_server_new(settings)};
+  char host[INET_ADDRSTRLEN] = "";
+  inet_ntop(AF_INET, &from.sin_addr, host, sizeof host);
+  snprintf(p->name, sizeof p->name, "%s:%d", host, ntohs(from.sin_port));
+  ss_advance_time(p->ws, time);
 }
 
 static int wait_for(uint64_t time) {
-  uint64_t first = SS_NEVER;
+  uint64_t first = accept_at > 0 ? accept_at : SS_NEVER;
   for (size_t i = 0; i < n_peers; i++) {
     uint64_t deadline = ss_next_deadline(peers[i].ws);
     if (deadline < first)
@@ -195,7 +213,10 @@ static void serve(int listener, const ss_server *settings) {
       }
       continue;
     }
-    polled[0] = (struct pollfd){.fd = closing ? -1 : listener, .events = POLLIN};
+    if (accept_at <= now())
+      accept_at = 0;
+    bool room = !closing && accept_at == 0 && n_peers < most_open + TURNED_AWAY;
+    polled[0] = (struct pollfd){.fd = room ? listener : -1, .events = POLLIN};
     for (size_t i = 0; i < n_peers; i++) {
       short events = is_full(&peers[i]) || peers[i].ended ? 0 : POLLIN;
       if (ss_output_len(peers[i].ws) > 0)
@@ -221,7 +242,7 @@ static void serve(int listener, const ss_server *settings) {
         end(i);
     }
     if (polled[0].revents & POLLIN)
-      take_in(listener, settings);
+      take_in(listener, settings, time);
   }
 }
 
@@ -246,6 +267,12 @@ int main(int argc, char **argv) {
   config.origin_policy = SS_ORIGINS_ANY;
   config.flags = SS_SERVE_HTTP | SS_DEFLATE;
   config.ping_interval = 20000000000u;
+  if (argc > 2 && strcmp(argv[2], "--autobahn") != 0)
+    most_open = strtoul(argv[2], NULL, 10);
+  if (most_open == 0 || most_open > MOST - TURNED_AWAY) {
+    fprintf(stderr, "%s: CONNECTIONS are 1 to %d\n", argv[2], MOST - TURNED_AWAY);
+    return 2;
+  }
   if (argc > 2 && strcmp(argv[2], "--autobahn") == 0) {
     config.max_message = config.max_frame = 64 << 20;
     config.max_fragments = 1 << 20;
@@ -258,14 +285,12 @@ int main(int argc, char **argv) {
   struct sigaction action = {.sa_handler = stop};
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
-  spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const char *port = argc > 1 ? argv[1] : "9001";
   if (strchr(port, ':') != NULL)
     port = strchr(port, ':') + 1;
   int listener = listen_on((uint16_t)atoi(port));
   serve(listener, settings);
   close(listener);
-  close(spare);
   ss_server_settings_free(settings);
   return 0;
 }

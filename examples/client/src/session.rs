@@ -120,7 +120,7 @@ impl Session {
         end
     }
 
-    /// Deliver, write, ask, read.
+    /// Deliver, write and flush, ask, read.
     fn drive(
         &mut self,
         ws: &mut Connection,

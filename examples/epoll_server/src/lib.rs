@@ -299,7 +299,7 @@ impl Server {
 }
 
 impl Client {
-    /// Read, deliver, write, ask.
+    /// Read, deliver, write and flush, ask. A TCP socket has nothing to flush.
     fn turn(&mut self, readiness: Readiness, buffers: &mut Buffers) -> Turn {
         let Self {
             peer, socket, ws, ..

@@ -5,14 +5,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::{env, fs, thread};
 
 /// What a test waits for comes long before this, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again and again.
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -21,6 +21,18 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(asked.elapsed() < PATIENCE, "it never came: {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Cargo builds no example for a single test, and would leave an old one there.
+pub fn example(name: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", name]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.arg("--target-dir").arg(target);
+    assert!(cargo.status().unwrap().success());
+    target.join("debug/examples").join(name)
 }
 
 /// A server that ends with the test.
