@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::close_code::CloseCode;
+use crate::error::{SendError, Unsent};
 use crate::event::Message;
 
 use super::pending::Place;
@@ -45,10 +46,16 @@ impl WebSocket {
             protocol: self.protocol().into(),
             extensions: self.extensions().into(),
             unwritten: self.buffered_amount(),
+            buffer: self.buffer.unwrap_or(u32::MAX),
+            sent: self.queued(),
+            gone: 0,
             places: 0,
+            unfilled: 0,
         };
         let network = NetworkSide {
             unwritten: script.unwritten,
+            applied: script.sent,
+            gone: 0,
             told: script.ready_state,
             places: BTreeMap::new(),
             socket: self,
@@ -63,6 +70,8 @@ pub struct Command(Do);
 
 enum Do {
     Send(Message<'static>),
+    /// The script's half knows that there is room.
+    SendWithin(Message<'static>),
     Reserve(u64, u64),
     Fill(u64, Option<Vec<u8>>),
     Close(Option<CloseCode>, String),
@@ -79,8 +88,9 @@ enum Did {
         extensions: String,
     },
     Message(Message<'static>),
-    /// So many bytes of payload were written.
-    Written(u64),
+    /// So many bytes of payload were written, and so many that the script sent since the beginning, framing included,
+    /// are queued no more.
+    Written(u64, u64),
     /// The closing handshake has begun.
     Closing,
     Error,
@@ -97,7 +107,13 @@ pub struct ScriptSide {
     protocol: String,
     extensions: String,
     unwritten: u64,
+    buffer: u32,
+    /// Bytes that were sent since the beginning, with framing, and those of them that are known to have gone.
+    sent: u64,
+    gone: u64,
     places: u64,
+    /// Places without bytes.
+    unfilled: u64,
 }
 
 /// A place for a Blob, as on [`WebSocket::reserve`].
@@ -122,8 +138,9 @@ impl ScriptSide {
             Did::Message(message) => {
                 (self.ready_state == ReadyState::Open).then_some(DomEvent::Message(message))
             }
-            Did::Written(bytes) => {
+            Did::Written(bytes, gone) => {
                 self.unwritten = self.unwritten.saturating_sub(bytes);
+                self.gone = gone;
                 None
             }
             Did::Closing => {
@@ -151,6 +168,35 @@ impl ScriptSide {
         Ok(Command(Do::Send(message)))
     }
 
+    /// As [`WebSocket::try_send`]: gives the message back where there is no room for it, until reports say that the
+    /// network has written. What it takes does not close the connection as full, whatever is queued beside it.
+    ///
+    /// # Errors
+    /// [`SendError::NotOpen`], [`SendError::Closing`]; [`SendError::Full`] from [`Init::buffer`](super::Init::buffer) on,
+    /// with what is queued here, on its way, and in the network; and [`SendError::MessageInProgress`] while a
+    /// [`ScriptPlace`] waits for its bytes.
+    pub fn try_send<'m>(
+        &mut self,
+        data: impl Into<Message<'m>>,
+    ) -> Result<Command, Unsent<Message<'m>>> {
+        let message = data.into();
+        let (queued, limit) = (self.sent.saturating_sub(self.gone), self.buffer);
+        let why = match self.ready_state {
+            ReadyState::Connecting => SendError::NotOpen,
+            ReadyState::Open if self.unfilled > 0 => SendError::MessageInProgress,
+            ReadyState::Open if queued >= u64::from(limit) => SendError::Full {
+                queued: usize::try_from(queued).unwrap_or(usize::MAX),
+                limit,
+            },
+            ReadyState::Open => {
+                self.add(message.as_bytes().len() as u64);
+                return Ok(Command(Do::SendWithin(message.into_owned())));
+            }
+            ReadyState::Closing | ReadyState::Closed => SendError::Closing,
+        };
+        Err(Unsent { why, message })
+    }
+
     /// As [`WebSocket::reserve`].
     ///
     /// # Errors
@@ -159,16 +205,19 @@ impl ScriptSide {
         self.count(len)?;
         let number = self.places;
         self.places += 1;
+        self.unfilled += 1;
         Ok((ScriptPlace(number), Command(Do::Reserve(number, len))))
     }
 
     /// As [`WebSocket::fill`].
     pub fn fill(&mut self, place: ScriptPlace, bytes: impl Into<Vec<u8>>) -> Command {
+        self.unfilled -= 1;
         Command(Do::Fill(place.0, Some(bytes.into())))
     }
 
     /// As [`WebSocket::give_up`].
     pub fn give_up(&mut self, place: ScriptPlace) -> Command {
+        self.unfilled -= 1;
         Command(Do::Fill(place.0, None))
     }
 
@@ -193,8 +242,13 @@ impl ScriptSide {
         if self.ready_state == ReadyState::Connecting {
             return Err(Exception::InvalidState);
         }
-        self.unwritten = self.unwritten.saturating_add(len);
+        self.add(len);
         Ok(())
+    }
+
+    fn add(&mut self, len: u64) {
+        self.unwritten = self.unwritten.saturating_add(len);
+        self.sent = self.sent.saturating_add(framed(len));
     }
 
     /// `url`
@@ -251,6 +305,9 @@ pub struct NetworkSide {
     socket: WebSocket,
     /// What the script still counts.
     unwritten: u64,
+    /// Bytes that the script has sent since the beginning, with framing, and those of them that it knows to have gone.
+    applied: u64,
+    gone: u64,
     told: ReadyState,
     places: BTreeMap<u64, Place>,
 }
@@ -267,8 +324,16 @@ impl NetworkSide {
         let before = self.socket.buffered_amount();
         match command.0 {
             // The script was told that it is open, so it is, or was.
-            Do::Send(message) => drop(self.socket.send(message)),
+            Do::Send(message) => {
+                self.add(message.as_bytes().len() as u64);
+                let _ = self.socket.send(message);
+            }
+            Do::SendWithin(message) => {
+                self.add(message.as_bytes().len() as u64);
+                self.socket.send_within(message);
+            }
             Do::Reserve(number, len) => {
+                self.add(len);
                 if let Ok(place) = self.socket.reserve(len) {
                     self.places.insert(number, place);
                 }
@@ -288,13 +353,19 @@ impl NetworkSide {
         self.unwritten = self.unwritten.saturating_add(more);
     }
 
+    fn add(&mut self, len: u64) {
+        self.applied = self.applied.saturating_add(framed(len));
+    }
+
     /// As [`WebSocket::receive`]: call it until there is nothing more, also when something was written.
     pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<Report> {
         let buffered = self.socket.buffered_amount();
-        if buffered < self.unwritten {
-            let written = self.unwritten - buffered;
+        let gone = self.applied.saturating_sub(self.socket.queued());
+        if buffered < self.unwritten || gone > self.gone {
+            let written = self.unwritten.saturating_sub(buffered);
             self.unwritten = buffered;
-            return Some(Report(Did::Written(written)));
+            self.gone = self.gone.max(gone);
+            return Some(Report(Did::Written(written, self.gone)));
         }
         let event = self.socket.receive(input).map(DomEvent::into_owned);
         let state = self.socket.ready_state();
@@ -314,11 +385,16 @@ impl NetworkSide {
     }
 }
 
+/// What a message of this length takes in the queue, at most: a client's longest head of a frame is 14 bytes (RFC 6455 §5.2).
+pub(super) fn framed(len: u64) -> u64 {
+    len.saturating_add(14)
+}
+
 /// What kind it is.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Do::Send(_) => "Command(Send)",
+            Do::Send(_) | Do::SendWithin(_) => "Command(Send)",
             Do::Reserve(..) | Do::Fill(..) => "Command(Blob)",
             Do::Close(..) | Do::GoAway => "Command(Close)",
         })
@@ -331,7 +407,7 @@ impl fmt::Debug for Report {
         f.write_str(match self.0 {
             Did::Open { .. } => "Report(Open)",
             Did::Message(_) => "Report(Message)",
-            Did::Written(_) => "Report(Written)",
+            Did::Written(..) => "Report(Written)",
             Did::Closing => "Report(Closing)",
             Did::Error => "Report(Error)",
             Did::Close(_) => "Report(Close)",

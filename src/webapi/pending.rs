@@ -6,6 +6,8 @@ use alloc::string::String;
 use crate::close_code::CloseCode;
 use crate::event::Message;
 
+use super::halves::framed;
+
 /// A place among the messages of a `WebSocket`, for a Blob whose bytes come later: see
 /// [`WebSocket::reserve`](super::WebSocket::reserve).
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,12 @@ impl Pending {
 
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The bytes with the framing that they will have, at most.
+    pub(super) fn framed(&self) -> u64 {
+        let lens = self.entries.iter().map(Entry::len);
+        lens.map(framed).fold(0, u64::saturating_add)
     }
 
     /// A new place, which is to be pushed, and its number.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::close_code::CloseCode;
+use crate::config::Limits;
 use crate::connection::Connection;
 use crate::error::{SendError, Unsent};
 use crate::event::Message;
@@ -65,6 +66,29 @@ impl WebSocket {
             _ => SendError::Closing,
         };
         Err(Unsent { why, message })
+    }
+
+    /// As `send`, however much is queued: the script's half has counted it.
+    pub(super) fn send_within(&mut self, message: Message<'static>) {
+        let Link::Connection(connection) = &mut self.link else {
+            return self.count(&message);
+        };
+        let limits = *connection.limits();
+        let full = matches!(connection.can_send(), Err(SendError::Full { .. }));
+        if full {
+            let output = u32::MAX;
+            connection.set_limits(Limits { output, ..limits });
+        }
+        let _ = self.send(message); // open, as the script was told
+        if let (true, Link::Connection(connection)) = (full, &mut self.link) {
+            connection.set_limits(limits);
+        }
+    }
+
+    /// What is queued, framing included, and what waits for a place before it.
+    pub(super) fn queued(&self) -> u64 {
+        let output = self.connection().map_or(0, Connection::output_len) as u64;
+        output.saturating_add(self.pending.framed())
     }
 
     /// `send(blob)` for a Blob of this size whose bytes are still to be read: they count in

@@ -38,7 +38,7 @@ fn request(uri: &str) -> ClientRequest {
 }
 
 /// What a driver does until the connection is open or there is none, a line for each thing, while proxies and servers
-/// give these answers. The first line of a request to a proxy, and the credentials in each.
+/// give these answers. The first line of a request to a proxy, the credentials in each, and what is offered.
 fn run(
     mut connecting: Connecting,
     mut proxies: Vec<&str>,
@@ -66,6 +66,11 @@ fn run(
                     log.push(format!("handshake {}", request.uri()));
                     let fields = request.headers();
                     log.extend(fields.map(|(name, value)| shown(name, value)));
+                    log.extend(
+                        request
+                            .subprotocols()
+                            .map(|name| format!("  offers {name}")),
+                    );
                     let answer = servers.remove(0);
                     if answer.0 == 101 {
                         assert!(proxies.is_empty() && servers.is_empty());
@@ -377,6 +382,34 @@ fn redirections() {
         let first = ["dial h:443", "tls h", "handshake wss://h/"];
         assert_eq!(done, [&first[..], log].concat());
     }
+}
+
+/// Cookies and subprotocols, some of which are tokens, go to the same origin and to no other (RFC 9110 §15.4).
+#[test]
+fn redirections_to_another_origin() {
+    let mut request = request("wss://h/").subprotocol("token").unwrap();
+    for (name, value) in [("Cookie", "a=b"), ("X-Key", "k"), ("User-Agent", "u")] {
+        request = request.header(name, value.as_bytes()).unwrap();
+    }
+    let connecting = Connecting::new(request, &direct().redirects(2), |_| None);
+    let to = |location| [("Location", location)];
+    let (same, other) = (to("/b"), to("wss://other/"));
+    let log = run(
+        connecting,
+        vec![],
+        vec![(302, &same), (302, &other), (101, &[])],
+    );
+    let all = "  Cookie: a=b/  X-Key: k/  User-Agent: u/  offers token";
+    let all: Vec<_> = all.split('/').collect();
+    let expected = [
+        vec!["dial h:443", "tls h", "handshake wss://h/"],
+        all.clone(),
+        vec!["dial h:443", "tls h", "handshake wss://h/b"],
+        all,
+        vec!["dial other:443", "tls other", "handshake wss://other/"],
+        vec!["  User-Agent: u"],
+    ];
+    assert_eq!(log, expected.concat());
 }
 
 /// Each hop has the proxy that the environment names for it.

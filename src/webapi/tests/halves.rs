@@ -1,6 +1,7 @@
 //! A `WebSocket` in two halves.
 
 use super::*;
+use crate::error::Unsent;
 
 /// All that the network has to say, told to the script; the events that are fired.
 fn told(
@@ -65,6 +66,119 @@ fn a_life_in_two_halves() {
     network.apply(script.send("late").unwrap());
     assert!(told(&mut script, &mut network, b"").is_empty());
     assert_eq!(script.buffered_amount(), 4);
+}
+
+/// A script that waits for room closes nothing, however much lies on the way to the network (WebSocketStream).
+#[test]
+fn room_in_two_halves() {
+    let init = Init::new().buffer(40);
+    let (mut script, mut network) = connecting_to("ws://h/", &ClientConfig::new(), init).split();
+    let early = script.try_send("early").unwrap_err();
+    assert_eq!(
+        (early.why, early.message),
+        (SendError::NotOpen, "early".into())
+    );
+    network.socket().consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "\r\n";
+    told(&mut script, &mut network, answer.as_bytes());
+
+    // 14 bytes of framing each; the last one may stand out.
+    let commands = ["abc", "", "z"].map(|text| script.try_send(text).unwrap());
+    for _ in 0..3 {
+        let unsent = script.try_send("xy").unwrap_err();
+        assert!(matches!(
+            unsent.why,
+            SendError::Full {
+                queued: 46,
+                limit: 40
+            }
+        ));
+        assert_eq!(unsent.message, Message::from("xy"));
+    }
+    assert_eq!(script.buffered_amount(), 4);
+    commands
+        .into_iter()
+        .for_each(|command| network.apply(command));
+    assert!(told(&mut script, &mut network, b"").is_empty());
+    // They take less than was feared: 22 bytes.
+    let command = script.try_send("wxyz").unwrap();
+    let full = |script: &mut ScriptSide| script.try_send("").is_err_and(is_full);
+    // Pongs fill the queue meanwhile, and what was taken goes out all the same.
+    let pings = [b"\x89\x7d", &[b'p'; 125][..]].concat();
+    assert!(told(&mut script, &mut network, &pings).is_empty());
+    assert!(network.socket().try_send("").is_err_and(is_full));
+    network.apply(command);
+    assert_eq!(script.ready_state(), ReadyState::Open);
+    assert!(full(&mut script));
+    assert!(
+        network.socket().try_send("").is_err_and(is_full),
+        "as before"
+    );
+    network.socket().consume_output(usize::MAX);
+    assert!(full(&mut script), "it was not told yet");
+    assert!(told(&mut script, &mut network, b"").is_empty());
+    assert_eq!(script.buffered_amount(), 0);
+
+    // A place waits for its bytes, and they count.
+    let (place, reserved) = script.reserve(1).unwrap();
+    let why = script.try_send("").unwrap_err().why;
+    assert_eq!(why, SendError::MessageInProgress);
+    network.apply(reserved);
+    network.apply(script.fill(place, [0; 100]));
+    told(&mut script, &mut network, b"");
+    network.apply(script.try_send("").unwrap());
+    network.socket().consume_output(usize::MAX);
+    told(&mut script, &mut network, b"");
+    let (place, reserved) = script.reserve(100).unwrap();
+    network.apply(reserved);
+    network.apply(script.give_up(place));
+    assert!(full(&mut script));
+    told(&mut script, &mut network, b"");
+    network.apply(script.try_send("end").unwrap());
+    network.apply(script.close(None, None).unwrap());
+    assert_eq!(script.try_send("").unwrap_err().why, SendError::Closing);
+    assert_eq!(
+        network.socket().output(),
+        b"\x81\x83\0\0\0\0end\x88\x80\0\0\0\0"
+    );
+}
+
+fn is_full(unsent: Unsent<Message<'_>>) -> bool {
+    matches!(unsent.why, SendError::Full { .. })
+}
+
+/// Messages of any length, carried over and written at any time: nothing is lost, what is queued stays within the bound
+/// and one message, and a script that waits goes on.
+#[test]
+fn any_script_that_waits() {
+    let steps = proptest::collection::vec((0..4u8, 0..60usize), 1..80);
+    proptest!(|(steps in steps)| {
+        let init = Init::new().buffer(100);
+        let mut socket = connecting_to("ws://h/", &ClientConfig::new(), init);
+        socket.consume_output(usize::MAX);
+        events(&mut socket, (ANSWER.to_string() + "\r\n").as_bytes());
+        let (mut script, mut network) = socket.split();
+        let (mut way, mut taken, mut written) = (Vec::new(), 0, 0);
+        for (step, len) in steps {
+            match step {
+                0 | 1 => if let Ok(command) = script.try_send(vec![1; len]) {
+                    way.push(command);
+                    taken += len;
+                },
+                2 => way.drain(..).for_each(|command| network.apply(command)),
+                _ => network.socket().consume_output(len * 3),
+            }
+            written += told(&mut script, &mut network, b"").len();
+            prop_assert!(network.socket().output().len() <= 100 + 60 + 14);
+        }
+        way.drain(..).for_each(|command| network.apply(command));
+        let queued = network.socket().output().to_vec();
+        network.socket().consume_output(usize::MAX);
+        prop_assert!(told(&mut script, &mut network, b"").is_empty());
+        prop_assert_eq!((written, script.buffered_amount()), (0, 0));
+        prop_assert!(queued.len() <= 174 && taken <= 80 * 60);
+        prop_assert!(script.try_send("").is_ok());
+    });
 }
 
 /// Blobs keep their places, in whatever order they are read.
