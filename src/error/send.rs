@@ -154,6 +154,20 @@ pub struct Unsent<T> {
     pub message: T,
 }
 
+impl<T> Unsent<T> {
+    /// The number of this kind of error, the same in every version: that of [`why`](Self::why).
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        self.why.code()
+    }
+
+    /// The name of this kind of error, the same in every version: that of [`why`](Self::why).
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.why.name()
+    }
+}
+
 /// Says why, never what: the message stays out of logs.
 impl<T> fmt::Debug for Unsent<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

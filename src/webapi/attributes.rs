@@ -77,6 +77,22 @@ pub enum Exception {
 }
 
 impl Exception {
+    /// The number of this kind of error, the same in every version. No other type of the crate has it, and it is not the
+    /// `code` of the `DOMException`, which is a matter of the name.
+    ///
+    /// ```
+    /// assert_eq!(sansocket::webapi::Exception::Syntax.code(), 1701);
+    /// ```
+    #[must_use]
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Syntax => 1701,
+            Self::InvalidAccess => 1702,
+            Self::InvalidState => 1703,
+            Self::Operation => 1704,
+        }
+    }
+
     /// The name of the `DOMException`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -66,6 +66,59 @@ impl Error {
         }
     }
 
+    /// The number of this kind of error, the same in every version: that of the error in it, of the failure that ended
+    /// the connection, or one of 1801 to 1804, which `sansocket-blocking` has for the same.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Closed(closed) => match &closed.report.failure {
+                Some(failure) => failure.code(),
+                None => 1801,
+            },
+            Self::Refused(_) => 1802,
+            Self::Send(why) => why.code(),
+            Self::Close(why) => why.code(),
+            Self::Accept(why) => why.code(),
+            Self::NoEntropy(why) => why.code(),
+            Self::Uri(why) => why.code(),
+            Self::Field(why) => why.code(),
+            #[cfg(feature = "client")]
+            Self::Connect(_) => 1803,
+            #[cfg(feature = "client")]
+            Self::Tls(_) => 1804,
+            #[cfg(feature = "client")]
+            Self::Proxy(why) => why.code(),
+            #[cfg(feature = "client")]
+            Self::Redirect(why) => why.code(),
+        }
+    }
+
+    /// The name of this kind of error, the same in every version: lower case with `_`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Closed(closed) => match &closed.report.failure {
+                Some(failure) => failure.name(),
+                None => "closed",
+            },
+            Self::Refused(_) => "refused",
+            Self::Send(why) => why.name(),
+            Self::Close(why) => why.name(),
+            Self::Accept(why) => why.name(),
+            Self::NoEntropy(why) => why.name(),
+            Self::Uri(why) => why.name(),
+            Self::Field(why) => why.name(),
+            #[cfg(feature = "client")]
+            Self::Connect(_) => "no_connection",
+            #[cfg(feature = "client")]
+            Self::Tls(_) => "tls_handshake",
+            #[cfg(feature = "client")]
+            Self::Proxy(why) => why.name(),
+            #[cfg(feature = "client")]
+            Self::Redirect(why) => why.name(),
+        }
+    }
+
     /// The error of the stream below, if that is why.
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
@@ -169,5 +222,71 @@ impl From<ProxyError> for Error {
 impl From<NoRedirect> for Error {
     fn from(why: NoRedirect) -> Self {
         Self::Redirect(why)
+    }
+}
+
+#[cfg(all(test, feature = "client"))]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests {
+    use sansocket::client::proxy::BadProxy;
+    use sansocket::error::ProtocolError;
+    use sansocket::{Connection, Event, Negotiated, ServerConfig, Uri};
+
+    use super::*;
+
+    /// How a connection ends that gets these bytes and nothing more.
+    fn closed(bytes: &[u8]) -> Error {
+        let config = ServerConfig::upgraded();
+        let mut ws = Connection::upgraded_server(&config, Negotiated::default());
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        while ws.receive(&mut input).is_some() {}
+        ws.transport_lost();
+        match ws.receive(&mut input) {
+            Some(Event::Closed(report)) => Error::Closed(Box::new(Closed {
+                report: *report,
+                io: None,
+            })),
+            event => panic!("{event:?}"),
+        }
+    }
+
+    fn refusal() -> Box<Refusal> {
+        use sansocket::{ClientConfig, ClientRequest};
+        let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+        let mut ws = Connection::client(&ClientConfig::new(), request).unwrap();
+        let mut bytes = *b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+        match ws.receive(&mut &mut bytes[..]) {
+            Some(Event::Refused(refusal)) => refusal,
+            event => panic!("{event:?}"),
+        }
+    }
+
+    /// For bindings, logs and counters: what is carried keeps its own.
+    #[test]
+    fn numbers_and_names_stay() {
+        let io = || io::Error::other("no");
+        let broken = ProtocolError::ReservedOpcode { opcode: 3 };
+        for (error, code, name) in [
+            (closed(b""), 1801, "closed"),
+            (closed(b"\x83\x80\0\0\0\0"), broken.code(), broken.name()),
+            (Error::Refused(refusal()), 1802, "refused"),
+            (SendError::NotOpen.into(), 401, "not_open"),
+            (
+                CloseError::ReasonWithoutCode.into(),
+                502,
+                "reason_without_code",
+            ),
+            (AcceptError::NoRequest.into(), 601, "no_request"),
+            (NoEntropy.into(), 801, "no_entropy"),
+            (Uri::parse("x").unwrap_err().into(), 1001, "uri_scheme"),
+            (FieldError::BadName.into(), 701, "bad_name"),
+            (Error::Connect(io()), 1803, "no_connection"),
+            (Error::Tls(io()), 1804, "tls_handshake"),
+            (ProxyError::Bad(BadProxy::Host).into(), 1251, "proxy_bad"),
+            (NoRedirect::Loop.into(), 1104, "redirection_loop"),
+        ] {
+            assert_eq!((error.code(), error.name()), (code, name), "{error}");
+        }
     }
 }

@@ -234,6 +234,17 @@ fn extended(config: &ClientConfig, request: &ClientRequest) -> Request<Empty<Byt
     made
 }
 
+/// The rule that is broken, with its number and name.
+#[test]
+fn requests_that_open_no_connection() {
+    let config = ServerConfig::new(OriginPolicy::SameHost);
+    let mut request = Request::new(());
+    let refused = HttpUpgrade::of(&mut request, &config).unwrap_err();
+    assert_eq!((refused.code(), refused.name()), (318, "field_missing"));
+    assert_eq!(refused.code(), refused.why().code());
+    assert_eq!(refused.to_string(), refused.why().to_string());
+}
+
 #[tokio::test]
 async fn hyper_by_itself() {
     async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

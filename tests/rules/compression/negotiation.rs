@@ -2,11 +2,11 @@
 
 use sansocket::error::Failure;
 use sansocket::error::{HandshakeError, ProtocolError};
-use sansocket::extension::Compress;
-use sansocket::extension::PermessageDeflate;
+use sansocket::extension::{AgreedDeflate, Compress, PermessageDeflate};
 use sansocket::handshake::{HttpVersion, Upgrade};
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Connection, Event, Role, ServerConfig, State, Uri,
+    Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, Role, ServerConfig, State,
+    Uri,
 };
 
 use crate::support::*;
@@ -438,8 +438,19 @@ fn an_offer_without_the_client_s_window() {
     assert!(judged(&both(), answer).is_ok());
 }
 
-/// What a server with these settings answers to this offer.
+/// What a server with these settings answers to this offer, and the windows.
 fn answered(deflate: PermessageDeflate, offer: &str, accept: Accept) -> (String, Option<(u8, u8)>) {
+    let (answer, agreed) = agreed(deflate, offer, accept);
+    let windows =
+        agreed.map(|agreed| (agreed.server_max_window_bits, agreed.client_max_window_bits));
+    (answer, windows)
+}
+
+fn agreed(
+    deflate: PermessageDeflate,
+    offer: &str,
+    accept: Accept,
+) -> (String, Option<AgreedDeflate>) {
     let fields = [
         ("Host", &b"h"[..]),
         ("Upgrade", b"websocket"),
@@ -451,10 +462,7 @@ fn answered(deflate: PermessageDeflate, offer: &str, accept: Accept) -> (String,
     let config = server_config().deflate(deflate);
     let upgrade = Upgrade::check(&config, "GET", "/", HttpVersion::Http11, fields).unwrap();
     let (_, ws) = upgrade.accept(accept).unwrap();
-    let windows = ws
-        .agreed_deflate()
-        .map(|agreed| (agreed.server_max_window_bits, agreed.client_max_window_bits));
-    (ws.extensions().into(), windows)
+    (ws.extensions().into(), ws.agreed_deflate())
 }
 
 /// PN-19: only an offer with it is taken, the first one that has it.
@@ -477,6 +485,33 @@ fn a_server_that_needs_the_client_s_window() {
     );
     let usual = answered(both(), plain, Accept::new());
     assert_eq!(usual, (plain.into(), Some((15, 15))));
+}
+
+/// PN-21: what was agreed on, as a value, with what each end gives up (RFC 7692 §7.1).
+#[test]
+fn what_was_agreed_on() {
+    for server in [false, true] {
+        for client in [false, true] {
+            let mut element = "permessage-deflate".to_string();
+            for (needed, name) in [
+                (server, "server_no_context_takeover"),
+                (client, "client_no_context_takeover"),
+            ] {
+                if needed {
+                    element = format!("{element}; {name}");
+                }
+            }
+            let negotiated = Negotiated::new().extensions(&element);
+            let config = server_config().deflate(both());
+            let upgraded = Connection::upgraded_server(&config, negotiated);
+            let (answer, by_offer) = agreed(both(), &element, Accept::new());
+            assert_eq!(answer, element);
+            for agreed in [upgraded.agreed_deflate(), by_offer].map(Option::unwrap) {
+                assert_eq!(agreed.server_no_context_takeover, server, "{element}");
+                assert_eq!(agreed.client_no_context_takeover, client, "{element}");
+            }
+        }
+    }
 }
 
 /// SEC-9: without compression for this one request.

@@ -211,6 +211,23 @@ fn no_two_errors_share_one() {
     assert_eq!((numbers.len(), names.len()), (table.len(), table.len()));
 }
 
+/// Numbers as others have them, and the names that scripts know.
+#[cfg(feature = "webapi")]
+#[test]
+fn exceptions() {
+    use sansocket::webapi::Exception;
+    let table = table();
+    for (exception, code, name) in [
+        (Exception::Syntax, 1701, "SyntaxError"),
+        (Exception::InvalidAccess, 1702, "InvalidAccessError"),
+        (Exception::InvalidState, 1703, "InvalidStateError"),
+        (Exception::Operation, 1704, "OperationError"),
+    ] {
+        assert_eq!((exception.code(), exception.name()), (code, name));
+        assert!(table.iter().all(|(known, ..)| *known != code));
+    }
+}
+
 /// An error that carries another one has that one's.
 #[test]
 fn what_is_carried_keeps_its_own() {
@@ -234,6 +251,11 @@ fn what_is_carried_keeps_its_own() {
         let connect = ExtendedConnectError::Field(field);
         assert_eq!((connect.code(), connect.name()), own);
     }
+    let unsent = sansocket::error::Unsent {
+        why: SendError::NotOpen,
+        message: (),
+    };
+    assert_eq!((unsent.code(), unsent.name()), (401, "not_open"));
     #[cfg(feature = "observer")]
     {
         use sansocket::observer::Rule;

@@ -139,6 +139,18 @@ impl NotUpgraded {
         self.why
     }
 
+    /// The number of this kind of error, the same in every version: that of [`why`](Self::why).
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        self.why.code()
+    }
+
+    /// The name of this kind of error, the same in every version: that of [`why`](Self::why).
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.why.name()
+    }
+
     /// The response to it: the fitting status, the version of the protocol that is spoken here, and a line
     /// of text.
     #[must_use]
