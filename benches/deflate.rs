@@ -12,7 +12,8 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout
+    clippy::print_stdout,
+    reason = "a bench is no library, and fails by a panic"
 )]
 
 #[path = "common/compressed.rs"]

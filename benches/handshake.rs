@@ -1,5 +1,10 @@
 //! The opening handshake, both halves, beside the parts that no implementation can do without.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench is no library, and fails by a panic"
+)]
 
 use std::hint::black_box;
 use std::time::Duration;

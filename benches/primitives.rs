@@ -1,5 +1,9 @@
 //! What everything else is made of: the frame header, masking, UTF-8.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a bench is no library, and fails by a panic"
+)]
 
 mod common;
 

@@ -2,7 +2,12 @@
 //!
 //! What the copy into the read buffer takes is counted out for messages below 1 KiB, as it is not
 //! the protocol's work; from 1 KiB on it is part of both, the machine's time and the floor's.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench is no library, and fails by a panic"
+)]
 
 mod common;
 

@@ -1,5 +1,10 @@
 //! Sending in both roles, a prepared broadcast, and echo.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench is no library, and fails by a panic"
+)]
 
 mod common;
 

@@ -3,7 +3,11 @@
 //! `cargo run --release --example conformance_client [ws://127.0.0.1:9001 [AGENT [SECONDS]]]`
 //!
 //! The server may take 60 s (SECONDS) to read on when it has stopped.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people"
+)]
 
 use std::env;
 use std::io::{self, Read, Write};

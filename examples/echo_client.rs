@@ -5,7 +5,11 @@
 //! Keeps the connection alive with pings. A server may take 20 s (SECONDS) to answer one, and to read
 //! on when it has stopped. At the end of the input it waits until everything it sent has come back,
 //! closes with 1000, and ends with status 0 if that went cleanly.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people"
+)]
 
 use std::error::Error;
 use std::io::{self, BufRead, Read, Write};

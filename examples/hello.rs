@@ -1,7 +1,7 @@
 //! A client and a server wired together in memory: every byte, event and change of state.
 //!
 //! `cargo run --example hello`
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
 use std::process::ExitCode;

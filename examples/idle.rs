@@ -6,7 +6,7 @@
 //! written, `take_buffer` is called, and it waits. There are no sockets: what the kernel keeps for one
 //! is not part of this. The other end of each handshake is a connection as well, which is dropped
 //! when the messages have been exchanged. Linux only, which tells the resident memory.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
 use std::process::ExitCode;

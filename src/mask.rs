@@ -240,10 +240,12 @@ mod wide {
 
 #[cfg(test)]
 mod tests {
-    use super::{MaskingKey, apply_mask, copy_masked, rotate};
     use alloc::vec;
     use alloc::vec::Vec;
+
     use proptest::prelude::*;
+
+    use super::{MaskingKey, apply_mask, copy_masked, rotate};
 
     /// RFC 6455 §5.3, word for word: transformed-octet-i = original-octet-i XOR masking-key-octet-(i mod 4).
     fn naive(payload: &[u8], key: MaskingKey, offset: u64) -> Vec<u8> {

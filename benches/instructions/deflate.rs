@@ -7,11 +7,11 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout
+    clippy::print_stdout,
+    reason = "a bench is no library, and fails by a panic"
 )]
 
-// It has more than is needed here.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it has more than is needed here")]
 #[path = "../common/compressed.rs"]
 mod compressed;
 

@@ -1,7 +1,13 @@
 //! The small-frame paths, for counting instructions: `benches/instructions/run` runs this under
 //! valgrind and compares with the recorded budget. Each case is a function that is never inlined,
 //! and prints how many messages it saw; by itself this program measures nothing.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench is no library, and fails by a panic"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

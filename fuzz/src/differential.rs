@@ -55,7 +55,7 @@ const RULES: &[Rule] = &[
     Rule {
         section: "RFC 6455 §5.2, §5.5",
         reason: "\"The minimal number of bytes MUST be used to encode the length\": tungstenite \
-                 takes longer forms, and goes on behind them",
+                 takes longer forms, and goes on after them",
         explains: |ours, theirs| {
             ours.failure == Some(ProtocolError::LengthNotMinimal)
                 && theirs.seen.starts_with(&ours.seen)

@@ -215,8 +215,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Challenge;
     use crate::handshake::Refusal;
+
+    use super::Challenge;
 
     /// `Scheme token68; name=value …`, one text for each challenge.
     fn read(value: &str) -> Vec<String> {

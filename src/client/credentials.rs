@@ -8,11 +8,12 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::error::FieldError;
+use crate::handshake::Refusal;
+
 use super::challenge::Challenge;
 #[cfg(feature = "digest")]
 use super::digest::Digest;
-use crate::error::FieldError;
-use crate::handshake::Refusal;
 
 /// The value of a field that says who asks, in the scheme Basic (RFC 7617 §2).
 pub(super) fn basic(user: &str, password: &str) -> Result<Vec<u8>, FieldError> {
@@ -59,7 +60,10 @@ impl Credentials {
 
     /// What to send in answer to this refusal of a request with this method and target; `None`: all that could help
     /// was tried. Digest comes before Basic, which anybody can read.
-    #[cfg_attr(not(feature = "digest"), expect(unused_variables))]
+    #[cfg_attr(
+        not(feature = "digest"),
+        expect(unused_variables, reason = "Basic needs none of it")
+    )]
     pub(super) fn answer(
         &mut self,
         refusal: &Refusal,

@@ -289,8 +289,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Digest, NoDigest};
     use crate::client::challenge::Challenge;
+
+    use super::{Digest, NoDigest};
 
     fn digest(challenge: &str) -> Result<Digest, NoDigest> {
         let challenges = Challenge::parse(challenge.as_bytes());

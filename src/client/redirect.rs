@@ -282,9 +282,10 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{NoRedirect, Redirect, Redirects};
     use crate::handshake::uri::Uri;
     use crate::handshake::{ClientRequest, Refusal, UriPart};
+
+    use super::{NoRedirect, Redirect, Redirects};
 
     fn answer(status: u16, locations: &[&[u8]]) -> Refusal {
         let fields = locations

@@ -52,8 +52,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use clock::Clock;
-
 use crate::config::{
     CLIENT_DEFAULTS, ClientConfig, Limits, SERVER_DEFAULTS, ServerConfig, Settings,
 };
@@ -64,6 +62,7 @@ use crate::handshake::{ClientRequest, Negotiated};
 use crate::output::Output;
 use crate::role::Role;
 
+use clock::Clock;
 use fast::Fast;
 use gathering::Gathering;
 use life::Life;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::config::{ClientConfig, Settings};
+use crate::config::{ClientConfig, Limits, Settings};
 use crate::entropy::Randomness;
 use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
 use crate::extension::{Codec, Configured};
@@ -78,27 +78,7 @@ impl Opening {
     ) -> Result<Option<Found<'a>>, HandshakeError> {
         let limits = &*settings.limits.of_opening();
         match &mut self.stage {
-            Stage::Request => {
-                let Some(head) = self.head.read(input, limits)? else {
-                    return Ok(None);
-                };
-                let (target, asked) = match judge(&head, settings) {
-                    Ok(judged) => judged,
-                    Err(error) => return self.failed(head.into_vec(), error),
-                };
-                if let Asked::Plain(refusal) = asked
-                    && !settings.serve_http
-                {
-                    return self.failed(head.into_vec(), refusal);
-                }
-                let request = Request::new(head, target);
-                let found = match asked {
-                    Asked::Upgrade(_) => Found::Request(request),
-                    Asked::Plain(_) => Found::Plain(request),
-                };
-                self.stage = Stage::Deciding(asked);
-                Ok(Some(found))
-            }
+            Stage::Request => self.read_request(input, settings, limits),
             Stage::Response(expectation) => {
                 let Some(head) = self.head.read(input, limits)? else {
                     return Ok(None);
@@ -132,6 +112,34 @@ impl Opening {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Server: reads on in the head of the request, and judges it when it is whole.
+    fn read_request<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Result<Option<Found<'a>>, HandshakeError> {
+        let Some(head) = self.head.read(input, limits)? else {
+            return Ok(None);
+        };
+        let (target, asked) = match judge(&head, settings) {
+            Ok(judged) => judged,
+            Err(error) => return self.failed(head.into_vec(), error),
+        };
+        if let Asked::Plain(refusal) = asked
+            && !settings.serve_http
+        {
+            return self.failed(head.into_vec(), refusal);
+        }
+        let request = Request::new(head, target);
+        let found = match asked {
+            Asked::Upgrade(_) => Found::Request(request),
+            Asked::Plain(_) => Found::Plain(request),
+        };
+        self.stage = Stage::Deciding(asked);
+        Ok(Some(found))
     }
 
     /// Keeps a whole head that fails the handshake.
@@ -486,13 +494,14 @@ fn codec(configured: &Configured, role: Role, negotiated: &Negotiated) -> Option
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 mod tests {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+    use core::time::Duration;
+
     use crate::config::ClientConfig;
     use crate::entropy::Entropy;
     use crate::error::NoEntropy;
     use crate::{ClientRequest, Connection, Event, Negotiated, Transport, Uri};
-    use alloc::boxed::Box;
-    use alloc::vec::Vec;
-    use core::time::Duration;
 
     struct Zeros;
 

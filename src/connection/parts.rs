@@ -4,12 +4,12 @@ use core::fmt;
 
 use crate::error::SendError;
 use crate::event::Kind;
+use crate::extension::Compress;
 use crate::frame::{Opcode, first_byte};
 use crate::mask::MaskingKey;
 use crate::utf8::Validator;
 
 use super::Connection;
-use crate::extension::Compress;
 
 /// A part of a message, which becomes a frame ([`Connection::send_part`]).
 ///

@@ -98,9 +98,10 @@ mod tests {
     use alloc::boxed::Box;
     use alloc::format;
 
-    use super::{Block, ChaCha, Entropy, SEED};
     use crate::entropy::Randomness;
     use crate::error::NoEntropy;
+
+    use super::{Block, ChaCha, Entropy, SEED};
 
     /// RFC 8439 A.1, test vectors 1 and 2: the key stream of a key of zeros, after the next seed.
     #[test]

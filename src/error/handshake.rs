@@ -334,8 +334,9 @@ impl core::error::Error for HandshakeError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, HandshakeError};
     use alloc::string::ToString;
+
+    use super::{Field, HandshakeError};
 
     const FIELDS: [Field; 12] = [
         Field::Host,

@@ -342,11 +342,12 @@ impl<'h> ValueReader<'h> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::{Extensions, Malformed};
     use alloc::format;
     use alloc::string::{String, ToString};
     use alloc::vec;
     use alloc::vec::Vec;
+
+    use super::{Extensions, Malformed};
 
     /// The list written out again in one plain form.
     fn read(values: &[&str]) -> Result<String, Malformed> {
@@ -508,10 +509,13 @@ mod tests {
     }
 
     mod properties {
-        use super::read;
-        use crate::extension::Extensions;
         use alloc::vec::Vec;
+
         use proptest::prelude::*;
+
+        use crate::extension::Extensions;
+
+        use super::read;
 
         proptest! {
             #[test]

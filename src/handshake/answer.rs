@@ -563,8 +563,9 @@ mod tests {
     }
 
     mod properties {
-        use super::*;
         use proptest::prelude::*;
+
+        use super::*;
 
         proptest! {
             /// Damage is judged without panic, and never opens with another accept value.

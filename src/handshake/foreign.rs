@@ -223,8 +223,9 @@ impl fmt::Debug for ForeignResponse {
 pub(crate) mod tests {
     use alloc::format;
 
-    use super::*;
     use crate::config::OriginPolicy;
+
+    use super::*;
 
     pub(crate) fn any_origin() -> ServerConfig {
         ServerConfig::new(OriginPolicy::Any)

@@ -254,9 +254,10 @@ pub(crate) mod tests {
     use alloc::string::String;
     use alloc::vec::Vec;
 
+    use crate::config::Limits;
+
     use super::super::scanner::{Scan, Scanner};
     use super::*;
-    use crate::config::Limits;
 
     /// RFC 6455 §1.3.
     pub(crate) const SAMPLE: &str = "GET /chat HTTP/1.1\r\n\

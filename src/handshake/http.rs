@@ -112,10 +112,11 @@ fn fields<B>(request: &Request<B>) -> Vec<(&str, &[u8])> {
 mod tests {
     use http::Uri;
 
+    use crate::error::Field;
+
     use super::super::accept::Accept;
     use super::super::foreign::tests::{SAMPLE, any_origin};
     use super::*;
-    use crate::error::Field;
 
     fn request(version: Version, uri: &'static str) -> Request<()> {
         let mut request = Request::new(());

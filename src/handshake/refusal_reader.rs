@@ -483,8 +483,9 @@ mod tests {
     }
 
     mod properties {
-        use super::*;
         use proptest::prelude::*;
+
+        use super::*;
 
         proptest! {
             /// Any bytes as chunks: no panic, the body within the limit, the same for every cut.

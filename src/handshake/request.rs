@@ -187,10 +187,11 @@ mod tests {
     use alloc::string::String;
     use alloc::vec::Vec;
 
+    use crate::config::{OriginPolicy, Settings};
+
     use super::super::head::tests::SAMPLE;
     use super::super::rules::judge;
     use super::*;
-    use crate::config::{OriginPolicy, Settings};
 
     fn request(head: &mut [u8]) -> Request<'_> {
         let settings = Settings {

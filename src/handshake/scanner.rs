@@ -516,8 +516,9 @@ mod tests {
     }
 
     mod properties {
-        use super::*;
         use proptest::prelude::*;
+
+        use super::*;
 
         fn http_like() -> impl Strategy<Value = Vec<u8>> {
             const PIECES: &[&[u8]] = &[

@@ -114,8 +114,9 @@ impl fmt::Debug for UpgradeRequest {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
-    use super::*;
     use crate::handshake::uri::Uri;
+
+    use super::*;
 
     fn sample() -> (ClientRequest, UpgradeRequest) {
         let uri = Uri::parse("ws://server.example.com/chat").unwrap();

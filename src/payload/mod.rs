@@ -253,9 +253,10 @@ pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Payload, Text, growth};
     use alloc::format;
     use alloc::string::String;
+
+    use super::{Payload, Text, growth};
 
     /// Two are the same if their bytes are; what they are stays out of logs.
     #[test]

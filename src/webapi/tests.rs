@@ -10,11 +10,12 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::config::{Delivery, OriginPolicy, ServerConfig, Timeouts};
 use crate::error::{NoEntropy, SendError};
 use crate::handshake::Accept;
 use crate::{Message, State};
+
+use super::*;
 
 /// Masking keys of zero, so that payloads can be read in the output.
 struct Zeros;

@@ -4,11 +4,12 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss
+    clippy::cast_precision_loss,
+    reason = "a bench is no library, and fails by a panic"
 )]
 
 #[path = "../examples/captures.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it has more than is needed here")]
 mod library;
 
 use std::fs::{self, File};

@@ -5,7 +5,8 @@
     missing_docs,
     unreachable_pub,
     clippy::print_stdout,
-    clippy::cast_possible_truncation
+    clippy::cast_possible_truncation,
+    reason = "a program for people; its numbers are small"
 )]
 
 use std::path::{Path, PathBuf};

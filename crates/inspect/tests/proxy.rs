@@ -1,9 +1,9 @@
 //! `wsinspect proxy` between real sockets.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "../examples/captures.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it has more than is needed here")]
 mod library;
 
 use std::env;

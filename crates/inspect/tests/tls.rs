@@ -1,8 +1,8 @@
 //! Sessions of rustls, read with the secrets that it logs.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "../examples/captures.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it has more than is needed here")]
 mod library;
 #[path = "tls/rustls.rs"]
 mod made;

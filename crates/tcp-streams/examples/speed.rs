@@ -2,7 +2,8 @@
 #![allow(
     clippy::print_stdout,
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss
+    clippy::cast_precision_loss,
+    reason = "a program for people; its numbers are small"
 )]
 
 use std::net::SocketAddr;

@@ -84,8 +84,11 @@ impl Half {
 
     /// Whether a SYN with this sequence number can be that of this direction.
     pub(crate) fn can_begin(&self, seq: u32) -> bool {
-        // What was told, and the end, take sequence numbers; of a large offset the lower half counts.
-        #[allow(clippy::cast_possible_truncation)]
+        // What was told, and the end, take sequence numbers.
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "of a large offset the lower half counts"
+        )]
         let told = self.offset as u32;
         let first = self
             .next
@@ -297,8 +300,10 @@ impl Half {
 
     fn advance(&mut self, bytes: u64) {
         self.offset += bytes;
-        // Sequence numbers count modulo 2^32.
-        #[allow(clippy::cast_possible_truncation)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "sequence numbers count modulo 2^32"
+        )]
         let bytes = bytes as u32;
         self.next = self.next.wrapping_add(bytes);
     }

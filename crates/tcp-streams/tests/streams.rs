@@ -1,5 +1,9 @@
 //! What each kind of capture is read as.
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by a panic; its numbers are small"
+)]
 
 use std::fmt::Write;
 use std::net::SocketAddr;

@@ -147,7 +147,7 @@ fn parse_proxy(text: &str) -> Result<Proxy, Box<dyn Error>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use super::*;
 

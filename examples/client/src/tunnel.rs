@@ -52,7 +52,7 @@ fn blocked_read(read: io::Result<usize>) -> io::Result<Option<usize>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
     use std::net::TcpListener;
     use std::thread;

@@ -86,7 +86,7 @@ struct Client {
 #[derive(Clone, Copy, Default)]
 struct Readiness {
     readable: bool,
-    /// The end of the stream is there, maybe behind bytes.
+    /// The end of the stream is there, maybe after bytes.
     ended: bool,
 }
 

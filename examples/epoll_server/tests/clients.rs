@@ -1,5 +1,10 @@
 //! The server, over sockets, against a client of others (`tungstenite`) and against bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -258,7 +263,7 @@ fn a_client_that_closes() {
 fn a_client_that_breaks_a_rule() {
     let server = Process::start();
     let mut stream = opened(server.address);
-    // RFC 6455 §5.1: a frame without a mask. What is behind it must not turn the Close frame into a reset.
+    // RFC 6455 §5.1: a frame without a mask. What comes after it must not turn the Close frame into a reset.
     let mut wire = b"\x81\x05Hello".to_vec();
     wire.resize(300_000, 0);
     stream.write_all(&wire).unwrap();
@@ -399,7 +404,7 @@ fn a_client_that_does_not_read() {
         200 << 20,
     );
     assert!(waits > 100, "{waits}");
-    // 1 MiB is queued at most, and a read and a message behind it.
+    // 1 MiB is queued at most, and a read and a message after it.
     let peak = server.peak();
     assert!(peak < 16 << 20, "{peak} bytes");
 

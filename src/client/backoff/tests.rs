@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Advice, Backoff, Ended, Policy, Reason};
 use crate::client::proxy::{BadProxy, Connect, ConnectError, ConnectOutcome, Options, ProxyError};
 use crate::client::socks5::Socks5Error;
 use crate::entropy::Entropy;
@@ -17,6 +16,8 @@ use crate::error::{Failure, HandshakeError, ProtocolError, Timeout};
 use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
 use crate::{ClientConfig, CloseCode, Connection, Event, Negotiated};
+
+use super::{Advice, Backoff, Ended, Policy, Reason};
 
 const LOST: Ended = Ended::Closed(1006);
 

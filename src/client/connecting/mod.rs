@@ -34,12 +34,13 @@ use core::fmt;
 
 pub use options::Options;
 
+use crate::handshake::uri::Uri;
+use crate::handshake::{ClientRequest, Refusal};
+
 use super::credentials::Credentials;
 use super::gate::Destination;
 use super::proxy::{Environment, Protocol, Proxy, ProxyError, Tunnel};
 use super::redirect::{NoRedirect, Redirects};
-use crate::handshake::uri::Uri;
-use crate::handshake::{ClientRequest, Refusal};
 
 /// Where the TCP connection of an attempt goes to.
 ///

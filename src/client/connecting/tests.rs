@@ -8,9 +8,10 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::*;
 use crate::client::backoff::Ended;
 use crate::client::proxy::ConnectError;
+
+use super::*;
 
 const RANDOM: [u8; 16] = [0; 16];
 const OPEN: &str = "HTTP/1.1 200 ok\r\n\r\n";

@@ -4,8 +4,9 @@ use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{BadProxy, Proxy};
 use crate::handshake::uri::Uri;
+
+use super::{BadProxy, Proxy};
 
 /// The variables that name proxies, as they were when it was made.
 ///
@@ -164,8 +165,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{BadProxy, Environment};
     use crate::handshake::uri::Uri;
+
+    use super::{BadProxy, Environment};
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         Environment::new(|name| {
@@ -222,66 +224,69 @@ mod tests {
         assert_eq!(host(&cgi[..2], "ws://h/"), None);
     }
 
+    /// Exceptions, hosts that are among them, and others.
+    const EXCEPTIONS: &[(&str, &[&str], &[&str])] = &[
+        ("*", &["h", "1.2.3.4"], &[]),
+        (
+            "a.example",
+            &["a.example", "x.a.example", "A.Example", "a.example."],
+            &["xa.example", "example", "a.example.b"],
+        ),
+        (".a.example", &["a.example", "x.a.example"], &["xa.example"]),
+        (
+            "a.example., b c\td,,",
+            &["a.example", "b", "c", "d"],
+            &["e", "a"],
+        ),
+        ("192.0.2.1", &["192.0.2.1"], &["192.0.2.10", "92.0.2.1"]),
+        (
+            "192.0.2.0/24 10.0.0.0/8",
+            &["192.0.2.255", "10.9.9.9"],
+            &["192.0.3.1", "11.0.0.1"],
+        ),
+        ("0.0.0.0/0", &["1.2.3.4"], &["[::1]", "h"]),
+        (
+            "192.0.2.1/32,192.0.2.9/99",
+            &["192.0.2.1", "192.0.2.9"],
+            &["192.0.2.2"],
+        ),
+        (
+            "[::1] 2001:db8::/32",
+            &["[::1]", "[2001:db8:1::2]"],
+            &["[::2]", "[2001:db9::]"],
+        ),
+        ("", &[], &["h", "1.2.3.4"]),
+        (
+            "., *., *b, 1.2.3.4/x, a:b",
+            &[],
+            &["h", "ab", "1.2.3.4", "a"],
+        ),
+        (
+            "h:80, a.example:81",
+            &["h", "x.h", "a.example:81"],
+            &["h:81", "a.example"],
+        ),
+        (
+            "1.2.3.4:81, [::1]:81, ::2",
+            &["1.2.3.4:81", "[::1]:81", "[::2]"],
+            &["1.2.3.4", "[::1]"],
+        ),
+        ("h, *", &["x", "1.2.3.4"], &[]),
+        ("*:81", &["x:81"], &["x"]),
+        (
+            "*.a.example",
+            &["a.example", "x.a.example"],
+            &["xa.example"],
+        ),
+        ("::ffff:1.2.3.4", &["1.2.3.4"], &["1.2.3.5"]),
+    ];
+
     /// As curl reads it.
     #[test]
     fn exceptions() {
-        for (list, hosts, others) in [
-            ("*", &["h", "1.2.3.4"][..], &[][..]),
-            (
-                "a.example",
-                &["a.example", "x.a.example", "A.Example", "a.example."],
-                &["xa.example", "example", "a.example.b"],
-            ),
-            (".a.example", &["a.example", "x.a.example"], &["xa.example"]),
-            (
-                "a.example., b c\td,,",
-                &["a.example", "b", "c", "d"],
-                &["e", "a"],
-            ),
-            ("192.0.2.1", &["192.0.2.1"], &["192.0.2.10", "92.0.2.1"]),
-            (
-                "192.0.2.0/24 10.0.0.0/8",
-                &["192.0.2.255", "10.9.9.9"],
-                &["192.0.3.1", "11.0.0.1"],
-            ),
-            ("0.0.0.0/0", &["1.2.3.4"], &["[::1]", "h"]),
-            (
-                "192.0.2.1/32,192.0.2.9/99",
-                &["192.0.2.1", "192.0.2.9"],
-                &["192.0.2.2"],
-            ),
-            (
-                "[::1] 2001:db8::/32",
-                &["[::1]", "[2001:db8:1::2]"],
-                &["[::2]", "[2001:db9::]"],
-            ),
-            ("", &[], &["h", "1.2.3.4"]),
-            (
-                "., *., *b, 1.2.3.4/x, a:b",
-                &[],
-                &["h", "ab", "1.2.3.4", "a"],
-            ),
-            (
-                "h:80, a.example:81",
-                &["h", "x.h", "a.example:81"],
-                &["h:81", "a.example"],
-            ),
-            (
-                "1.2.3.4:81, [::1]:81, ::2",
-                &["1.2.3.4:81", "[::1]:81", "[::2]"],
-                &["1.2.3.4", "[::1]"],
-            ),
-            ("h, *", &["x", "1.2.3.4"], &[]),
-            ("*:81", &["x:81"], &["x"]),
-            (
-                "*.a.example",
-                &["a.example", "x.a.example"],
-                &["xa.example"],
-            ),
-            ("::ffff:1.2.3.4", &["1.2.3.4"], &["1.2.3.5"]),
-        ] {
+        for (list, hosts, others) in EXCEPTIONS {
             for (named, direct) in [(hosts, true), (others, false)] {
-                for name in named {
+                for name in *named {
                     let variables = [("ALL_PROXY", "p"), ("NO_PROXY", list)];
                     let proxy = host(&variables, &format!("ws://{name}/"));
                     assert_eq!(proxy.is_none(), direct, "{name} in {list:?}");

@@ -40,14 +40,15 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use core::{fmt, mem};
 
-use super::credentials;
-use super::exchange::{End, Exchange};
 use crate::config::{Limits, Timeouts};
 use crate::error::{FieldError, HandshakeError, identified};
 use crate::handshake::field::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::uri::Uri;
 use crate::handshake::{HeadReader, Refusal, RefusalReader};
+
+use super::credentials;
+use super::exchange::{End, Exchange};
 
 pub use environment::Environment;
 pub use named::{BadProxy, Protocol, Proxy};

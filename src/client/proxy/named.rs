@@ -8,9 +8,10 @@ use core::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Options, PROXY_AUTHORIZATION};
 use crate::client::socks5;
 use crate::error::identified;
+
+use super::{Options, PROXY_AUTHORIZATION};
 
 /// A proxy, as an environment variable or a user names it: `[protocol://][user[:password]@]host[:port]`.
 ///

@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Connect, ConnectError, ConnectOutcome, Options};
 use crate::config::Limits;
 use crate::entropy::Entropy;
 use crate::error::NoEntropy;
@@ -16,6 +15,8 @@ use crate::error::{FieldError, HandshakeError};
 use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
 use crate::{ClientConfig, ClientRequest, Connection, Event};
+
+use super::{Connect, ConnectError, ConnectOutcome, Options};
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 

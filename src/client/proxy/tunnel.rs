@@ -4,11 +4,12 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-use super::{BadProxy, Connect, ConnectError, ConnectOutcome, Protocol, Proxy};
 use crate::client::socks5::{self, Socks5, Socks5Error, Socks5Outcome};
 use crate::error::identified;
 use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
+
+use super::{BadProxy, Connect, ConnectError, ConnectOutcome, Protocol, Proxy};
 
 /// Asks a [`Proxy`] for a tunnel, in the way that it wants to be asked: a [`Connect`] or a [`Socks5`].
 ///
@@ -183,8 +184,9 @@ mod tests {
     use alloc::string::{String, ToString};
     use alloc::vec::Vec;
 
-    use super::*;
     use crate::client::proxy::Options;
+
+    use super::*;
 
     fn to(proxy: &str) -> Tunnel {
         let uri = Uri::parse("ws://server.example/").unwrap();

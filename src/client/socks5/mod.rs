@@ -31,10 +31,11 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use core::{fmt, mem};
 
-use super::exchange::{End, Exchange};
 use crate::config::Timeouts;
 use crate::error::identified;
 use crate::handshake::uri::Uri;
+
+use super::exchange::{End, Exchange};
 
 /// What a client tells a SOCKS5 proxy about itself. Usable for any number of tunnels.
 ///

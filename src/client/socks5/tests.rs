@@ -7,8 +7,9 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Options, Socks5, Socks5Error, Socks5Outcome};
 use crate::handshake::uri::Uri;
+
+use super::{Options, Socks5, Socks5Error, Socks5Outcome};
 
 fn to(uri: &str, options: &Options) -> Socks5 {
     Socks5::new(&Uri::parse(uri).unwrap(), options).unwrap()

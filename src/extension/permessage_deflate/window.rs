@@ -105,8 +105,9 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST, Window};
     use alloc::vec::Vec;
+
+    use super::{LEAST, Window};
 
     /// Against the plain way: keep everything and look at the end.
     #[test]

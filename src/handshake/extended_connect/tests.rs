@@ -2,12 +2,13 @@
 
 use alloc::vec;
 
-use super::*;
 use crate::config::OriginPolicy;
 use crate::error::{AcceptError, FieldError};
 use crate::handshake::accept::Accept;
 use crate::handshake::foreign::tests::any_origin;
 use crate::handshake::uri::Uri;
+
+use super::*;
 
 type Fields = Vec<(&'static str, &'static [u8])>;
 

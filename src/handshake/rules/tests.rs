@@ -5,13 +5,14 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::config::{Hosts, Limits, OriginPolicy};
+use crate::error::{AcceptError, FieldError};
+use crate::extension::Answer;
+
 use super::super::accept::Accept;
 use super::super::head::tests::SAMPLE;
 use super::super::scanner::{Scan, Scanner};
 use super::*;
-use crate::config::{Hosts, Limits, OriginPolicy};
-use crate::error::{AcceptError, FieldError};
-use crate::extension::Answer;
 
 /// Scanned and judged, as a server does; the target as text.
 fn judged(head: &str, origin: &OriginPolicy) -> Result<(String, Asked), HandshakeError> {
@@ -523,8 +524,9 @@ fn fields_of_the_application() {
 }
 
 mod properties {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         /// bun#35298: a head with one line damaged is judged without panic, and whatever is

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
-use super::{Uri, UriPart};
 use alloc::string::{String, ToString};
+
+use super::{Uri, UriPart};
 
 fn part(text: &str) -> UriPart {
     Uri::parse(text).unwrap_err().part()
@@ -182,8 +183,9 @@ fn printing_gives_an_equal_uri() {
 }
 
 mod properties {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         /// Any text is refused, or printed and read back equal, in ASCII without blanks.

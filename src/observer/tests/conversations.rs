@@ -2,15 +2,16 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, OriginPolicy, ServerConfig,
     Uri,
 };
 
+use super::*;
+
 /// What an application of one end says.
 #[derive(Debug, Clone)]
-enum Say {
+pub(super) enum Say {
     Text(String),
     Binary(Vec<u8>),
     Parts(Vec<Vec<u8>>),
@@ -83,22 +84,39 @@ fn carry(
     }
 }
 
-fn converse(said: Vec<(Role, Say)>, cut: usize, deflate: bool) {
-    let mut server = ServerConfig::new(OriginPolicy::Application);
-    let mut client = ClientConfig::new();
-    #[cfg(feature = "deflate")]
-    if deflate {
-        server = server.deflate(crate::extension::PermessageDeflate::client());
-        client = client.deflate(crate::extension::PermessageDeflate::client());
+impl Real {
+    fn say(&mut self, say: Say) {
+        let ws = &mut self.ws;
+        let _ = match say {
+            Say::Text(text) => ws.send(&*text).is_ok(),
+            Say::Binary(bytes) => ws.send(&*bytes).is_ok(),
+            Say::Parts(parts) => {
+                let last = parts.len() - 1;
+                parts.iter().enumerate().all(|(at, part)| {
+                    let part = crate::Part::binary(part).last_if(at == last);
+                    ws.send_part(part).is_ok()
+                })
+            }
+            Say::Ping(payload) => ws.ping(&payload).is_ok(),
+            Say::Close(code) => ws.close(CloseCode::new(code), "").is_ok(),
+        };
     }
-    let _ = (deflate, &mut server, &mut client);
+}
+
+/// The observer tells what both ends of this conversation are told, and knows their states.
+pub(super) fn converse(
+    said: Vec<(Role, Say)>,
+    cut: usize,
+    client: &ClientConfig,
+    server: &ServerConfig,
+) {
     let request = ClientRequest::new(Uri::parse("ws://h/chat").unwrap());
     let mut client = Real {
-        ws: Connection::client(&client, request).unwrap(),
+        ws: Connection::client(client, request).unwrap(),
         told: Vec::new(),
     };
     let mut server = Real {
-        ws: Connection::server(&server),
+        ws: Connection::server(server),
         told: Vec::new(),
     };
     let mut observer = Observer::new(&ObserverConfig::new());
@@ -109,68 +127,43 @@ fn converse(said: Vec<(Role, Say)>, cut: usize, deflate: bool) {
         .chain([None, None, None]);
     for say in said {
         if let Some((by, say)) = say {
-            let ws = if by == Role::Client {
-                &mut client.ws
-            } else {
-                &mut server.ws
-            };
-            let _ = match say {
-                Say::Text(text) => ws.send(&*text).is_ok(),
-                Say::Binary(bytes) => ws.send(&*bytes).is_ok(),
-                Say::Parts(parts) => {
-                    let last = parts.len() - 1;
-                    parts.iter().enumerate().all(|(at, part)| {
-                        let part = crate::Part::binary(part).last_if(at == last);
-                        ws.send_part(part).is_ok()
-                    })
-                }
-                Say::Ping(payload) => ws.ping(&payload).is_ok(),
-                Say::Close(code) => ws.close(CloseCode::new(code), "").is_ok(),
-            };
+            match by {
+                Role::Client => client.say(say),
+                Role::Server => server.say(say),
+            }
         }
-        carry(
-            &mut observer,
-            (&mut client, &mut server),
-            Role::Client,
-            cut,
-            &mut told,
-        );
-        carry(
-            &mut observer,
-            (&mut server, &mut client),
-            Role::Server,
-            cut,
-            &mut told,
-        );
+        let to_server = (&mut client, &mut server);
+        carry(&mut observer, to_server, Role::Client, cut, &mut told);
+        let to_client = (&mut server, &mut client);
+        carry(&mut observer, to_client, Role::Server, cut, &mut told);
         assert_eq!(observer.state(Role::Client), client.ws.state());
         if server.ws.state() != State::Closed {
             assert_eq!(observer.state(Role::Server), server.ws.state());
         }
     }
-    assert_eq!(
-        observer.report().client_violations + observer.report().server_violations,
-        0
-    );
-    // RFC 6455 §1.4: what an end sends after its Close frame is seen, and nobody else takes it.
-    let seen_by = |from: Role| {
-        let before_close =
-            move |told: &&Told| !matches!(told, Told::Close(own, ..) if *own == from);
-        let told = told.iter().take_while(before_close);
-        told.filter(move |told| match told {
+    let report = observer.report();
+    assert_eq!(report.client_violations + report.server_violations, 0);
+    for (from, to) in [(Role::Client, &server), (Role::Server, &client)] {
+        // RFC 6455 §1.4: what an end sends after its Close frame is seen, and nobody else takes it.
+        let before_close = |told: &&Told| !matches!(told, Told::Close(own, ..) if *own == from);
+        let seen = told.iter().take_while(before_close);
+        let seen = seen.filter(|told| match told {
             Told::Message(own, ..) | Told::Ping(own, _) | Told::Pong(own, ..) => *own == from,
             _ => false,
-        })
-    };
-    assert!(
-        seen_by(Role::Client).eq(server.told.iter()),
-        "{told:?} {:?}",
-        server.told
-    );
-    assert!(
-        seen_by(Role::Server).eq(client.told.iter()),
-        "{told:?} {:?}",
-        client.told
-    );
+        });
+        assert!(seen.eq(to.told.iter()), "{told:?} {:?}", to.told);
+    }
+}
+
+/// What is said, by whom.
+pub(super) fn sayings() -> impl Strategy<Value = Vec<(Role, Say)>> {
+    let by = prop_oneof![Just(Role::Client), Just(Role::Server)];
+    prop::collection::vec((by, say()), 0..12)
+}
+
+/// How much is read at once.
+pub(super) fn cuts() -> impl Strategy<Value = usize> {
+    prop_oneof![1_usize..20, 100_usize..5000]
 }
 
 proptest! {
@@ -178,12 +171,9 @@ proptest! {
 
     /// An observer tells exactly what both ends saw, however the bytes are cut.
     #[test]
-    fn it_tells_what_both_ends_saw(
-        said in prop::collection::vec((prop_oneof![Just(Role::Client), Just(Role::Server)], say()), 0..12),
-        cut in prop_oneof![1_usize..20, 100_usize..5000],
-        deflate: bool,
-    ) {
-        converse(said, cut, deflate);
+    fn it_tells_what_both_ends_saw(said in sayings(), cut in cuts()) {
+        let server = ServerConfig::new(OriginPolicy::Application);
+        converse(said, cut, &ClientConfig::new(), &server);
     }
 
     /// Bytes never panic, and nothing grows beyond the limits.

@@ -5,17 +5,20 @@ use alloc::vec;
 use alloc::vec::Vec;
 use alloc::{borrow::ToOwned, format};
 
+#[cfg(feature = "deflate")]
+mod compressed;
 mod conversations;
 mod joins;
 mod rules;
 mod words;
 
-use super::*;
 use crate::config::Limits;
 use crate::error::{Field, HandshakeError, ProtocolError};
 use crate::event::message::Kind;
 use crate::frame::FrameHeader;
 use crate::mask::apply_mask;
+
+use super::*;
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";

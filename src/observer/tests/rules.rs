@@ -119,41 +119,42 @@ fn a_broken_opening_handshake_is_followed() {
     assert_eq!(head.violation().unwrap().rule(), rule);
 }
 
-/// RFC 6455 §5: each rule, by the side that breaks it, and the frame after it.
-#[test]
-fn every_rule_and_the_frame_after_it() {
+/// Frames of a client that break one rule each (RFC 6455 §5).
+fn broken_frames() -> [(Vec<u8>, ProtocolError); 9] {
     let long_ping = frame(9, true, KEY, &[b'p'; 126]);
     let not_minimal = [&[0x82, 0xfe, 0, 5][..], &[0; 4], b"Hello"].concat();
-    let rows: [(&[u8], ProtocolError); 9] = [
+    [
         (
-            &frame(0xc2 & 0xf | 0x40, true, KEY, b"a"),
+            frame(0xc2 & 0xf | 0x40, true, KEY, b"a"),
             ProtocolError::ReservedBits { bits: 4 },
         ),
         (
-            &frame(3, true, KEY, b"a"),
+            frame(3, true, KEY, b"a"),
             ProtocolError::ReservedOpcode { opcode: 3 },
         ),
         (
-            &frame(11, true, KEY, b"a"),
+            frame(11, true, KEY, b"a"),
             ProtocolError::ReservedOpcode { opcode: 11 },
         ),
-        (&frame(1, true, None, b"a"), ProtocolError::UnmaskedFrame),
-        (&not_minimal, ProtocolError::LengthNotMinimal),
-        (&long_ping, ProtocolError::ControlTooLong),
+        (frame(1, true, None, b"a"), ProtocolError::UnmaskedFrame),
+        (not_minimal, ProtocolError::LengthNotMinimal),
+        (long_ping, ProtocolError::ControlTooLong),
+        (frame(9, false, KEY, b"a"), ProtocolError::ControlFragmented),
         (
-            &frame(9, false, KEY, b"a"),
-            ProtocolError::ControlFragmented,
-        ),
-        (
-            &frame(0, true, KEY, b"a"),
+            frame(0, true, KEY, b"a"),
             ProtocolError::UnexpectedContinuation,
         ),
         (
-            &[frame(1, false, KEY, b"a"), frame(1, true, KEY, b"b")].concat(),
+            [frame(1, false, KEY, b"a"), frame(1, true, KEY, b"b")].concat(),
             ProtocolError::MessageInterrupted { opcode: 1 },
         ),
-    ];
-    for (bytes, error) in rows {
+    ]
+}
+
+/// RFC 6455 §5: each rule that a client breaks, and the frame after it.
+#[test]
+fn every_rule_and_the_frame_after_it() {
+    for (bytes, error) in broken_frames() {
         for cut in [1, 3, 7, bytes.len()] {
             let mut observer = open();
             let mut told = Vec::new();
@@ -181,6 +182,11 @@ fn every_rule_and_the_frame_after_it() {
             );
         }
     }
+}
+
+/// RFC 6455 §5.1, §5.2, §8.1: a server that masks, several faults in one frame, text that is not UTF-8.
+#[test]
+fn the_rules_that_a_server_breaks() {
     let mut observer = open();
     let told = see(&mut observer, Role::Server, &frame(1, true, KEY, b"a"));
     assert_eq!(

@@ -1,7 +1,8 @@
 //! A `WebSocket` in two halves.
 
-use super::*;
 use crate::error::Unsent;
+
+use super::*;
 
 /// All that the network has to say, told to the script; the events that are fired.
 fn told(
@@ -78,9 +79,7 @@ fn room_in_two_halves() {
         (early.why, early.message),
         (SendError::NotOpen, "early".into())
     );
-    network.socket().consume_output(usize::MAX);
-    let answer = ANSWER.to_string() + "\r\n";
-    told(&mut script, &mut network, answer.as_bytes());
+    open_halves(&mut script, &mut network);
 
     // 14 bytes of framing each; the last one may stand out.
     let commands = ["abc", "", "z"].map(|text| script.try_send(text).unwrap());
@@ -118,8 +117,14 @@ fn room_in_two_halves() {
     assert!(full(&mut script), "it was not told yet");
     assert!(told(&mut script, &mut network, b"").is_empty());
     assert_eq!(script.buffered_amount(), 0);
+}
 
-    // A place waits for its bytes, and they count.
+/// A place waits for its bytes, and they count.
+#[test]
+fn room_for_places_in_two_halves() {
+    let init = Init::new().buffer(40);
+    let (mut script, mut network) = connecting_to("ws://h/", &ClientConfig::new(), init).split();
+    open_halves(&mut script, &mut network);
     let (place, reserved) = script.reserve(1).unwrap();
     let why = script.try_send("").unwrap_err().why;
     assert_eq!(why, SendError::MessageInProgress);
@@ -132,7 +137,7 @@ fn room_in_two_halves() {
     let (place, reserved) = script.reserve(100).unwrap();
     network.apply(reserved);
     network.apply(script.give_up(place));
-    assert!(full(&mut script));
+    assert!(script.try_send("").is_err_and(is_full));
     told(&mut script, &mut network, b"");
     network.apply(script.try_send("end").unwrap());
     network.apply(script.close(None, None).unwrap());
@@ -141,6 +146,12 @@ fn room_in_two_halves() {
         network.socket().output(),
         b"\x81\x83\0\0\0\0end\x88\x80\0\0\0\0"
     );
+}
+
+fn open_halves(script: &mut ScriptSide, network: &mut NetworkSide) {
+    network.socket().consume_output(usize::MAX);
+    let answer = ANSWER.to_string() + "\r\n";
+    told(script, network, answer.as_bytes());
 }
 
 fn is_full(unsent: Unsent<Message<'_>>) -> bool {

@@ -1,6 +1,11 @@
 //! The matrix of requirements (`matrix.txt`, where its form is explained) and the advisories of other
 //! libraries: what they name is there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 mod advisories;
 

@@ -186,7 +186,7 @@ async def octet_by_octet(address):
 
 @check
 async def all_at_once(address):
-    """a handshake with a message and a Close right behind it"""
+    """a handshake with a message and a Close right after it"""
     async with connection(address) as (reader, writer):
         frames = masked(1, b"early") + masked(8, struct.pack("!H", 1000))
         writer.write(upgrade(address)[0] + frames)

@@ -6,14 +6,15 @@
 //! CONVERSATIONS=5 SHARD=7/200 cargo test --release --test conversations       a part of length 5
 //! ```
 //!
-//! Each conversation is had twice: each read as a whole, and with the reads cut inside the frames,
+//! Each conversation is run twice: each read as a whole, and with the reads cut inside the frames,
 //! where it tells most, so that what is left of a frame comes together with what follows; there
 //! the reads are handed over in the ways that there are.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and prints how much it ran"
 )]
 
 mod alphabet;

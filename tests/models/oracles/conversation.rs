@@ -1,7 +1,10 @@
 //! A connection and the model of `tests/models/reference` given the same inputs, of any number and size:
 //! the same events, results, output, states and deadlines after each.
 
-#![allow(dead_code)] // of what walks every short conversation a part is used here
+#![allow(
+    dead_code,
+    reason = "of what walks every short conversation a part is used here"
+)]
 
 #[path = "../conversations/alphabet.rs"]
 mod alphabet;

@@ -107,7 +107,7 @@ impl Judge {
                     n
                 }
                 Stage::Body(left) => {
-                    assert!(bytes.len() <= *left, "bytes behind a refusal");
+                    assert!(bytes.len() <= *left, "bytes after a refusal");
                     *left -= bytes.len();
                     bytes.len()
                 }
@@ -214,7 +214,7 @@ impl Judge {
         assert_eq!(first >> 4 & 7 & !defined, 0, "reserved bits");
         assert!(matches!(opcode, 0..=2 | 8..=10), "opcode {opcode}");
         if self.closed {
-            assert!(matches!(opcode, 9 | 10), "{opcode} behind a Close frame");
+            assert!(matches!(opcode, 9 | 10), "{opcode} after a Close frame");
         }
         let Some(&second) = bytes.get(1) else { return };
         assert_eq!(

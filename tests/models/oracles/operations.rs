@@ -190,14 +190,14 @@ impl Bench {
     }
 
     fn event(&mut self, event: &Event<'_>) {
-        assert!(!self.closed, "{event:?} behind Closed");
+        assert!(!self.closed, "{event:?} after Closed");
         if self.failed {
-            assert!(matches!(event, Event::Closed(_)), "{event:?} behind Failed");
+            assert!(matches!(event, Event::Closed(_)), "{event:?} after Failed");
         }
         if self.close_received {
             assert!(
                 matches!(event, Event::Closed(_) | Event::Failed(_)),
-                "{event:?} behind the peer's Close"
+                "{event:?} after the peer's Close"
             );
         }
         match event {

@@ -54,7 +54,7 @@ impl End {
     fn receive(&mut self, mut bytes: Vec<u8>) {
         let mut input = &mut bytes[..];
         while let Some(event) = self.ws.receive(&mut input) {
-            assert!(self.report.is_none(), "{event:?} behind Closed");
+            assert!(self.report.is_none(), "{event:?} after Closed");
             match event {
                 Event::Request(_) => {
                     let _ = self.ws.accept(Accept::new().subprotocol("chat"));

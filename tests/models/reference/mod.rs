@@ -4,7 +4,7 @@
 //!
 //! Sections are those of RFC 6455; D-numbers are the choices that the crate documents where the
 //! text leaves one.
-#![allow(dead_code)] // each crate of tests uses a part of it
+#![allow(dead_code, reason = "each crate of tests uses a part of it")]
 
 pub(crate) mod frame;
 mod inflate;

@@ -243,7 +243,7 @@ impl End {
     /// Within the limits, nothing after a failure; and what came.
     fn event(&mut self, event: &Event<'_>) {
         self.late = 0;
-        assert!(self.report.is_none(), "{event:?} behind Closed");
+        assert!(self.report.is_none(), "{event:?} after Closed");
         let last = matches!(event, Event::Closed(_));
         assert!(
             last || self.failed.is_none() && !self.gave_up,
@@ -252,7 +252,7 @@ impl End {
         let failed = matches!(event, Event::Failed(_));
         assert!(
             last || failed || !self.close_received,
-            "{event:?} behind Close"
+            "{event:?} after Close"
         );
         match event {
             Event::Request(_) => self.undecided = true,

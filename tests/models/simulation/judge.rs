@@ -89,7 +89,7 @@ impl Judge {
             assert!(!self.closed || opcode != 8, "a second Close");
             self.closed |= opcode == 8;
         } else {
-            assert!(!self.closed, "data behind Close");
+            assert!(!self.closed, "data after Close");
             assert!(matches!(opcode, 0..=2), "the opcode");
             assert_eq!(opcode == 0, self.in_message, "the sequence of fragments");
             let may_mark = self.compresses && opcode != 0;

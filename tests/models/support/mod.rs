@@ -1,7 +1,7 @@
 //! What the integration tests share: connections past their opening, a naive frame codec of its
 //! own (so that nothing is checked against itself), events as plain values, and the ways in which
 //! a driver can deliver its reads.
-#![allow(dead_code)] // each crate of tests uses a part of it
+#![allow(dead_code, reason = "each crate of tests uses a part of it")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,7 +1,12 @@
 //! permessage-deflate (RFC 7692) through whole connections, and extensions of the application's own
 //! (RFC 6455 §9): the rows PN, PF, PC and X, the vectors VD and VE, the decisions D-16 to D-19 and D-23.
 #![cfg(feature = "deflate")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 #[path = "../../models/support/mod.rs"]
 mod support;

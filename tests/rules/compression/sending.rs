@@ -53,7 +53,7 @@ fn the_rfc_s_examples() {
 
 /// PF-8: what is masked is what was compressed.
 #[test]
-fn a_client_masks_behind_compressing() {
+fn a_client_masks_after_compressing() {
     let mut ws = open(Role::Client, NO_TAKEOVER);
     ws.send("Hello").unwrap();
     let masked = "c1 87 37 fa 21 3d c5 b2 ec f4 fe fd 21";

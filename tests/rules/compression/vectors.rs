@@ -259,7 +259,7 @@ fn play(vector: &Vector, role: Role, mode: Mode, way: Way, reads: &[&[u8]]) -> O
     let (events, output) = driver.finish();
     let mut events = joined(&events);
     let Some(Seen::Closed(report)) = events.pop() else {
-        panic!("{how}: no Closed behind {events:?}");
+        panic!("{how}: no Closed after {events:?}");
     };
     assert_eq!(
         report.failure.is_some(),

@@ -152,7 +152,7 @@ fn report_of_closed(ws: &mut Connection) -> CloseReport {
 
 /// C-5: data before the Close frame, none after it.
 #[test]
-fn no_data_behind_our_close_frame() {
+fn no_data_after_our_close_frame() {
     for role in ROLES {
         let mut ws = open(role);
         ws.send("a").unwrap();
@@ -439,7 +439,7 @@ fn pings_are_answered_while_closing() {
 /// Our Close frame has left when its last byte has, whatever waits after it: then the peer's is the answer to
 /// it (§7.1.1).
 #[test]
-fn a_close_frame_leaves_before_the_pong_behind_it() {
+fn a_close_frame_leaves_before_the_pong_after_it() {
     for role in ROLES {
         let mut ws = open(role);
         ws.send("data").unwrap();

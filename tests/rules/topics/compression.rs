@@ -230,7 +230,7 @@ fn the_context_between_messages() {
         let alone = send(&mut ws, Compress::Alone);
         assert_eq!(alone.len(), first.len());
         let after = send(&mut ws, Compress::Auto);
-        assert_eq!(after.len(), first.len(), "the window is empty behind it");
+        assert_eq!(after.len(), first.len(), "the window is empty after it");
         // PC-10: an uncompressed message does not touch the window.
         let (mut ws, _) = pair(role, TAKEOVER);
         send(&mut ws, Compress::Auto);

@@ -114,7 +114,7 @@ fn pongs_are_counted_as_they_leave() {
 
 /// C-12, §5.4: the same bound while a frame in pieces keeps the pongs from leaving.
 #[test]
-fn pongs_behind_a_frame_in_pieces_are_bounded_too() {
+fn pongs_after_a_frame_in_pieces_are_bounded_too() {
     for role in ROLES {
         let mut ws = open(role);
         ws.begin_message(Kind::Binary, 2).unwrap();

@@ -85,7 +85,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// After what is closed by the bracket that opens at `at`.
-fn behind_bracket(tokens: &[String], at: usize) -> usize {
+fn after_bracket(tokens: &[String], at: usize) -> usize {
     let mut depth = 0;
     for (i, token) in tokens.iter().enumerate().skip(at) {
         match &**token {
@@ -108,7 +108,7 @@ impl Source {
         while at < tokens.len() {
             let attribute = tokens[at] == "#" && tokens.get(at + 1).is_some_and(|next| next == "[");
             let end = if attribute {
-                behind_bracket(&tokens, at + 1)
+                after_bracket(&tokens, at + 1)
             } else {
                 at + 1
             };
@@ -121,7 +121,7 @@ impl Source {
             // What it stands on: further attributes, and an item up to its end.
             at = end;
             while tokens[at] == "#" {
-                at = behind_bracket(&tokens, at + 1);
+                at = after_bracket(&tokens, at + 1);
             }
             let item = at;
             while !matches!(&*tokens[at], ";" | "{") {
@@ -142,7 +142,7 @@ impl Source {
             at = if tokens[at] == ";" {
                 at + 1
             } else {
-                behind_bracket(&tokens, at)
+                after_bracket(&tokens, at)
             };
         }
         Self {
@@ -208,7 +208,7 @@ impl Source {
         if self.tokens[at] != "{" {
             return vec![self.tokens[at].clone()];
         }
-        let group = &self.tokens[at + 1..behind_bracket(&self.tokens, at) - 1];
+        let group = &self.tokens[at + 1..after_bracket(&self.tokens, at) - 1];
         let (mut names, mut depth, mut first) = (Vec::new(), 0, true);
         for token in group {
             match &**token {

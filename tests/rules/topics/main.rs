@@ -1,5 +1,10 @@
 //! The rules by topic: each test names the row of the requirements that it holds and its section.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 #[path = "../../models/support/mod.rs"]
 mod support;

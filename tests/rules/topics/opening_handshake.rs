@@ -143,7 +143,7 @@ fn data_may_follow_the_answer_at_once() {
 
 /// HS-21, D-8: bytes after the request wait for the decision; after a refusal they are nothing.
 #[test]
-fn bytes_behind_the_request() {
+fn bytes_after_the_request() {
     let hello = Frame::new(TEXT, "Hello").masked(KEY).encode();
     for way in WAYS {
         for late in [false, true] {
@@ -182,7 +182,7 @@ fn bytes_behind_the_request() {
 
 /// D-8: what is kept before the decision is bounded.
 #[test]
-fn bytes_behind_the_request_are_bounded() {
+fn bytes_after_the_request_are_bounded() {
     let mut limits = Limits::server();
     limits.held = 10;
     let config = server_config().limits(limits);

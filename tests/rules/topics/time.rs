@@ -1035,7 +1035,7 @@ fn a_peer_that_reads_slowly_is_alive() {
         ws.send(&[7; 1000]).unwrap();
         let queued = ws.output_len();
         ws.advance_time(secs(120));
-        ws.send("behind the ping").unwrap();
+        ws.send("after the ping").unwrap();
         for now in [129, 138, 147] {
             ws.advance_time(secs(now));
             ws.consume_output(100);
@@ -1125,7 +1125,7 @@ fn a_pong_before_the_ping_has_left() {
 /// §5.4: the ping follows a frame in pieces. That the application takes its time over it is not
 /// the peer's fault; that the peer does not read the pieces is.
 #[test]
-fn the_wait_behind_a_frame_in_pieces() {
+fn the_wait_after_a_frame_in_pieces() {
     for role in ROLES {
         let mut ws = at_100(role, timeouts());
         ws.begin_message(Kind::Binary, 3).unwrap();

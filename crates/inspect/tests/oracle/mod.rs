@@ -1,5 +1,5 @@
 //! Any bytes as a file, shown in a way that the last of them chooses. The fuzz target `captures` feeds it, too.
-#![allow(clippy::panic)]
+#![allow(clippy::panic, reason = "a test fails by a panic")]
 
 use std::cell::RefCell;
 use std::io::{self, Read, Write};

@@ -1,8 +1,9 @@
 //! What is offered, answered and agreed on.
 
-use super::{Agreed, Extensions, PermessageDeflate, Role, ToString};
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use super::{Agreed, Extensions, PermessageDeflate, Role, ToString};
 
 fn plain() -> PermessageDeflate {
     PermessageDeflate::client()
@@ -18,6 +19,48 @@ fn check(settings: &PermessageDeflate, answer: &str) -> Result<Option<Agreed>, (
     settings.check(answers).map_err(drop)
 }
 
+/// Offers to who has set nothing, and the answers.
+const PLAIN: &[(&str, &str)] = &[
+    ("", ""),
+    (
+        "; server_no_context_takeover",
+        "; server_no_context_takeover",
+    ),
+    (
+        "; client_no_context_takeover",
+        "; client_no_context_takeover",
+    ),
+    ("; client_max_window_bits", ""),
+    ("; client_max_window_bits=12", "; client_max_window_bits=12"),
+    ("; client_max_window_bits=15", ""),
+    ("; server_max_window_bits=8", "; server_max_window_bits=8"),
+    ("; server_max_window_bits=10", "; server_max_window_bits=10"),
+    ("; server_max_window_bits=15", "; server_max_window_bits=15"),
+    (
+        "; server_max_window_bits=\"10\"",
+        "; server_max_window_bits=10",
+    ),
+];
+
+/// Offers to a server that wants windows of 10 bits, and of 11 from clients.
+const SMALL: &[(&str, &str)] = &[
+    ("", "; server_max_window_bits=10"),
+    ("; server_max_window_bits=12", "; server_max_window_bits=10"),
+    ("; server_max_window_bits=9", "; server_max_window_bits=9"),
+    (
+        "; client_max_window_bits",
+        "; server_max_window_bits=10; client_max_window_bits=11",
+    ),
+    (
+        "; client_max_window_bits=9",
+        "; server_max_window_bits=10; client_max_window_bits=9",
+    ),
+    (
+        "; client_max_window_bits=14",
+        "; server_max_window_bits=10; client_max_window_bits=11",
+    ),
+];
+
 /// Offer, settings, answer (RFC 7692 §7.1).
 #[test]
 fn answers() {
@@ -25,101 +68,56 @@ fn answers() {
     let small = plain()
         .server_max_window_bits(10)
         .client_max_window_bits(11);
-    for (settings, offer, answer) in [
-        (plain(), "", ""),
-        (
-            plain(),
-            "; server_no_context_takeover",
-            "; server_no_context_takeover",
-        ),
-        (
-            plain(),
-            "; client_no_context_takeover",
-            "; client_no_context_takeover",
-        ),
-        (plain(), "; client_max_window_bits", ""),
-        (
-            plain(),
-            "; client_max_window_bits=12",
-            "; client_max_window_bits=12",
-        ),
-        (plain(), "; client_max_window_bits=15", ""),
-        (
-            plain(),
-            "; server_max_window_bits=8",
-            "; server_max_window_bits=8",
-        ),
-        (
-            plain(),
-            "; server_max_window_bits=10",
-            "; server_max_window_bits=10",
-        ),
-        (
-            plain(),
-            "; server_max_window_bits=15",
-            "; server_max_window_bits=15",
-        ),
-        (
-            plain(),
-            "; server_max_window_bits=\"10\"",
-            "; server_max_window_bits=10",
-        ),
-        (
-            strict.clone(),
-            "",
-            "; server_no_context_takeover; client_no_context_takeover",
-        ),
-        (small.clone(), "", "; server_max_window_bits=10"),
-        (
-            small.clone(),
-            "; server_max_window_bits=12",
-            "; server_max_window_bits=10",
-        ),
-        (
-            small.clone(),
-            "; server_max_window_bits=9",
-            "; server_max_window_bits=9",
-        ),
-        (
-            small.clone(),
-            "; client_max_window_bits",
-            "; server_max_window_bits=10; client_max_window_bits=11",
-        ),
-        (
-            small.clone(),
-            "; client_max_window_bits=9",
-            "; server_max_window_bits=10; client_max_window_bits=9",
-        ),
-        (
-            small.clone(),
-            "; client_max_window_bits=14",
-            "; server_max_window_bits=10; client_max_window_bits=11",
-        ),
-    ] {
-        let offer = String::from("permessage-deflate") + offer;
-        let answer = String::from("permessage-deflate") + answer;
-        assert_eq!(choose(&settings, &offer), Some(answer), "{offer}");
+    let both = [(
+        "",
+        "; server_no_context_takeover; client_no_context_takeover",
+    )];
+    for (settings, rows) in [(plain(), PLAIN), (strict, &both), (small, SMALL)] {
+        for (offer, answer) in rows {
+            let offer = String::from("permessage-deflate") + offer;
+            let answer = String::from("permessage-deflate") + answer;
+            assert_eq!(choose(&settings, &offer), Some(answer), "{offer}");
+        }
     }
 }
+
+/// Parameters that no offer may have.
+const BAD_PARAMS: &[&str] = &[
+    "x",
+    "x=1",
+    "client_max_window_bits; client_max_window_bits",
+    "client_max_window_bits=10; client_max_window_bits",
+    "server_max_window_bits=10; server_max_window_bits=10",
+    "server_no_context_takeover; server_no_context_takeover",
+    "client_no_context_takeover; client_no_context_takeover",
+    "server_no_context_takeover=1",
+    "client_no_context_takeover=true",
+    "server_max_window_bits",
+    "Server_No_Context_Takeover",
+    "constructor",
+    "__proto__",
+];
+
+/// What is no number of bits of a window.
+const BAD_WINDOWS: &[&str] = &[
+    "0",
+    "7",
+    "08",
+    "015",
+    "16",
+    "+9",
+    "1e1",
+    "x",
+    "-8",
+    "8.0",
+    "115",
+    "99999999999999999999",
+];
 
 /// RFC 7692 §7: what is declined, and that the next offer counts then.
 #[test]
 fn declined_offers() {
-    for params in [
-        "x",
-        "x=1",
-        "client_max_window_bits; client_max_window_bits",
-        "client_max_window_bits=10; client_max_window_bits",
-        "server_max_window_bits=10; server_max_window_bits=10",
-        "server_no_context_takeover; server_no_context_takeover",
-        "client_no_context_takeover; client_no_context_takeover",
-        "server_no_context_takeover=1",
-        "client_no_context_takeover=true",
-        "server_max_window_bits",
-        "Server_No_Context_Takeover",
-        "constructor",
-        "__proto__",
-    ] {
+    for params in BAD_PARAMS {
         let offer = String::from("permessage-deflate; ") + params;
         assert_eq!(choose(&plain(), &offer), None, "{offer}");
         let fallback = offer + ", permessage-deflate";
@@ -129,20 +127,7 @@ fn declined_offers() {
         );
     }
     for name in ["server", "client"] {
-        for value in [
-            "0",
-            "7",
-            "08",
-            "015",
-            "16",
-            "+9",
-            "1e1",
-            "x",
-            "-8",
-            "8.0",
-            "115",
-            "99999999999999999999",
-        ] {
+        for value in BAD_WINDOWS {
             let offer = String::from("permessage-deflate; ") + name + "_max_window_bits=" + value;
             assert_eq!(choose(&plain(), &offer), None, "{offer}");
         }

@@ -248,7 +248,7 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
-        name: "a length beyond the limit behind a fragment",
+        name: "a length beyond the limit after a fragment",
         scene: |role, deflate, n| {
             let mut stream = frames(role, 0x02, &[(0x00, b"y")], 10);
             stream.extend(announced(role, 0x80, (1 << 63) - 1, n));
@@ -602,7 +602,7 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
-        name: "a body behind a request",
+        name: "a body after a request",
         scene: |role, deflate, n| {
             let length = format!("Content-Length: {n}\r\n\r\n");
             let request = head(role, &length);
@@ -646,7 +646,7 @@ pub const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
-        name: "frames behind an undecided request",
+        name: "frames after an undecided request",
         scene: |role, deflate, n| {
             let stream = head(role, "\r\n") + &"\u{1}".repeat(n);
             let undecided = heads(role, deflate, small(), stream, "HeldTooLong");

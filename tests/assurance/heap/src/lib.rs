@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 #[path = "../../../models/oracles/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "some of the oracles are called here")]
 pub mod oracle;
 
 #[cfg(feature = "deflate")]

@@ -1,0 +1,223 @@
+//! Conversations with permessage-deflate (RFC 7692).
+
+use alloc::boxed::Box;
+
+use proptest::prelude::*;
+
+use crate::config::ClientConfig;
+use crate::entropy::Entropy;
+use crate::error::NoEntropy;
+use crate::extension::{Compress, PermessageDeflate};
+use crate::{Connection, OriginPolicy, ServerConfig};
+
+use super::conversations::{converse, cuts, sayings};
+use super::joins::{Made, joins};
+use super::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    /// An observer tells exactly what both ends saw, however the bytes are cut.
+    #[test]
+    fn it_tells_what_both_ends_saw(said in sayings(), cut in cuts()) {
+        let deflate = PermessageDeflate::client();
+        let server = ServerConfig::new(OriginPolicy::Application).deflate(deflate.clone());
+        converse(said, cut, &ClientConfig::new().deflate(deflate), &server);
+    }
+}
+
+/// Compressed frames that are masked are found as others are; those that are not are recorded.
+#[test]
+fn compressed_frames_are_found() {
+    let made = Made {
+        name: "compressed",
+        payload: |len, numbers| {
+            let mut text = String::new();
+            for _ in 0..len / 4 {
+                text = text + &format!("{},", numbers.below(5000));
+            }
+            let packed = PermessageDeflate::client().compress(15, text.as_bytes());
+            (0x42, packed)
+        },
+        negotiated: || Negotiated::new().extensions("permessage-deflate"),
+    };
+    let tally = joins(&made, Role::Client, 0x9e37_79b9_7f4a_7c15 ^ 4);
+    assert!(tally.is_good(), "{tally:?}");
+    joins(&made, Role::Server, 0x2545_f491_4f6c_dd1d ^ 4);
+}
+
+/// RFC 7692 §7.2.2: after a message that was missed another one may refer to it: what is told is
+/// right, or nothing is.
+#[test]
+fn never_a_wrong_text() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let config = ServerConfig::upgraded().deflate(PermessageDeflate::client());
+    let mut ws = Connection::upgraded_server(&config, agreed.clone());
+    let texts = [
+        "bobby says hello to everyone in the room",
+        "alice says hello to everyone in the room",
+        "alice says hello again",
+        "0123456789 nothing of it was said before",
+        "nothing of it was said before: 0123456789",
+    ];
+    let frames: Vec<Vec<u8>> = texts
+        .iter()
+        .map(|text| {
+            ws.send_with(*text, Compress::Always).unwrap();
+            let frame = ws.output().to_vec();
+            ws.consume_output(frame.len());
+            frame
+        })
+        .collect();
+    for missed in 0..texts.len() {
+        for whole in [true, false] {
+            let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
+            for (n, frame) in frames.iter().enumerate() {
+                if n == missed {
+                    // All of it, or all but its header: the next frame is known then.
+                    let kept = if whole { 0 } else { 2 };
+                    see(&mut observer, Role::Server, &frame[..kept]);
+                    observer.gap(Role::Server, (frame.len() - kept) as u64);
+                    continue;
+                }
+                for told in see(&mut observer, Role::Server, frame) {
+                    if let Told::Message(_, _, payload, content, violation) = told {
+                        assert!(!violation, "nobody broke a rule");
+                        match content {
+                            Content::Whole => assert_eq!(payload, texts[n].as_bytes()),
+                            Content::Unknown => assert!(texts[n].as_bytes().starts_with(&payload)),
+                            content => panic!("{content:?}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// RFC 7692 §7.1.1.1: without a context a message says all by itself, whatever was missed before it.
+#[test]
+fn without_a_context_nothing_is_unknown() {
+    let agreed = Negotiated::new()
+        .extensions("permessage-deflate; server_no_context_takeover; server_max_window_bits=9");
+    let config = ServerConfig::upgraded().deflate(PermessageDeflate::client());
+    let mut ws = Connection::upgraded_server(&config, agreed.clone());
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    let mut whole = 0;
+    for n in 0..5 {
+        ws.send_with("said again and again", Compress::Always)
+            .unwrap();
+        let frame = ws.output().to_vec();
+        ws.consume_output(frame.len());
+        if n == 1 {
+            see(&mut observer, Role::Server, &frame[..2]);
+            observer.gap(Role::Server, frame.len() as u64 - 2);
+            continue;
+        }
+        whole += see(&mut observer, Role::Server, &frame)
+            .iter()
+            .filter(|told| matches!(told, Told::Message(_, _, _, Content::Whole, false)))
+            .count();
+    }
+    assert_eq!(whole, 4);
+}
+
+/// More waits for an answer than may, so that messages are missed: those after them may refer to them.
+#[test]
+fn compressed_messages_after_what_was_dropped() {
+    struct Keys(u8);
+
+    impl Entropy for Keys {
+        fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+            self.0 = self.0.wrapping_add(17);
+            out.fill(self.0);
+            Ok(())
+        }
+    }
+
+    let agreed = "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let request = REQUEST.replace("\r\n\r\n", &format!("\r\n{agreed}"));
+    let answer = ANSWER.replace("\r\n\r\n", &format!("\r\n{agreed}"));
+    let config = ClientConfig::new().deflate(PermessageDeflate::client());
+    let negotiated = Negotiated::new().extensions("permessage-deflate");
+    let mut ws = Connection::upgraded_client_with_entropy(&config, negotiated, Box::new(Keys(0)));
+    let mut say = |n: usize| {
+        let text = format!("message {n}, which says nothing that was not said before");
+        ws.send_with(&*text, Compress::Always).unwrap();
+        let bytes = ws.output().to_vec();
+        ws.consume_output(bytes.len());
+        (text, bytes)
+    };
+    let mut limits = Limits::server();
+    limits.held = 20;
+    let mut observer = Observer::new(&ObserverConfig::new().limits(limits));
+    see(&mut observer, Role::Client, request.as_bytes());
+    let told = see(&mut observer, Role::Client, &say(0).1);
+    assert_eq!(told, [Told::Opaque(false)]);
+    see(&mut observer, Role::Server, answer.as_bytes());
+    let (mut found, mut texts) = (0, Vec::new());
+    for n in 1..30 {
+        let (text, bytes) = say(n);
+        texts.push(text);
+        for told in see(&mut observer, Role::Client, &bytes) {
+            if let Told::Message(_, _, payload, content, violation) = told {
+                found += 1;
+                assert!(!violation && content != Content::Corrupt, "message {n}");
+                let whole = texts.iter().any(|text| text.as_bytes() == payload);
+                assert!(content != Content::Whole || whole);
+            }
+        }
+    }
+    assert!(found > 20, "{found}");
+    assert_eq!(observer.report().client_violations, 0);
+}
+
+/// A message that inflates to more than the limit is cut there.
+#[test]
+fn a_bomb_is_cut() {
+    let mut limits = Limits::server();
+    limits.message = 1000;
+    let config = ObserverConfig::new()
+        .extension(PermessageDeflate::client())
+        .limits(limits);
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let mut observer = Observer::upgraded(&config, agreed);
+    let mut bomb = frame(
+        2,
+        true,
+        None,
+        &PermessageDeflate::client().compress(15, &[0; 100_000]),
+    );
+    bomb[0] |= 0x40;
+    let told = see(&mut observer, Role::Server, &bomb);
+    let Told::Message(_, _, payload, Content::Cut, false) = &told[1] else {
+        panic!("{told:?}");
+    };
+    assert!(payload.len() <= 1000);
+}
+
+/// RFC 7692 §7.2.3.4: a message that ends with a final block is whole; lengths as they were sent and as they came
+/// out; the codec counts as memory.
+#[test]
+fn lengths_of_messages() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    let plain = frame(1, false, None, b"He");
+    let rest = frame(0, true, None, b"llo");
+    let mut hello = frame(1, true, None, b"\xf3\x48\xcd\xc9\xc9\x07\x00");
+    hello[0] |= 0x40;
+    let bytes = [plain, rest, hello].concat();
+    let (mut input, mut told) = (&bytes[..], Vec::new());
+    while let Some(seen) = observer.see(Role::Server, &mut input) {
+        if let Seen::Message(own) = seen {
+            assert_eq!((own.payload, own.content), (&b"Hello"[..], Content::Whole));
+            told.push((own.len, own.wire_len, own.frames, own.encoded));
+        }
+    }
+    assert_eq!(told, [(5, 5, 2, false), (5, 7, 1, true)]);
+    assert!(
+        observer.memory_held() > 32 << 10,
+        "{}",
+        observer.memory_held()
+    );
+}
