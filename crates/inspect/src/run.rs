@@ -1,7 +1,7 @@
 //! Reads a capture from its beginning to its end, and shows it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::Duration;
@@ -50,25 +50,20 @@ pub(crate) fn run_on(
     input: Box<dyn Read>,
     out: Box<dyn Write>,
 ) -> io::Result<Outcome> {
-    let mut input = BufReader::new(input);
     let mut inspection = Inspection::new(args, out)?;
     let outcome = match &args.input {
-        Input::Capture if is_json(&mut input)? => match Har::new(input) {
-            Ok(har) => pieces(har, &mut inspection)?,
-            Err(fault) => Some(fault.to_string()),
+        Input::Capture => match begins_as_json(input)? {
+            (true, input) => match Har::new(BufReader::new(input)) {
+                Ok(har) => pieces(har, &mut inspection)?,
+                Err(fault) => Some(fault.to_string()),
+            },
+            (false, input) => capture(args, input, &mut inspection)?,
         },
-        Input::Capture => {
-            let mut reader =
-                capture::open(Box::new(input)).map_err(|error| named(&args.file, &error))?;
-            let outcome = read(&mut reader, &mut inspection, args.follow)?;
-            inspection.summary.cut = reader.cut();
-            outcome.map(|error| error.to_string())
-        }
         Input::Raw(server) => pieces(
-            Files::new(input, BufReader::new(open(server)?)),
+            Files::new(BufReader::new(input), BufReader::new(open(server)?)),
             &mut inspection,
         )?,
-        Input::Hex => pieces(Hex::new(input), &mut inspection)?,
+        Input::Hex => pieces(Hex::new(BufReader::new(input)), &mut inspection)?,
         Input::Proxy(_) => None,
     };
     inspection.finish()?;
@@ -83,11 +78,46 @@ fn open(file: &str) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(file))
 }
 
-/// A capture never begins like that.
-fn is_json(input: &mut impl BufRead) -> io::Result<bool> {
-    let first = input.fill_buf()?;
-    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-    Ok(first.trim_ascii_start().starts_with(b"{"))
+/// Returns what is wrong with the file.
+fn capture(
+    args: &Args,
+    input: Box<dyn Read>,
+    inspection: &mut Inspection<'_>,
+) -> io::Result<Option<String>> {
+    let input = Box::new(BufReader::new(input));
+    let mut reader = capture::open(input).map_err(|error| named(&args.file, &error))?;
+    let outcome = read(&mut reader, inspection, args.follow)?;
+    inspection.summary.cut = reader.cut();
+    Ok(outcome.map(|error| error.to_string()))
+}
+
+/// Whether it begins as JSON does, and no capture; and the input with what was read of it, which may come byte by byte.
+fn begins_as_json(mut input: Box<dyn Read>) -> io::Result<(bool, Box<dyn Read>)> {
+    const ENOUGH: usize = 12;
+    const BLANK: usize = 4 << 10;
+    let (mut first, mut block, mut more) = (Vec::new(), [0; 64], true);
+    while more {
+        match input.read(&mut block) {
+            Ok(n) => {
+                first.extend(&block[..n]);
+                let blank = text_of(&first).is_empty() && first.len() < BLANK;
+                more = n != 0 && (blank || first.len() < ENOUGH);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // A section of pcapng begins with blanks, and says its byte order.
+    let order = first.get(8..ENOUGH).unwrap_or_default();
+    let section = matches!(order, [0x1a, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0x1a]);
+    let json = !section && text_of(&first).starts_with(b"{");
+    Ok((json, Box::new(Cursor::new(first).chain(input))))
+}
+
+/// Without a byte order mark and blanks.
+fn text_of(bytes: &[u8]) -> &[u8] {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    text.trim_ascii_start()
 }
 
 fn named(file: &str, error: &io::Error) -> io::Error {

@@ -64,3 +64,19 @@ fn nothing_in_a_file_makes_it_panic_or_grow() {
     }
     assert!(tried > 1000, "{tried}");
 }
+
+#[test]
+fn blanks_before_json_may_come_byte_by_byte() {
+    for blanks in [
+        "\n\r\r\n",
+        "\u{feff}",
+        "\u{feff}                    ",
+        "   \n",
+        "",
+    ] {
+        let har = format!("{blanks}{{\"log\":{{\"entries\":[]}}}}");
+        for choice in [0, 10, 30, 250] {
+            oracle::any_bytes_as_a_file(&[har.as_bytes(), &[choice]].concat());
+        }
+    }
+}
