@@ -28,6 +28,8 @@ pub fn conversation(data: &[u8]) {
         About::Ask,
         About::Pings,
         About::Split,
+        About::Closes,
+        About::Lenient,
         #[cfg(feature = "deflate")]
         About::Deflate,
     ];

@@ -1019,7 +1019,9 @@ impl Endpoint {
 
     /// §5.4
     pub(crate) fn send_part(&mut self, text: bool, part: &[u8], last: bool) -> Result<(), Refused> {
-        if !self.is_writable() {
+        // §5.5.1: what was begun may be finished before the peer's Close frame is answered.
+        let may_finish = self.owes_close() && self.sending.is_some();
+        if !self.is_writable() && !may_finish {
             return Err(Refused::Closing);
         }
         let (begun, rest) = match &self.sending {
