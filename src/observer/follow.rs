@@ -39,6 +39,13 @@ impl Side {
         }
     }
 
+    /// Between frames, with nothing that waits: only more bytes or the end bring something.
+    fn is_idle(&self) -> bool {
+        !self.ended
+            && self.held.capacity() == 0
+            && matches!(self.half.phase, Phase::Frames(Stage::Header))
+    }
+
     /// Bytes that were read stand before those to come again.
     fn put_back(&mut self, bytes: Vec<u8>, from: u64) {
         let rest = self.held.split_off(self.held_at);
@@ -90,6 +97,10 @@ impl Observer {
         }
         if let Some(offset) = self.side(from).lost.take() {
             return Some(Next::Lost(offset));
+        }
+        // As often as there is something to tell.
+        if input.is_empty() && self.side_ref(from).is_idle() {
+            return None;
         }
         loop {
             self.make_decoder(from);
