@@ -64,10 +64,12 @@ impl HeadReader {
             }
             Scan::Bad(error) => {
                 let read = mem::take(input);
+                let max = limits.head as usize;
                 if gathered == 0 {
-                    let kept = read.len().min(limits.head as usize);
-                    self.gathered.extend_from_slice(&read[..kept]);
+                    self.gathered
+                        .extend_from_slice(&read[..read.len().min(max)]);
                 }
+                self.gathered.truncate(max);
                 Err(error)
             }
             Scan::Head(len) => {

@@ -7,11 +7,12 @@ use super::opening::{self, Leads};
 use super::{Scripted, Taker, heads, wire};
 use sansocket::config::{Delivery, Limits, Rate, Timeouts};
 use sansocket::error::Failure;
+use sansocket::event::{CloseReport, Side};
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, OriginPolicy, Response,
-    Role, ServerConfig, State, Transport, Uri,
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Negotiated, OriginPolicy,
+    Response, Role, ServerConfig, State, Transport, Uri,
 };
 
 /// A way to hand bytes to a connection.
@@ -24,6 +25,8 @@ pub enum Way {
     Hold,
     /// Payload straight into the message, where it is asked for.
     Target,
+    /// Input that may not be written to.
+    Copied,
     /// A growing buffer.
     #[cfg(feature = "bytes")]
     Bytes,
@@ -34,6 +37,7 @@ pub const WAYS: &[Way] = &[
     Way::Prepare,
     Way::Hold,
     Way::Target,
+    Way::Copied,
     #[cfg(feature = "bytes")]
     Way::Bytes,
 ];
@@ -48,6 +52,11 @@ pub struct Setup {
     pub limits: Limits,
     pub timeouts: Timeouts,
     pub manual_pong: bool,
+    pub manual_close: bool,
+    pub echo_close_reason: bool,
+    /// A server takes frames that are not masked.
+    pub unmasked: bool,
+    pub keep_response: bool,
     pub serve_http: bool,
     /// permessage-deflate as it was agreed on, where the feature is on.
     pub deflate: Option<&'static str>,
@@ -60,6 +69,9 @@ pub struct Setup {
     /// Longer messages are sent in frames of this size.
     pub fragment: u32,
 }
+
+/// Why the application closes, where the answer to a Close frame is its own.
+const OWN_REASON: &str = "as we like";
 
 /// What may be agreed on of permessage-deflate.
 const AGREED: [&str; 3] = [
@@ -110,7 +122,9 @@ impl Setup {
             limits.budgets.tiny_fragments = budget(2);
             limits.budgets.messages = budget(3);
         }
-        let manual_pong = t.once_in(4);
+        let manual = t.u8();
+        // Most have what is usual, as those had that were drawn before there was a choice.
+        let unusual = |least: u8, bit: u8| manual >= least && (manual / 4) & bit != 0;
         let serve_http = t.u8();
         // Compression has RSV1.
         let reserved = match (handshake, deflate, serve_http) {
@@ -124,7 +138,11 @@ impl Setup {
             delivery: [Delivery::Whole, Delivery::Chunks, Delivery::Ask][usize::from(delivery) % 3],
             limits,
             timeouts: Timeouts::default(),
-            manual_pong,
+            manual_pong: manual % 4 == 3,
+            manual_close: unusual(160, 1),
+            echo_close_reason: unusual(128, 2) && !unusual(160, 1),
+            unmasked: unusual(128, 4),
+            keep_response: unusual(128, 8),
             serve_http: serve_http % 3 == 2,
             deflate: deflate.map(|at| AGREED[at]),
             ratio: 0,
@@ -155,8 +173,17 @@ impl Setup {
                 if self.serve_http {
                     config = config.serve_http();
                 }
+                if self.unmasked {
+                    config = config.accept_unmasked();
+                }
                 if self.manual_pong {
                     config = config.manual_pong();
+                }
+                if self.manual_close {
+                    config = config.manual_close();
+                }
+                if self.echo_close_reason {
+                    config = config.echo_close_reason();
                 }
                 #[cfg(feature = "deflate")]
                 if self.deflate.is_some() {
@@ -175,8 +202,17 @@ impl Setup {
                     .limits(self.limits)
                     .delivery(self.delivery)
                     .fragment(self.fragment);
+                if self.keep_response {
+                    config = config.keep_response();
+                }
                 if self.manual_pong {
                     config = config.manual_pong();
+                }
+                if self.manual_close {
+                    config = config.manual_close();
+                }
+                if self.echo_close_reason {
+                    config = config.echo_close_reason();
                 }
                 #[cfg(feature = "deflate")]
                 if self.deflate.is_some() {
@@ -231,6 +267,23 @@ impl Setup {
         judge.with_extensions(self.deflate.is_some(), self.reserved)
     }
 
+    /// RFC 6455 §5.5.1: the answer to a Close frame has its code, and its reason where that is set; or it is the
+    /// application's.
+    fn check_answer(&self, report: &CloseReport) {
+        let (Some(received), Some(Side::Peer)) = (&report.received, report.began) else {
+            return;
+        };
+        let expected = if self.manual_close {
+            (Some(CloseCode::GOING_AWAY), OWN_REASON)
+        } else if self.echo_close_reason {
+            (received.code, received.reason())
+        } else {
+            (received.code, "")
+        };
+        let sent = report.sent.as_ref().expect("it was answered");
+        assert_eq!((sent.code, sent.reason()), expected);
+    }
+
     /// What the connection may hold, a generous constant included: twice a message in the making,
     /// the queue up to its mark and one message after it (also a moving one), what is held, a head.
     pub fn memory_bound(&self) -> usize {
@@ -257,6 +310,8 @@ pub struct Run {
     pub seen: Vec<Seen>,
     /// What was drained at each point.
     pub outputs: Vec<Vec<u8>>,
+    /// The head of an opening handshake that failed.
+    pub failed_head: Option<Vec<u8>>,
 }
 
 /// Points of the stream.
@@ -306,6 +361,10 @@ impl Bench<'_> {
             Event::Message(message) if self.setup.echo => {
                 let _ = ws.send(message);
             }
+            Event::Close(_) if self.setup.manual_close => ws
+                .close(CloseCode::GOING_AWAY, OWN_REASON)
+                .expect("it is ours to answer"),
+            Event::Closed(report) => self.setup.check_answer(report),
             _ => {}
         }
         Seen::of(&event).push_to(&mut self.run.seen);
@@ -337,6 +396,14 @@ impl Bench<'_> {
                     self.event(event);
                     self.ws.keep_input(&mut input);
                 }
+            }
+            Way::Copied => {
+                let mut lent = &*input;
+                while let Some(event) = self.ws.receive_copy(&mut lent) {
+                    self.event(event);
+                }
+                assert!(lent.is_empty());
+                input = &mut [];
             }
             Way::Target => {
                 // As much as a header, then the payload into its place.
@@ -406,6 +473,7 @@ pub fn run(setup: &Setup, stream: &[u8], drains: &[usize], cuts: &[usize], way: 
         run: Run {
             seen: Vec::new(),
             outputs: Vec::new(),
+            failed_head: None,
         },
         own: 0,
         #[cfg(feature = "bytes")]
@@ -429,6 +497,9 @@ pub fn run(setup: &Setup, stream: &[u8], drains: &[usize], cuts: &[usize], way: 
     bench.drain(way);
     assert_eq!(bench.ws.state(), State::Closed);
     assert_eq!(bench.ws.transport(), Transport::Close);
+    let head = bench.ws.failed_head();
+    assert!(head.is_none_or(|head| head.len() <= setup.limits.head as usize));
+    bench.run.failed_head = head.map(<[u8]>::to_vec);
     assert!(
         matches!(bench.run.seen.last(), Some(Seen::Closed(_))),
         "Closed comes last"
@@ -460,6 +531,12 @@ pub fn assert_same(one: &Run, other: &Run) {
         "chunks before the failure are not the same bytes"
     );
     assert_eq!(one.outputs, other.outputs);
+    // As far as it was read: the rest of a longer read is there too.
+    match (&one.failed_head, &other.failed_head) {
+        (None, None) => {}
+        (Some(one), Some(other)) => assert!(one.starts_with(other) || other.starts_with(one)),
+        heads => panic!("{heads:?}"),
+    }
 }
 
 /// The events, without Closed, are those of the naive model.

@@ -173,7 +173,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
             return Ok(());
         };
         match (role, second & 0x80 != 0) {
-            (Role::Server, false) => return fail(ProtocolError::UnmaskedFrame),
+            (Role::Server, false) if !setup.unmasked => return fail(ProtocolError::UnmaskedFrame),
             (Role::Client, true) => return fail(ProtocolError::MaskedFrame),
             _ => {}
         }
@@ -217,7 +217,7 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
                 return limit(Limit::Message, value, limits.message);
             }
         }
-        let masked = role == Role::Server;
+        let masked = second & 0x80 != 0;
         let start = 2 + form + if masked { 4 } else { 0 };
         let Some(key) = rest.get(2 + form..start) else {
             return Ok(());

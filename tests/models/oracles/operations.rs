@@ -9,6 +9,8 @@ use core::time::Duration;
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::{Failure, SendError};
 use sansocket::event::{Payload, Text};
+#[cfg(feature = "deflate")]
+use sansocket::extension::PermessageDeflate;
 use sansocket::{
     Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Prepared, Response, Role,
     State, Transport,
@@ -31,8 +33,15 @@ struct Bench {
     failed: bool,
     close_received: bool,
     fail_may_have_come: bool,
+    /// Our answer to the peer's Close frame is queued, or was: by `check`, which then looks at the queue.
+    answered: bool,
     queued_at_close: usize,
     closed: bool,
+    /// The highest ceiling on memory so far.
+    ceiling: u64,
+    /// The application accepted without compression.
+    uncompressed: bool,
+    dropped_response: bool,
     eof: bool,
     lost: bool,
     unwritable: bool,
@@ -112,10 +121,12 @@ impl Bench {
             assert!(buffered == 0 || kept || self.ws.output_len() > 0);
         }
         // Nothing is added after the answer to the peer's Close, pongs included.
-        if self.close_received && !self.in_pieces {
+        if self.answered && !self.in_pieces {
             assert!(output.len() <= self.queued_at_close);
         }
         self.queued_at_close = output.len();
+        self.answered =
+            self.close_received && (!self.setup.manual_close || self.ws.close_sent().is_some());
         let state = self.ws.state();
         assert!(
             state >= self.state,
@@ -133,9 +144,16 @@ impl Bench {
         let named = ["", "chat", "superchat"];
         assert!(named.contains(&self.ws.subprotocol().unwrap_or_default()));
         let compressed = self.ws.extensions().contains("permessage-deflate");
-        assert!(!compressed || self.setup.deflate.is_some());
+        assert!(!compressed || self.setup.deflate.is_some() && !self.uncompressed);
         if let Some(response) = self.ws.response() {
             assert_eq!((self.setup.role, response.status()), (Role::Client, 101));
+        }
+        let kept = self.setup.keep_response && self.setup.handshake;
+        if kept && self.setup.role == Role::Client && state == State::Open {
+            assert!(self.ws.response().is_some() || self.dropped_response);
+        }
+        if self.ws.failed_head().is_some() {
+            assert!(self.setup.handshake && state >= State::Closing);
         }
         // A message in small fragments is a queue of small buffers: the caller's own choice.
         let per_byte = 4 + 128 / (self.setup.fragment.max(1) as usize);
@@ -143,6 +161,7 @@ impl Bench {
         let bound = self.setup.memory_bound().saturating_add(own);
         let held = self.ws.memory_held();
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
+        assert!(held as u64 <= self.ceiling, "{held} bytes held");
     }
 
     /// A refusal changes nothing; what is taken counts. Whether it was taken.
@@ -184,7 +203,11 @@ impl Bench {
                 back(unsent.message);
                 unsent.why
             });
-            assert_eq!(result, may, "can_send");
+            match result {
+                // How much a message takes is only known with it.
+                Err(SendError::Memory { .. }) => assert_eq!(may, Ok(())),
+                _ => assert_eq!(result, may, "can_send"),
+            }
             result
         });
     }
@@ -204,7 +227,6 @@ impl Bench {
             Event::Failed(_) => self.failed = true,
             Event::Close(_) => {
                 self.close_received = true;
-                self.queued_at_close = usize::MAX;
             }
             Event::Closed(report) => {
                 self.closed = true;
@@ -457,14 +479,22 @@ impl Bench {
                 }
             }
             26 => {
-                let accept = Accept::new().subprotocol(t.pick(&["chat", "superchat", "other", ""]));
-                let accept = if t.once_in(2) { Accept::new() } else { accept };
-                self.attempt(0, |ws| ws.accept(accept));
+                let name = t.pick(&["chat", "superchat", "other", ""]);
+                self.accept(name, t.u8());
             }
             27 => self.respond(t),
             28 => {
                 self.ws.stream_message();
-                self.ws.receive_target_filled(t.below(200));
+                let filled = t.below(200);
+                self.ws.receive_target_filled(filled);
+                match filled {
+                    150..170 => self.set_limits(t),
+                    170..175 => {
+                        self.ws.drop_response();
+                        self.dropped_response = true;
+                    }
+                    _ => {}
+                }
             }
             _ => self.events(),
         }
@@ -473,6 +503,57 @@ impl Bench {
             assert_eq!(self.ws.transport(), Transport::Close);
         }
         self.check();
+    }
+
+    /// Other limits from now on, with or without a ceiling on memory.
+    fn set_limits(&mut self, t: &mut Taker<'_>) {
+        let mut limits = *self.ws.limits();
+        limits.message = t.pick(&[0, 125, 300, 70_000]);
+        limits.frame = limits.message.max(125);
+        limits.fragments = t.pick(&[1, 4, 30]);
+        limits.output = t.pick(&[1, 200, 100_000]);
+        limits.memory = t.pick(&[Limits::UNBOUNDED, 16 << 10, 64 << 10, 256 << 10]);
+        self.ws.set_limits(limits);
+        assert_eq!(*self.ws.limits(), limits);
+        // What was stored before stays.
+        let bound = &mut self.setup.limits;
+        bound.message = bound.message.max(limits.message);
+        bound.output = bound.output.max(limits.output);
+        self.ceiling = self.ceiling.max(limits.memory);
+    }
+
+    /// One way or another to accept, if there is a request.
+    fn accept(&mut self, name: &str, how: u8) {
+        let mut accept = Accept::new();
+        if how & 1 == 0 {
+            accept = accept.subprotocol(name);
+        }
+        let how = how.saturating_sub(128) / 2;
+        let preferred = ["superchat", "chat"];
+        if how & 1 != 0 {
+            accept = accept.prefer(preferred);
+        }
+        if how & 2 != 0 {
+            accept = accept.uncompressed();
+        }
+        #[cfg(feature = "deflate")]
+        if how & 4 != 0 {
+            accept = accept.deflate(PermessageDeflate::server().threshold(4));
+        }
+        if !self.attempt(0, |ws| ws.accept(accept)) {
+            return;
+        }
+        // The last of them counts.
+        self.uncompressed = how & 6 == 2;
+        if how & 4 != 0 && self.ws.extensions().contains("permessage-deflate") {
+            self.setup.deflate = Some("permessage-deflate");
+            self.judge = self.setup.judge();
+        }
+        if how & 1 != 0
+            && let Some(name) = self.ws.subprotocol()
+        {
+            assert!(preferred.contains(&name));
+        }
     }
 
     /// An answer over HTTP, or some of it.
@@ -605,6 +686,10 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
     if setup.limits.message > 1 << 20 {
         setup.limits = Limits::server();
     }
+    // Drawn with the rest, so that what was found earlier still means the same.
+    if setup.echo && setup.fragment % 2 == 1 {
+        setup.limits.memory = 16 << (10 + setup.fragment % 5);
+    }
     let after = |t: &mut Taker<'_>| {
         t.once_in(2)
             .then(|| Duration::from_millis(t.pick(&[1, 20, 2000])))
@@ -630,8 +715,12 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         failed: false,
         close_received: false,
         fail_may_have_come: false,
-        queued_at_close: usize::MAX,
+        answered: false,
+        queued_at_close: 0,
         closed: false,
+        ceiling: setup.limits.memory,
+        uncompressed: false,
+        dropped_response: false,
         eof: false,
         lost: false,
         unwritable: false,
