@@ -15,9 +15,14 @@ pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// The number, if it fits into `T`, as a port or a status.
+pub(crate) fn decimal_in<T: TryFrom<u64>>(text: &str) -> Option<T> {
+    T::try_from(decimal(text.as_bytes())?).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{decimal, is_decimal};
+    use super::{decimal, decimal_in, is_decimal};
 
     #[test]
     fn numbers() {
@@ -35,6 +40,9 @@ mod tests {
             assert_eq!(decimal(text.as_bytes()), number, "{text}");
         }
         assert!(is_decimal(b"99999999999999999999999"));
+        for (text, port) in [("65535", Some(65535)), ("65536", None), ("+80", None)] {
+            assert_eq!(decimal_in::<u16>(text), port, "{text}");
+        }
         for not in [&b""[..], b"+1", b"1.5", b"\xff"] {
             assert!(!is_decimal(not));
         }

@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::decimal::decimal_in;
 use crate::error::BadEntry;
 
 /// Which origins a server takes connections from (RFC 6455 §4.2.2, §10.2). There is no default:
@@ -111,8 +112,7 @@ fn is_host_and_port(text: &str) -> bool {
         _ => (text, None),
     };
     let name = host.strip_prefix("*.").unwrap_or(host);
-    let is_port =
-        |port: &str| port == ANY_PORT || port.parse::<u16>().is_ok() && !port.starts_with('+');
+    let is_port = |port: &str| port == ANY_PORT || decimal_in::<u16>(port).is_some();
     let in_brackets = |name: &str| name.starts_with('[') && name.ends_with(']') && name == host;
     let is_name = name.bytes().all(is_plain) || in_brackets(name);
     !name.is_empty() && is_name && port.is_none_or(is_port)

@@ -73,40 +73,69 @@ impl FrameHeader {
     /// Writes the header with its length in the shortest form (RFC 6455 §5.2) and returns how many
     /// bytes it takes.
     pub fn encode(&self, bytes: &mut [u8; Self::MAX_LEN]) -> usize {
-        let first = u8::from(self.fin) << 7 | (self.rsv & 7) << 4 | self.opcode as u8;
-        let mask = if self.masking_key.is_some() { 0x80 } else { 0 };
-        let mut len = write_header(bytes, first, mask, self.payload_len);
-        if let Some(key) = self.masking_key {
-            bytes[len..len + 4].copy_from_slice(&key);
-            len += 4;
-        }
-        len
+        let first = first_byte(self.fin, self.rsv & 7, self.opcode);
+        write_header(bytes, first, self.masking_key, self.payload_len)
     }
 }
 
-/// The header without its key, into a buffer that has room for it; returns its length.
+/// The first byte of a frame's header.
+#[inline]
+pub(crate) const fn first_byte(fin: bool, rsv: u8, opcode: Opcode) -> u8 {
+    (fin as u8) << 7 | rsv << 4 | opcode as u8
+}
+
+/// Whether a frame that begins so is the last of its message.
+pub(crate) const fn is_final(first: u8) -> bool {
+    first & 0x80 != 0
+}
+
+/// Whether a frame that begins so goes on with a message.
+pub(crate) const fn is_continuation(first: u8) -> bool {
+    first & 15 == Opcode::Continuation as u8
+}
+
+/// How many bytes the header of such a frame has.
+pub(crate) fn header_len(key: Option<MaskingKey>, payload_len: u64) -> usize {
+    with_header(0, key, payload_len, <[u8]>::len)
+}
+
+/// The header into a buffer that has room for it; returns its length.
 #[inline]
 pub(crate) fn write_header(
     bytes: &mut [u8; FrameHeader::MAX_LEN],
     first: u8,
-    mask: u8,
+    key: Option<MaskingKey>,
     payload_len: u64,
 ) -> usize {
-    with_header(first, mask, payload_len, |header| {
+    with_header(first, key, payload_len, |header| {
         bytes[..header.len()].copy_from_slice(header);
         header.len()
+    })
+}
+
+/// Hands out the header with its key, if it has one, at once: each call that extends a buffer asks for room.
+#[inline(always)]
+pub(super) fn with_header<R>(
+    first: u8,
+    key: Option<MaskingKey>,
+    payload_len: u64,
+    write: impl FnOnce(&[u8]) -> R,
+) -> R {
+    let Some(key) = key else {
+        return with_length(first, 0, payload_len, write);
+    };
+    with_length(first, 0x80, payload_len, |header| {
+        let mut whole = [0; FrameHeader::MAX_LEN];
+        whole[..header.len()].copy_from_slice(header);
+        whole[header.len()..][..key.len()].copy_from_slice(&key);
+        write(&whole[..header.len() + key.len()])
     })
 }
 
 /// Hands out the header without its key. Three calls with arrays, so that what copies the
 /// header knows how long it is.
 #[inline(always)]
-pub(crate) fn with_header<R>(
-    first: u8,
-    mask: u8,
-    payload_len: u64,
-    write: impl FnOnce(&[u8]) -> R,
-) -> R {
+fn with_length<R>(first: u8, mask: u8, payload_len: u64, write: impl FnOnce(&[u8]) -> R) -> R {
     match payload_len {
         // `as`: each arm's bound makes the value fit.
         0..=125 => write(&[first, mask | payload_len as u8]),

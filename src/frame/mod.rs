@@ -28,9 +28,9 @@ mod rules;
 mod whole;
 
 pub use close::{decode_close, encode_close};
-pub(crate) use encode::{encode_frame, encode_header, first_byte};
+pub(crate) use encode::{encode_frame, encode_header};
 pub use header::FrameHeader;
-pub(crate) use header::{with_header, write_header};
+pub(crate) use header::{first_byte, header_len, is_continuation, is_final, write_header};
 pub use opcode::Opcode;
 pub(crate) use raw::RawHeader;
 pub use reader::HeaderReader;

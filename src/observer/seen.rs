@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::decimal::decimal_in;
 use crate::error::{HandshakeError, ProtocolError};
 use crate::event::message::Kind;
 use crate::frame::{Opcode, RawHeader};
@@ -134,7 +135,7 @@ impl<'a> Head<'a> {
     /// The status of an answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.first_line().split(' ').nth(1)?.parse().ok()
+        self.first_line().split(' ').nth(1).and_then(decimal_in)
     }
 
     /// All fields, in order.

@@ -6,7 +6,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::frame::{FrameHeader, Opcode};
+use crate::frame::{FrameHeader, Opcode, is_final};
 
 use super::Output;
 
@@ -104,7 +104,7 @@ impl EncodedFrames {
     /// A frame was queued that counts as `len` bytes.
     pub(super) fn queued(&mut self, first: u8, len: usize) {
         self.counts.push_back(len as u64);
-        self.end_continues = first & 0x80 == 0;
+        self.end_continues = !is_final(first);
     }
 
     /// A data frame comes to the front.

@@ -17,7 +17,10 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use crate::extension::EncodeError;
-use crate::frame::{FrameHeader, Opcode, encode_frame, encode_header, first_byte, write_header};
+use crate::frame::{
+    FrameHeader, Opcode, encode_frame, encode_header, first_byte, header_len, is_continuation,
+    write_header,
+};
 use crate::mask::{self, MaskingKey, extend_masked};
 use crate::payload::{OwnedBytes, make_room};
 
@@ -146,7 +149,7 @@ impl Output {
         self.buffered += payload.len() as u64;
         self.push(Segment {
             bytes: OwnedBytes::Vec(bytes),
-            gap: first & 15 == Opcode::Continuation as u8,
+            gap: is_continuation(first),
         });
     }
 
@@ -237,13 +240,7 @@ impl Output {
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         // Leaves room for the header that the length before asks for: nearly always the right one.
-        let key_len = if key.is_some() { 4 } else { 0 };
-        let guess = key_len
-            + match len {
-                0..=125 => 2,
-                126..=0xffff => 4,
-                _ => 10,
-            };
+        let guess = header_len(key, len as u64);
         self.make_room(guess + room);
         let start = self.tail.len();
         self.tail.resize(start + guess, 0);
@@ -253,12 +250,7 @@ impl Output {
         }
         let payload_len = self.tail.len() - start - guess;
         let mut header = [0; FrameHeader::MAX_LEN];
-        let mask = if key.is_some() { 0x80 } else { 0 };
-        let mut header_len = write_header(&mut header, first, mask, payload_len as u64);
-        if let Some(key) = key {
-            header[header_len..header_len + 4].copy_from_slice(&key);
-            header_len += 4;
-        }
+        let header_len = write_header(&mut header, first, key, payload_len as u64);
         match header_len.cmp(&guess) {
             Ordering::Less => {
                 self.tail.copy_within(start + guess.., start + header_len);

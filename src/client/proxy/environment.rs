@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
 
+use crate::decimal::decimal_in;
 use crate::handshake::uri::Uri;
 
 use super::{BadProxy, Proxy};
@@ -99,10 +100,12 @@ fn stands_for(entry: &str, uri: &Uri) -> bool {
 /// An entry, and its port if it has one; an IPv6 address without brackets has none.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     match entry.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
-            Ok(port) => (host, Some(port)),
-            Err(_) => (entry, None),
-        },
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            match decimal_in(port) {
+                Some(port) => (host, Some(port)),
+                None => (entry, None),
+            }
+        }
         _ => (entry, None),
     }
 }
@@ -125,7 +128,7 @@ fn has_name(entry: &str, host: &str) -> bool {
 /// An address, or a network as `address/bits` (RFC 4632 §3.1).
 fn has_address(entry: &str, address: IpAddr) -> bool {
     let (network, bits) = match entry.split_once('/') {
-        Some((network, bits)) => (network, bits.parse::<u32>().ok()),
+        Some((network, bits)) => (network, decimal_in::<u32>(bits)),
         None => (entry, Some(u32::MAX)),
     };
     let network = network.trim_start_matches('[').trim_end_matches(']');
@@ -271,6 +274,7 @@ mod tests {
             &["1.2.3.4:81", "[::1]:81", "[::2]"],
             &["1.2.3.4", "[::1]"],
         ),
+        ("h:+80, 192.0.2.0/+24", &[], &["h", "192.0.2.1"]),
         ("h, *", &["x", "1.2.3.4"], &[]),
         ("*:81", &["x:81"], &["x"]),
         (

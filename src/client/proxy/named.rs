@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::client::socks5;
+use crate::decimal::decimal_in;
 use crate::error::identified;
 
 use super::{Options, PROXY_AUTHORIZATION};
@@ -173,7 +174,7 @@ fn explicit_port(text: &str) -> Option<u16> {
     let (_, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let (_, port) = authority.rsplit_once(':')?;
-    port.parse().ok()
+    decimal_in(port)
 }
 
 /// Why a text names no proxy.
