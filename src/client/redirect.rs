@@ -7,9 +7,9 @@
 //! ```
 //! use sansocket::client::redirect::Redirects;
 //! use sansocket::{Uri, handshake::Refusal};
-//! # use sansocket::client::proxy::{Connect, Options, ConnectOutcome};
+//! # use sansocket::client::proxy::{Connect, ConnectOptions, ConnectOutcome};
 //! # fn answer(location: &str) -> Box<Refusal> { // a refusal out of thin air
-//! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &Options::new());
+//! #     let mut connect = Connect::new(&Uri::parse("ws://h/").unwrap(), &ConnectOptions::new());
 //! #     let mut head = format!("HTTP/1.1 302 x\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes();
 //! #     let Some(ConnectOutcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
 //! #     refusal
@@ -68,8 +68,8 @@ pub struct Redirects {
 ///
 /// ```
 /// # use sansocket::Uri;
-/// # use sansocket::client::{proxy::{Connect, Options, ConnectOutcome}, redirect::Redirects};
-/// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &Options::new());
+/// # use sansocket::client::{proxy::{Connect, ConnectOptions, ConnectOutcome}, redirect::Redirects};
+/// # let mut connect = Connect::new(&Uri::parse("ws://h/")?, &ConnectOptions::new());
 /// # let mut head = *b"HTTP/1.1 308 x\r\nLocation: //b.example/x\r\nContent-Length: 0\r\n\r\n";
 /// # let Some(ConnectOutcome::Refused(refusal)) = connect.receive(&mut &mut head[..]) else { unreachable!() };
 /// let mut redirects = Redirects::new(Uri::parse("wss://a.example/")?);

@@ -53,7 +53,7 @@ impl ClientRequest {
     /// # Errors
     /// [`FieldError::BadName`] and [`FieldError::BadValue`] for what is outside the grammar of fields,
     /// [`FieldError::Reserved`] for a field that the handshake sets itself and for
-    /// `Proxy-Authorization`, which is for the proxy (feature `client`: `client::proxy::Options::basic`) and
+    /// `Proxy-Authorization`, which is for the proxy (feature `client`: `client::proxy::ConnectOptions::basic`) and
     /// not for the server to see (RFC 6455 §4.1 (3)). `Origin` has its own method.
     pub fn header(mut self, name: &str, value: &[u8]) -> Result<Self, FieldError> {
         if name.eq_ignore_ascii_case("Proxy-Authorization") {

@@ -18,14 +18,14 @@ use super::refusal::Refusal;
 #[derive(Clone)]
 pub(crate) struct RefusalReader {
     refusal: Refusal,
-    framing: Framing,
+    framing: BodyLeft,
     max_body: usize,
     /// Bytes that the framing of chunks may still take: sizes, extensions and trailers.
     overhead: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
+enum BodyLeft {
     Length(u64),
     UntilEnd,
     Chunked(ChunkState),
@@ -59,7 +59,7 @@ impl RefusalReader {
         limits: &Limits,
     ) -> Result<Self, HandshakeError> {
         let framing = framing(line.status, fields.clone())?;
-        let reusable = framing != Framing::UntilEnd && persists(line.version, fields.clone());
+        let reusable = framing != BodyLeft::UntilEnd && persists(line.version, fields.clone());
         Ok(Self {
             framing,
             refusal: Refusal {
@@ -75,7 +75,7 @@ impl RefusalReader {
 
     /// The body is complete, or was cut.
     pub(crate) fn is_done(&self) -> bool {
-        self.framing == Framing::Done
+        self.framing == BodyLeft::Done
     }
 
     /// Takes what belongs to the body and returns its length. Bytes after the end of the body are not
@@ -84,22 +84,22 @@ impl RefusalReader {
         let mut rest = input;
         while !rest.is_empty() {
             match self.framing {
-                Framing::Done => break,
-                Framing::UntilEnd => {
+                BodyLeft::Done => break,
+                BodyLeft::UntilEnd => {
                     self.take(&mut rest, u64::MAX);
                 }
-                Framing::Length(left) => {
+                BodyLeft::Length(left) => {
                     let left = left - self.take(&mut rest, left);
                     self.go_on(match left {
-                        0 => Framing::Done,
-                        left => Framing::Length(left),
+                        0 => BodyLeft::Done,
+                        left => BodyLeft::Length(left),
                     });
                 }
-                Framing::Chunked(ChunkState::Data(left @ 1..)) => {
+                BodyLeft::Chunked(ChunkState::Data(left @ 1..)) => {
                     let left = left - self.take(&mut rest, left);
-                    self.go_on(Framing::Chunked(ChunkState::Data(left)));
+                    self.go_on(BodyLeft::Chunked(ChunkState::Data(left)));
                 }
-                Framing::Chunked(chunk) => {
+                BodyLeft::Chunked(chunk) => {
                     let byte = rest[0];
                     rest = &rest[1..];
                     match (chunk.step(byte), self.overhead.checked_sub(1)) {
@@ -119,8 +119,8 @@ impl RefusalReader {
     /// The stream ended, which ends a body that has no other end (RFC 9112 §6.3 (8)).
     pub(crate) fn end(&mut self) {
         match self.framing {
-            Framing::Done | Framing::UntilEnd => self.framing = Framing::Done,
-            Framing::Length(_) | Framing::Chunked(_) => self.cut(),
+            BodyLeft::Done | BodyLeft::UntilEnd => self.framing = BodyLeft::Done,
+            BodyLeft::Length(_) | BodyLeft::Chunked(_) => self.cut(),
         }
     }
 
@@ -152,11 +152,11 @@ impl RefusalReader {
     fn cut(&mut self) {
         self.refusal.truncated = true;
         self.refusal.reusable = false;
-        self.framing = Framing::Done;
+        self.framing = BodyLeft::Done;
     }
 
     /// Sets the next state, unless the limit ended the body.
-    fn go_on(&mut self, framing: Framing) {
+    fn go_on(&mut self, framing: BodyLeft) {
         if !self.is_done() {
             self.framing = framing;
         }
@@ -178,8 +178,8 @@ impl RefusalReader {
 
 impl ChunkState {
     /// The state after this byte. `None`: this is not the chunked coding.
-    fn step(self, byte: u8) -> Option<Framing> {
-        Some(Framing::Chunked(match (self, byte) {
+    fn step(self, byte: u8) -> Option<BodyLeft> {
+        Some(BodyLeft::Chunked(match (self, byte) {
             (Self::Size { size, .. }, _) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16)?;
                 let size = size.checked_mul(16)?.checked_add(u64::from(digit))?;
@@ -200,7 +200,7 @@ impl ChunkState {
             (Self::Trailer { empty }, b'\r') => Self::TrailerEnd { empty },
             (Self::Trailer { .. }, b'\n') => return None,
             (Self::Trailer { .. }, _) => Self::Trailer { empty: false },
-            (Self::TrailerEnd { empty: true }, b'\n') => return Some(Framing::Done),
+            (Self::TrailerEnd { empty: true }, b'\n') => return Some(BodyLeft::Done),
             (Self::TrailerEnd { empty: false }, b'\n') => Self::Trailer { empty: true },
             _ => return None,
         }))
@@ -231,21 +231,23 @@ fn persists<'h>(
 fn framing<'h>(
     status: u16,
     fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-) -> Result<Framing, HandshakeError> {
+) -> Result<BodyLeft, HandshakeError> {
     // (1) No content, whatever the fields say.
     if matches!(status, 204 | 304) {
-        return Ok(Framing::Done);
+        return Ok(BodyLeft::Done);
     }
     // (3), (4) A transfer coding overrides the length. If the last one is not chunked, the end of the
     // stream ends the body.
     let codings = values(fields.clone(), Field::TransferEncoding);
     if let Some(last) = codings.last() {
         return Ok(match elements(last).last() {
-            Some(coding) if has_element(coding, b"chunked") => Framing::Chunked(ChunkState::Size {
-                size: 0,
-                digits: false,
-            }),
-            _ => Framing::UntilEnd,
+            Some(coding) if has_element(coding, b"chunked") => {
+                BodyLeft::Chunked(ChunkState::Size {
+                    size: 0,
+                    digits: false,
+                })
+            }
+            _ => BodyLeft::UntilEnd,
         });
     }
     // (5) A broken length is an error; the same one several times counts as one.
@@ -260,10 +262,10 @@ fn framing<'h>(
         }
     }
     Ok(match length {
-        Some(0) => Framing::Done,
-        Some(length) => Framing::Length(length),
+        Some(0) => BodyLeft::Done,
+        Some(length) => BodyLeft::Length(length),
         // (8)
-        None => Framing::UntilEnd,
+        None => BodyLeft::UntilEnd,
     })
 }
 

@@ -6,19 +6,19 @@ use crate::role::Role;
 
 /// What was seen of the life of a connection.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ends {
+pub(super) struct BothEnds {
     pub(super) asked: bool,
     pub(super) refused: bool,
     pub(super) opened: bool,
-    client: End,
-    server: End,
+    client: OneEnd,
+    server: OneEnd,
     first_close: Option<Role>,
     first_fin: Option<Role>,
     reset: Option<Role>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct End {
+struct OneEnd {
     closed: bool,
     code: Option<u16>,
     fin: bool,
@@ -28,7 +28,7 @@ struct End {
 /// How a conversation went, as far as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ConversationReport {
     /// The opening handshake was completed.
     pub opened: bool,
     /// Who sent the first Close frame.
@@ -47,7 +47,7 @@ pub struct Report {
     pub server_violations: u32,
 }
 
-impl Report {
+impl ConversationReport {
     /// Both sent a Close frame: the closing handshake is complete (RFC 6455 §7.1.4).
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -77,8 +77,8 @@ impl Report {
     }
 }
 
-impl Ends {
-    fn end(&mut self, role: Role) -> &mut End {
+impl BothEnds {
+    fn end(&mut self, role: Role) -> &mut OneEnd {
         match role {
             Role::Client => &mut self.client,
             Role::Server => &mut self.server,
@@ -147,9 +147,9 @@ impl Ends {
         }
     }
 
-    pub(super) fn report(&self) -> Report {
-        let code = |end: End| end.closed.then_some(end.code);
-        Report {
+    pub(super) fn report(&self) -> ConversationReport {
+        let code = |end: OneEnd| end.closed.then_some(end.code);
+        ConversationReport {
             opened: self.opened,
             begun_by: self.first_close,
             client_code: code(self.client),
@@ -166,15 +166,15 @@ impl Ends {
 mod tests {
     use super::*;
 
-    fn open() -> Ends {
-        Ends {
+    fn open() -> BothEnds {
+        BothEnds {
             asked: true,
             opened: true,
-            ..Ends::default()
+            ..BothEnds::default()
         }
     }
 
-    fn states(ends: &Ends) -> [State; 2] {
+    fn states(ends: &BothEnds) -> [State; 2] {
         [Role::Client, Role::Server].map(|role| ends.state(role))
     }
 
@@ -198,7 +198,7 @@ mod tests {
             ends.reset(from);
             assert_eq!(states(&ends), [State::Closed; 2], "{from:?}");
             // Before it was open there is nothing to close.
-            let mut ends = Ends::default();
+            let mut ends = BothEnds::default();
             ends.fin(from);
             assert_eq!(states(&ends), [State::Initial; 2], "{from:?}");
         }

@@ -11,30 +11,30 @@ use crate::mask::MaskingKey;
 use crate::role::Role;
 
 use super::Observer;
-use super::half::{Half, Phase, Stage, Step, WINDOW};
-use super::heartbeat::Pings;
+use super::half::{FrameStage, Half, HalfStep, NextByte, WINDOW};
+use super::heartbeat::Unanswered;
 use super::seen::{Frame, Rule, Violation};
 
 /// One end: what it sends, and what of it waits.
-pub(super) struct Side {
+pub(super) struct Direction {
     pub(super) half: Half,
     pub(super) held: Vec<u8>,
     /// So much of `held` is done with.
     pub(super) held_at: usize,
     /// To be told next.
     pub(super) lost: Option<u64>,
-    pub(super) pings: Pings,
+    pub(super) pings: Unanswered,
     pub(super) ended: bool,
 }
 
-impl Side {
+impl Direction {
     pub(super) fn new(from: Role) -> Self {
         Self {
             half: Half::new(from),
             held: Vec::new(),
             held_at: 0,
             lost: None,
-            pings: Pings::default(),
+            pings: Unanswered::default(),
             ended: false,
         }
     }
@@ -43,7 +43,7 @@ impl Side {
     fn is_idle(&self) -> bool {
         !self.ended
             && self.held.capacity() == 0
-            && matches!(self.half.phase, Phase::Frames(Stage::Header))
+            && matches!(self.half.phase, NextByte::Frames(FrameStage::Header))
     }
 
     /// Bytes that were read stand before those to come again.
@@ -67,7 +67,7 @@ pub(super) enum Next<'i> {
     Broken(Violation),
     Frame(Frame),
     Payload {
-        bytes: Place<'i>,
+        bytes: PieceAt<'i>,
         offset: u64,
         key: Option<MaskingKey>,
     },
@@ -81,7 +81,7 @@ pub(super) enum Next<'i> {
 }
 
 /// Where a piece of payload lies.
-pub(super) enum Place<'i> {
+pub(super) enum PieceAt<'i> {
     Input(&'i [u8]),
     Held(Range<usize>),
 }
@@ -125,26 +125,26 @@ impl Observer {
             }
             return Some(match step {
                 // Nothing more comes of the bytes that are there.
-                Step::Nothing if taken == 0 => {
+                HalfStep::Nothing if taken == 0 => {
                     self.tidy(from);
                     return self.overfull(from);
                 }
-                Step::On | Step::Nothing => continue,
-                Step::Payload { .. } if taken == 0 => continue,
-                Step::Payload { offset, key } => {
+                HalfStep::On | HalfStep::Nothing => continue,
+                HalfStep::Payload { .. } if taken == 0 => continue,
+                HalfStep::Payload { offset, key } => {
                     let bytes = if waits {
-                        Place::Held(start..start + taken)
+                        PieceAt::Held(start..start + taken)
                     } else {
-                        Place::Input(&piece[..taken])
+                        PieceAt::Input(&piece[..taken])
                     };
                     Next::Payload { bytes, offset, key }
                 }
-                Step::Head => Next::Head,
-                Step::BadHead(error) => self.bad_head(from, error),
-                Step::Frame(frame) => Next::Frame(frame),
-                Step::Message => Next::Message,
-                Step::Control(opcode) => Next::Control(opcode),
-                Step::Found(offset) => Next::Found(offset),
+                HalfStep::Head => Next::Head,
+                HalfStep::BadHead(error) => self.bad_head(from, error),
+                HalfStep::Frame(frame) => Next::Frame(frame),
+                HalfStep::Message => Next::Message,
+                HalfStep::Control(opcode) => Next::Control(opcode),
+                HalfStep::Found(offset) => Next::Found(offset),
             });
         }
     }
@@ -152,7 +152,7 @@ impl Observer {
     /// Puts a new codec in place of one that stopped inside a message or missed some.
     fn make_decoder(&mut self, from: Role) {
         let half = &self.side_ref(from).half;
-        if matches!(half.phase, Phase::Frames(Stage::Header)) && half.needs_decoder() {
+        if matches!(half.phase, NextByte::Frames(FrameStage::Header)) && half.needs_decoder() {
             let decoder = self.decoder(from, true).map(|(decoder, _)| decoder);
             self.side(from).half.set_decoder(decoder);
         }
@@ -174,7 +174,7 @@ impl Observer {
             self.ends.opened = true;
             return Next::Lost(at);
         }
-        side.half.phase = Phase::Opaque;
+        side.half.phase = NextByte::Opaque;
         if tls {
             return Next::Opaque { tls };
         }
@@ -198,10 +198,10 @@ impl Observer {
     fn overfull(&mut self, from: Role) -> Option<Next<'static>> {
         let most = self.config.settings().limits.held as usize;
         let side = self.side(from);
-        if side.held.len() < most || !matches!(side.half.phase, Phase::Waiting) {
+        if side.held.len() < most || !matches!(side.half.phase, NextByte::Waiting) {
             return None;
         }
-        side.half.phase = Phase::Opaque;
+        side.half.phase = NextByte::Opaque;
         side.held = Vec::new();
         side.held_at = 0;
         Some(Next::Opaque { tls: false })
@@ -209,12 +209,12 @@ impl Observer {
 }
 
 /// Moves input to where it waits if nothing can be said of it yet.
-fn hold(side: &mut Side, input: &mut &[u8], settings: &Settings) {
+fn hold(side: &mut Direction, input: &mut &[u8], settings: &Settings) {
     let most = match side.half.phase {
-        Phase::Searching => WINDOW,
-        Phase::Waiting => settings.limits.held as usize,
+        NextByte::Searching => WINDOW,
+        NextByte::Waiting => settings.limits.held as usize,
         // Two bytes tell TLS from what begins in the middle.
-        Phase::Head(_, at) if at == side.half.offset => {
+        NextByte::Head(_, at) if at == side.half.offset => {
             if input.len() > 1 && side.held.len() == side.held_at {
                 return;
             }

@@ -13,7 +13,7 @@ use crate::utf8::Validator;
 use super::seen::Content;
 
 /// The message under way in one direction.
-pub(super) struct Gathering {
+pub(super) struct UnderWay {
     pub(super) kind: Kind,
     pub(super) payload: Vec<u8>,
     pub(super) len: u64,
@@ -55,7 +55,7 @@ impl Decoder {
 /// A codec that has to be replaced: it stopped inside a message.
 pub(super) struct Spoiled;
 
-impl Gathering {
+impl UnderWay {
     pub(super) fn new(kind: Kind, encoded: bool) -> Self {
         Self {
             kind,

@@ -12,7 +12,7 @@ use crate::handshake::{HeadReader, RefusalReader};
 use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
 
-use super::gathering::{Decoder, Gathering};
+use super::gathering::{Decoder, UnderWay};
 use super::opening::read_head;
 use super::search::search;
 use super::seen::{Frame, Rule, Violation};
@@ -22,7 +22,7 @@ pub(super) struct Half {
     pub(super) from: Role,
     /// Where in its direction the next byte is.
     pub(super) offset: u64,
-    pub(super) phase: Phase,
+    pub(super) phase: NextByte,
     /// The head, the control payload or the message that was told last: lent until the next call.
     pub(super) told: Vec<u8>,
     pub(super) told_at: u64,
@@ -30,18 +30,18 @@ pub(super) struct Half {
 }
 
 /// What the next byte is.
-pub(super) enum Phase {
+pub(super) enum NextByte {
     Head(Box<HeadReader>, u64),
     Body(Box<RefusalReader>),
     /// Nothing can be said before the other direction has answered.
     Waiting,
-    Frames(Stage),
+    Frames(FrameStage),
     Searching,
     Opaque,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Stage {
+pub(super) enum FrameStage {
     Header,
     /// In the payload of the frame, of which so many bytes are left.
     Payload(u64),
@@ -53,9 +53,9 @@ pub(super) enum Stage {
 struct Wire {
     headers: HeaderReader,
     frame: Option<Frame>,
-    message: Option<Gathering>,
+    message: Option<UnderWay>,
     /// The message that was told last.
-    ended: Option<Gathering>,
+    ended: Option<UnderWay>,
     control: Vec<u8>,
     decoder: Option<Decoder>,
     /// The reserved bits that are in use (RFC 6455 §5.2), and the codec's.
@@ -71,7 +71,7 @@ struct Wire {
 }
 
 /// What came of the bytes, as far as it does not lie in them.
-pub(super) enum Step {
+pub(super) enum HalfStep {
     /// A head lies in `told`.
     Head,
     /// A head fails before it is whole.
@@ -105,7 +105,7 @@ impl Half {
         Self {
             from,
             offset: 0,
-            phase: Phase::Head(Box::new(head_reader(from)), 0),
+            phase: NextByte::Head(Box::new(head_reader(from)), 0),
             told: Vec::new(),
             told_at: 0,
             wire: Wire {
@@ -127,20 +127,20 @@ impl Half {
 
     /// The next head begins here.
     pub(super) fn next_head(&mut self) {
-        self.phase = Phase::Head(Box::new(head_reader(self.from)), self.offset);
+        self.phase = NextByte::Head(Box::new(head_reader(self.from)), self.offset);
     }
 
     /// What was read of a head that is none, and where it begins.
     pub(super) fn take_head(&mut self) -> (Vec<u8>, u64) {
         match &mut self.phase {
-            Phase::Head(reader, at) => (reader.take_read(), *at),
+            NextByte::Head(reader, at) => (reader.take_read(), *at),
             _ => (Vec::new(), self.offset),
         }
     }
 
     /// Frames begin here.
     pub(super) fn open(&mut self, bits: u8, decoder: Option<(Decoder, u8)>) {
-        self.phase = Phase::Frames(Stage::Header);
+        self.phase = NextByte::Frames(FrameStage::Header);
         self.wire.bits = bits;
         let (decoder, bit) = decoder.unzip();
         self.wire.decoder = decoder;
@@ -149,7 +149,7 @@ impl Half {
 
     /// Where the next frame begins is not known, and the codec's context is not the sender's any more.
     pub(super) fn lose(&mut self) {
-        self.phase = Phase::Searching;
+        self.phase = NextByte::Searching;
         self.wire.decoder = None;
         self.wire.headers.restart();
         self.wire.frame = None;
@@ -158,7 +158,7 @@ impl Half {
         self.wire.next_search = SEARCHED;
     }
 
-    pub(super) fn message(&self) -> Option<&Gathering> {
+    pub(super) fn message(&self) -> Option<&UnderWay> {
         self.wire.ended.as_ref()
     }
 
@@ -182,25 +182,25 @@ impl Half {
         ended: bool,
         after_close: bool,
         settings: &Settings,
-    ) -> (usize, Step) {
+    ) -> (usize, HalfStep) {
         let (taken, step) = match &mut self.phase {
-            Phase::Head(_, at) if *at == self.offset && bytes.len() < 2 && !ended => {
-                (0, Step::Nothing)
+            NextByte::Head(_, at) if *at == self.offset && bytes.len() < 2 && !ended => {
+                (0, HalfStep::Nothing)
             }
-            Phase::Head(reader, at) => {
+            NextByte::Head(reader, at) => {
                 let before = self.offset - *at;
                 let (taken, head) = read_head(reader, before, bytes, &settings.limits);
                 let step = match head {
-                    Ok(None) => Step::Nothing,
+                    Ok(None) => HalfStep::Nothing,
                     Ok(Some(head)) => {
                         (self.told, self.told_at) = (head, *at);
-                        Step::Head
+                        HalfStep::Head
                     }
-                    Err(error) => Step::BadHead(error),
+                    Err(error) => HalfStep::BadHead(error),
                 };
                 (taken, step)
             }
-            Phase::Body(reader) => {
+            NextByte::Body(reader) => {
                 // In parts, so that what it keeps stays small.
                 let part = &bytes[..bytes.len().min(64 << 10)];
                 let taken = reader.feed(part);
@@ -211,14 +211,14 @@ impl Half {
                 if reader.is_done() {
                     self.offset += taken as u64;
                     self.next_head();
-                    return (taken, Step::On);
+                    return (taken, HalfStep::On);
                 }
-                (taken, Step::Nothing)
+                (taken, HalfStep::Nothing)
             }
-            Phase::Waiting => (0, Step::Nothing),
-            Phase::Opaque => (bytes.len(), Step::Nothing),
-            Phase::Searching => self.search(bytes, ended),
-            Phase::Frames(stage) => {
+            NextByte::Waiting => (0, HalfStep::Nothing),
+            NextByte::Opaque => (bytes.len(), HalfStep::Nothing),
+            NextByte::Searching => self.search(bytes, ended),
+            NextByte::Frames(stage) => {
                 let stage = *stage;
                 self.frames(stage, bytes, after_close, settings)
             }
@@ -227,67 +227,67 @@ impl Half {
         (taken, step)
     }
 
-    fn search(&mut self, bytes: &[u8], ended: bool) -> (usize, Step) {
+    fn search(&mut self, bytes: &[u8], ended: bool) -> (usize, HalfStep) {
         // At the same lengths however the bytes are cut, each twice the one before, so that no byte is
         // looked at more than twice.
         let next = self.wire.next_search;
         let (part, last) = match bytes.get(..next) {
             Some(part) => (part, false),
             None if ended => (bytes, true),
-            None => return (0, Step::Nothing),
+            None => return (0, HalfStep::Nothing),
         };
         let bits = self.wire.bits | self.wire.codec_bit;
         if let Some(found) = search(part, self.from.peer(), bits, last) {
-            self.phase = Phase::Frames(Stage::Header);
+            self.phase = NextByte::Frames(FrameStage::Header);
             self.wire.in_message = Some(found.in_message);
             self.wire.probable = true;
             self.wire.uncertain = !found.certain;
-            return (found.at, Step::Found(self.offset + found.at as u64));
+            return (found.at, HalfStep::Found(self.offset + found.at as u64));
         }
         if last {
-            return (bytes.len(), Step::Nothing);
+            return (bytes.len(), HalfStep::Nothing);
         }
         self.wire.next_search = (2 * next).min(WINDOW);
         let taken = if next == WINDOW { WINDOW / 2 } else { 0 };
-        (taken, Step::On)
+        (taken, HalfStep::On)
     }
 
     fn frames(
         &mut self,
-        stage: Stage,
+        stage: FrameStage,
         bytes: &[u8],
         after_close: bool,
         settings: &Settings,
-    ) -> (usize, Step) {
+    ) -> (usize, HalfStep) {
         match stage {
-            Stage::Header => self.header(bytes, after_close),
-            Stage::Payload(0) => {
-                self.phase = Phase::Frames(Stage::End);
+            FrameStage::Header => self.header(bytes, after_close),
+            FrameStage::Payload(0) => {
+                self.phase = NextByte::Frames(FrameStage::End);
                 (0, self.payload(&[], 0, settings))
             }
-            Stage::Payload(_) if bytes.is_empty() => (0, Step::Nothing),
-            Stage::Payload(left) => {
+            FrameStage::Payload(_) if bytes.is_empty() => (0, HalfStep::Nothing),
+            FrameStage::Payload(left) => {
                 let taken = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 let left = left - taken as u64;
-                self.phase = Phase::Frames(if left == 0 {
-                    Stage::End
+                self.phase = NextByte::Frames(if left == 0 {
+                    FrameStage::End
                 } else {
-                    Stage::Payload(left)
+                    FrameStage::Payload(left)
                 });
                 (taken, self.payload(&bytes[..taken], left, settings))
             }
-            Stage::End => {
-                self.phase = Phase::Frames(Stage::Header);
+            FrameStage::End => {
+                self.phase = NextByte::Frames(FrameStage::Header);
                 (0, self.end_of_frame())
             }
         }
     }
 
-    fn header(&mut self, bytes: &[u8], after_close: bool) -> (usize, Step) {
+    fn header(&mut self, bytes: &[u8], after_close: bool) -> (usize, HalfStep) {
         let started = self.offset - self.wire.headers.taken() as u64;
         let read = self.wire.headers.take(bytes, |_, _| Ok::<_, ()>(()));
         let Ok((taken, true)) = read else {
-            return (read.map_or(0, |(taken, _)| taken), Step::Nothing);
+            return (read.map_or(0, |(taken, _)| taken), HalfStep::Nothing);
         };
         let raw = *self.wire.headers.raw();
         self.wire.headers.restart();
@@ -298,31 +298,31 @@ impl Half {
             self.lose();
         } else {
             self.wire.begin(&frame);
-            self.phase = Phase::Frames(Stage::Payload(raw.payload_len()));
+            self.phase = NextByte::Frames(FrameStage::Payload(raw.payload_len()));
         }
-        (taken, Step::Frame(frame))
+        (taken, HalfStep::Frame(frame))
     }
 
-    fn payload(&mut self, bytes: &[u8], left: u64, settings: &Settings) -> Step {
+    fn payload(&mut self, bytes: &[u8], left: u64, settings: &Settings) -> HalfStep {
         let Some(frame) = self.wire.frame else {
-            return Step::Nothing;
+            return HalfStep::Nothing;
         };
         let offset = frame.payload_len() - left - bytes.len() as u64;
         self.wire.take(&frame, bytes, offset, left == 0, settings);
-        Step::Payload {
+        HalfStep::Payload {
             offset,
             key: frame.masking_key(),
         }
     }
 
-    fn end_of_frame(&mut self) -> Step {
+    fn end_of_frame(&mut self) -> HalfStep {
         let Some(frame) = self.wire.frame else {
-            return Step::On;
+            return HalfStep::On;
         };
         match frame.opcode() {
             Some(opcode) if opcode.is_control() => {
                 self.told = mem::take(&mut self.wire.control);
-                Step::Control(opcode)
+                HalfStep::Control(opcode)
             }
             Some(_) if frame.fin() => {
                 self.wire.in_message = Some(false);
@@ -330,12 +330,12 @@ impl Half {
                     Some(mut message) => {
                         message.end();
                         self.wire.ended = Some(message);
-                        Step::Message
+                        HalfStep::Message
                     }
-                    None => Step::On,
+                    None => HalfStep::On,
                 }
             }
-            _ => Step::On,
+            _ => HalfStep::On,
         }
     }
 
@@ -345,17 +345,17 @@ impl Half {
         let at = self.offset;
         self.offset += len;
         match &mut self.phase {
-            Phase::Frames(Stage::Payload(left)) if len <= *left => {
+            NextByte::Frames(FrameStage::Payload(left)) if len <= *left => {
                 *left -= len;
                 let done = *left == 0;
                 if done {
-                    self.phase = Phase::Frames(Stage::End);
+                    self.phase = NextByte::Frames(FrameStage::End);
                 }
                 self.wire.hole(len);
                 return None;
             }
-            Phase::Opaque => return None,
-            Phase::Searching => {
+            NextByte::Opaque => return None,
+            NextByte::Searching => {
                 self.wire.next_search = SEARCHED;
                 return None;
             }
@@ -383,15 +383,15 @@ impl Half {
     }
 
     pub(super) fn memory_held(&self) -> usize {
-        let gathered = |message: &Option<Gathering>| {
+        let gathered = |message: &Option<UnderWay>| {
             message
                 .as_ref()
                 .map_or(0, |message| message.payload.capacity())
         };
         let wire = &self.wire;
         let phase = match &self.phase {
-            Phase::Head(reader, _) => size_of::<HeadReader>() + reader.memory_held(),
-            Phase::Body(reader) => size_of::<RefusalReader>() + reader.memory_held(),
+            NextByte::Head(reader, _) => size_of::<HeadReader>() + reader.memory_held(),
+            NextByte::Body(reader) => size_of::<RefusalReader>() + reader.memory_held(),
             _ => 0,
         };
         phase
@@ -447,7 +447,7 @@ impl Wire {
         };
         self.in_message = Some(true);
         let encoded = frame.reserved_bits() & self.codec_bit != 0;
-        self.message = Some(Gathering::new(kind, encoded));
+        self.message = Some(UnderWay::new(kind, encoded));
         self.frame_of_the_message(frame);
     }
 

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 /// The Pings of one end that have no answer yet, the latest last.
 #[derive(Default)]
-pub(super) struct Pings(Vec<(Vec<u8>, Option<Duration>)>);
+pub(super) struct Unanswered(Vec<(Vec<u8>, Option<Duration>)>);
 
 /// Older ones are forgotten.
 const KEPT: usize = 16;
 
-impl Pings {
+impl Unanswered {
     pub(super) fn sent(&mut self, payload: &[u8], now: Option<Duration>) {
         if self.0.len() == KEPT {
             self.0.remove(0);

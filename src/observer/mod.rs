@@ -66,16 +66,16 @@ use crate::frame::Opcode;
 use crate::handshake::Negotiated;
 use crate::role::Role;
 
-use ends::Ends;
-use follow::{Next, Place, Side};
+use ends::BothEnds;
+use follow::{Direction, Next, PieceAt};
 use gathering::Decoder;
-use half::Phase;
-use opening::{Follows, Opening};
+use half::NextByte;
+use opening::{Follows, Requests};
 use seen::close_body;
 
 pub use config::ObserverConfig;
-pub use ends::Report;
-pub use seen::{Content, Frame, Head, Message, Piece, Rule, Seen, Violation};
+pub use ends::ConversationReport;
+pub use seen::{Content, Frame, Head, Rule, Seen, SeenMessage, SeenPiece, Violation};
 
 /// One conversation between a client and a server, as it is seen from outside.
 ///
@@ -84,10 +84,10 @@ pub use seen::{Content, Frame, Head, Message, Piece, Rule, Seen, Violation};
 /// bytes holds nothing on the heap.
 pub struct Observer {
     config: ObserverConfig,
-    opening: Opening,
-    client: Side,
-    server: Side,
-    ends: Ends,
+    opening: Requests,
+    client: Direction,
+    server: Direction,
+    ends: BothEnds,
     negotiated: Option<Box<Negotiated>>,
     now: Option<Duration>,
     /// After the answer that opened the connection.
@@ -100,10 +100,10 @@ impl Observer {
     pub fn new(config: &ObserverConfig) -> Self {
         Self {
             config: config.clone(),
-            opening: Opening::default(),
-            client: Side::new(Role::Client),
-            server: Side::new(Role::Server),
-            ends: Ends::default(),
+            opening: Requests::default(),
+            client: Direction::new(Role::Client),
+            server: Direction::new(Role::Server),
+            ends: BothEnds::default(),
             negotiated: None,
             now: None,
             opened: None,
@@ -183,7 +183,7 @@ impl Observer {
 
     /// How the conversation went, as far as it was seen.
     #[must_use]
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> ConversationReport {
         self.ends.report()
     }
 
@@ -226,11 +226,11 @@ impl Observer {
                 self.ends.broke(from, frame.violations().count());
                 Seen::Frame(frame)
             }
-            Next::Payload { bytes, offset, key } => Seen::Payload(Piece {
+            Next::Payload { bytes, offset, key } => Seen::Payload(SeenPiece {
                 from,
                 bytes: match bytes {
-                    Place::Input(bytes) => bytes,
-                    Place::Held(range) => &self.side_ref(from).held[range],
+                    PieceAt::Input(bytes) => bytes,
+                    PieceAt::Held(range) => &self.side_ref(from).held[range],
                 },
                 offset,
                 key,
@@ -247,14 +247,14 @@ impl Observer {
         })
     }
 
-    fn side(&mut self, from: Role) -> &mut Side {
+    fn side(&mut self, from: Role) -> &mut Direction {
         match from {
             Role::Client => &mut self.client,
             Role::Server => &mut self.server,
         }
     }
 
-    fn side_ref(&self, from: Role) -> &Side {
+    fn side_ref(&self, from: Role) -> &Direction {
         match from {
             Role::Client => &self.client,
             Role::Server => &self.server,
@@ -301,14 +301,14 @@ impl Observer {
         let half = &mut self.side(from).half;
         match follows {
             Follows::Head => half.next_head(),
-            Follows::Body(reader) => half.phase = Phase::Body(Box::new(reader)),
-            Follows::Answer => half.phase = Phase::Waiting,
-            Follows::Nothing => half.phase = Phase::Opaque,
+            Follows::Body(reader) => half.phase = NextByte::Body(Box::new(reader)),
+            Follows::Answer => half.phase = NextByte::Waiting,
+            Follows::Nothing => half.phase = NextByte::Opaque,
             Follows::Tunnel => {
                 half.next_head();
                 self.client.half.next_head();
-                self.opening = Opening::default();
-                self.ends = Ends::default();
+                self.opening = Requests::default();
+                self.ends = BothEnds::default();
                 self.opened = Some(None);
                 return;
             }
@@ -319,8 +319,8 @@ impl Observer {
             }
         }
         match from {
-            Role::Client if matches!(self.client.half.phase, Phase::Waiting) => self.ends.ask(),
-            Role::Server if !interim && matches!(self.client.half.phase, Phase::Waiting) => {
+            Role::Client if matches!(self.client.half.phase, NextByte::Waiting) => self.ends.ask(),
+            Role::Server if !interim && matches!(self.client.half.phase, NextByte::Waiting) => {
                 self.ends.refused = true;
                 self.client.half.next_head();
             }
@@ -330,15 +330,15 @@ impl Observer {
 
     fn open(&mut self, negotiated: Negotiated) {
         self.ends.opened = true;
-        self.opening = Opening::default();
+        self.opening = Requests::default();
         let bits = negotiated.reserved_bits;
         self.negotiated = Some(Box::new(negotiated));
         for from in [Role::Client, Role::Server] {
             let side = self.side_ref(from);
             let (phase, waits) = (&side.half.phase, side.held.len() > side.held_at);
-            let missed = matches!(phase, Phase::Searching);
+            let missed = matches!(phase, NextByte::Searching);
             // Frames begin with the next byte, or among those that are there.
-            let lost = matches!(phase, Phase::Opaque) || missed && waits;
+            let lost = matches!(phase, NextByte::Opaque) || missed && waits;
             let decoder = self.decoder(from, missed);
             let half = &mut self.side(from).half;
             half.open(bits, decoder);
@@ -364,11 +364,11 @@ impl Observer {
         Some((Decoder::new(codec.messages, takes_over, lost), codec.bit))
     }
 
-    fn message(&self, from: Role) -> Option<Message<'_>> {
+    fn message(&self, from: Role) -> Option<SeenMessage<'_>> {
         let half = &self.side_ref(from).half;
         let message = half.message()?;
         let offset = half.frame().map_or(0, Frame::offset);
-        Some(Message {
+        Some(SeenMessage {
             from,
             kind: message.kind,
             payload: &message.payload,

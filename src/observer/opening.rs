@@ -18,12 +18,12 @@ use super::seen::Head;
 
 /// The requests that have no final answer yet.
 #[derive(Default)]
-pub(super) struct Opening {
-    asked: VecDeque<Request>,
+pub(super) struct Requests {
+    asked: VecDeque<RequestKind>,
 }
 
 /// What a request asks for, as far as the meaning of its answer depends on it.
-enum Request {
+enum RequestKind {
     Plain,
     /// Its answer has no content (RFC 9110 §9.3.2).
     Head,
@@ -52,7 +52,7 @@ pub(super) enum Follows {
 /// Enough of these unanswered, and no conversation is followed any more.
 const PIPELINED: usize = 64;
 
-impl Opening {
+impl Requests {
     pub(super) fn request(
         &mut self,
         head: &[u8],
@@ -60,8 +60,8 @@ impl Opening {
     ) -> (Follows, Option<HandshakeError>) {
         let seen = Head::plain(head);
         let (request, violation) = match (seen.method(), judge(head, settings)) {
-            ("CONNECT", _) => (Request::Connect, None),
-            ("HEAD", _) => (Request::Head, None),
+            ("CONNECT", _) => (RequestKind::Connect, None),
+            ("HEAD", _) => (RequestKind::Head, None),
             (_, Ok((_, Asked::Upgrade(offer)))) => {
                 let expectation = Expectation {
                     accept: Some(offer.accept),
@@ -69,14 +69,14 @@ impl Opening {
                     extensions: offer.extensions,
                     application: ApplicationExtensions::default(),
                 };
-                (Request::Upgrade(Some(expectation)), None)
+                (RequestKind::Upgrade(Some(expectation)), None)
             }
-            (_, Ok((_, Asked::Plain(_)))) => (Request::Plain, None),
-            (_, Err(error)) => (Request::Upgrade(None), Some(error)),
+            (_, Ok((_, Asked::Plain(_)))) => (RequestKind::Plain, None),
+            (_, Err(error)) => (RequestKind::Upgrade(None), Some(error)),
         };
         let follows = match &request {
-            Request::Connect | Request::Upgrade(_) => Follows::Answer,
-            Request::Plain | Request::Head => body_of_a_request(head),
+            RequestKind::Connect | RequestKind::Upgrade(_) => Follows::Answer,
+            RequestKind::Plain | RequestKind::Head => body_of_a_request(head),
         };
         if self.asked.len() < PIPELINED {
             self.asked.push_back(request);
@@ -111,15 +111,15 @@ impl Opening {
         }
         let request = self.asked.pop_front();
         match (request, line.status) {
-            (Some(Request::Upgrade(Some(expectation))), 101) => {
+            (Some(RequestKind::Upgrade(Some(expectation))), 101) => {
                 match expectation.judge(head, settings, &settings.limits) {
                     Ok(Answered::Open(negotiated)) => (Follows::Frames(negotiated), None),
                     other => (Follows::Frames(told(head)), other.err()),
                 }
             }
             (_, 101) => (Follows::Frames(told(head)), None),
-            (Some(Request::Connect), 200..300) => (Follows::Tunnel, None),
-            (Some(Request::Head), _) => (Follows::Head, None),
+            (Some(RequestKind::Connect), 200..300) => (Follows::Tunnel, None),
+            (Some(RequestKind::Head), _) => (Follows::Head, None),
             _ => match RefusalReader::new(line, pairs(fields), &endless(settings)) {
                 Ok(reader) if reader.is_done() => (Follows::Head, None),
                 Ok(reader) => (Follows::Body(reader), None),
@@ -129,7 +129,7 @@ impl Opening {
     }
 
     pub(super) fn memory_held(&self) -> usize {
-        self.asked.capacity() * size_of::<Request>()
+        self.asked.capacity() * size_of::<RequestKind>()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::role::Role;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Boundary {
     /// Where the first frame begins.
     pub(super) at: usize,
     /// It continues a message.
@@ -56,7 +56,7 @@ const TRIED: usize = 32;
 /// that a chain which ends with them is as good as a longer one.
 ///
 /// `bits` are the reserved bits that data frames may have.
-pub(super) fn search(bytes: &[u8], reader: Role, bits: u8, ended: bool) -> Option<Found> {
+pub(super) fn search(bytes: &[u8], reader: Role, bits: u8, ended: bool) -> Option<Boundary> {
     let chains = chains(bytes, reader, bits);
     let needed = needed(bytes.len());
     // Fewer where nothing more comes: probable, and no more.
@@ -71,7 +71,7 @@ pub(super) fn search(bytes: &[u8], reader: Role, bits: u8, ended: bool) -> Optio
         .filter(|(_, chain)| chain.frames >= enough)
         .take(TRIED)
         .find(|&(at, chain)| reads_as_text(bytes, at, chain.frames.min(needed)))
-        .map(|(at, chain)| Found {
+        .map(|(at, chain)| Boundary {
             at,
             in_message: chain.before == Before::Message,
             certain: chain.frames >= needed,

@@ -25,9 +25,9 @@ pub enum Seen<'a> {
     /// The header of a frame.
     Frame(Frame),
     /// A piece of the payload of the last frame of its direction.
-    Payload(Piece<'a>),
+    Payload(SeenPiece<'a>),
     /// The end of a message.
-    Message(Message<'a>),
+    Message(SeenMessage<'a>),
     /// The end of a Ping frame.
     Ping {
         /// Who sent it.
@@ -263,14 +263,14 @@ impl Frame {
 
 /// A piece of a frame's payload, as it stands on the wire.
 #[derive(Clone, Copy)]
-pub struct Piece<'a> {
+pub struct SeenPiece<'a> {
     pub(super) from: Role,
     pub(super) bytes: &'a [u8],
     pub(super) offset: u64,
     pub(super) key: Option<MaskingKey>,
 }
 
-impl<'a> Piece<'a> {
+impl<'a> SeenPiece<'a> {
     /// Who sent it.
     #[must_use]
     pub fn from(&self) -> Role {
@@ -301,16 +301,21 @@ impl<'a> Piece<'a> {
 }
 
 /// Lengths only.
-impl fmt::Debug for Piece<'_> {
+impl fmt::Debug for SeenPiece<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Piece({} bytes at {})", self.bytes.len(), self.offset)
+        write!(
+            f,
+            "SeenPiece({} bytes at {})",
+            self.bytes.len(),
+            self.offset
+        )
     }
 }
 
 /// A message that has ended, put together and decoded.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
-pub struct Message<'a> {
+pub struct SeenMessage<'a> {
     /// Who sent it.
     pub from: Role,
     /// Text or binary.
@@ -333,9 +338,9 @@ pub struct Message<'a> {
 }
 
 /// Lengths only.
-impl fmt::Debug for Message<'_> {
+impl fmt::Debug for SeenMessage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message")
+        f.debug_struct("SeenMessage")
             .field("from", &self.from)
             .field("kind", &self.kind)
             .field("len", &self.len)

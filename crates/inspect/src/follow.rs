@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::tls::{KeyLog, Session, Told};
-use sansocket::observer::{Observer, ObserverConfig, Report, Seen};
+use sansocket::observer::{ConversationReport, Observer, ObserverConfig, Seen};
 use sansocket::{Negotiated, Role, State};
 use sansocket_tcp_streams::{Event, Kind, Sender};
 
@@ -55,7 +55,7 @@ pub(crate) enum What<'a> {
     /// The states of the client and the server, which have changed.
     States([State; 2]),
     /// How it went, when it has ended.
-    Report(Report),
+    Report(ConversationReport),
 }
 
 /// Whose bytes or deed something is, and where.

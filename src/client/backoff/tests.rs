@@ -8,7 +8,9 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::client::proxy::{BadProxy, Connect, ConnectError, ConnectOutcome, Options, ProxyError};
+use crate::client::proxy::{
+    BadProxy, Connect, ConnectError, ConnectOptions, ConnectOutcome, ProxyError,
+};
 use crate::client::socks5::Socks5Error;
 use crate::entropy::Entropy;
 use crate::error::NoEntropy;
@@ -246,7 +248,7 @@ fn retry_after_is_honored() {
 
 fn answer(head: &str) -> Ended {
     let uri = Uri::parse("ws://h/").unwrap();
-    let mut connect = Connect::new(&uri, &Options::new());
+    let mut connect = Connect::new(&uri, &ConnectOptions::new());
     let mut head = head.as_bytes().to_vec();
     match connect.receive(&mut &mut head[..]).unwrap() {
         ConnectOutcome::Refused(refusal) => Ended::from(&*refusal),

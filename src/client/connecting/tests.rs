@@ -279,7 +279,7 @@ fn a_proxy_that_asks_for_other_credentials() {
 fn a_proxy_that_is_told_when_it_asks() {
     let asks = "HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n";
     let proxy = Proxy::parse("u:p@p").unwrap();
-    let proxy = proxy.with_options(crate::client::proxy::Options::new());
+    let proxy = proxy.with_options(crate::client::proxy::ConnectOptions::new());
     let connecting = connecting("ws://h/", &Options::new().proxy(proxy));
     let log = run(connecting, vec![asks, OPEN], vec![(101, &[])]);
     let connect = ["dial p:1080 in turn", "CONNECT h:80 HTTP/1.1"];

@@ -9,9 +9,9 @@
 //! proxy learns the host and the port, and nothing of the WebSocket request.
 //!
 //! ```
-//! use sansocket::{Uri, client::proxy::{Connect, Options, ConnectOutcome}};
+//! use sansocket::{Uri, client::proxy::{Connect, ConnectOptions, ConnectOutcome}};
 //! let uri = Uri::parse("wss://example.com/chat?token=secret")?;
-//! let options = Options::new().basic("ednamode", "nocapes!")?;
+//! let options = ConnectOptions::new().basic("ednamode", "nocapes!")?;
 //! let mut connect = Connect::new(&uri, &options);
 //! assert_eq!(
 //!     connect.output(),
@@ -57,25 +57,25 @@ pub use tunnel::{ProxyError, Tunnel};
 /// What a client sends to its proxy, and the limits on the answer. Usable for any number of tunnels.
 ///
 /// ```
-/// use sansocket::{client::proxy::Options, error::FieldError};
-/// let options = Options::new().header("User-Agent", b"client/1")?;
+/// use sansocket::{client::proxy::ConnectOptions, error::FieldError};
+/// let options = ConnectOptions::new().header("User-Agent", b"client/1")?;
 /// assert_eq!(options.header("X", b"a\r\nY: b").unwrap_err(), FieldError::BadValue);
 /// # Ok::<(), FieldError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ConnectOptions {
     extra: Extra,
     limits: Limits,
     timeout: Duration,
 }
 
-impl Default for Options {
+impl Default for ConnectOptions {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Options {
+impl ConnectOptions {
     /// No fields but `Host`, [`Limits::client`] and a timeout of 10 s.
     #[must_use]
     pub fn new() -> Self {
@@ -143,8 +143,8 @@ const PROXY_AUTHORIZATION: &str = "Proxy-Authorization";
 ///
 /// ```
 /// use sansocket::Uri;
-/// use sansocket::client::{challenge::Challenge, proxy::{Connect, Options, ConnectOutcome}};
-/// let mut connect = Connect::new(&Uri::parse("ws://example.com/")?, &Options::new());
+/// use sansocket::client::{challenge::Challenge, proxy::{Connect, ConnectOptions, ConnectOutcome}};
+/// let mut connect = Connect::new(&Uri::parse("ws://example.com/")?, &ConnectOptions::new());
 /// let mut read = *b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"net\"\r\nContent-Length: 0\r\n\r\n";
 /// match connect.receive(&mut &mut read[..]) {
 ///     Some(ConnectOutcome::Refused(refusal)) if refusal.status == 407 => {
@@ -182,7 +182,7 @@ pub enum ConnectError {
     Status(u16),
     /// The connection to the proxy ended before the answer was complete.
     Closed,
-    /// The answer took longer than [`Options::timeout`].
+    /// The answer took longer than [`ConnectOptions::timeout`].
     Timeout,
 }
 
@@ -218,9 +218,9 @@ impl From<HandshakeError> for ConnectError {
 /// One CONNECT request and its answer, up to the [`ConnectOutcome`].
 ///
 /// ```
-/// # use sansocket::{Uri, client::proxy::{Connect, ConnectError, Options, ConnectOutcome}};
+/// # use sansocket::{Uri, client::proxy::{Connect, ConnectError, ConnectOptions, ConnectOutcome}};
 /// # use core::time::Duration;
-/// let mut connect = Connect::new(&Uri::parse("ws://[::1]/")?, &Options::new());
+/// let mut connect = Connect::new(&Uri::parse("ws://[::1]/")?, &ConnectOptions::new());
 /// assert!(connect.output().starts_with(b"CONNECT [::1]:80 HTTP/1.1\r\n"));
 /// connect.advance_time(Duration::from_secs(7));
 /// assert_eq!(connect.next_deadline(), Some(Duration::from_secs(17)));
@@ -232,10 +232,10 @@ impl From<HandshakeError> for ConnectError {
 pub struct Connect {
     exchange: Exchange,
     limits: Limits,
-    awaited: Awaited,
+    awaited: ReadPart,
 }
 
-enum Awaited {
+enum ReadPart {
     /// The head.
     Head(HeadReader),
     /// A refusal whose body is not complete.
@@ -255,7 +255,7 @@ impl fmt::Debug for Connect {
 }
 
 /// Nothing of the answer.
-impl fmt::Debug for Awaited {
+impl fmt::Debug for ReadPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Head(_) => f.write_str("Head"),
@@ -269,7 +269,7 @@ impl Connect {
     /// Asks for a tunnel to the host and port of the URI; the port is always written
     /// (RFC 9110 §9.3.6, RFC 9112 §3.2.3).
     #[must_use]
-    pub fn new(uri: &Uri, options: &Options) -> Self {
+    pub fn new(uri: &Uri, options: &ConnectOptions) -> Self {
         let target = uri.host_and_port();
         let mut output = format!("CONNECT {target} HTTP/1.1\r\n").into_bytes();
         field::write(&mut output, "Host", &[target.as_bytes()]);
@@ -278,7 +278,7 @@ impl Connect {
         Self {
             exchange: Exchange::new(output, options.timeout),
             limits: options.limits,
-            awaited: Awaited::Head(HeadReader::response()),
+            awaited: ReadPart::Head(HeadReader::response()),
         }
     }
 
@@ -298,7 +298,7 @@ impl Connect {
     /// after [`receive_eof`](Self::receive_eof) and [`advance_time`](Self::advance_time).
     pub fn receive(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         let outcome = self.step(input)?;
-        self.awaited = Awaited::Done;
+        self.awaited = ReadPart::Done;
         self.exchange.forget_output();
         Some(outcome)
     }
@@ -323,7 +323,7 @@ impl Connect {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         match self.awaited {
-            Awaited::Done => None,
+            ReadPart::Done => None,
             _ => self.exchange.deadline(),
         }
     }
@@ -331,7 +331,7 @@ impl Connect {
     fn step(&mut self, input: &mut &mut [u8]) -> Option<ConnectOutcome> {
         loop {
             match &mut self.awaited {
-                Awaited::Head(reader) => {
+                ReadPart::Head(reader) => {
                     let head = match reader.read(input, &self.limits) {
                         Ok(Some(head)) => head.into_vec(),
                         Ok(None) => return self.exchange.end().map(without_answer),
@@ -341,12 +341,12 @@ impl Connect {
                         Ok(Verdict::Interim(len)) => reader.next(len),
                         Ok(Verdict::Open) => return Some(ConnectOutcome::Open),
                         Ok(Verdict::Refused(reader)) => {
-                            self.awaited = Awaited::Body(Box::new(reader));
+                            self.awaited = ReadPart::Body(Box::new(reader));
                         }
                         Err(error) => return Some(ConnectOutcome::Failed(error)),
                     }
                 }
-                Awaited::Body(reader) => {
+                ReadPart::Body(reader) => {
                     let used = reader.feed(input);
                     *input = mem::take(input).get_mut(used..).unwrap_or_default();
                     match self.exchange.end() {
@@ -356,7 +356,7 @@ impl Connect {
                     }
                     return reader.take_done().map(ConnectOutcome::Refused);
                 }
-                Awaited::Done => return None,
+                ReadPart::Done => return None,
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::client::socks5;
 use crate::decimal::decimal_in;
 use crate::error::identified;
 
-use super::{Options, PROXY_AUTHORIZATION};
+use super::{ConnectOptions, PROXY_AUTHORIZATION};
 
 /// A proxy, as an environment variable or a user names it: `[protocol://][user[:password]@]host[:port]`.
 ///
@@ -28,7 +28,7 @@ pub struct Proxy {
     host: String,
     port: u16,
     credentials: Option<(String, String)>,
-    options: Options,
+    options: ConnectOptions,
 }
 
 /// How a client talks to a proxy.
@@ -73,7 +73,7 @@ impl Proxy {
             host: bare.unwrap_or(host).into(),
             port: port.unwrap_or(default),
             credentials: None,
-            options: Options::new(),
+            options: ConnectOptions::new(),
         };
         if url.username().is_empty() && url.password().is_none() {
             return Ok(proxy);
@@ -100,7 +100,7 @@ impl Proxy {
                 self.options = with.map_err(|_| BadProxy::Credentials)?;
             }
             Protocol::Socks5 => {
-                let with = socks5::Options::new().password(user, password);
+                let with = socks5::Socks5Options::new().password(user, password);
                 drop(with.map_err(|_| BadProxy::Credentials)?);
             }
         }
@@ -112,7 +112,7 @@ impl Proxy {
     /// them are told an HTTP proxy when it asks for some, and not before. Of what a SOCKS5 proxy has, the timeout is
     /// changed.
     #[must_use]
-    pub fn with_options(self, options: Options) -> Self {
+    pub fn with_options(self, options: ConnectOptions) -> Self {
         Self { options, ..self }
     }
 
@@ -134,7 +134,7 @@ impl Proxy {
         self.port
     }
 
-    pub(super) const fn options(&self) -> &Options {
+    pub(super) const fn options(&self) -> &ConnectOptions {
         &self.options
     }
 

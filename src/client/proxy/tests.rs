@@ -16,19 +16,19 @@ use crate::handshake::Refusal;
 use crate::handshake::uri::Uri;
 use crate::{ClientConfig, ClientRequest, Connection, Event};
 
-use super::{Connect, ConnectError, ConnectOutcome, Options};
+use super::{Connect, ConnectError, ConnectOptions, ConnectOutcome};
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 fn connect() -> Connect {
-    with(&Options::new())
+    with(&ConnectOptions::new())
 }
 
-fn with(options: &Options) -> Connect {
+fn with(options: &ConnectOptions) -> Connect {
     Connect::new(&Uri::parse("ws://example.com/").unwrap(), options)
 }
 
-fn request(uri: &str, options: &Options) -> String {
+fn request(uri: &str, options: &ConnectOptions) -> String {
     let connect = Connect::new(&Uri::parse(uri).unwrap(), options);
     String::from_utf8(connect.output().to_vec()).unwrap()
 }
@@ -123,7 +123,7 @@ fn the_request_is_host_and_port() {
         ("ws://192.0.2.1:1/", "192.0.2.1:1"),
     ] {
         assert_eq!(
-            request(uri, &Options::new()),
+            request(uri, &ConnectOptions::new()),
             format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n")
         );
     }
@@ -132,7 +132,7 @@ fn the_request_is_host_and_port() {
 /// RFC 6455 §4.1, RFC 9110 §11.7.2, RFC 7617 §2: the example of the RFC; one field, the last.
 #[test]
 fn credentials_go_in_proxy_authorization() {
-    let options = Options::new().basic("ednamode", "nocapes!").unwrap();
+    let options = ConnectOptions::new().basic("ednamode", "nocapes!").unwrap();
     let head = "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n";
     assert_eq!(
         request("ws://h/", &options),
@@ -177,7 +177,7 @@ fn credentials_go_in_proxy_authorization() {
 #[test]
 fn the_handshake_goes_through_the_tunnel() {
     let uri = Uri::parse("ws://example.com/chat").unwrap();
-    let options = Options::new().basic("user", "secret").unwrap();
+    let options = ConnectOptions::new().basic("user", "secret").unwrap();
     let mut connect = Connect::new(&uri, &options);
     let mut read =
         format!("{ESTABLISHED}HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n").into_bytes();
@@ -209,7 +209,7 @@ impl Entropy for Zero {
 /// No line can be injected, nothing doubled; and what is for the server stays away.
 #[test]
 fn fields_of_the_caller() {
-    let options = Options::new().header("User-Agent", b"x/1").unwrap();
+    let options = ConnectOptions::new().header("User-Agent", b"x/1").unwrap();
     let options = options
         .header("X-Id", b"7")
         .unwrap()
@@ -372,7 +372,7 @@ fn what_is_no_answer_fails() {
 /// RFC 9112 §9.3: NTLM authenticates a transport, in two rounds; a proxy that keeps it says so.
 #[test]
 fn a_second_round_on_the_same_transport() {
-    let first = Options::new().header("Proxy-Authorization", b"NTLM AAAA");
+    let first = ConnectOptions::new().header("Proxy-Authorization", b"NTLM AAAA");
     let mut connect = with(&first.unwrap());
     let challenge =
         "HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM BBBB\r\nContent-Length: 2\r\n\r\nno";
@@ -383,7 +383,7 @@ fn a_second_round_on_the_same_transport() {
     };
     assert!(first.reusable);
     // What follows the refusal is for the next round.
-    let second = Options::new().header("Proxy-Authorization", b"NTLM CCCC");
+    let second = ConnectOptions::new().header("Proxy-Authorization", b"NTLM CCCC");
     let mut connect = with(&second.unwrap());
     let outcome = connect.receive(&mut input);
     assert!(matches!(outcome, Some(ConnectOutcome::Open)));
@@ -396,7 +396,7 @@ fn a_second_round_on_the_same_transport() {
 fn limits() {
     let mut limits = Limits::client();
     (limits.head, limits.fields, limits.body) = (60, 2, 4);
-    let small = || with(&Options::new().limits(limits));
+    let small = || with(&ConnectOptions::new().limits(limits));
     let outcome = |answer: &str| whole(small, answer.as_bytes()).0;
     let head = |len: usize| format!("HTTP/1.1 200 ok\r\nA: {}\r\n\r\n", "x".repeat(len - 24));
     assert_eq!((head(60).len(), &*outcome(&head(60))), (60, "open"));
@@ -421,7 +421,7 @@ fn limits() {
 #[test]
 fn deadline() {
     let at = Duration::from_secs;
-    let options = Options::new().timeout(at(3));
+    let options = ConnectOptions::new().timeout(at(3));
     let started = || {
         let mut connect = with(&options);
         assert_eq!(connect.next_deadline(), None);
@@ -458,11 +458,11 @@ fn deadline() {
     assert!(format!("{slow:?}").contains("Done"));
 
     // Unless it is said otherwise, 10 s.
-    let mut usual = with(&Options::default());
+    let mut usual = with(&ConnectOptions::default());
     usual.advance_time(at(100));
     assert_eq!(usual.next_deadline(), Some(at(110)));
 
-    let mut never = with(&Options::new().timeout(Duration::MAX));
+    let mut never = with(&ConnectOptions::new().timeout(Duration::MAX));
     never.advance_time(Duration::MAX - at(1));
     assert_eq!(never.next_deadline(), Some(Duration::MAX));
 }
@@ -482,7 +482,7 @@ fn output_is_written_in_pieces_and_forgotten() {
 /// `Debug` shows lengths, never credentials, fields or bodies.
 #[test]
 fn secrets_stay_out_of_logs() {
-    let options = Options::new().basic("user", "secret").unwrap();
+    let options = ConnectOptions::new().basic("user", "secret").unwrap();
     let options = options.header("X-Key", b"hidden").unwrap();
     let mut connect = with(&options);
     let before = format!("{options:?} {connect:?}");

@@ -4,9 +4,9 @@
 //! which resolves it (`socks5h` of curl).
 //!
 //! ```
-//! use sansocket::{Uri, client::socks5::{Options, Socks5, Socks5Outcome}};
+//! use sansocket::{Uri, client::socks5::{Socks5Options, Socks5, Socks5Outcome}};
 //! let uri = Uri::parse("wss://example.com/chat?token=secret")?;
-//! let mut socks = Socks5::new(&uri, &Options::new())?;
+//! let mut socks = Socks5::new(&uri, &Socks5Options::new())?;
 //! assert_eq!(socks.output(), [5, 1, 0]); // version 5; one method: no authentication
 //! socks.consume_output(3);
 //!
@@ -40,25 +40,25 @@ use super::exchange::{End, Exchange};
 /// What a client tells a SOCKS5 proxy about itself. Usable for any number of tunnels.
 ///
 /// ```
-/// use sansocket::client::socks5::Options;
-/// let options = Options::new().password("user", "secret")?;
+/// use sansocket::client::socks5::Socks5Options;
+/// let options = Socks5Options::new().password("user", "secret")?;
 /// # let _ = options;
 /// # Ok::<(), sansocket::client::socks5::Socks5Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Options {
+pub struct Socks5Options {
     /// Ready to be sent (RFC 1929 §2).
     credentials: Option<Vec<u8>>,
     timeout: Duration,
 }
 
-impl Default for Options {
+impl Default for Socks5Options {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Options {
+impl Socks5Options {
     /// No credentials, and a timeout of 10 s.
     #[must_use]
     pub fn new() -> Self {
@@ -92,9 +92,9 @@ impl Options {
 }
 
 /// Whether there are credentials, not which.
-impl fmt::Debug for Options {
+impl fmt::Debug for Socks5Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("Socks5Options")
             .field("credentials", &self.credentials.is_some())
             .field("timeout", &self.timeout)
             .finish()
@@ -104,8 +104,8 @@ impl fmt::Debug for Options {
 /// How a [`Socks5`] ended.
 ///
 /// ```
-/// use sansocket::{Uri, client::socks5::{Options, Socks5, Socks5Error, Socks5Outcome}};
-/// let mut socks = Socks5::new(&Uri::parse("ws://example.com/")?, &Options::new())?;
+/// use sansocket::{Uri, client::socks5::{Socks5Options, Socks5, Socks5Error, Socks5Outcome}};
+/// let mut socks = Socks5::new(&Uri::parse("ws://example.com/")?, &Socks5Options::new())?;
 /// let outcome = socks.receive(&mut &mut b"\x05\xff".to_vec()[..]);
 /// assert!(matches!(outcome, Some(Socks5Outcome::Failed(Socks5Error::NoMethod))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -139,7 +139,7 @@ pub enum Socks5Error {
     Refused(u8),
     /// The connection to the proxy ended before the answer was complete.
     Closed,
-    /// The answer took longer than [`Options::timeout`].
+    /// The answer took longer than [`Socks5Options::timeout`].
     Timeout,
 }
 
@@ -190,9 +190,9 @@ impl core::error::Error for Socks5Error {}
 /// One negotiation with a SOCKS5 proxy, up to the [`Socks5Outcome`].
 ///
 /// ```
-/// # use sansocket::{Uri, client::socks5::{Options, Socks5, Socks5Error, Socks5Outcome}};
+/// # use sansocket::{Uri, client::socks5::{Socks5Options, Socks5, Socks5Error, Socks5Outcome}};
 /// # use core::time::Duration;
-/// let mut socks = Socks5::new(&Uri::parse("ws://[::1]/")?, &Options::new())?;
+/// let mut socks = Socks5::new(&Uri::parse("ws://[::1]/")?, &Socks5Options::new())?;
 /// socks.advance_time(Duration::from_secs(7));
 /// assert_eq!(socks.next_deadline(), Some(Duration::from_secs(17)));
 /// socks.advance_time(Duration::from_secs(17));
@@ -226,7 +226,7 @@ impl Socks5 {
     ///
     /// # Errors
     /// [`Socks5Error::TooLong`]: the host has more than 255 bytes.
-    pub fn new(uri: &Uri, options: &Options) -> Result<Self, Socks5Error> {
+    pub fn new(uri: &Uri, options: &Socks5Options) -> Result<Self, Socks5Error> {
         let methods: &[u8] = match options.credentials {
             None => &[VERSION, 1, NO_AUTHENTICATION],
             Some(_) => &[VERSION, 2, NO_AUTHENTICATION, PASSWORD],

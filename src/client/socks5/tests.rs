@@ -9,14 +9,14 @@ use proptest::prelude::*;
 
 use crate::handshake::uri::Uri;
 
-use super::{Options, Socks5, Socks5Error, Socks5Outcome};
+use super::{Socks5, Socks5Error, Socks5Options, Socks5Outcome};
 
-fn to(uri: &str, options: &Options) -> Socks5 {
+fn to(uri: &str, options: &Socks5Options) -> Socks5 {
     Socks5::new(&Uri::parse(uri).unwrap(), options).unwrap()
 }
 
-fn with_password() -> Options {
-    Options::new().password("me", "secret").unwrap()
+fn with_password() -> Socks5Options {
+    Socks5Options::new().password("me", "secret").unwrap()
 }
 
 /// Takes all that is to be written.
@@ -63,12 +63,12 @@ fn requests() {
             b"\x05\x01\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x50",
         ),
     ] {
-        let (output, outcome, _) = run(to(uri, &Options::new()), b"\x05\0", 9);
+        let (output, outcome, _) = run(to(uri, &Socks5Options::new()), b"\x05\0", 9);
         assert_eq!(output, [b"\x05\x01\0", request].concat(), "{uri}");
         assert_eq!(outcome, None);
     }
     let long = Uri::parse(&format!("ws://{}/", "a".repeat(256))).unwrap();
-    let error = Socks5::new(&long, &Options::new()).err();
+    let error = Socks5::new(&long, &Socks5Options::new()).err();
     assert_eq!(error, Some(Socks5Error::TooLong(256)));
 }
 
@@ -80,7 +80,7 @@ fn replies() {
     for reply in [REPLY, name, &long, b"\x05\0\xff\x03\0\0\0"] {
         let answer = [b"\x05\0", reply, b"server"].concat();
         for size in 1..=answer.len() {
-            let (_, outcome, left) = run(to("ws://h/", &Options::new()), &answer, size);
+            let (_, outcome, left) = run(to("ws://h/", &Socks5Options::new()), &answer, size);
             assert_eq!(outcome, Some(Socks5Outcome::Open), "{reply:?} by {size}");
             assert_eq!(left, b"server");
         }
@@ -103,7 +103,7 @@ fn passwords() {
     assert!(!output.windows(6).any(|six| six == b"secret"));
     let long = "a".repeat(256);
     for (user, password) in [("a", &*long), (&*long, "a")] {
-        let error = Options::new().password(user, password).err();
+        let error = Socks5Options::new().password(user, password).err();
         assert_eq!(error, Some(Socks5Error::TooLong(256)));
     }
 }
@@ -133,7 +133,7 @@ fn failures() {
         }
     }
     // A method that was not offered.
-    let (_, outcome, _) = run(to("ws://h/", &Options::new()), b"\x05\x02", 1);
+    let (_, outcome, _) = run(to("ws://h/", &Socks5Options::new()), b"\x05\x02", 1);
     assert_eq!(outcome, Some(Socks5Outcome::Failed(Socks5Error::NoMethod)));
 }
 
@@ -188,13 +188,13 @@ fn reasons() {
 fn ends() {
     let at = Duration::from_secs;
     for end in [Socks5::receive_eof, Socks5::transport_lost] {
-        let mut socks = to("ws://h/", &Options::new());
+        let mut socks = to("ws://h/", &Socks5Options::new());
         end(&mut socks);
         let outcome = socks.receive(&mut &mut [][..]);
         assert_eq!(outcome, Some(Socks5Outcome::Failed(Socks5Error::Closed)));
         assert!(socks.output().is_empty());
     }
-    let mut socks = to("ws://h/", &Options::new().timeout(at(3)));
+    let mut socks = to("ws://h/", &Socks5Options::new().timeout(at(3)));
     assert_eq!(socks.next_deadline(), None);
     socks.advance_time(at(100));
     assert_eq!(socks.next_deadline(), Some(at(103)));
@@ -203,7 +203,7 @@ fn ends() {
     let outcome = socks.receive(&mut &mut answer[..]);
     assert_eq!(outcome, Some(Socks5Outcome::Open));
     // Nothing came: at the deadline, and not before. It is 10 s unless set.
-    let mut socks = to("ws://h/", &Options::default());
+    let mut socks = to("ws://h/", &Socks5Options::default());
     for (now, outcome) in [
         (0, None),
         (9, None),
@@ -222,7 +222,7 @@ fn secrets_stay_out_of_logs() {
     let socks = to("ws://h/", &options);
     let text = format!("{options:?} {socks:?}");
     assert!(!text.contains("secret") && !text.contains("115"), "{text}");
-    assert!(text.starts_with("Options { credentials: true, timeout: 10s } "));
+    assert!(text.starts_with("Socks5Options { credentials: true, timeout: 10s } "));
     assert!(text.contains("Socks5 { exchange: ") && text.contains("awaited: Method"));
 }
 

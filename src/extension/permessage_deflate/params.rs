@@ -11,7 +11,7 @@ use super::{DeflateCodec, Deflater, Inflater, NAME};
 
 /// An answer that the client has to fail on (RFC 7692 §5, §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BadAnswer;
+pub(crate) struct BadDeflateAnswer;
 
 /// The parameters of one element, of an offer or of an answer. They differ in one thing only:
 /// `client_max_window_bits` needs a value in an answer.
@@ -251,23 +251,23 @@ impl PermessageDeflate {
     pub(crate) fn check<'h>(
         &self,
         answers: impl Iterator<Item = Extension<'h>>,
-    ) -> Result<Option<Agreed>, BadAnswer> {
+    ) -> Result<Option<Agreed>, BadDeflateAnswer> {
         let mut answers = answers.filter(|answer| answer.name() == NAME);
         let Some(answer) = answers.next() else {
             return Ok(None);
         };
         if answers.next().is_some() {
-            return Err(BadAnswer);
+            return Err(BadDeflateAnswer);
         }
-        let answer = Agreed::read(&answer).ok_or(BadAnswer)?;
+        let answer = Agreed::read(&answer).ok_or(BadDeflateAnswer)?;
         // §7.1.2.2: only where it was offered.
         if self.omit_client_max_window_bits && answer.client_max_window_bits.is_some() {
-            return Err(BadAnswer);
+            return Err(BadDeflateAnswer);
         }
         let meets_demands = (answer.server_no_context_takeover || !self.server_no_context_takeover)
             && answer.server_max_window_bits.unwrap_or(MAX_BITS) <= self.server_max_window_bits;
         if !meets_demands && !self.fallback {
-            return Err(BadAnswer);
+            return Err(BadDeflateAnswer);
         }
         Ok(Some(answer))
     }

@@ -27,7 +27,7 @@ fn frames_and_pieces() {
     assert_eq!(piece.wire(), &bytes[8..]);
     let mut place = [0; 10];
     assert_eq!((piece.unmask_into(&mut place), place), (10, [b'x'; 10]));
-    assert_eq!(format!("{piece:?}"), "Piece(300 bytes at 0)");
+    assert_eq!(format!("{piece:?}"), "SeenPiece(300 bytes at 0)");
     let long = frame(2, true, None, &vec![0; 70_000]);
     let mut input = &long[..];
     let Some(Seen::Frame(header)) = observer.see(Role::Server, &mut input) else {

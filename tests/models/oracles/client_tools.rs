@@ -6,7 +6,7 @@ use sansocket::client::backoff::Ended;
 use sansocket::client::challenge::Challenge;
 #[cfg(feature = "digest")]
 use sansocket::client::digest::Digest;
-use sansocket::client::proxy::{Connect, ConnectOutcome, Environment, Options, Proxy};
+use sansocket::client::proxy::{Connect, ConnectOptions, ConnectOutcome, Environment, Proxy};
 use sansocket::client::redirect::{Redirect, Redirects};
 use sansocket::client::socks5::{self, Socks5, Socks5Outcome};
 use sansocket::handshake::Refusal;
@@ -53,7 +53,7 @@ fn target() -> Uri {
 
 /// An answer of a proxy, in one piece or several; the outcome, and what is left after it.
 fn connect(answer: &[u8], size: usize) -> (Option<ConnectOutcome>, Vec<u8>) {
-    let mut connect = Connect::new(&target(), &Options::new());
+    let mut connect = Connect::new(&target(), &ConnectOptions::new());
     let (mut outcome, mut left) = (None, Vec::new());
     for piece in answer.chunks(size) {
         let mut piece = piece.to_vec();
@@ -226,7 +226,7 @@ fn tunnels(t: &mut Taker<'_>) {
 
 /// Any cut of a SOCKS5 proxy's answers gives the same.
 fn socks(t: &mut Taker<'_>) {
-    let options = socks5::Options::new()
+    let options = socks5::Socks5Options::new()
         .password("user", "SECRET")
         .expect("short");
     let size = 1 + t.below(40);

@@ -183,9 +183,9 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
 
 #[cfg(feature = "client")]
 fn proxy_refusal() -> Box<sansocket::handshake::Refusal> {
-    use sansocket::client::proxy::{Connect, ConnectOutcome, Options};
+    use sansocket::client::proxy::{Connect, ConnectOptions, ConnectOutcome};
     let uri = Uri::parse("ws://h/").unwrap();
-    let mut connect = Connect::new(&uri, &Options::new());
+    let mut connect = Connect::new(&uri, &ConnectOptions::new());
     let mut head = *b"HTTP/1.1 407 Who?\r\nContent-Length: 0\r\n\r\n";
     match connect.receive(&mut &mut head[..]) {
         Some(ConnectOutcome::Refused(refusal)) => refusal,

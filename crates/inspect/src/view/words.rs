@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::tls::{Suite, Told, alert_name, version_name};
 use sansocket::Kind as MessageKind;
-use sansocket::observer::{Content, Frame, Message, Report, Seen, Violation};
+use sansocket::observer::{Content, ConversationReport, Frame, Seen, SeenMessage, Violation};
 use sansocket::{Negotiated, State};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 
@@ -171,7 +171,7 @@ impl Words {
         self.paint.wrong(format!("! {violation}{answer}"))
     }
 
-    fn message(&self, message: &Message<'_>) -> Vec<String> {
+    fn message(&self, message: &SeenMessage<'_>) -> Vec<String> {
         let json = match (message.kind, message.content) {
             (MessageKind::Text, Content::Whole) => str::from_utf8(message.payload)
                 .ok()
@@ -280,7 +280,7 @@ fn bits(frame: &Frame) -> Vec<String> {
 }
 
 /// How it went.
-pub(crate) fn verdict(report: &Report) -> String {
+pub(crate) fn verdict(report: &ConversationReport) -> String {
     let name = |role| match role {
         sansocket::Role::Client => "client",
         sansocket::Role::Server => "server",
