@@ -12,8 +12,6 @@ use crate::error::FieldError;
 use crate::handshake::Refusal;
 
 use super::challenge::Challenge;
-#[cfg(feature = "digest")]
-use super::digest::Digest;
 
 /// The value of a field that says who asks, in the scheme Basic (RFC 7617 §2).
 pub(super) fn basic(user: &str, password: &str) -> Result<Vec<u8>, FieldError> {
@@ -36,9 +34,14 @@ pub(super) fn basic(user: &str, password: &str) -> Result<Vec<u8>, FieldError> {
 pub(super) struct Credentials {
     user: String,
     password: String,
-    basic_tried: bool,
+    tried: Tried,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    basic: bool,
     #[cfg(feature = "digest")]
-    digests_tried: u8,
+    digests: super::digest::Rounds,
 }
 
 impl Credentials {
@@ -46,15 +49,13 @@ impl Credentials {
         Self {
             user: user.into(),
             password: password.into(),
-            basic_tried: false,
-            #[cfg(feature = "digest")]
-            digests_tried: 0,
+            tried: Tried::default(),
         }
     }
 
     /// They were sent unasked.
     pub(super) const fn basic_sent(mut self) -> Self {
-        self.basic_tried = true;
+        self.tried.basic = true;
         self
     }
 
@@ -73,21 +74,17 @@ impl Credentials {
     ) -> Option<Vec<u8>> {
         let challenges = Challenge::of(refusal);
         #[cfg(feature = "digest")]
-        if let Ok(mut digest) = Digest::choose(&challenges, &self.user, &self.password) {
-            // RFC 7616 §3.3: the credentials were right, the nonce was old. Twice it is not.
-            let may_help = match self.digests_tried {
-                0 => true,
-                1 => digest.is_stale(),
-                _ => false,
-            };
-            self.digests_tried = self.digests_tried.saturating_add(1);
+        if let Ok(mut digest) =
+            super::digest::Digest::choose(&challenges, &self.user, &self.password)
+        {
+            let may_help = self.tried.digests.may_help(&digest);
             return may_help.then(|| digest.answer(method, target, random).into_bytes());
         }
         let is_asked = challenges.iter().any(|challenge| challenge.is("Basic"));
-        if !is_asked || self.basic_tried {
+        if !is_asked || self.tried.basic {
             return None;
         }
-        self.basic_tried = true;
+        self.tried.basic = true;
         basic(&self.user, &self.password).ok()
     }
 }

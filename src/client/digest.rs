@@ -221,6 +221,23 @@ impl Digest {
     }
 }
 
+/// How many answers there were at one place.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rounds(u8);
+
+impl Rounds {
+    /// Whether another answer may help. RFC 7616 §3.3: the credentials were right, the nonce was old. Twice it is not.
+    pub(super) fn may_help(&mut self, answer: &Digest) -> bool {
+        let before = self.0;
+        self.0 = before.saturating_add(1);
+        match before {
+            0 => true,
+            1 => answer.is_stale(),
+            _ => false,
+        }
+    }
+}
+
 /// The algorithm and the count, nothing of the credentials.
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -363,8 +363,6 @@ impl Connection {
 mod tests {
     use alloc::string::String;
 
-    #[cfg(feature = "deflate")]
-    use crate::Transport;
     use crate::entropy::Randomness;
     use crate::error::SendError;
     use crate::{ClientConfig, Connection, Event, Negotiated, State};
@@ -407,7 +405,7 @@ mod tests {
         let mut ws = dry(config, agreed);
         ws.send_with(b"0123456789ab", crate::extension::Compress::Always)
             .unwrap();
-        assert_eq!(ws.transport(), Transport::Close);
+        assert_eq!(ws.transport(), crate::Transport::Close);
         match ws.receive(&mut &mut [][..]) {
             Some(Event::Closed(report)) => assert_eq!((report.clean, report.code), (false, 1006)),
             other => panic!("{other:?}"),

@@ -75,16 +75,6 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message's bytes, whatever its kind, as [`bytes::Bytes`]: copied only if they were lent.
-    #[cfg(feature = "bytes")]
-    #[must_use]
-    pub fn into_bytes(self) -> bytes::Bytes {
-        match self {
-            Self::Text(text) => text.into_bytes(),
-            Self::Binary(payload) => payload.into_bytes(),
-        }
-    }
-
     /// The message's bytes, whatever its kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -339,36 +329,5 @@ mod tests {
         }
         assert!(lent == [b'a'] && copy == [b'b']);
         assert!(!Message::text("copied").is_lent());
-    }
-
-    /// Every form of text and bytes, as what it can be taken for.
-    #[cfg(feature = "bytes")]
-    #[test]
-    fn shared_bytes_both_ways() {
-        use alloc::string::String;
-        use alloc::vec::Vec;
-
-        use bytes::Bytes;
-
-        use crate::event::{Payload, Text};
-
-        let text = Text::from_bytes(Bytes::from_static(b"abc"));
-        let text = text.unwrap_or_else(|_| Text::from("no text"));
-        assert_eq!(
-            (text.as_str(), text.clone().into_owned().into_bytes()),
-            ("abc", Bytes::from_static(b"abc"))
-        );
-        assert_eq!(String::from(text.clone()), "abc");
-        assert_eq!(text.into_string(), "abc");
-        assert_eq!(
-            Text::from(String::from("x")).into_bytes(),
-            Bytes::from_static(b"x")
-        );
-        assert_eq!(Message::text("x").into_bytes(), Bytes::from_static(b"x"));
-        let binary = Message::binary(Bytes::from_static(b"y"));
-        assert_eq!(binary.clone().into_bytes(), Bytes::from_static(b"y"));
-        assert_eq!(Vec::from(Payload::from(Bytes::from_static(b"y"))), b"y");
-        let all: alloc::collections::BTreeSet<_> = [binary.as_bytes().to_vec()].into();
-        assert!(all.contains(&b"y"[..]));
     }
 }

@@ -10,6 +10,8 @@ use crate::error::Failure;
 pub use crate::payload::{Payload, Text};
 
 pub(crate) mod message;
+#[cfg(feature = "bytes")]
+mod shared;
 
 pub(crate) use message::{Kind, Message};
 

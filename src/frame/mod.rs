@@ -20,6 +20,8 @@
 mod close;
 mod encode;
 mod header;
+#[cfg(feature = "observer")]
+mod observed;
 mod opcode;
 mod raw;
 mod reader;

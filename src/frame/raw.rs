@@ -86,20 +86,6 @@ impl RawHeader {
         }
     }
 
-    /// Without what followed it in its read.
-    #[cfg(feature = "observer")]
-    pub(crate) fn alone(mut self) -> Self {
-        let len = self.len();
-        self.bytes[len..].fill(0);
-        self
-    }
-
-    /// As it stands on the wire.
-    #[cfg(feature = "observer")]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len()]
-    }
-
     /// Bytes of the header, the key included.
     #[inline]
     pub(crate) const fn len(&self) -> usize {

@@ -22,7 +22,7 @@ use super::rules::HeaderPart;
 pub struct HeaderReader {
     raw: RawHeader,
     /// Bytes of the header that have come; [`WHOLE`] is added with the last one.
-    have: u8,
+    pub(super) have: u8,
 }
 
 impl HeaderReader {
@@ -117,12 +117,6 @@ impl HeaderReader {
         self.have & WHOLE != 0
     }
 
-    /// Bytes of the header that have come.
-    #[cfg(feature = "observer")]
-    pub(crate) const fn taken(&self) -> usize {
-        (self.have & !WHOLE) as usize
-    }
-
     /// The header, as far as it has come.
     #[inline]
     pub(crate) const fn raw(&self) -> &RawHeader {
@@ -139,4 +133,4 @@ impl HeaderReader {
 }
 
 /// More than the longest header has bytes.
-const WHOLE: u8 = 16;
+pub(super) const WHOLE: u8 = 16;

@@ -1,6 +1,8 @@
 //! Bytes and text of messages: lent from the caller's input, or owned if they had to be gathered.
 
 mod owned;
+#[cfg(feature = "bytes")]
+mod shared;
 mod text;
 
 use alloc::borrow::Cow;
@@ -10,7 +12,8 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-pub(crate) use owned::{HandedOver, OwnedBytes, SharedBytes, SharedText, handed_over};
+pub(crate) use owned::{HandedOver, OwnedBytes, handed_over};
+pub(crate) use shared::{SharedBytes, SharedText};
 pub use text::Text;
 
 /// Bytes of a message, chunk, ping or pong: lent from the input they arrived in, or owned when they
@@ -78,16 +81,6 @@ impl<'a> Payload<'a> {
         match &self.0 {
             Store::Owned(bytes) => bytes.capacity(),
             Store::Lent(_) | Store::Shared(_) => 0,
-        }
-    }
-
-    /// The bytes as [`bytes::Bytes`]: copied only if they were lent.
-    #[cfg(feature = "bytes")]
-    #[must_use]
-    pub fn into_bytes(self) -> bytes::Bytes {
-        match self.0 {
-            Store::Shared(bytes) => bytes,
-            other => Payload(other).into_vec().into(),
         }
     }
 }
@@ -249,6 +242,49 @@ pub(crate) fn make_room(bytes: &mut Vec<u8>, needed: usize, limit: u64) {
 pub(crate) fn extend_within(bytes: &mut Vec<u8>, more: &[u8], limit: usize) {
     make_room(bytes, bytes.len() + more.len(), limit as u64);
     bytes.extend_from_slice(more);
+}
+
+/// Types without values in place of those of the crates `bytes` and `bytestring`, so that nothing else depends on the
+/// feature.
+#[cfg(not(feature = "bytes"))]
+mod shared {
+    use alloc::vec::Vec;
+    use core::convert::Infallible;
+    use core::ops::Deref;
+
+    #[derive(Clone)]
+    pub(crate) struct SharedBytes(Infallible);
+
+    impl Deref for SharedBytes {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            match self.0 {}
+        }
+    }
+
+    impl From<SharedBytes> for Vec<u8> {
+        fn from(absent: SharedBytes) -> Self {
+            match absent.0 {}
+        }
+    }
+
+    #[derive(Clone)]
+    pub(crate) struct SharedText(Infallible);
+
+    impl SharedText {
+        pub(crate) fn into_bytes(self) -> SharedBytes {
+            match self.0 {}
+        }
+    }
+
+    impl Deref for SharedText {
+        type Target = str;
+
+        fn deref(&self) -> &str {
+            match self.0 {}
+        }
+    }
 }
 
 #[cfg(test)]

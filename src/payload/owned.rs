@@ -7,6 +7,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
+use super::{SharedBytes, SharedText};
+
 /// Bytes that were handed over, or are shared by a reference count.
 pub(crate) enum OwnedBytes {
     Vec(Vec<u8>),
@@ -131,54 +133,5 @@ impl From<SharedText> for OwnedBytes {
 impl From<SharedBytes> for OwnedBytes {
     fn from(bytes: SharedBytes) -> Self {
         Self::Shared(bytes)
-    }
-}
-
-/// The types of the crates `bytes` and `bytestring` where they are in use, and types without values
-/// where they are not, so that nothing else depends on the feature.
-#[cfg(feature = "bytes")]
-pub(crate) use {bytes::Bytes as SharedBytes, bytestring::ByteString as SharedText};
-
-#[cfg(not(feature = "bytes"))]
-pub(crate) use absent::{SharedBytes, SharedText};
-
-#[cfg(not(feature = "bytes"))]
-mod absent {
-    use alloc::vec::Vec;
-    use core::convert::Infallible;
-    use core::ops::Deref;
-
-    #[derive(Clone)]
-    pub(crate) struct SharedBytes(Infallible);
-
-    impl Deref for SharedBytes {
-        type Target = [u8];
-
-        fn deref(&self) -> &[u8] {
-            match self.0 {}
-        }
-    }
-
-    impl From<SharedBytes> for Vec<u8> {
-        fn from(absent: SharedBytes) -> Self {
-            match absent.0 {}
-        }
-    }
-
-    #[derive(Clone)]
-    pub(crate) struct SharedText(Infallible);
-
-    impl SharedText {
-        pub(crate) fn into_bytes(self) -> SharedBytes {
-            match self.0 {}
-        }
-    }
-
-    impl Deref for SharedText {
-        type Target = str;
-
-        fn deref(&self) -> &str {
-            match self.0 {}
-        }
     }
 }

@@ -21,9 +21,9 @@ use super::{OwnedBytes, SharedText};
 /// assert_eq!(text.to_string(), "grüezi");
 /// assert_eq!(format!("{text:?}"), "Text(7 bytes)"); // text stays out of logs
 /// ```
-pub struct Text<'a>(Str<'a>);
+pub struct Text<'a>(pub(super) Str<'a>);
 
-enum Str<'a> {
+pub(super) enum Str<'a> {
     Lent(&'a str),
     Owned(String),
     Shared(SharedText),
@@ -81,33 +81,6 @@ impl Text<'_> {
             Str::Shared(text) => Str::Shared(text),
             other => Str::Owned(Text(other).into_string()),
         })
-    }
-
-    /// Text in bytes that are shared: sent without a copy.
-    ///
-    /// # Errors
-    /// Where it is not UTF-8.
-    ///
-    /// ```
-    /// use bytes::Bytes;
-    /// use sansocket::event::Text;
-    /// let shared = Bytes::from_static("grüezi".as_bytes());
-    /// assert_eq!(Text::from_bytes(shared)?, "grüezi");
-    /// # Ok::<(), core::str::Utf8Error>(())
-    /// ```
-    #[cfg(feature = "bytes")]
-    pub fn from_bytes(bytes: bytes::Bytes) -> Result<Self, core::str::Utf8Error> {
-        SharedText::try_from(bytes).map(Self::from)
-    }
-
-    /// The text as [`bytes::Bytes`]: copied only if it was lent.
-    #[cfg(feature = "bytes")]
-    #[must_use]
-    pub fn into_bytes(self) -> bytes::Bytes {
-        match self.0 {
-            Str::Shared(text) => text.into_bytes(),
-            other => Text(other).into_string().into(),
-        }
     }
 }
 

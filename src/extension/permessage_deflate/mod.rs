@@ -26,7 +26,7 @@ use params::Agreed;
 pub use config::PermessageDeflate;
 pub use params::AgreedDeflate;
 #[cfg(feature = "std")]
-pub use pool::DeflatePool;
+pub use pool::shared::DeflatePool;
 
 /// The registered name (RFC 7692 §9.1).
 const NAME: &str = "permessage-deflate";

@@ -1,9 +1,7 @@
 //! Where compressors and decompressors come from, and where they go while no message needs them.
 
-#[cfg(not(feature = "std"))]
-mod absent;
 #[cfg(feature = "std")]
-mod shared;
+pub(super) mod shared;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,10 +10,7 @@ use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
 use super::window::Window;
 
-#[cfg(not(feature = "std"))]
-pub(super) use absent::DeflatePool;
-#[cfg(feature = "std")]
-pub use shared::DeflatePool;
+pub(super) use shared::DeflatePool;
 
 /// Bytes that one of zlib-rs's inflaters holds.
 pub(super) const INFLATE_LEN: usize = 47_552;
@@ -120,6 +115,39 @@ impl Supply {
     pub(super) fn give_deflate(&self, shape: Shape, deflate: Box<Deflating>) {
         if let Some(pool) = &self.pool {
             pool.give_deflate(shape, deflate);
+        }
+    }
+}
+
+/// Without `std` there is no lock, and so no pool: a type without values.
+#[cfg(not(feature = "std"))]
+mod shared {
+    use alloc::boxed::Box;
+
+    use super::{Deflating, Inflating, Shape};
+
+    #[derive(Clone)]
+    pub(in super::super) enum DeflatePool {}
+
+    impl DeflatePool {
+        pub(in super::super) const fn preset() -> Option<Self> {
+            None
+        }
+
+        pub(super) const fn take_inflate(&self) -> Option<Box<Inflating>> {
+            match *self {}
+        }
+
+        pub(super) const fn take_deflate(&self, _: Shape) -> Option<Box<Deflating>> {
+            match *self {}
+        }
+
+        pub(super) fn give_inflate(&self, _: Box<Inflating>) {
+            match *self {}
+        }
+
+        pub(super) fn give_deflate(&self, _: Shape, _: Box<Deflating>) {
+            match *self {}
         }
     }
 }

@@ -9,6 +9,8 @@ mod deflating;
 mod inflating;
 mod memory;
 mod negotiation;
+#[cfg(feature = "std")]
+mod pool;
 mod properties;
 
 use alloc::format;
