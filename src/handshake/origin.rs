@@ -2,6 +2,7 @@
 //! (RFC 9110 §7.4).
 
 use crate::config::{ANY_PORT, Hosts, OriginPolicy};
+use crate::decimal::decimal_in;
 
 use super::uri::{AbsoluteUri, Authority};
 
@@ -24,7 +25,7 @@ pub(crate) fn answers_to(hosts: Option<&Hosts>, authority: &Authority<'_>) -> bo
         let (name, port) = split_port(entry);
         let port_fits = match (port, authority.port) {
             (None | Some(ANY_PORT), _) => true,
-            (Some(port), Some(own)) => port.parse() == Ok(own),
+            (Some(port), Some(own)) => decimal_in(port) == Some(own),
             (Some(port), None) => matches!(port, "80" | "443"),
         };
         port_fits && host_fits(name, authority.host)
@@ -57,7 +58,7 @@ fn fits(entry: &str, origin: &str) -> bool {
     let own_port = authority.port.unwrap_or(default);
     let port_fits = match port {
         Some(ANY_PORT) => true,
-        Some(port) => port.parse() == Ok(own_port),
+        Some(port) => decimal_in(port) == Some(own_port),
         None => own_port == default,
     };
     scheme.eq_ignore_ascii_case(if https { "https" } else { "http" })
