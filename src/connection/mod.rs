@@ -43,6 +43,8 @@ mod receive;
 mod responding;
 mod rules;
 mod send;
+#[cfg(feature = "bytes")]
+mod shared;
 mod time;
 mod upgraded;
 mod ways;

@@ -7,10 +7,6 @@ use core::mem;
 
 use crate::config::Delivery;
 use crate::event::Message;
-#[cfg(feature = "bytes")]
-use crate::event::Text;
-#[cfg(feature = "bytes")]
-use crate::frame::HeaderReader;
 use crate::frame::{FrameHeader, Opcode, WholeMessage};
 use crate::mask::extend_masked;
 use crate::role::Role;
@@ -261,89 +257,6 @@ impl Connection {
         whole && reading.ends_message_with(reading.next_len(input)) && gathering.is_empty()
     }
 
-    /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
-    /// connection: an uncompressed binary frame that is not there as a whole stays in `input`, so
-    /// that it is not copied twice, and comes out as [`bytes::Bytes`] of that buffer, or copied if it is small.
-    /// So does a text in one frame that is there as a whole; one that is not is taken as it comes, as
-    /// each of its bytes is judged at once, and so is everything else. `None`: read more, after what is left
-    /// in `input`.
-    ///
-    /// ```
-    /// use bytes::BytesMut;
-    /// use sansocket::{Connection, Event, Message};
-    /// let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
-    /// let mut input = BytesMut::from(&b"\x82\x03ab"[..]);
-    /// assert!(matches!(ws.receive_bytes(&mut input), Some(Event::Open)));
-    /// assert!(ws.receive_bytes(&mut input).is_none());
-    /// input.extend_from_slice(b"c");
-    /// let Some(Event::Message(Message::Binary(payload))) = ws.receive_bytes(&mut input) else { panic!() };
-    /// assert_eq!(payload.into_bytes(), "abc");
-    /// ```
-    #[cfg(feature = "bytes")]
-    pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
-        use bytes::Buf;
-
-        let below = self.whole_below_whenever();
-        if below > 0 && matches!(input.first(), Some(0x81 | 0x82)) {
-            if let Some(whole) = self.whole_message_below(input, 0, below) {
-                let (waited, _) = self.reading.wait_with(0);
-                if waited || !self.clock.is_undisturbed() {
-                    self.settled(|ws| ws.clock.heard());
-                }
-                self.clock.heard_again();
-                let mut frame = input.split_to(whole.end);
-                whole.payload(&mut frame, self.role() == Role::Server);
-                frame.advance(whole.start);
-                let payload = if frame.len() < SHARED_MIN {
-                    bytes::Bytes::copy_from_slice(&frame)
-                } else {
-                    frame.freeze()
-                };
-                return Some(self.shared(whole.opcode, payload));
-            }
-            if input.first() == Some(&0x82) && self.may_become_whole(input, below) {
-                let (more, moved_on) = self.reading.wait_with(input.len());
-                if moved_on {
-                    self.clock.heard();
-                } else if more {
-                    self.clock.trickled();
-                }
-                return self.settled(|ws| ws.receive_in_time(&mut &mut [][..]));
-            }
-        }
-        let mut rest = &mut input[..];
-        let before = rest.len();
-        let event = self.settled(|ws| ws.receive_in_time(&mut rest).map(Event::into_owned));
-        let used = before - rest.len();
-        input.advance(used);
-        event
-    }
-
-    /// A message in one frame, in bytes that are shared.
-    #[cfg(feature = "bytes")]
-    fn shared(&mut self, opcode: Opcode, payload: bytes::Bytes) -> Event<'static> {
-        if opcode == Opcode::Binary {
-            return Event::Message(Message::Binary(payload.into()));
-        }
-        match Text::from_bytes(payload.clone()) {
-            Ok(text) => Event::Message(Message::Text(text)),
-            Err(_) => {
-                let error = bad_whole_text(&payload, utf8::first_bad(&payload));
-                self.settled(|ws| ws.fail_for(error.into()))
-            }
-        }
-    }
-
-    /// The input begins with a binary message in one frame that is legal as far as it has come.
-    #[cfg(feature = "bytes")]
-    fn may_become_whole(&self, input: &[u8], below: u32) -> bool {
-        let mut reader = HeaderReader::default();
-        let rules = self.rules();
-        let legal = reader.take(input, |part, header| rules.check(part, header));
-        let len = reader.payload_len();
-        legal.is_ok() && len.is_none_or(|len| len < below.into())
-    }
-
     /// Where the rest of a large binary message is gathered: read into it from the transport
     /// instead of the read buffer, then say how much came with [`receive_target_filled`](Self::receive_target_filled).
     ///
@@ -398,10 +311,6 @@ impl Connection {
         }
     }
 }
-
-/// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
-#[cfg(feature = "bytes")]
-const SHARED_MIN: usize = 4096;
 
 /// So much of the input is copied at a time, where it is not one whole message.
 const COPIED: usize = 2048;
