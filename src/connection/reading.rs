@@ -27,7 +27,7 @@ pub(super) struct Reading {
 
 /// Where reading stands in a frame.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct ReadSoFar {
     /// What is left of its payload, once its header has come.
     left: Option<u64>,
 }
@@ -112,20 +112,20 @@ impl Reading {
 
     /// Where reading stands, for [`has_moved_on`](Self::has_moved_on).
     #[inline]
-    pub(super) fn place(&self) -> Place {
-        Place {
+    pub(super) fn place(&self) -> ReadSoFar {
+        ReadSoFar {
             left: self.in_payload().then_some(self.left),
         }
     }
 
     /// Whether a frame has ended, or a KiB of its payload is full, since reading stood there.
     #[inline]
-    pub(super) fn has_moved_on(&mut self, since: Place) -> bool {
+    pub(super) fn has_moved_on(&mut self, since: ReadSoFar) -> bool {
         mem::take(&mut self.ended) || self.in_payload() && self.has_filled(since)
     }
 
     #[inline]
-    fn has_filled(&self, since: Place) -> bool {
+    fn has_filled(&self, since: ReadSoFar) -> bool {
         let len = self.header.raw().payload_len();
         let before = since.left.map_or(0, |left| len - left);
         let now = len - self.left;

@@ -12,7 +12,7 @@ use crate::role::Role;
 use super::Connection;
 use super::event::Event;
 use super::gathering::{Came, whole_text};
-use super::reading::{Place, take_front};
+use super::reading::{ReadSoFar, take_front};
 
 impl Connection {
     /// Takes bytes from the peer and returns the next event, or `None` when all of `input` was
@@ -254,7 +254,7 @@ impl Connection {
 
     /// Tells the clock what came since reading stood there, if anything did.
     #[inline]
-    pub(super) fn note_heard(&mut self, place: Place, came: bool) {
+    pub(super) fn note_heard(&mut self, place: ReadSoFar, came: bool) {
         if self.reading.has_moved_on(place) && came {
             self.clock.heard();
         } else if came {

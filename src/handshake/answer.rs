@@ -12,7 +12,7 @@ use crate::token::is_token;
 
 use super::accept_key::AcceptValue;
 use super::extensions::{self, ApplicationExtensions};
-use super::field::{Seen, elements, has_element, join, trim, values};
+use super::field::{SingleField, elements, has_element, join, trim, values};
 use super::head::{
     Headers, HttpVersion, first_line, pairs, parse_response, reason_phrase, slots, unfold,
 };
@@ -82,7 +82,8 @@ impl Expectation {
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         settings: &Settings,
     ) -> Result<Negotiated, HandshakeError> {
-        let (mut upgrade, mut connection, mut accept) = (Seen::Never, false, Seen::Never);
+        let (mut upgrade, mut connection, mut accept) =
+            (SingleField::Never, false, SingleField::Never);
         let mut has_connection = false;
         for (name, value) in fields.clone() {
             match Field::of(name) {
@@ -136,7 +137,7 @@ impl Expectation {
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         required: bool,
     ) -> Result<Option<String>, HandshakeError> {
-        let mut seen = Seen::Never;
+        let mut seen = SingleField::Never;
         for value in values(fields, Field::Protocol) {
             seen.note(value);
         }

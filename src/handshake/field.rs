@@ -59,14 +59,14 @@ pub(crate) fn is_value(value: &[u8]) -> bool {
 
 /// A field that may come once, and whether it did.
 #[derive(Clone, Copy, Default)]
-pub(crate) enum Seen<'h> {
+pub(crate) enum SingleField<'h> {
     #[default]
     Never,
     Once(&'h [u8]),
     Again,
 }
 
-impl<'h> Seen<'h> {
+impl<'h> SingleField<'h> {
     pub(crate) fn note(&mut self, value: &'h [u8]) {
         *self = match self {
             Self::Never => Self::Once(value),
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_field_is_counted() {
-        let mut seen = Seen::default();
+        let mut seen = SingleField::default();
         assert_eq!(seen.optional(Field::Key), Ok(None));
         assert_eq!(
             seen.required(Field::Key),

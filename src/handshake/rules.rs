@@ -11,7 +11,7 @@ use crate::token::is_token;
 
 use super::accept::Offer;
 use super::accept_key::{AcceptValue, accept_value, is_key};
-use super::field::{Seen, elements, has_element, join, trim, values};
+use super::field::{SingleField, elements, has_element, join, trim, values};
 use super::head::{HttpVersion, RequestLine, line_start, pairs, parse_request, slots};
 use super::origin;
 use super::uri::{AbsoluteUri, Authority};
@@ -95,17 +95,17 @@ pub(crate) fn judge_fields<'h>(
 /// The fields that the rules look at, gathered in one walk.
 #[derive(Default)]
 pub(crate) struct Gathered<'h> {
-    host: Seen<'h>,
-    key: Seen<'h>,
-    version: Seen<'h>,
-    origin: Seen<'h>,
+    host: SingleField<'h>,
+    key: SingleField<'h>,
+    version: SingleField<'h>,
+    origin: SingleField<'h>,
     websocket: bool,
     has_connection: bool,
     connection_upgrade: bool,
     pub(crate) content: bool,
     expect_continue: bool,
-    protocols: Seen<'h>,
-    extensions: Seen<'h>,
+    protocols: SingleField<'h>,
+    extensions: SingleField<'h>,
 }
 
 impl<'h> Gathered<'h> {
@@ -222,14 +222,14 @@ impl<'h> Gathered<'h> {
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
     ) -> Result<(String, String), HandshakeError> {
         let subprotocols = match self.protocols {
-            Seen::Never => String::new(),
-            Seen::Once(value) => offered_subprotocols(once(value))?,
-            Seen::Again => offered_subprotocols(values(fields.clone(), Field::Protocol))?,
+            SingleField::Never => String::new(),
+            SingleField::Once(value) => offered_subprotocols(once(value))?,
+            SingleField::Again => offered_subprotocols(values(fields.clone(), Field::Protocol))?,
         };
         let extensions = match self.extensions {
-            Seen::Never => String::new(),
-            Seen::Once(value) => offered_extensions(once(value))?,
-            Seen::Again => offered_extensions(values(fields, Field::Extensions))?,
+            SingleField::Never => String::new(),
+            SingleField::Once(value) => offered_extensions(once(value))?,
+            SingleField::Again => offered_extensions(values(fields, Field::Extensions))?,
         };
         Ok((subprotocols, extensions))
     }
@@ -275,7 +275,10 @@ pub(crate) fn is_resource_name(target: &str) -> bool {
 }
 
 /// `Host`, once and valid. Only HTTP/1.0 may leave it out (RFC 9112 §3.2).
-fn host<'h>(host: Seen<'h>, version: HttpVersion) -> Result<Option<Authority<'h>>, HandshakeError> {
+fn host<'h>(
+    host: SingleField<'h>,
+    version: HttpVersion,
+) -> Result<Option<Authority<'h>>, HandshakeError> {
     let value = match version {
         HttpVersion::Http10 => host.optional(Field::Host)?,
         HttpVersion::Http11 => Some(host.required(Field::Host)?),

@@ -25,10 +25,10 @@ use super::{BadProxy, Connect, ConnectError, ConnectOutcome, Protocol, Proxy};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Tunnel(Way);
+pub struct Tunnel(Through);
 
 #[derive(Debug)]
-enum Way {
+enum Through {
     Http(Connect),
     Socks5(Socks5),
 }
@@ -37,14 +37,14 @@ enum Way {
 macro_rules! either {
     ($self:ident, $tunnel:ident => $call:expr) => {
         match &$self.0 {
-            Way::Http($tunnel) => $call,
-            Way::Socks5($tunnel) => $call,
+            Through::Http($tunnel) => $call,
+            Through::Socks5($tunnel) => $call,
         }
     };
     (mut $self:ident, $tunnel:ident => $call:expr) => {
         match &mut $self.0 {
-            Way::Http($tunnel) => $call,
-            Way::Socks5($tunnel) => $call,
+            Through::Http($tunnel) => $call,
+            Through::Socks5($tunnel) => $call,
         }
     };
 }
@@ -56,13 +56,13 @@ impl Tunnel {
     /// [`ProxyError::Socks5`]: the host is too long for SOCKS.
     pub fn new(uri: &Uri, proxy: &Proxy) -> Result<Self, ProxyError> {
         if proxy.protocol() != Protocol::Socks5 {
-            return Ok(Self(Way::Http(Connect::new(uri, proxy.options()))));
+            return Ok(Self(Through::Http(Connect::new(uri, proxy.options()))));
         }
         let mut options = socks5::Socks5Options::new().timeout(proxy.options().timeout);
         if let Some((user, password)) = proxy.credentials() {
             options = options.password(user, password)?;
         }
-        Ok(Self(Way::Socks5(Socks5::new(uri, &options)?)))
+        Ok(Self(Through::Socks5(Socks5::new(uri, &options)?)))
     }
 
     /// The bytes to write to the proxy. More can come with each [`receive`](Self::receive).
@@ -84,12 +84,12 @@ impl Tunnel {
     pub fn receive(&mut self, input: &mut [u8]) -> Option<Result<(), ProxyError>> {
         let mut input = input;
         let opened = match &mut self.0 {
-            Way::Http(connect) => match connect.receive(&mut input)? {
+            Through::Http(connect) => match connect.receive(&mut input)? {
                 ConnectOutcome::Open => Ok(()),
                 ConnectOutcome::Refused(refusal) => Err(ProxyError::Refused(refusal)),
                 ConnectOutcome::Failed(error) => Err(ProxyError::Http(error)),
             },
-            Way::Socks5(socks) => match socks.receive(&mut input)? {
+            Through::Socks5(socks) => match socks.receive(&mut input)? {
                 Socks5Outcome::Open => Ok(()),
                 Socks5Outcome::Failed(error) => Err(ProxyError::Socks5(error)),
             },
