@@ -155,7 +155,7 @@ macro_rules! shared_options {
         }
 
         /// Answers the peer's Close frame with its reason too, as some peers expect. Otherwise with its
-        /// code alone (RFC 6455 §5.5.1).
+        /// code alone (RFC 6455 §5.5.1). Of this and [`manual_close`](Self::manual_close) the later call counts.
         #[must_use]
         pub fn echo_close_reason(self) -> Self {
             self.with(|settings| settings.close_answer = CloseAnswer::CodeAndReason)

@@ -2,7 +2,7 @@
 
 use alloc::string::{String, ToString};
 
-use super::{Uri, UriPart};
+use super::{Authority, Uri, UriPart};
 
 fn part(text: &str) -> UriPart {
     Uri::parse(text).unwrap_err().part()
@@ -205,5 +205,13 @@ mod properties {
             let uri = Uri::parse(&alloc::format!("wss://{host}{port}{path}{query}")).unwrap();
             prop_assert_eq!(Uri::parse(&uri.to_string()).unwrap(), uri);
         }
+    }
+}
+
+/// U-3: bytes outside ASCII are in no host.
+#[test]
+fn hosts_outside_ascii() {
+    for host in [&b"\xff"[..], b"[\xff]", "é".as_bytes(), "[é]".as_bytes()] {
+        assert!(Authority::of(host).is_err(), "{host:?}");
     }
 }
