@@ -940,6 +940,20 @@ fn receive_bytes_gathers_in_the_buffer_of_the_reads() {
     }
 }
 
+/// RFC 6455 §5.1: a server that takes frames without a mask takes them so as well.
+#[cfg(feature = "bytes")]
+#[test]
+fn receive_bytes_takes_frames_without_a_mask() {
+    let mut ws = server(&server_config().accept_unmasked());
+    for payload in ["", "mask"] {
+        let frame = Frame::new(BINARY, payload).encode();
+        let mut input = bytes::BytesMut::from(&frame[..]);
+        let event = ws.receive_bytes(&mut input).map(see);
+        assert_eq!(event, Some(Seen::binary(payload)));
+        assert!(input.is_empty());
+    }
+}
+
 /// A text that is there as a whole is a part of the buffer too, from 4 KiB on, and is sent on without a copy;
 /// one that comes in pieces is gathered once. What is not UTF-8 fails as everywhere.
 #[cfg(feature = "bytes")]
