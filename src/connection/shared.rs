@@ -37,8 +37,9 @@ impl Connection {
                 let (waited, _) = self.reading.wait_with(0);
                 if waited || !self.clock.is_undisturbed() {
                     self.settled(|ws| ws.clock.heard());
+                } else {
+                    self.clock.heard_again();
                 }
-                self.clock.heard_again();
                 let mut frame = input.split_to(whole.end);
                 whole.payload(&mut frame, self.role() == Role::Server);
                 frame.advance(whole.start);

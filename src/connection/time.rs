@@ -38,20 +38,12 @@ impl Connection {
         // Thrice at most: a ping, and a failure, which starts the close timer.
         for _ in 0..3 {
             let Some((deadline, due)) = self.past_deadline() else {
-                self.no_longer_late();
                 return self.be_in_time();
             };
             if !self.settled(|ws| ws.find_late(deadline, due)) {
                 return;
             }
             self.settled(|ws| ws.deadline_passed(deadline));
-        }
-    }
-
-    /// No deadline has passed, or something came after it had.
-    pub(super) fn no_longer_late(&mut self) {
-        if self.clock.is_late() {
-            self.settled(|ws| ws.clock.in_time());
         }
     }
 
@@ -141,8 +133,16 @@ impl Connection {
         }
     }
 
+    /// No deadline has passed, or something came after it had.
+    pub(super) fn no_longer_late(&mut self) {
+        if self.clock.is_late() {
+            self.settled(|ws| ws.clock.in_time());
+        }
+    }
+
+    /// The same, and the deadline that had passed is forgotten.
     fn be_in_time(&mut self) {
-        self.clock.in_time();
+        self.no_longer_late();
         if let Some(rare) = &mut self.rare {
             rare.late = None;
         }

@@ -86,10 +86,14 @@ impl Connection {
     /// A header by itself, so that a chunk is as long as the payload in the input.
     fn copy_chunks(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
         loop {
-            let n = match FrameHeader::decode(input) {
-                _ if self.reading.in_payload() => self.reading.next_len(input),
-                Ok(Some((_, len))) if self.reading.is_idle() => len,
-                _ => 1,
+            let n = if self.reading.in_payload() {
+                self.reading.next_len(input)
+            } else if self.reading.is_idle()
+                && let Ok(Some((_, len))) = FrameHeader::decode(input)
+            {
+                len
+            } else {
+                1
             };
             // Where nothing of the payload is missing, too: something is taken each time.
             let n = n.max(1).min(input.len());

@@ -18,7 +18,7 @@ impl<W: Write> Dump<W> {
         Ok(Self { out })
     }
 
-    /// A packet of `length` bytes, of which these were captured.
+    /// Writes a packet of `length` bytes, of which `data` was captured.
     pub(crate) fn packet(&mut self, time: Duration, length: u32, data: &[u8]) -> io::Result<()> {
         // The format ends in 2106.
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);

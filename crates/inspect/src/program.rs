@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What it shows of an input, with these arguments, and returns what is wrong with the input: for tests.
+/// Shows an input with these arguments, and returns what is wrong with the input: for tests.
 ///
 /// # Errors
 ///

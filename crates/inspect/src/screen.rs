@@ -37,7 +37,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Screen<'a> {
-    /// `live`: keys may be logged later than what they are for is captured.
+    /// `live`: the capture goes on, and keys may be logged after the bytes that they decrypt.
     pub(crate) fn new(args: &'a Args, out: Box<dyn Write>, live: bool) -> io::Result<Self> {
         let mut keys = KeyLog::default();
         let key_file = KeyFile::open(args.keylog.as_ref(), live, &mut keys)?;

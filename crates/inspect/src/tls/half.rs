@@ -53,7 +53,7 @@ pub(super) struct Half {
 
 /// The next record.
 pub(super) enum Next {
-    /// Of this kind, with its header the first so many bytes.
+    /// A record of this kind; `length` counts its header too.
     Record { kind: u8, length: usize },
     /// More bytes are needed.
     Nothing,

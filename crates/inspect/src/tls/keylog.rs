@@ -117,7 +117,7 @@ impl KeyLog {
         self.sessions.get(client_random)
     }
 
-    /// Whether there is none.
+    /// Whether no secret was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()

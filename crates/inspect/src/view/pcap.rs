@@ -25,7 +25,7 @@ struct Written {
     dump: Dump<BufWriter<File>>,
     link: u32,
     packets: u64,
-    /// Those that another kind of network has brought: the format has room for one.
+    /// How many packets were left out, as they came from another kind of network: the format has room for one.
     others: u64,
 }
 
