@@ -411,12 +411,11 @@ impl Life {
     }
 
     /// The peer has closed, and the application has not answered.
-    pub(super) const fn may_answer_close(&self) -> bool {
+    pub(super) fn may_answer_close(&self, progress: Progress) -> bool {
         matches!(self.closes(), Closes::Peers)
+            && !self.is_over(progress)
             && !self.has_failed()
             && !self.facts.unwritable
-            && !self.facts.given_up
-            && !self.facts.reported
     }
 
     /// The application may fail it (RFC 6455 §7.1.7): not once the peer has closed.

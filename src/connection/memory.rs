@@ -288,10 +288,14 @@ impl Connection {
 
     /// An event that is kept, or comes out of what was kept: what it lends is copied.
     pub(super) fn own(&mut self, event: Event<'_>) -> Event<'static> {
-        match self.room().take(event.lent()) {
-            Ok(()) => event.into_owned(),
-            Err(error) => self.fail_at_any_time(error.into()),
+        let lent = event.lent();
+        // What lends nothing takes nothing more, also below a ceiling that has come down.
+        if lent > 0
+            && let Err(error) = self.room().take(lent)
+        {
+            return self.fail_at_any_time(error.into());
         }
+        event.into_owned()
     }
 
     /// Input is not kept that there is no room for.

@@ -115,7 +115,7 @@ impl Connection {
     /// ```
     pub fn send_part(&mut self, part: Part<'_>) -> Result<(), SendError> {
         // RFC 6455 §5.5.1: a message that was begun may be finished before the peer's Close is answered.
-        if !self.life.may_answer_close() || self.in_parts().is_none() {
+        if self.in_parts().is_none() || !self.life.may_answer_close(self.progress()) {
             self.check_writable()?;
         }
         let bits = part.reserved_bits & !self.own_bits();

@@ -30,10 +30,12 @@ impl Output {
             return self.reserve_copied(len, most);
         }
         let header = FrameHeader::MAX_LEN;
-        let most = most.checked_sub(held);
-        most.is_some_and(|most| {
-            self.reserve(header, header, most) && self.reserve_segments(SLOTS, most)
-        })
+        // Making room in the tail takes segments as well.
+        let slots = self.queue_needs(2 * SLOTS, segments_of);
+        let most = most.saturating_sub(held);
+        let beside = most.checked_sub(slots);
+        beside.is_some_and(|beside| self.reserve(header, header, beside))
+            && self.reserve_segments(SLOTS, most)
     }
 
     /// For a payload of `len` bytes that is copied into frames of `size` bytes.
@@ -46,7 +48,9 @@ impl Output {
 
     /// For a frame whose payload becomes `len` bytes at most when it is encoded.
     pub(crate) fn reserve_encoded(&mut self, len: usize, most: usize) -> bool {
-        self.reserve_counts(1, most) && self.reserve_copied(len, most)
+        let beside = most.checked_sub(self.queue_needs(1, counts_of));
+        beside.is_some_and(|beside| self.reserve_copied(len, beside))
+            && self.reserve_counts(1, most)
     }
 
     /// The same in frames of `size` bytes, into which it is copied once it is encoded.
@@ -57,15 +61,16 @@ impl Output {
         most: usize,
     ) -> bool {
         let count = len.div_ceil(size).max(1);
-        let most = most.checked_sub(len);
-        most.is_some_and(|most| {
-            self.reserve_counts(count, most) && self.reserve_fragments(len, size, most)
-        })
+        let most = most.saturating_sub(len);
+        let beside = most.checked_sub(self.queue_needs(count, counts_of));
+        beside.is_some_and(|beside| self.reserve_fragments(len, size, beside))
+            && self.reserve_counts(count, most)
     }
 
     /// For a frame that comes in pieces, and the control frames that wait for its end.
     pub(crate) fn reserve_frame_in_pieces(&mut self, most: usize) -> bool {
-        self.reserve_copied(0, most) && self.reserve_deferred(most)
+        let beside = most.checked_sub(self.deferred_needs());
+        beside.is_some_and(|beside| self.reserve_copied(0, beside)) && self.reserve_deferred(most)
     }
 
     /// For `len` bytes of that frame.
@@ -162,33 +167,24 @@ impl Output {
     }
 
     fn reserve_segments(&mut self, more: usize, most: usize) -> bool {
-        self.reserve_queue(more, most, |segments| &mut segments.queue)
+        self.reserve_queue(more, most, segments_of)
     }
 
     fn reserve_counts(&mut self, more: usize, most: usize) -> bool {
-        self.reserve_queue(more, most, |segments| segments.encoded.counts())
+        self.reserve_queue(more, most, counts_of)
     }
 
     /// Room in one of the queues for `more` of what it holds, and for as many again where that fits.
-    fn reserve_queue<T>(
-        &mut self,
-        more: usize,
-        most: usize,
-        queue: impl Fn(&mut Segments) -> &mut VecDeque<T>,
-    ) -> bool {
-        let held = self.memory_held();
-        let (len, capacity, boxed) = match self.segments.as_deref_mut() {
-            Some(segments) => (queue(segments).len(), queue(segments).capacity(), 0),
-            None => (0, 0, size_of::<Segments>()),
-        };
-        if capacity - len >= more && boxed == 0 {
+    fn reserve_queue<T>(&mut self, more: usize, most: usize, queue: QueueOf<T>) -> bool {
+        if self.queue_needs(more, queue) == 0 {
             return true;
         }
-        let left = most.saturating_sub(held);
-        let fits = |more: &usize| {
-            let bytes = len.saturating_add(*more).saturating_mul(size_of::<T>());
-            bytes.saturating_add(boxed) <= left
-        };
+        let left = most.saturating_sub(self.memory_held());
+        let len = self
+            .segments
+            .as_deref_mut()
+            .map_or(0, |all| queue(all).len());
+        let fits = |more: &usize| self.queue_needs(*more, queue) <= left;
         let Some(more) = [more.max(len), more].into_iter().find(fits) else {
             return false;
         };
@@ -196,19 +192,33 @@ impl Output {
         true
     }
 
+    /// Bytes of heap that room for `more` in one of the queues takes, beside what it is moved out of.
+    fn queue_needs<T>(&mut self, more: usize, queue: QueueOf<T>) -> usize {
+        let (len, boxed) = match self.segments.as_deref_mut().map(queue) {
+            Some(queue) if queue.capacity() - queue.len() >= more => return 0,
+            Some(queue) => (queue.len(), 0),
+            None => (0, size_of::<Segments>()),
+        };
+        let bytes = len.saturating_add(more).saturating_mul(size_of::<T>());
+        bytes.saturating_add(boxed)
+    }
+
     fn reserve_deferred(&mut self, most: usize) -> bool {
         let left = most.saturating_sub(self.memory_held());
-        let boxed = if self.segments.is_some() {
-            0
-        } else {
-            size_of::<Segments>()
-        };
-        if left < boxed + DEFERRED {
+        if left < self.deferred_needs() {
             return false;
         }
         let segments = self.segments.get_or_insert_default();
         segments.deferred.reserve_exact(DEFERRED);
         true
+    }
+
+    /// Bytes of heap that room for those control frames takes at most.
+    const fn deferred_needs(&self) -> usize {
+        match self.segments {
+            Some(_) => DEFERRED,
+            None => DEFERRED + size_of::<Segments>(),
+        }
     }
 
     fn queue(&self) -> Option<&VecDeque<Segment>> {
@@ -224,6 +234,17 @@ impl Segments {
             + self.deferred.capacity()
             + self.encoded.held()
     }
+}
+
+/// One of the queues.
+type QueueOf<T> = fn(&mut Segments) -> &mut VecDeque<T>;
+
+fn segments_of(segments: &mut Segments) -> &mut VecDeque<Segment> {
+    &mut segments.queue
+}
+
+fn counts_of(segments: &mut Segments) -> &mut VecDeque<u64> {
+    segments.encoded.counts()
 }
 
 /// The longest control frame.

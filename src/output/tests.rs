@@ -55,3 +55,52 @@ fn content_does_not_count() {
         assert_eq!(output.buffered(), 1);
     }
 }
+
+/// [`Limits::memory`](crate::config::Limits::memory): what finds no room has taken none.
+#[test]
+fn what_finds_no_room_takes_none() {
+    type Reserve = fn(&mut Output, usize) -> bool;
+    let reserves: [(&str, Reserve); 6] = [
+        ("copied", |output, most| output.reserve_copied(3000, most)),
+        ("handed over", |output, most| {
+            output.reserve_handed_over(5000, 100, most)
+        }),
+        ("fragments", |output, most| {
+            output.reserve_fragments(3000, 1000, most)
+        }),
+        ("encoded", |output, most| output.reserve_encoded(3000, most)),
+        ("encoded fragments", |output, most| {
+            output.reserve_encoded_fragments(3000, 1000, most)
+        }),
+        ("in pieces", Output::reserve_frame_in_pieces),
+    ];
+    let queues: [fn(&mut Output); 4] = [
+        |_| (),
+        |output| output.frame(0x82, None, &[0; 300]),
+        |output| output.frame_owned(0x82, None, alloc::vec![0; 5000].into()),
+        |output| {
+            output.frame_owned(0x82, None, alloc::vec![0; 5000].into());
+            output.frame(0x82, None, &[0; 300]);
+        },
+    ];
+    for (name, reserve) in reserves {
+        for (at, queue) in queues.into_iter().enumerate() {
+            let mut made = 0;
+            for most in (0..30_000).step_by(7) {
+                let mut output = Output::default();
+                queue(&mut output);
+                let before = output.memory_held();
+                if reserve(&mut output, most) {
+                    made += 1;
+                    assert!(
+                        output.memory_held() <= most.max(before),
+                        "{name} {at} {most}"
+                    );
+                } else {
+                    assert_eq!(output.memory_held(), before, "{name} {at} {most}");
+                }
+            }
+            assert!(made > 0, "{name} {at}");
+        }
+    }
+}

@@ -74,24 +74,26 @@ fn a_close_frame_ends_one_direction() {
 #[test]
 fn who_may_answer_a_close_frame() {
     let mut asked = open(Role::Server);
-    assert!(!asked.may_answer_close());
+    assert!(!asked.may_answer_close(QUEUED));
     asked.close_received(DONE);
-    assert!(asked.may_answer_close());
-    let ends: [fn(&mut Life); 5] = [
+    assert!(asked.may_answer_close(QUEUED));
+    let ends: [fn(&mut Life); 7] = [
         Life::close_queued,
         Life::failed,
         |life| _ = life.write_lost(),
+        |life| _ = life.lost(),
+        |life| _ = life.eof(),
         Life::gave_up,
         Life::reported,
     ];
     for (at, end) in ends.into_iter().enumerate() {
         let mut life = asked;
         end(&mut life);
-        assert!(!life.may_answer_close(), "{at}");
+        assert!(!life.may_answer_close(QUEUED), "{at}");
     }
     let mut ours = open(Role::Server);
     ours.close_queued();
-    assert!(!ours.may_answer_close());
+    assert!(!ours.may_answer_close(QUEUED));
 }
 
 /// RFC 6455 §7.1.4: only both Close frames make a clean end, and ours counts once it has left.

@@ -233,10 +233,19 @@ impl Bench {
                 assert_eq!(self.ws.state(), State::Closed);
                 let by_application = matches!(report.failure, Some(Failure::Application(_)));
                 assert!(!by_application || self.fail_may_have_come);
-                assert_eq!(report.failure.is_some() && !by_application, self.failed);
+                assert_eq!(
+                    report.failure.is_some() && !by_application,
+                    self.failed,
+                    "{report:?}"
+                );
                 assert_eq!(report.sent.as_ref(), self.ws.close_sent());
                 assert_eq!(report.received.as_ref(), self.ws.close_received());
-                assert_eq!(report.received.is_some(), self.close_received);
+                assert_eq!(
+                    report.received.is_some(),
+                    self.close_received,
+                    "{report:?} {:?}",
+                    self.trace
+                );
                 assert!(!report.clean || self.close_received && report.sent.is_some());
             }
             _ => {}

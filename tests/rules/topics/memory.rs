@@ -571,6 +571,28 @@ fn a_window_that_was_agreed_on_elsewhere() {
     assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
 }
 
+/// RX-8: a ceiling that comes down replaces no event that is there: a Close frame is told, though nothing may be
+/// stored any more.
+#[test]
+fn events_below_a_ceiling_that_came_down() {
+    for kept in [false, true] {
+        let mut ws = bounded(Role::Server, 256 << 10);
+        ws.send(vec![7; 100_000]).unwrap();
+        let mut read = encode_for(Role::Server, &[Frame::new(CLOSE, 1000u16.to_be_bytes())]);
+        let mut input = &mut read[..];
+        if kept {
+            ws.keep_input(&mut input);
+        }
+        let mut limits = *ws.limits();
+        limits.memory = 16 << 10;
+        ws.set_limits(limits);
+        assert!(ws.memory_held() > 16 << 10);
+        assert!(ws.find_event(&mut input));
+        let event = ws.receive(&mut input);
+        assert!(matches!(event, Some(Event::Close(_))), "{kept} {event:?}");
+    }
+}
+
 /// RX-8: an event that was found and not taken counts, whatever it is.
 #[test]
 fn events_that_are_found() {
