@@ -52,15 +52,15 @@ impl Connection {
     }
 
     fn queue_pong(&mut self, payload: &[u8]) -> bool {
+        let Ok(key) = self.masking_key() else {
+            return false;
+        };
         if self
             .make_room_for_control(Opcode::Pong, payload.len())
             .is_err()
         {
             return false;
         }
-        let Ok(key) = self.masking_key() else {
-            return false;
-        };
         self.output.control(Opcode::Pong, key, payload);
         true
     }

@@ -141,8 +141,8 @@ impl Connection {
         };
         self.check_room()?;
         check_text(part.kind, &mut utf8, part.bytes, part.last)?;
-        self.make_room_for_part(part.bytes.len(), encoded)?;
         let key = self.masking_key()?;
+        self.make_room_for_part(part.bytes.len(), encoded)?;
         if encoded {
             self.queue_encoded_part(part, begun, key);
         } else {
@@ -184,8 +184,8 @@ impl Connection {
             let max = MAX_PAYLOAD;
             return Err(SendError::TooLong { len, max });
         }
-        self.make_room_for_frame()?;
         let key = self.masking_key()?;
+        self.make_room_for_frame()?;
         self.output
             .begin_frame(first_byte(true, 0, kind.opcode()), key, len);
         if len > 0 {

@@ -97,13 +97,14 @@ impl Connection {
         };
         let has_content = response.has_content() && !opening.asks_head();
         response.check()?;
-        self.make_room_for_answer(response.most() + CHUNK)?;
+        let most = response.most();
         let first = response.take_body();
         if let (len, Framing::Length(max)) = (first.len() as u64, framing)
             && len > max
         {
             return Err(AcceptError::BodyTooLong { len, max });
         }
+        self.make_room_for_answer(most + CHUNK)?;
         self.output.head(|out| response.write_framed(framing, out));
         self.end_opening();
         let body = Body {

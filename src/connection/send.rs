@@ -118,8 +118,9 @@ impl Connection {
         compress: Compress,
     ) -> Result<Option<MaskingKey>, SendError> {
         self.can_send()?;
+        let key = self.masking_key()?;
         self.make_room_for_message(len, Some(handed_over), compress)?;
-        Ok(self.masking_key()?)
+        Ok(key)
     }
 
     /// Inlined where it is called, with a server's frame: the common case is one call of the caller.
@@ -161,8 +162,8 @@ impl Connection {
         compress: Compress,
     ) -> Result<(), SendError> {
         self.can_send()?;
-        self.make_room_for_message(payload.len(), None, compress)?;
         let key = self.masking_key()?;
+        self.make_room_for_message(payload.len(), None, compress)?;
         let further = self.further_keys(payload.len(), compress)?;
         self.use_spare();
         if self.encodes(payload.len(), compress) {
@@ -347,8 +348,8 @@ impl Connection {
             return Err(SendError::TooLong { len, max });
         }
         self.check_room()?;
-        self.make_room_for_control(opcode, payload.len())?;
         let key = self.masking_key()?;
+        self.make_room_for_control(opcode, payload.len())?;
         self.output.control(opcode, key, payload);
         Ok(())
     }

@@ -53,9 +53,9 @@ impl Connection {
             if input.first() == Some(&0x82) && self.may_become_whole(input, below) {
                 let (more, moved_on) = self.reading.wait_with(input.len());
                 if moved_on {
-                    self.clock.heard();
+                    self.settled(|ws| ws.clock.heard());
                 } else if more {
-                    self.clock.trickled();
+                    self.settled(|ws| ws.clock.trickled());
                 }
                 return self.settled(|ws| ws.receive_in_time(&mut &mut [][..]));
             }
