@@ -104,7 +104,7 @@ impl Connection {
     ) -> Option<Event<'a>> {
         if event.is_some() {
             self.clock.in_time();
-        } else if self.judge_last_chance() {
+        } else if self.settled(Self::judge_last_chance) {
             return self.receive_any(input);
         }
         event
