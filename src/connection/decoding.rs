@@ -58,6 +58,8 @@ impl Connection {
         let Some(kind) = self.gathering.kind() else {
             return Ok(Came::Nothing);
         };
+        // The limit may have come down since.
+        within(self.gathering.len(), self.settings().limits.message)?;
         if self.gathering.is_in_chunks() {
             return self.decode_chunk(kind, input);
         }

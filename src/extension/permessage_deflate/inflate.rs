@@ -9,7 +9,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use crate::extension::DecodeError;
 
-use super::pool::{INFLATE_LEN, INPUT, Inflating, Supply};
+use super::pool::{INFLATE_BITS, INFLATE_LEN, INPUT, Inflating, Supply};
 use super::window::Window;
 
 /// What every compressed message ends with and its sender takes off (RFC 7692 §7.2.1), and a probe
@@ -377,10 +377,13 @@ impl Inflater {
         self.after_final = false;
         self.announced = 0;
         self.produced = 0;
-        if !self.takeover
-            && let Some(inflating) = self.inflating.take()
-        {
-            self.source.supply.give_inflate(inflating);
+        if !self.takeover {
+            if let Some(inflating) = self.inflating.take() {
+                self.source.supply.give_inflate(inflating);
+            }
+        } else if self.source.window_bits < INFLATE_BITS {
+            // zlib knows more than the peer may refer to, or not if it had to begin again: never, then.
+            self.restart();
         }
     }
 }

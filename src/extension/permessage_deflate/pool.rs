@@ -15,6 +15,9 @@ pub(super) use shared::DeflatePool;
 /// Bytes that one of zlib-rs's inflaters holds.
 pub(super) const INFLATE_LEN: usize = 47_552;
 
+/// The window of each has 2^this bytes: zlib-rs makes no other.
+pub(super) const INFLATE_BITS: u8 = 15;
+
 /// A short payload has less than so many bytes.
 pub(super) const INPUT: usize = 1 << 10;
 
@@ -91,8 +94,7 @@ impl Supply {
         let idle = self.pool.as_ref().and_then(DeflatePool::take_inflate);
         idle.unwrap_or_else(|| {
             Box::new(Inflating {
-                // The largest window: zlib-rs makes no other.
-                zlib: Inflate::new(false, 15),
+                zlib: Inflate::new(false, INFLATE_BITS),
                 window: Window::default(),
                 input: Input([0; INPUT]),
             })

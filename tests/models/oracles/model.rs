@@ -339,7 +339,8 @@ fn read(mut rest: &[u8], setup: &Setup, events: &mut Vec<Seen>) -> Result<(), St
         let done = if fin { message.take() } else { None };
         if let Some(done) = done.as_ref().filter(|done| done.compressed.is_some()) {
             window.extend_from_slice(&done.bytes);
-            let old = window.len().saturating_sub(inflate::WINDOW);
+            // After a message the window is kept, and no more.
+            let old = window.len().saturating_sub(setup.window(role.peer()));
             window.drain(
                 ..if setup.takes_over(role.peer()) {
                     old.max(done.known_from)

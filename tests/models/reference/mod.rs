@@ -592,6 +592,11 @@ impl Endpoint {
         let piece = match &mut message.compressed {
             None => piece.to_vec(),
             Some(compressed) => {
+                // §10.4: the limit may have come down since.
+                let len = message.payload.len() as u64;
+                if len > self.rules.message {
+                    return Err(Fault::MessageTooLong(len));
+                }
                 // RFC 7692 §7.2.2, from the beginning each time.
                 compressed.extend(piece);
                 let inflated = inflate(&self.context, compressed);

@@ -74,6 +74,36 @@ fn the_limit_is_exact() {
     }
 }
 
+/// RFC 6455 §10.4: a limit that comes down inside a message counts for what has come of it, and is told before
+/// what comes next is looked at: an end without a byte, or what is no DEFLATE.
+#[test]
+fn a_limit_that_comes_down_inside_a_message() {
+    for (role, opcode) in ROLES
+        .into_iter()
+        .flat_map(|role| [(role, TEXT), (role, BINARY)])
+    {
+        for delivery in [Delivery::Whole, Delivery::Chunks] {
+            for next in [&[][..], b"lo"] {
+                let mut ws = limited(role, 1000, delivery);
+                let mut first = frame(opcode, &[b'a'; 200]);
+                first.fin = false;
+                first.payload.extend([0, 0, 0xff, 0xff]);
+                receive_frames(&mut ws, &[first]);
+                let mut limits = *ws.limits();
+                limits.message = 100;
+                ws.set_limits(limits);
+                let seen = receive_frames(&mut ws, &[Frame::new(CONTINUATION, next)]);
+                let error = ProtocolError::Limit {
+                    limit: Limit::Message,
+                    value: 200,
+                    max: 100,
+                };
+                assert_eq!(seen, [Seen::Failed(Failure::Protocol(error))], "{opcode}");
+            }
+        }
+    }
+}
+
 /// A frame is judged by its own length, at its header: what it inflates to is another matter.
 #[test]
 fn the_limit_of_a_frame() {

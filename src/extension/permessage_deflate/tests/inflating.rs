@@ -328,18 +328,16 @@ fn final_blocks_keep_the_window() {
     }
 }
 
-/// RFC 7692 §7.1.2: after a final block the peer refers as far back as was agreed on, and no farther;
+/// RFC 7692 §7.1.2: the peer refers as far back as was agreed on, and no farther, after a final block too;
 /// with 2^8 as far as 2^9, as peers made of zlib do.
 #[test]
-fn final_blocks_keep_the_window_that_was_agreed_on() {
+fn the_window_that_was_agreed_on() {
     let noise = noise(40_000);
     let first = PermessageDeflate::client().compress(15, &noise);
-    let after_final = |code: u32, extra: (u32, u32)| {
-        bits(&[
-            // A final block, empty, with fixed codes; and up to the next byte.
-            (0b011, 3),
-            (0, 7),
-            (0, 6),
+    // A final block, empty, with fixed codes; and up to the next byte.
+    let final_block = [(0b011, 3), (0, 7), (0, 6)];
+    let payload = |before: &[(u32, u32)], code: u32, extra: (u32, u32)| {
+        let refers = [
             // Three bytes of so far back.
             (0b010, 3),
             (0b100_0000, 7),
@@ -347,14 +345,15 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
             extra,
             (0, 7),
             (0, 3),
-        ])
+        ];
+        bits(&[before, &refers].concat())
     };
     for bits in 8..=15 {
         let reach = bits.max(9);
         let len = 1 << reach;
         // The last distance of a code, and the first one of the next.
-        let farthest = after_final(2 * reach - 1, (u32::MAX, reach - 2));
-        let farther = after_final(2 * reach, (0, reach - 1));
+        let farthest = |before| payload(before, 2 * reach - 1, (u32::MAX, reach - 2));
+        let farther = |before| payload(before, 2 * reach, (0, reach - 1));
         for (way, parked) in WAYS.into_iter().flat_map(|way| [(way, true), (way, false)]) {
             let again = |payload: &[u8]| {
                 let settings = PermessageDeflate::client();
@@ -368,9 +367,11 @@ fn final_blocks_keep_the_window_that_was_agreed_on() {
                 way(&mut inflater, &[payload], NO_LIMIT)
             };
             let expected = &noise[noise.len() - len..][..3];
-            assert_eq!(again(&farthest).as_deref(), Ok(expected), "{bits}");
-            if bits < 15 {
-                assert_eq!(again(&farther), Err(DecodeError::Corrupt), "{bits}");
+            for before in [&[][..], &final_block] {
+                assert_eq!(again(&farthest(before)).as_deref(), Ok(expected), "{bits}");
+                if bits < 15 {
+                    assert_eq!(again(&farther(before)), Err(DecodeError::Corrupt), "{bits}");
+                }
             }
         }
     }
