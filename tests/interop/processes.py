@@ -1,6 +1,7 @@
 """Starts and stops the programs that tests/interop/autobahn/run and tests/interop/clients/run put together."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import shlex
@@ -46,20 +47,30 @@ def checked(command, log, **options):
 
 
 @contextlib.contextmanager
+def alone():
+    """Nobody else installs or makes anything during the `with` block: two scripts may run at the same time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def made_from(home, ingredients):
     """Makes the folder `home` in the `with` block if it was not made from these ingredients.
 
     Yields whether it has to be made; a block that raises leaves it unmade.
     """
-    stamp = home / "made-from"
-    ready = stamp.exists() and stamp.read_text() == ingredients
-    if not ready:
-        say(f"making {home}")
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
-    yield not ready
-    if not ready:
-        stamp.write_text(ingredients)
+    with alone():
+        stamp = home / "made-from"
+        ready = stamp.exists() and stamp.read_text() == ingredients
+        if not ready:
+            say(f"making {home}")
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+        yield not ready
+        if not ready:
+            stamp.write_text(ingredients)
 
 
 def stop_on_signals():
