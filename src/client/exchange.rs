@@ -84,3 +84,19 @@ impl fmt::Debug for Exchange {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::{Duration, End, Exchange};
+
+    /// RFC 9110 §11: what is written may hold a password, which no log is to show.
+    #[test]
+    fn its_debug_form_has_lengths_alone() {
+        let mut exchange = Exchange::new(b"secret".into(), Duration::from_secs(1));
+        exchange.end_with(End::Eof);
+        let shown = format!("{exchange:?}");
+        assert_eq!(shown, "Exchange { output: 6, end: Some(Eof), .. }");
+    }
+}

@@ -67,3 +67,39 @@ const LEAST: u64 = 16 << 10;
 
 /// What a field of a head takes beside its bytes, at most.
 const FIELD: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::{FIELD, LEAST, Limits, SET_ASIDE};
+
+    fn with_ceiling(memory: u64) -> Limits {
+        let mut limits = Limits::server();
+        limits.memory = memory;
+        (limits.head, limits.body, limits.fields) = (u32::MAX, u32::MAX, u16::MAX);
+        limits
+    }
+
+    /// [`Limits::memory`]: what is small has its own part; a codec may have half of the rest, a head an eighth.
+    #[test]
+    fn the_parts_of_a_ceiling() {
+        let limits = with_ceiling(64 << 10);
+        let shared = (64 << 10) - SET_ASIDE;
+        assert_eq!(limits.codec(), shared / 2);
+        let opening = limits.of_opening();
+        let share = shared / 8;
+        assert_eq!((opening.head, opening.body), (share as u32, share as u32));
+        assert_eq!(usize::from(opening.fields), share / FIELD);
+        assert_eq!(opening.memory, limits.memory);
+        // What is less already stays.
+        let mut less = limits;
+        (less.head, less.body, less.fields) = (1000, 10, 20);
+        assert_eq!(*less.of_opening(), less);
+        // A lower one counts as the least.
+        let (low, least) = (with_ceiling(0), with_ceiling(LEAST));
+        assert_eq!(low.codec(), least.codec());
+        // Without one nothing changes.
+        let unbounded = with_ceiling(Limits::UNBOUNDED);
+        assert_eq!(*unbounded.of_opening(), unbounded);
+        assert_eq!(unbounded.codec(), usize::MAX);
+    }
+}

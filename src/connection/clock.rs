@@ -348,3 +348,46 @@ const MILLI: Nanos = 1_000_000;
 
 /// No deadline is set.
 const NEVER: Nanos = Nanos::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Duration, MILLI, Since};
+
+    /// Nothing is late, or was told, before the time is; a deadline that has passed gives the driver two calls.
+    #[test]
+    fn a_deadline_that_has_passed() {
+        let mut clock = Clock::default();
+        assert!(!clock.is_told() && !clock.is_late() && clock.is_undisturbed());
+        assert_eq!(clock.tell(Duration::from_secs(5)), None);
+        assert!(clock.is_told() && !clock.is_late() && clock.is_undisturbed());
+        assert!(!clock.find_late());
+        assert!(clock.is_late() && !clock.is_last_chance() && !clock.is_undisturbed());
+        assert!(!clock.find_late());
+        assert!(clock.is_late() && clock.is_last_chance());
+        assert!(clock.find_late());
+        clock.in_time();
+        assert!(!clock.is_late() && clock.is_undisturbed());
+    }
+
+    /// The idle time is told to the millisecond, and a wait longer than the field says the most that it can;
+    /// what else is noted stays.
+    #[test]
+    fn the_latest_byte_of_an_unfinished_frame() {
+        let most = Since(u32::MAX).trickle();
+        assert_eq!(most, ((1 << 29) - 1) * MILLI);
+        for flags in [0, Since::ASKED, Since::LATEST, Since::ASKED | Since::LATEST] {
+            for (nanos, told) in [
+                (1, MILLI),
+                (MILLI, MILLI),
+                (7 * MILLI + 1, 8 * MILLI),
+                (most, most),
+                (most + 1, most),
+                (u64::MAX, most),
+            ] {
+                let mut since = Since(flags);
+                since.set_trickle(nanos);
+                assert_eq!((since.trickle(), since.0 & 7), (told, flags), "{nanos}");
+            }
+        }
+    }
+}

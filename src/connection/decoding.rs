@@ -2,12 +2,11 @@
 //! becomes messages and chunks. Limits are checked as it comes out, UTF-8 after that.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Kind, Message};
-use crate::extension::{Codec, DecodeError, MessageCodec, bounded};
+use crate::extension::{Codec, DecodeError, bounded};
 use crate::mask::{self, apply_mask};
 use crate::role::Role;
 use crate::utf8;
@@ -157,7 +156,8 @@ impl Connection {
             return Ok(());
         };
         let (mut text, mut room) = if *in_pieces {
-            let room = bounded_room(&**messages, limit, left.beside(gathering.memory_held()))?;
+            let wanted = bounded(messages.room(0), limit);
+            let room = left.beside(gathering.memory_held()).for_pieces(wanted)?;
             left = left.beside(room.len());
             (gathering.take_text(), room)
         } else {
@@ -186,7 +186,7 @@ impl Connection {
         let Some(Codec { messages, .. }) = codec_of(&mut self.in_use) else {
             return Ok(Came::Nothing);
         };
-        let mut room = bounded_room(&**messages, limit, left)?;
+        let mut room = left.for_pieces(bounded(messages.room(0), limit))?;
         let left = left.beside(room.len());
         loop {
             let n = reading.next_len(input).min(STEP);
@@ -263,7 +263,8 @@ fn pieces(
     left: Room,
 ) -> Result<(), ProtocolError> {
     let messages = &mut codec.messages;
-    let mut room = bounded_room(&**messages, limit, left.beside(gathering.memory_held()))?;
+    let wanted = bounded(messages.room(0), limit);
+    let mut room = left.beside(gathering.memory_held()).for_pieces(wanted)?;
     let left = left.beside(room.len());
     let (mut bytes, filled) = gathering.take_bytes();
     bytes.truncate(filled);
@@ -280,23 +281,6 @@ fn pieces(
     gathering.put_bytes(bytes, filled);
     Ok(())
 }
-
-/// Room for what comes out of a codec, if it has none of its own: half of what is left at most.
-fn bounded_room(
-    messages: &dyn MessageCodec,
-    limit: u64,
-    left: Room,
-) -> Result<Vec<u8>, ProtocolError> {
-    let wanted = bounded(messages.room(0), limit);
-    let len = wanted.min(left.left() / 2);
-    if len < wanted.min(LEAST_ROOM) {
-        left.take(wanted)?;
-    }
-    Ok(vec![0; len])
-}
-
-/// Under a ceiling there has to be room for so much of what comes out of a codec.
-const LEAST_ROOM: usize = 256;
 
 /// RFC 6455 §10.4, whatever the codec makes of its limit.
 fn within(value: u64, max: u64) -> Result<(), ProtocolError> {

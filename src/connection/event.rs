@@ -93,3 +93,35 @@ impl Event<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::{Chunk, Event, Message, Payload};
+    use crate::event::Kind;
+
+    /// What is owned already is not copied again.
+    #[test]
+    fn only_what_is_lent_counts() {
+        let [mut one, mut other, mut ping] = [[7; 10]; 3];
+        let chunk = |payload| {
+            Event::Chunk(Chunk {
+                kind: Kind::Binary,
+                payload,
+                first: true,
+                ends_frame: true,
+                last: true,
+                reserved_bits: 0,
+            })
+        };
+        let message = |payload| Event::Message(Message::Binary(payload));
+        assert_eq!(chunk(Payload::from(&mut one[..])).lent(), 10);
+        assert_eq!(message(Payload::from(&mut other[..])).lent(), 10);
+        assert_eq!(chunk(Payload::from(vec![7; 10])).lent(), 0);
+        assert_eq!(message(Payload::from(vec![7; 10])).lent(), 0);
+        // Control frames have what is set aside for them.
+        assert_eq!(Event::Ping(Payload::from(&mut ping[..])).lent(), 0);
+        assert_eq!(Event::Open.lent(), 0);
+    }
+}

@@ -2,6 +2,7 @@
 //! codec has the most that it may ever need, and whatever else grows asks here before it does.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::config::{Limits, SET_ASIDE};
@@ -69,6 +70,16 @@ impl Room {
             Some(grown) => Ok(grown),
             None => room.take(needed).map(|()| needed),
         }
+    }
+
+    /// A buffer for what comes out of a codec that wants so much: half of what is left at most, as the message
+    /// grows beside it.
+    ///
+    /// # Errors
+    /// There is less than the least.
+    pub(super) fn for_pieces(self, wanted: usize) -> Result<Vec<u8>, ProtocolError> {
+        self.take(2 * wanted.min(LEAST_PIECE))?;
+        Ok(vec![0; wanted.min(self.left() / 2)])
     }
 
     /// What would be held with so many bytes more.
@@ -343,8 +354,36 @@ pub(super) fn grow_text(
     Ok(())
 }
 
+/// A codec that wants as much gets no less.
+const LEAST_PIECE: usize = 256;
+
 const _: () = {
     const CONTROL_FRAMES: usize = 20 * 140;
     let boxes = size_of::<Rare>() + size_of::<Spent>() + size_of::<InUse>();
     assert!(boxes + CONTROL_FRAMES + (1 << 10) <= SET_ASIDE * 3 / 4);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_PIECE, Room};
+
+    /// [`Limits::memory`](crate::config::Limits::memory): a codec gets what it wants, or half of what is left;
+    /// less than the least is none.
+    #[test]
+    fn room_for_the_pieces_of_a_codec() {
+        for wanted in [0, 1, LEAST_PIECE - 1, LEAST_PIECE, LEAST_PIECE + 1, 4096] {
+            let all = Room::UNBOUNDED.for_pieces(wanted);
+            assert!(all.is_ok_and(|buffer| buffer.len() == wanted));
+            for left in 0..3 * LEAST_PIECE {
+                let room = Room {
+                    ceiling: 10_000,
+                    taken: 10_000 - left as u64,
+                };
+                let len = wanted.min(left / 2);
+                let expected = (len == wanted || len >= LEAST_PIECE).then_some(len);
+                let got = room.for_pieces(wanted).ok().map(|buffer| buffer.len());
+                assert_eq!(got, expected, "{wanted} {left}");
+            }
+        }
+    }
+}

@@ -194,6 +194,7 @@ mod tests {
                 }
                 let mut bytes = [0; FrameHeader::MAX_LEN];
                 assert_eq!(header.encode(&mut bytes), len);
+                assert_eq!(header_len(masking_key, payload_len), len);
                 assert_eq!(bytes, expected);
                 assert_eq!(decode(&bytes), Ok(Some((header, len))));
                 for cut in 0..len {

@@ -183,3 +183,23 @@ pub(crate) fn check(
     }
     Ok(bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ApplicationExtensions, String};
+
+    /// What the texts take counts, and the list of them.
+    #[test]
+    fn the_heap_that_it_takes() {
+        let mut extensions = ApplicationExtensions::default();
+        assert_eq!(extensions.memory_held(), 0);
+        extensions.0.reserve_exact(3);
+        for (text, room) in [("x-first", 100), ("x-second; a=1", 1000)] {
+            let mut held = String::with_capacity(room);
+            held.push_str(text);
+            extensions.0.push((held, 0));
+        }
+        let list = 3 * size_of::<(String, u8)>();
+        assert_eq!(extensions.memory_held(), list + 1100);
+    }
+}
