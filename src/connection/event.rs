@@ -98,8 +98,9 @@ impl Event<'_> {
 mod tests {
     use alloc::vec;
 
-    use super::{Chunk, Event, Message, Payload};
     use crate::event::Kind;
+
+    use super::{Chunk, Event, Message, Payload};
 
     /// What is owned already is not copied again.
     #[test]
