@@ -446,6 +446,35 @@ fn the_ceiling_is_kept_to_the_byte() {
     assert!(all.compressed > 15, "{all:?}");
 }
 
+/// The longest message that is taken in frames of each size: its keys lie beside it while they grow in number.
+#[test]
+fn the_longest_message_in_fragments() {
+    for ceiling in [16 << 10, 64 << 10, 300 << 10] {
+        let mut limits = Limits::trusted();
+        limits.memory = ceiling as u64;
+        for fragment in [1, 7, 20, 125, 1000, 5000] {
+            let config = ClientConfig::new().limits(limits).fragment(fragment);
+            let fits = |len: usize| {
+                let entropy = Scripted::boxed();
+                let mut ws =
+                    Connection::upgraded_client_with_entropy(&config, Negotiated::new(), entropy);
+                let before = ws.memory_held();
+                let message = vec![7; len];
+                let (taken, Use { peak, .. }) = count(|| ws.send(&message[..]).is_ok());
+                let held = before + peak;
+                assert!(held <= ceiling, "{len} in {fragment}: {held} of {ceiling}");
+                taken
+            };
+            let (mut least, mut most) = (1, ceiling);
+            while most - least > 1 {
+                let len = least.midpoint(most);
+                *(if fits(len) { &mut least } else { &mut most }) = len;
+            }
+            assert!(least > 16, "{least} of {ceiling} in {fragment}");
+        }
+    }
+}
+
 fn own<T>(value: Option<T>) -> T {
     value.expect("it is there once")
 }
