@@ -302,6 +302,41 @@ fn keepalive_at_the_ceiling() {
     });
 }
 
+/// TX-6: a ping is sent however much of a message has come, as what is set aside is for that too.
+#[test]
+fn keepalive_while_a_message_takes_the_rest() {
+    for role in ROLES {
+        let mut full = 0;
+        for len in (15_000..25_000).step_by(50) {
+            let mut timeouts = Timeouts::default();
+            timeouts.ping = Some(Duration::from_secs(10));
+            let limits = limits(SMALL);
+            let mut ws = match role {
+                Role::Server => server(&server_config().limits(limits).timeouts(timeouts)),
+                Role::Client => client(&client_config().limits(limits).timeouts(timeouts)),
+            };
+            ws.advance_time(Duration::ZERO);
+            let mut part = Frame::new(BINARY, vec![7; len]);
+            part.fin = false;
+            if receive_frames(&mut ws, &[part])
+                .iter()
+                .any(|seen| is_memory(seen, SMALL))
+            {
+                full += 1;
+                continue;
+            }
+            ws.advance_time(Duration::from_secs(10));
+            let frames = take_frames(&mut ws);
+            assert!(
+                matches!(&frames[..], [ping] if ping.opcode == PING),
+                "{len} {frames:?}"
+            );
+            assert!(ws.memory_held() <= SMALL as usize);
+        }
+        assert!(full > 0);
+    }
+}
+
 /// HS-34: heads, and what comes after a request, keep to a part of the ceiling.
 #[test]
 fn the_opening_handshake_at_the_ceiling() {
