@@ -29,6 +29,8 @@ pub mod mask;
 #[cfg(feature = "observer")]
 pub mod observer;
 mod output;
+#[cfg(feature = "replay")]
+pub mod replay;
 pub mod utf8;
 #[cfg(feature = "webapi")]
 pub mod webapi;

@@ -22,6 +22,7 @@
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
 //! | `clock`, `time` | deadlines |
 //! | `event` | what the application is told |
+//! | `recorded` | what a recording asks |
 
 mod budgets;
 mod clock;
@@ -40,6 +41,8 @@ mod parts;
 mod rare;
 mod reading;
 mod receive;
+#[cfg(feature = "replay")]
+mod recorded;
 mod responding;
 mod rules;
 mod send;
@@ -75,6 +78,8 @@ pub use closing::{State, Transport};
 pub use event::Event;
 pub use outgoing::{Outgoing, Prepared};
 pub use parts::Part;
+#[cfg(feature = "replay")]
+pub(crate) use recorded::Way;
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///

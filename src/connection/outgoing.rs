@@ -14,6 +14,8 @@ use crate::frame::{encode_frame, first_byte};
 use crate::payload::{HandedOver, Payload, SharedBytes, SharedText, Text, handed_over};
 
 use super::Connection;
+#[cfg(feature = "replay")]
+use super::recorded::Handed;
 
 /// What [`Connection::send`] takes: borrowed data is copied (and masked on the way), a `Vec<u8>`,
 /// `String` or `Bytes` is handed over, and queued without a copy when it is large. So is a received
@@ -39,6 +41,11 @@ pub trait Outgoing: sealed::Sealed + Sized {
         connection: &mut Connection,
         compress: Compress,
     ) -> Result<(), Unsent<Self::Back>>;
+
+    /// What it is, for a recording.
+    #[cfg(feature = "replay")]
+    #[doc(hidden)]
+    fn handed(&self) -> Handed<'_>;
 }
 
 mod sealed {
@@ -63,6 +70,12 @@ macro_rules! borrowed {
                 let sent = connection.send_borrowed($kind, $bytes, compress);
                 sent.map_err(|why| Unsent { why, message: () })
             }
+
+            #[cfg(feature = "replay")]
+            fn handed(&self) -> Handed<'_> {
+                let $message = *self;
+                Handed::copied($kind, $bytes)
+            }
         }
     )*};
 }
@@ -78,9 +91,9 @@ borrowed! {
     [] &Message<'_>, |message| message.kind(), message.as_bytes();
 }
 
-/// Handed over: the type and its kind.
+/// Handed over: the type, its kind and bytes.
 macro_rules! owned {
-    ($($type:ty, $kind:expr;)*) => {$(
+    ($($type:ty, $kind:expr, |$message:ident| $bytes:expr;)*) => {$(
         impl sealed::Sealed for $type {}
 
         impl Outgoing for $type {
@@ -94,6 +107,12 @@ macro_rules! owned {
                 let len = self.len();
                 connection.send_owned($kind, len, self, compress)
             }
+
+            #[cfg(feature = "replay")]
+            fn handed(&self) -> Handed<'_> {
+                let $message = self;
+                Handed::over($kind, $bytes, self.memory_held())
+            }
         }
     )*};
 }
@@ -105,14 +124,14 @@ handed_over! {
 }
 
 owned! {
-    String, Kind::Text;
-    Box<str>, Kind::Text;
-    Arc<str>, Kind::Text;
-    SharedText, Kind::Text;
-    Vec<u8>, Kind::Binary;
-    Box<[u8]>, Kind::Binary;
-    Arc<[u8]>, Kind::Binary;
-    SharedBytes, Kind::Binary;
+    String, Kind::Text, |text| text.as_bytes();
+    Box<str>, Kind::Text, |text| text.as_bytes();
+    Arc<str>, Kind::Text, |text| text.as_bytes();
+    SharedText, Kind::Text, |text| text.as_bytes();
+    Vec<u8>, Kind::Binary, |bytes| bytes;
+    Box<[u8]>, Kind::Binary, |bytes| bytes;
+    Arc<[u8]>, Kind::Binary, |bytes| bytes;
+    SharedBytes, Kind::Binary, |bytes| bytes;
 }
 
 /// Handed over if it is owned, and copied if it is not: the type, what copies it, its kind and bytes,
@@ -138,6 +157,16 @@ macro_rules! either {
                 let len = self.len();
                 connection.send_owned(kind, len, self, compress)
             }
+
+            #[cfg(feature = "replay")]
+            fn handed(&self) -> Handed<'_> {
+                let $message = self;
+                if $copied {
+                    Handed::copied($kind, $bytes)
+                } else {
+                    Handed::over($kind, $bytes, self.memory_held())
+                }
+            }
         }
     )*};
 }
@@ -158,6 +187,11 @@ impl<const N: usize> Outgoing for [u8; N] {
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<Self>> {
         let sent = connection.send_borrowed(Kind::Binary, &self, compress);
         sent.map_err(|why| Unsent { why, message: self })
+    }
+
+    #[cfg(feature = "replay")]
+    fn handed(&self) -> Handed<'_> {
+        Handed::copied(Kind::Binary, self)
     }
 }
 
@@ -232,6 +266,26 @@ impl Prepared {
         Self { forms, ..self }
     }
 
+    /// The windows of its compressed forms, and their frames.
+    #[cfg(feature = "replay")]
+    pub(crate) fn compressed_forms(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        let forms = self.forms.iter();
+        forms.map(|form| (form.window_bits, &*form.frame))
+    }
+
+    /// One with these forms.
+    #[cfg(feature = "replay")]
+    pub(crate) fn of_forms(kind: Kind, payload: &[u8], forms: Vec<(u8, Vec<u8>)>) -> Self {
+        let form = |(window_bits, frame): (u8, Vec<u8>)| CompressedForm {
+            window_bits,
+            frame: frame.into(),
+        };
+        Self {
+            forms: forms.into_iter().map(form).collect(),
+            ..Self::new(kind, payload)
+        }
+    }
+
     pub(super) const fn kind(&self) -> Kind {
         self.kind
     }
@@ -266,6 +320,11 @@ impl Outgoing for &Prepared {
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
         let sent = connection.send_prepared(self, compress);
         sent.map_err(|why| Unsent { why, message: () })
+    }
+
+    #[cfg(feature = "replay")]
+    fn handed(&self) -> Handed<'_> {
+        Handed::prepared(self)
     }
 }
 

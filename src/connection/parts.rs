@@ -21,11 +21,11 @@ use super::Connection;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Part<'p> {
-    kind: Kind,
-    bytes: &'p [u8],
-    last: bool,
-    reserved_bits: u8,
-    compress: Compress,
+    pub(crate) kind: Kind,
+    pub(crate) bytes: &'p [u8],
+    pub(crate) last: bool,
+    pub(crate) reserved_bits: u8,
+    pub(crate) compress: Compress,
 }
 
 impl<'p> Part<'p> {

@@ -53,6 +53,11 @@ impl Configured {
         Self(self.0.iter().filter(fits).map(fitted).collect())
     }
 
+    #[cfg(feature = "replay")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn MessageExtension>> {
+        self.0.iter()
+    }
+
     /// Client: the elements that offer them.
     pub(crate) fn offer(&self) -> Option<String> {
         let offers: Vec<String> = self.0.iter().map(|extension| extension.offer()).collect();

@@ -118,6 +118,13 @@ pub trait MessageExtension: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Its settings, if it is the crate's own: a recording has them.
+    #[cfg(all(feature = "deflate", feature = "replay"))]
+    #[doc(hidden)]
+    fn permessage_deflate(&self) -> Option<&super::PermessageDeflate> {
+        None
+    }
+
     /// The codec of one connection, by the server's `answer`, for the end in this role. `None`:
     /// parameters are unknown or given twice; a client fails the connection.
     fn codec(&self, role: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>>;

@@ -30,11 +30,11 @@ use super::negotiated::Negotiated;
 pub struct Accept {
     subprotocol: Option<String>,
     /// Those of which the first that is offered is chosen.
-    preferred: Vec<String>,
+    pub(crate) preferred: Vec<String>,
     /// The message extensions of this request, in place of those of the configuration.
-    own: Option<Configured>,
-    extensions: ApplicationExtensions,
-    fields: Extra,
+    pub(crate) own: Option<Configured>,
+    pub(crate) extensions: ApplicationExtensions,
+    pub(crate) fields: Extra,
 }
 
 impl Accept {

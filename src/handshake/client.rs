@@ -165,6 +165,18 @@ impl ClientRequest {
         self
     }
 
+    /// The origin; empty if there is none.
+    #[cfg(feature = "replay")]
+    pub(crate) fn own_origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The extensions that the application does itself.
+    #[cfg(feature = "replay")]
+    pub(crate) const fn own_extensions(&self) -> &ApplicationExtensions {
+        &self.extensions
+    }
+
     /// Where the request goes.
     #[must_use]
     pub fn uri(&self) -> &Uri {

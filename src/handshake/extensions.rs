@@ -84,6 +84,12 @@ impl ApplicationExtensions {
         Ok(Negotiated::new().extensions(list).reserved_bits(bits))
     }
 
+    /// The elements as they were given.
+    #[cfg(feature = "replay")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u8)> {
+        self.0.iter().map(|(text, bits)| (&**text, *bits))
+    }
+
     /// Bytes of heap.
     pub(crate) fn memory_held(&self) -> usize {
         let texts = self.0.iter().map(|(text, _)| text.capacity());

@@ -36,8 +36,8 @@ pub(crate) enum Framing {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     status: u16,
-    fields: Extra,
-    body: Vec<u8>,
+    pub(crate) fields: Extra,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Response {

@@ -1,4 +1,4 @@
-//! The saved seeds of the fuzz targets, through the same oracles.
+//! The saved seeds of the fuzz targets, through the same oracles; and the saved recordings.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -43,4 +43,26 @@ fn seeds() {
         }
         assert!(tried > 0, "no seed for {name}");
     }
+}
+
+/// Every file under `tests/models/recordings/` plays to its end, in this version too.
+#[cfg(feature = "replay")]
+#[test]
+fn recordings() {
+    use sansocket::replay::{Replay, ReplayError};
+
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/recordings");
+    let mut played = 0;
+    for file in fs::read_dir(recordings).expect("a directory of recordings") {
+        let path = file.expect("a file").path();
+        println!("{}", path.display());
+        let recording = fs::read(&path).expect("bytes");
+        match Replay::new(&recording).and_then(Replay::run) {
+            Ok(replayed) => assert!(replayed.steps > 0),
+            Err(ReplayError::Feature { name }) => println!("needs {name}"),
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+        played += 1;
+    }
+    assert!(played > 2, "{played} recordings");
 }

@@ -42,6 +42,11 @@ impl MessageExtension for PermessageDeflate {
         Some(Box::new(self.fitting(memory)?))
     }
 
+    #[cfg(feature = "replay")]
+    fn permessage_deflate(&self) -> Option<&PermessageDeflate> {
+        Some(self)
+    }
+
     fn codec(&self, role: Role, answer: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
         Some(Box::new(Agreed::read(answer)?.codec(role, self)))
     }

@@ -163,75 +163,105 @@ impl Setup {
     }
 
     pub fn connection(&self) -> Connection {
-        match self.role {
-            Role::Server => {
-                let mut config = ServerConfig::new(OriginPolicy::SameHost)
-                    .timeouts(self.timeouts)
-                    .limits(self.limits)
-                    .delivery(self.delivery)
-                    .fragment(self.fragment);
-                if self.serve_http {
-                    config = config.serve_http();
-                }
-                if self.unmasked {
-                    config = config.accept_unmasked();
-                }
-                if self.manual_pong {
-                    config = config.manual_pong();
-                }
-                if self.manual_close {
-                    config = config.manual_close();
-                }
-                if self.echo_close_reason {
-                    config = config.echo_close_reason();
-                }
-                #[cfg(feature = "deflate")]
-                if self.deflate.is_some() {
-                    config =
-                        config.deflate(PermessageDeflate::server().threshold(4).ratio(self.ratio));
-                }
-                if self.handshake {
-                    Connection::server(&config)
-                } else {
-                    Connection::upgraded_server(&config, self.negotiated())
-                }
+        match (self.role, self.handshake) {
+            (Role::Server, true) => Connection::server(&self.server_config()),
+            (Role::Server, false) => {
+                Connection::upgraded_server(&self.server_config(), self.negotiated())
             }
-            Role::Client => {
-                let mut config = ClientConfig::new()
-                    .timeouts(self.timeouts)
-                    .limits(self.limits)
-                    .delivery(self.delivery)
-                    .fragment(self.fragment);
-                if self.keep_response {
-                    config = config.keep_response();
-                }
-                if self.manual_pong {
-                    config = config.manual_pong();
-                }
-                if self.manual_close {
-                    config = config.manual_close();
-                }
-                if self.echo_close_reason {
-                    config = config.echo_close_reason();
-                }
-                #[cfg(feature = "deflate")]
-                if self.deflate.is_some() {
-                    config =
-                        config.deflate(PermessageDeflate::client().threshold(4).ratio(self.ratio));
-                }
-                if self.handshake {
-                    let uri = Uri::parse("ws://example.com/chat").expect("a URI");
-                    let request = ClientRequest::new(uri)
-                        .subprotocol("chat")
-                        .and_then(|request| request.extension("x-test; a; b=2", 0))
-                        .expect("a request");
-                    Connection::client_with_entropy(&config, request, Scripted::boxed()).unwrap()
-                } else {
-                    let negotiated = self.negotiated();
-                    Connection::upgraded_client_with_entropy(&config, negotiated, Scripted::boxed())
-                }
+            (Role::Client, true) => {
+                let (config, request) = (self.client_config(), Self::request());
+                Connection::client_with_entropy(&config, request, Scripted::boxed())
+                    .expect("entropy")
             }
+            (Role::Client, false) => Connection::upgraded_client_with_entropy(
+                &self.client_config(),
+                self.negotiated(),
+                Scripted::boxed(),
+            ),
         }
+    }
+
+    /// The same, recorded.
+    #[cfg(feature = "replay")]
+    pub fn recorded(&self, recorder: sansocket::replay::Recorder) -> sansocket::replay::Recorded {
+        match (self.role, self.handshake) {
+            (Role::Server, true) => recorder.server(&self.server_config()),
+            (Role::Server, false) => {
+                recorder.upgraded_server(&self.server_config(), self.negotiated())
+            }
+            (Role::Client, true) => {
+                let (config, request) = (self.client_config(), Self::request());
+                recorder
+                    .client_with_entropy(&config, request, Scripted::boxed())
+                    .expect("entropy")
+            }
+            (Role::Client, false) => recorder.upgraded_client_with_entropy(
+                &self.client_config(),
+                self.negotiated(),
+                Scripted::boxed(),
+            ),
+        }
+    }
+
+    fn server_config(&self) -> ServerConfig {
+        let mut config = ServerConfig::new(OriginPolicy::SameHost)
+            .timeouts(self.timeouts)
+            .limits(self.limits)
+            .delivery(self.delivery)
+            .fragment(self.fragment);
+        if self.serve_http {
+            config = config.serve_http();
+        }
+        if self.unmasked {
+            config = config.accept_unmasked();
+        }
+        if self.manual_pong {
+            config = config.manual_pong();
+        }
+        if self.manual_close {
+            config = config.manual_close();
+        }
+        if self.echo_close_reason {
+            config = config.echo_close_reason();
+        }
+        #[cfg(feature = "deflate")]
+        if self.deflate.is_some() {
+            config = config.deflate(PermessageDeflate::server().threshold(4).ratio(self.ratio));
+        }
+        config
+    }
+
+    fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new()
+            .timeouts(self.timeouts)
+            .limits(self.limits)
+            .delivery(self.delivery)
+            .fragment(self.fragment);
+        if self.keep_response {
+            config = config.keep_response();
+        }
+        if self.manual_pong {
+            config = config.manual_pong();
+        }
+        if self.manual_close {
+            config = config.manual_close();
+        }
+        if self.echo_close_reason {
+            config = config.echo_close_reason();
+        }
+        #[cfg(feature = "deflate")]
+        if self.deflate.is_some() {
+            config = config.deflate(PermessageDeflate::client().threshold(4).ratio(self.ratio));
+        }
+        config
+    }
+
+    fn request() -> ClientRequest {
+        let uri = Uri::parse("ws://example.com/chat").expect("a URI");
+        ClientRequest::new(uri)
+            .subprotocol("chat")
+            .and_then(|request| request.extension("x-test; a; b=2", 0))
+            .expect("a request")
     }
 
     /// Whether this role's messages may refer to those before them (RFC 7692 §7.1.1).

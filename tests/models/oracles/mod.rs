@@ -22,6 +22,8 @@ pub mod observer;
 pub mod opening;
 pub mod operations;
 pub mod pair;
+#[cfg(feature = "replay")]
+pub mod replay;
 pub mod wire;
 
 use sansocket::Role;
@@ -50,6 +52,8 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("pair", pair::pair),
     #[cfg(feature = "observer")]
     ("observer", observer::observer),
+    #[cfg(feature = "replay")]
+    ("replay", replay::replay),
 ];
 
 /// Decisions drawn from bytes; zeros when they run out, so that every input ends.

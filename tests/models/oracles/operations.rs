@@ -16,9 +16,15 @@ use sansocket::{
     State, Transport,
 };
 
+#[cfg(not(feature = "replay"))]
+use sansocket::Connection as Driven;
+/// Whatever holds of a connection holds of one that is recorded.
+#[cfg(feature = "replay")]
+use sansocket::replay::Recorded as Driven;
+
 struct Bench {
     setup: Setup,
-    ws: Connection,
+    ws: Driven,
     judge: Judge,
     /// Bytes that the peer has sent and nobody has read.
     wire: Vec<u8>,
@@ -88,7 +94,7 @@ impl Bench {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let ws = &self.ws;
+        let ws: &Connection = &self.ws;
         Snapshot {
             debug: format!("{ws:?}"),
             output: self.output(),
@@ -168,7 +174,7 @@ impl Bench {
     fn attempt<E: std::fmt::Debug>(
         &mut self,
         payload: usize,
-        operation: impl FnOnce(&mut Connection) -> Result<(), E>,
+        operation: impl FnOnce(&mut Driven) -> Result<(), E>,
     ) -> bool {
         let before = self.snapshot();
         let result = operation(&mut self.ws);
@@ -580,7 +586,7 @@ impl Bench {
                 self.largest = before.max(piece.len() + 256);
                 self.attempt(0, |ws| ws.write_response(&piece));
             }
-            _ => _ = self.attempt(0, Connection::end_response),
+            _ => _ = self.attempt(0, Driven::end_response),
         }
     }
 
@@ -686,6 +692,19 @@ pub fn connection_ops(data: &[u8]) {
 
 /// As [`connection_ops`], with all that came out.
 pub fn trace(data: &[u8]) -> Vec<Seen> {
+    let mut bench = run(data);
+    #[cfg(feature = "replay")]
+    super::replay::replays(&mut bench.ws);
+    core::mem::take(&mut bench.trace)
+}
+
+/// The recording of it.
+#[cfg(feature = "replay")]
+pub fn recording(data: &[u8]) -> Vec<u8> {
+    run(data).ws.take_recording().expect("a recording")
+}
+
+fn run(data: &[u8]) -> Bench {
     let mut t = Taker::new(data);
     let handshake = t.once_in(3);
     let mut setup = Setup::draw(&mut t, handshake);
@@ -713,7 +732,10 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         wire = heads::head(&mut t, setup.role.peer());
     }
     let mut bench = Bench {
+        #[cfg(not(feature = "replay"))]
         ws: setup.connection(),
+        #[cfg(feature = "replay")]
+        ws: setup.recorded(super::replay::recorder(data.len())),
         judge: setup.judge(),
         wire,
         now: Duration::ZERO,
@@ -748,5 +770,5 @@ pub fn trace(data: &[u8]) -> Vec<Seen> {
         bench.operation(&mut t);
     }
     bench.finish();
-    bench.trace
+    bench
 }

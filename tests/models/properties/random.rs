@@ -59,6 +59,9 @@ hold! {
     /// Any cut is told alike, within the limits, and every byte is taken.
     #[cfg(feature = "observer")]
     any_observed_bytes = oracle::observer::observer, 300, 400;
+    /// Recordings, changed and made up; that any operations are replayed is a part of theirs.
+    #[cfg(feature = "replay")]
+    any_bytes_as_a_recording = oracle::replay::replay, 600, 900;
     /// Answers of servers and proxies, long and crooked.
     #[cfg(feature = "client")]
     any_answer_to_the_tools = oracle::client_tools::client_tools, 2000, 60;
