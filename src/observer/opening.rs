@@ -129,7 +129,12 @@ impl Requests {
     }
 
     pub(super) fn memory_held(&self) -> usize {
+        let texts = |kind: &RequestKind| match kind {
+            RequestKind::Upgrade(Some(expectation)) => expectation.memory_held(),
+            _ => 0,
+        };
         self.asked.capacity() * size_of::<RequestKind>()
+            + self.asked.iter().map(texts).sum::<usize>()
     }
 }
 
