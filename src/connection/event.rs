@@ -96,11 +96,13 @@ impl Event<'_> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
     use alloc::vec;
 
+    use crate::CloseCode;
     use crate::event::Kind;
 
-    use super::{Chunk, Event, Message, Payload};
+    use super::{Box, Chunk, CloseFrame, CloseReport, Event, Message, Payload, Refusal, Request};
 
     /// What is owned already is not copied again.
     #[test]
@@ -124,5 +126,39 @@ mod tests {
         // Control frames have what is set aside for them.
         assert_eq!(Event::Ping(Payload::from(&mut ping[..])).lent(), 0);
         assert_eq!(Event::Open.lent(), 0);
+    }
+    /// What a request lends is its head, and what a box holds counts with it.
+    #[test]
+    fn what_events_hold() {
+        let mut head = *b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let (len, lent) = (
+            head.len(),
+            Request::new(Payload::from(&mut head[..]), (4, 5)),
+        );
+        let event = Event::Http(lent);
+        assert_eq!((event.lent(), event.memory_held()), (len, 0));
+        let owned = event.into_owned();
+        assert_eq!((owned.lent(), owned.memory_held()), (0, len));
+
+        let frame =
+            |reason: &str| CloseFrame::new(Some(CloseCode::NORMAL_CLOSURE), String::from(reason));
+        let close = Event::Close(Box::new(frame("four")));
+        assert_eq!(close.memory_held(), size_of::<CloseFrame>() + 4);
+        let report = Event::Closed(Box::new(CloseReport {
+            clean: true,
+            code: 1000,
+            answered: None,
+            sent: Some(frame("six...")),
+            received: Some(frame("four")),
+            failure: None,
+            began: None,
+            cut_off: None,
+        }));
+        assert_eq!(report.memory_held(), size_of::<CloseReport>() + 6 + 4);
+        let refusal = Refusal::new(404, [("X", &b"four"[..])].into_iter());
+        let held = refusal.memory_held();
+        assert!(held > 5);
+        let refused = Event::Refused(Box::new(refusal));
+        assert_eq!(refused.memory_held(), size_of::<Refusal>() + held);
     }
 }
