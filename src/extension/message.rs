@@ -252,6 +252,17 @@ pub trait MessageCodec: Send + Sync {
     /// What [`decode_message`](Self::decode_message) lent was taken.
     fn decoded(&mut self) {}
 
+    /// Messages before the next one were not seen, by an [observer](crate::observer): every byte in them
+    /// that a later one may refer to counts as `byte`, whatever it was. Says how many these are.
+    /// `None`, unless overridden: the codec cannot do so, or nothing is referred to.
+    ///
+    /// Called before the first message. What comes out of two codecs with different bytes is known where it is
+    /// the same; the lengths of what comes out have to be.
+    fn assume(&mut self, byte: u8) -> Option<usize> {
+        let _ = byte;
+        None
+    }
+
     // ── memory
 
     /// Gives up the memory that can be had again. Called between messages, for a connection that

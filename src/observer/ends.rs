@@ -45,6 +45,11 @@ pub struct ConversationReport {
     pub client_violations: u32,
     /// Rules that the server broke.
     pub server_violations: u32,
+    /// Bytes of the client that are not told, as no frame was known to begin before them: in searches that found
+    /// one ([`Seen::Found`](super::Seen::Found)), and in the last one if it found none.
+    pub client_skipped: u64,
+    /// Such bytes of the server.
+    pub server_skipped: u64,
 }
 
 impl ConversationReport {
@@ -158,6 +163,8 @@ impl BothEnds {
             tcp_reset: self.reset.is_some(),
             client_violations: self.client.violations,
             server_violations: self.server.violations,
+            client_skipped: 0,
+            server_skipped: 0,
         }
     }
 }

@@ -39,6 +39,12 @@ impl Direction {
         }
     }
 
+    /// Where it was lost, to be told. Where the conversation is joined that is with the first bytes that come.
+    fn take_lost(&mut self, input: &[u8]) -> Option<u64> {
+        let at = self.half.offset;
+        self.lost.take_if(|lost| *lost < at || !input.is_empty())
+    }
+
     /// Between frames, with nothing that waits: only more bytes or the end bring something.
     fn is_idle(&self) -> bool {
         !self.ended
@@ -74,7 +80,7 @@ pub(super) enum Next<'i> {
     Message,
     Control(Opcode),
     Lost(u64),
-    Found(u64),
+    Found(u64, u64),
     Opaque {
         tls: bool,
     },
@@ -95,7 +101,7 @@ impl Observer {
         {
             return Some(Next::Opened(negotiated));
         }
-        if let Some(offset) = self.side(from).lost.take() {
+        if let Some(offset) = self.side(from).take_lost(input) {
             return Some(Next::Lost(offset));
         }
         // As often as there is something to tell.
@@ -144,7 +150,7 @@ impl Observer {
                 HalfStep::Frame(frame) => Next::Frame(frame),
                 HalfStep::Message => Next::Message,
                 HalfStep::Control(opcode) => Next::Control(opcode),
-                HalfStep::Found(offset) => Next::Found(offset),
+                HalfStep::Found(offset, skipped) => Next::Found(offset, skipped),
             });
         }
     }

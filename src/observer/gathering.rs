@@ -1,15 +1,16 @@
 //! Messages as they are put together (RFC 6455 §5.4), unmasked and decoded.
 
-use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::ProtocolError;
 use crate::event::message::Kind;
-use crate::extension::{DecodeError, MessageCodec};
+use crate::extension::DecodeError;
 use crate::mask::{MaskingKey, apply_mask};
 use crate::utf8::Validator;
 
+use super::decoder::Decoder;
+use super::holes::Holes;
 use super::seen::Content;
 
 /// The message under way in one direction.
@@ -22,34 +23,9 @@ pub(super) struct UnderWay {
     pub(super) encoded: bool,
     pub(super) content: Content,
     pub(super) error: Option<ProtocolError>,
+    /// Where `payload`, which has what is known, is not all of it.
+    pub(super) holes: Holes,
     utf8: Validator,
-}
-
-/// What decodes the messages of one direction.
-pub(super) struct Decoder {
-    codec: Box<dyn MessageCodec>,
-    /// Later messages may refer to earlier ones.
-    takes_over: bool,
-    /// Earlier messages were not all seen.
-    pub(super) lost: bool,
-}
-
-impl Decoder {
-    pub(super) fn new(codec: Box<dyn MessageCodec>, takes_over: bool, lost: bool) -> Self {
-        Self {
-            codec,
-            takes_over,
-            lost,
-        }
-    }
-
-    pub(super) fn frame_begins(&mut self, payload_len: u64) {
-        self.codec.frame_begins(payload_len);
-    }
-
-    pub(super) fn memory_held(&self) -> usize {
-        size_of_val(&*self.codec) + self.codec.memory_held()
-    }
 }
 
 /// A codec that has to be replaced: it stopped inside a message.
@@ -66,6 +42,7 @@ impl UnderWay {
             encoded,
             content: Content::Whole,
             error: None,
+            holes: Holes::default(),
             utf8: Validator::default(),
         }
     }
@@ -77,13 +54,14 @@ impl UnderWay {
         self.len += piece.len() as u64;
         let room = usize::try_from(limit).unwrap_or(usize::MAX) - start;
         let kept = &piece[..piece.len().min(room)];
-        if kept.len() < piece.len() && self.content == Content::Whole {
+        if kept.len() < piece.len() {
             self.content = Content::Cut;
         }
         self.payload.extend_from_slice(kept);
         if let Some(key) = key {
             apply_mask(&mut self.payload[start..], key, at);
         }
+        self.holes.add_known(kept.len() as u64);
         self.validate(start);
     }
 
@@ -99,7 +77,7 @@ impl UnderWay {
         limit: u64,
     ) -> Result<(), Spoiled> {
         self.wire_len += piece.len() as u64;
-        if self.content != Content::Whole {
+        if !matches!(self.content, Content::Whole | Content::Holes) {
             return Ok(());
         }
         let mut unmasked = piece.to_vec();
@@ -107,35 +85,52 @@ impl UnderWay {
             apply_mask(&mut unmasked, key, at);
         }
         let mut input = &unmasked[..];
-        let mut room = vec![0; decoder.codec.room(0)];
+        let mut room = vec![0; decoder.room()];
         loop {
-            let piece = match decoder.codec.decode(&mut input, last, &mut room, limit) {
-                Ok(Some(piece)) => piece,
+            match decoder.decode(&mut input, last, &mut room, limit) {
+                Ok(Some((one, other))) => self.decoded(one, other, limit)?,
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     self.undecodable(error, decoder);
                     return Err(Spoiled);
                 }
-            };
-            let start = self.payload.len();
-            self.len += piece.len() as u64;
-            self.payload.extend_from_slice(piece);
-            if self.len > limit {
-                self.payload
-                    .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-                self.content = Content::Cut;
-                return Err(Spoiled);
             }
-            self.validate(start);
         }
+    }
+
+    /// A piece came out, in two ways: where these differ it is not known.
+    fn decoded(&mut self, one: &[u8], other: &[u8], limit: u64) -> Result<(), Spoiled> {
+        let room = limit.saturating_sub(self.len);
+        self.len += one.len() as u64;
+        let kept = usize::try_from(room).map_or(one.len(), |room| room.min(one.len()));
+        let (mut rest, mut others) = (&one[..kept], &other[..kept]);
+        while !rest.is_empty() {
+            let known = alike(rest, others);
+            let start = self.payload.len();
+            self.payload.extend_from_slice(&rest[..known]);
+            self.holes.add_known(known as u64);
+            self.validate(start);
+            (rest, others) = (&rest[known..], &others[known..]);
+            let hole = rest.iter().zip(others).take_while(|(a, b)| a != b).count();
+            if hole > 0 {
+                self.holes.add_hole(hole as u64);
+                self.content = Content::Holes;
+            }
+            (rest, others) = (&rest[hole..], &others[hole..]);
+        }
+        if self.len > limit {
+            self.content = Content::Cut;
+            return Err(Spoiled);
+        }
+        Ok(())
     }
 
     fn undecodable(&mut self, error: DecodeError, decoder: &Decoder) {
         self.content = match error {
             DecodeError::TooLong { .. } | DecodeError::Ratio { .. } => Content::Cut,
-            // A message that refers to what was not seen looks like one that is broken. What came out of it so
-            // far does not, and is right.
-            DecodeError::Corrupt if decoder.lost && decoder.takes_over => Content::Unknown,
+            // A message that refers to what was not seen may look like one that is broken, and so does what was
+            // found by a search and is no frame. What came out of it so far does not, and is right.
+            DecodeError::Corrupt if decoder.is_lost() => Content::Unknown,
             DecodeError::Corrupt => {
                 self.error = Some(ProtocolError::CompressedData);
                 Content::Corrupt
@@ -149,13 +144,16 @@ impl UnderWay {
         if !self.encoded {
             self.len += len;
         }
-        if self.content == Content::Whole {
-            self.content = if self.encoded {
-                Content::Unknown
-            } else {
-                Content::Holes
-            };
+        if !matches!(self.content, Content::Whole | Content::Holes) {
+            return;
         }
+        // How many bytes come of those that are missing is not known.
+        self.content = if self.encoded {
+            Content::Unknown
+        } else {
+            self.holes.add_hole(len);
+            Content::Holes
+        };
     }
 
     /// The message has ended. RFC 6455 §8.1: text ends where a character ends.
@@ -170,9 +168,9 @@ impl UnderWay {
     }
 
     fn validate(&mut self, start: usize) {
-        let whole = matches!(self.content, Content::Whole | Content::Cut);
+        // After a hole it is not known where a character begins.
         if self.kind == Kind::Text
-            && whole
+            && !self.holes.any()
             && self.error.is_none()
             && let Err(bad) = self.utf8.push(&self.payload[start..])
         {
@@ -183,4 +181,12 @@ impl UnderWay {
             });
         }
     }
+}
+
+/// How many bytes the two begin with that are the same.
+fn alike(one: &[u8], other: &[u8]) -> usize {
+    if one == other {
+        return one.len();
+    }
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }

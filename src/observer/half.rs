@@ -12,7 +12,8 @@ use crate::handshake::{HeadReader, RefusalReader};
 use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
 
-use super::gathering::{Decoder, UnderWay};
+use super::decoder::Decoder;
+use super::gathering::UnderWay;
 use super::opening::read_head;
 use super::search::search;
 use super::seen::{Frame, Rule, Violation};
@@ -68,6 +69,9 @@ struct Wire {
     uncertain: bool,
     /// So many bytes are needed for another search.
     next_search: usize,
+    /// Bytes that this search has passed over, and those of all searches before it.
+    passed: u64,
+    passed_before: u64,
 }
 
 /// What came of the bytes, as far as it does not lie in them.
@@ -84,7 +88,8 @@ pub(super) enum HalfStep {
     },
     Message,
     Control(Opcode),
-    Found(u64),
+    /// Where a frame begins, and how many bytes were passed over before it.
+    Found(u64, u64),
     /// Nothing to tell, and the next step may be taken.
     On,
     /// More bytes, or the other direction.
@@ -121,6 +126,8 @@ impl Half {
                 probable: false,
                 uncertain: false,
                 next_search: SEARCHED,
+                passed: 0,
+                passed_before: 0,
             },
         }
     }
@@ -156,6 +163,19 @@ impl Half {
         self.wire.message = None;
         self.wire.in_message = None;
         self.wire.next_search = SEARCHED;
+        self.wire.passed_before += mem::take(&mut self.wire.passed);
+    }
+
+    /// Bytes that were seen are not told, if it is in a search.
+    pub(super) fn pass(&mut self, len: u64) {
+        if matches!(self.phase, NextByte::Searching) {
+            self.wire.passed += len;
+        }
+    }
+
+    /// Bytes that searches have passed over.
+    pub(super) fn passed(&self) -> u64 {
+        self.wire.passed_before + self.wire.passed
     }
 
     pub(super) fn message(&self) -> Option<&UnderWay> {
@@ -242,13 +262,17 @@ impl Half {
             self.wire.in_message = Some(found.in_message);
             self.wire.probable = true;
             self.wire.uncertain = !found.certain;
-            return (found.at, HalfStep::Found(self.offset + found.at as u64));
+            self.wire.passed += found.at as u64;
+            let at = self.offset + found.at as u64;
+            return (found.at, HalfStep::Found(at, self.wire.passed));
         }
         if last {
+            self.wire.passed += bytes.len() as u64;
             return (bytes.len(), HalfStep::Nothing);
         }
         self.wire.next_search = (2 * next).min(WINDOW);
         let taken = if next == WINDOW { WINDOW / 2 } else { 0 };
+        self.wire.passed += taken as u64;
         (taken, HalfStep::On)
     }
 
@@ -384,9 +408,9 @@ impl Half {
 
     pub(super) fn memory_held(&self) -> usize {
         let gathered = |message: &Option<UnderWay>| {
-            message
-                .as_ref()
-                .map_or(0, |message| message.payload.capacity())
+            message.as_ref().map_or(0, |message| {
+                message.payload.capacity() + message.holes.memory_held()
+            })
         };
         let wire = &self.wire;
         let phase = match &self.phase {

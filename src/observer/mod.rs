@@ -38,11 +38,13 @@
 //! ```
 
 mod config;
+mod decoder;
 mod ends;
 mod follow;
 mod gathering;
 mod half;
 mod heartbeat;
+mod holes;
 mod opening;
 mod search;
 mod seen;
@@ -66,15 +68,16 @@ use crate::frame::Opcode;
 use crate::handshake::Negotiated;
 use crate::role::Role;
 
+use decoder::Decoder;
 use ends::BothEnds;
 use follow::{Direction, Next, PieceAt};
-use gathering::Decoder;
 use half::NextByte;
 use opening::{Follows, Requests};
 use seen::close_body;
 
 pub use config::ObserverConfig;
 pub use ends::ConversationReport;
+pub use holes::Stretch;
 pub use seen::{Content, Frame, Head, Rule, Seen, SeenMessage, SeenPiece, Violation};
 
 /// One conversation between a client and a server, as it is seen from outside.
@@ -121,12 +124,13 @@ impl Observer {
     }
 
     /// Follows a connection from somewhere in its middle, where a frame need not begin: both directions
-    /// are searched for one. `negotiated`: what is known of its opening handshake.
+    /// are searched for one, and each tells [`Seen::Lost`] with its first bytes. `negotiated`: what is known of its opening handshake.
     #[must_use]
     pub fn midway(config: &ObserverConfig, negotiated: Negotiated) -> Self {
         let mut observer = Self::upgraded(config, negotiated);
         for side in [&mut observer.client, &mut observer.server] {
             side.half.lose();
+            side.lost = Some(0);
         }
         observer
     }
@@ -158,6 +162,7 @@ impl Observer {
         if let Some(offset) = side.half.gap(waiting.saturating_add(len)) {
             side.lost = Some(offset);
         }
+        side.half.pass(waiting);
     }
 
     /// This end has ended its direction of TCP (FIN).
@@ -184,7 +189,11 @@ impl Observer {
     /// How the conversation went, as far as it was seen.
     #[must_use]
     pub fn report(&self) -> ConversationReport {
-        self.ends.report()
+        ConversationReport {
+            client_skipped: self.client.half.passed(),
+            server_skipped: self.server.half.passed(),
+            ..self.ends.report()
+        }
     }
 
     /// What the opening handshake agreed on, once it is complete.
@@ -242,7 +251,11 @@ impl Observer {
             }
             Next::Control(opcode) => self.control(from, opcode),
             Next::Lost(offset) => Seen::Lost { from, offset },
-            Next::Found(offset) => Seen::Found { from, offset },
+            Next::Found(offset, skipped) => Seen::Found {
+                from,
+                offset,
+                skipped,
+            },
             Next::Opaque { tls } => Seen::Opaque { from, tls },
         })
     }
@@ -353,7 +366,9 @@ impl Observer {
         let negotiated = self.negotiated.as_ref()?;
         let extensions = &self.config.settings().extensions;
         let bits = negotiated.reserved_bits;
-        let codec = extensions.codec(from.peer(), &negotiated.extensions, bits)?;
+        let codec = || extensions.codec(from.peer(), &negotiated.extensions, bits);
+        let twin = || codec().map(|codec| codec.messages);
+        let codec = codec()?;
         // RFC 7692 §7.1.1. Of another extension it is not known.
         let parameter = match from {
             Role::Client => "client_no_context_takeover",
@@ -361,7 +376,11 @@ impl Observer {
         };
         let takes_over = !elements(&negotiated.extensions)
             .any(|extension| extension.params().any(|param| param.name() == parameter));
-        Some((Decoder::new(codec.messages, takes_over, lost), codec.bit))
+        let mut decoder = Decoder::new(codec.messages, takes_over);
+        if lost {
+            decoder.lose(twin());
+        }
+        Some((decoder, codec.bit))
     }
 
     fn message(&self, from: Role) -> Option<SeenMessage<'_>> {
@@ -372,6 +391,7 @@ impl Observer {
             from,
             kind: message.kind,
             payload: &message.payload,
+            holes: &message.holes,
             len: message.len,
             wire_len: message.wire_len,
             frames: message.frames,

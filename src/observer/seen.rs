@@ -11,6 +11,8 @@ use crate::handshake::{Headers, Negotiated};
 use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
 
+use super::holes::{Holes, Stretch};
+
 /// One thing that was seen, in the order of the bytes of its direction.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -59,7 +61,8 @@ pub enum Seen<'a> {
     },
     /// A rule is broken outside a frame: in the opening handshake.
     Broken(Violation),
-    /// Bytes are missing, or what stands there is no frame: where the next frame begins is not known.
+    /// Bytes are missing, or what stands there is no frame, or the conversation is joined there: where the next
+    /// frame begins is not known.
     Lost {
         /// Whose bytes.
         from: Role,
@@ -72,6 +75,9 @@ pub enum Seen<'a> {
         from: Role,
         /// Where it begins, in bytes of this direction.
         offset: u64,
+        /// So many bytes of this direction came before it since [`Seen::Lost`], and are not told: bytes
+        /// that were seen, without those that are missing.
+        skipped: u64,
     },
     /// What goes this way is neither HTTP nor WebSocket that could be followed.
     Opaque {
@@ -320,10 +326,11 @@ pub struct SeenMessage<'a> {
     pub from: Role,
     /// Text or binary.
     pub kind: Kind,
-    /// The payload, unmasked and decoded: all of it only where [`content`](Self::content) is
-    /// [`Content::Whole`].
+    /// The payload, unmasked and decoded: what is known of it, joined. That is all of it only where
+    /// [`content`](Self::content) is [`Content::Whole`].
     pub payload: &'a [u8],
-    /// Bytes that the payload has, decoded, as far as they were seen.
+    pub(super) holes: &'a Holes,
+    /// Bytes that the payload has, decoded, with the holes in it, as far as that was seen.
     pub len: u64,
     /// Bytes of payload on the wire.
     pub wire_len: u64,
@@ -335,6 +342,15 @@ pub struct SeenMessage<'a> {
     pub content: Content,
     /// What is wrong with its content: text that is not UTF-8, data that is not what the codec reads.
     pub violation: Option<Violation>,
+}
+
+impl<'a> SeenMessage<'a> {
+    /// What is known of the payload, and between that the holes in their exact lengths. Together they
+    /// have [`len`](Self::len) bytes where the content is [`Content::Whole`] or [`Content::Holes`], and
+    /// are its beginning otherwise.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch<'a>> + use<'a> {
+        self.holes.stretches(self.payload)
+    }
 }
 
 /// Lengths only.
@@ -357,13 +373,14 @@ impl fmt::Debug for SeenMessage<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
-    /// All of it.
+    /// All of it: only such a message was read.
     Whole,
-    /// It is longer than the limit: its beginning.
+    /// It is longer than the limit: its beginning, which may have holes.
     Cut,
-    /// Bytes are missing from the capture: what is left of it, joined.
+    /// Some of it is not known: bytes are missing from the capture, or are copied from messages of
+    /// which they are missing (RFC 7692 §7.2.2). [`SeenMessage::stretches`] tells where.
     Holes,
-    /// It refers to messages that were not seen, so that it cannot be decoded.
+    /// A part of what is encoded is missing: what comes before that, which may have holes.
     Unknown,
     /// It cannot be decoded: what came out before the fault.
     Corrupt,

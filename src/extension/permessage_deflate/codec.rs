@@ -120,6 +120,10 @@ impl MessageCodec for DeflateCodec {
         self.inflater.end();
     }
 
+    fn assume(&mut self, byte: u8) -> Option<usize> {
+        self.inflater.assume(byte)
+    }
+
     fn shrink(&mut self) {
         self.inflater.park();
         self.deflater.park();

@@ -61,6 +61,8 @@ struct Source {
     window_bits: u8,
     /// What the window of a parked inflater had.
     parked: Vec<u8>,
+    /// What every byte of the window counts as before the first message.
+    assumed: Option<u8>,
 }
 
 /// Why a step ended.
@@ -84,6 +86,7 @@ impl Inflater {
                 // zlib has no smaller one: a peer that agreed on 8 and uses zlib has 9 too.
                 window_bits: window_bits.max(9),
                 parked: Vec::new(),
+                assumed: None,
             },
             inflating: None,
             noted: 0,
@@ -267,6 +270,12 @@ impl Inflater {
         }
     }
 
+    /// Messages before the first one were not seen: the window is full of this byte. Says how long it is.
+    pub(super) fn assume(&mut self, byte: u8) -> Option<usize> {
+        self.source.assumed = self.takeover.then_some(byte);
+        self.takeover.then_some(1 << self.source.window_bits)
+    }
+
     /// Between messages: gives up zlib's state until the next one. A window that was agreed on stays.
     pub(crate) fn park(&mut self) {
         if !self.in_message
@@ -405,6 +414,9 @@ impl Source {
         inflating.get_or_insert_with(|| {
             let mut inflating = self.supply.inflate();
             inflating.window.restart(self.window_bits);
+            if let Some(byte) = self.assumed.take() {
+                self.parked = vec![byte; 1 << self.window_bits];
+            }
             if !self.parked.is_empty() {
                 inflating.window.push(&core::mem::take(&mut self.parked));
                 inflating.prime();

@@ -85,7 +85,9 @@ fn never_a_wrong_text() {
                         assert!(!violation, "nobody broke a rule");
                         match content {
                             Content::Whole => assert_eq!(payload, texts[n].as_bytes()),
-                            Content::Unknown => assert!(texts[n].as_bytes().starts_with(&payload)),
+                            Content::Unknown => assert!(payload.is_empty(), "the missed one"),
+                            // Which of it is known: `what_is_known_was_sent`.
+                            Content::Holes => assert!(payload.len() < texts[n].len()),
                             content => panic!("{content:?}"),
                         }
                     }
@@ -219,5 +221,176 @@ fn lengths_of_messages() {
         observer.memory_held() > 32 << 10,
         "{}",
         observer.memory_held()
+    );
+}
+
+/// What a server says in turn, each a frame that may refer to those before it.
+fn frames(texts: &[String], agreed: &Negotiated) -> Vec<Vec<u8>> {
+    let config = ServerConfig::upgraded().deflate(PermessageDeflate::client());
+    let mut ws = Connection::upgraded_server(&config, agreed.clone());
+    let frame = |text: &String| {
+        ws.send_with(&**text, Compress::Always).unwrap();
+        let frame = ws.output().to_vec();
+        ws.consume_output(frame.len());
+        frame
+    };
+    texts.iter().map(frame).collect()
+}
+
+/// Bytes that are known, and `None` for those that are not.
+fn known(message: &SeenMessage<'_>) -> Vec<Option<u8>> {
+    let mut bytes = Vec::new();
+    for stretch in message.stretches() {
+        match stretch {
+            Stretch::Known(known) => bytes.extend(known.iter().map(|&byte| Some(byte))),
+            Stretch::Hole(len) => bytes.resize(bytes.len() + usize::try_from(len).unwrap(), None),
+        }
+    }
+    bytes
+}
+
+/// Each message with what is known of it, after the first `lost` frames and without frame `also`.
+fn joined(
+    frames: &[Vec<u8>],
+    agreed: &Negotiated,
+    (lost, also, cut): (usize, usize, usize),
+) -> Vec<(usize, Content, Vec<Option<u8>>)> {
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
+    let mut told = Vec::new();
+    for (n, frame) in frames.iter().enumerate() {
+        if n < lost || n == also {
+            // Its header tells where the next one begins.
+            see(&mut observer, Role::Server, &frame[..2]);
+            observer.gap(Role::Server, frame.len() as u64 - 2);
+            see(&mut observer, Role::Server, b"");
+            continue;
+        }
+        for mut piece in frame.chunks(cut) {
+            while let Some(seen) = observer.see(Role::Server, &mut piece) {
+                if let Seen::Message(message) = seen {
+                    assert_eq!(message.violation, None);
+                    told.push((n, message.content, known(&message)));
+                }
+            }
+        }
+    }
+    told
+}
+
+/// Short texts in which one name, and some words, come again.
+fn talk() -> impl Strategy<Value = Vec<String>> {
+    let name = prop_oneof![Just("alice"), Just("bobby"), Just("zoë ☃")];
+    let rest = prop_oneof![
+        Just(" says hello to everyone in the room".to_owned()),
+        Just(" says hello again".to_owned()),
+        "[a-z ]{0,12}",
+    ];
+    let one = (name, rest).prop_map(|(name, rest)| format!("{name}{rest}"));
+    prop::collection::vec(one, 2..14)
+        .prop_map(|texts| texts.into_iter().filter(|text| text.len() < 90).collect())
+}
+
+/// RFC 7692 §7.2.2: one message was not seen, and the next ones copy from it.
+#[test]
+fn holes_have_their_length() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let texts = [
+        "so: alice says hello",
+        "alice says hello again",
+        "bobby: alice says hello",
+    ];
+    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let told = joined(&frames, &agreed, (1, 9, 99));
+    let [(1, Content::Holes, again), (2, Content::Holes, bobby)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    // All of what comes again is a hole; the rest is known.
+    let holes = |n| core::iter::repeat_n(None, n);
+    let bytes = |text: &'static str| text.bytes().map(Some);
+    assert_eq!(*again, holes(16).chain(bytes(" again")).collect::<Vec<_>>());
+    assert_eq!(*bobby, bytes("bobby").chain(holes(18)).collect::<Vec<_>>());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// What is told as known is what was sent, holes have their exact length, and only a message that is known as
+    /// a whole is called whole, however the bytes are cut and whichever messages are missing.
+    #[test]
+    fn what_is_known_was_sent(
+        texts in talk(), lost in 0_usize..4, also in 0_usize..14, cut in 1_usize..40, bits in 9..=15,
+    ) {
+        let agreed = format!("permessage-deflate; server_max_window_bits={bits}");
+        let agreed = Negotiated::new().extensions(agreed);
+        let frames = frames(&texts, &agreed);
+        for (n, content, bytes) in joined(&frames, &agreed, (lost, also, cut)) {
+            let text = texts[n].as_bytes();
+            prop_assert_eq!(bytes.len(), text.len(), "{}", n);
+            for (own, sent) in bytes.iter().zip(text) {
+                prop_assert!(own.is_none_or(|own| own == *sent), "{}", n);
+            }
+            let whole = bytes.iter().all(Option::is_some);
+            prop_assert_eq!(content, if whole { Content::Whole } else { Content::Holes });
+            prop_assert!(whole || n >= lost.min(also));
+        }
+    }
+}
+
+/// After as many known bytes as the window has, nothing that was missed can be referred to: one codec is enough.
+#[test]
+fn what_was_missed_leaves_the_window() {
+    let agreed = Negotiated::new().extensions("permessage-deflate; server_max_window_bits=9");
+    let texts: Vec<String> = (0..200).map(|n| format!("{n}: {}", n * n % 977)).collect();
+    let frames = frames(&texts, &agreed);
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    see(&mut observer, Role::Server, &frames[0][..2]);
+    observer.gap(Role::Server, frames[0].len() as u64 - 2);
+    let mut held = Vec::new();
+    for frame in &frames[1..] {
+        let told = see(&mut observer, Role::Server, frame);
+        let content = told.iter().find_map(|told| match told {
+            Told::Message(_, _, _, content, _) => Some(*content),
+            _ => None,
+        });
+        held.push((content.unwrap(), observer.memory_held()));
+    }
+    let [first, .., last] = &held[..] else {
+        panic!()
+    };
+    assert_eq!(last.0, Content::Whole);
+    assert!(first.1 > last.1 * 3 / 2, "{first:?} {last:?}");
+}
+
+/// A message that is cut at the limit leaves the window unknown, and holes count for the limit.
+#[test]
+fn the_limit_holds_with_holes() {
+    let mut limits = Limits::server();
+    limits.message = 20;
+    let config = ObserverConfig::new().limits(limits);
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let texts = [
+        "so: alice says hello",
+        "alice says hello again",
+        "alice says hello",
+    ];
+    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let mut observer = Observer::upgraded(&config, agreed);
+    see(&mut observer, Role::Server, &frames[0][..2]);
+    observer.gap(Role::Server, frames[0].len() as u64 - 2);
+    see(&mut observer, Role::Server, b"");
+    let mut told = Vec::new();
+    for frame in &frames[1..] {
+        let mut input = &frame[..];
+        while let Some(seen) = observer.see(Role::Server, &mut input) {
+            if let Seen::Message(message) = seen {
+                told.push((message.content, known(&message)));
+            }
+        }
+    }
+    let mut cut = vec![None; 16];
+    cut.extend(b" aga".map(Some));
+    assert_eq!(
+        told,
+        [(Content::Cut, cut), (Content::Holes, vec![None; 16])]
     );
 }

@@ -172,6 +172,77 @@ fn masked(texts: core::ops::Range<u8>) -> Vec<u8> {
         .collect()
 }
 
+/// What was found, and how many bytes were passed over; and where it was lost.
+fn searched(observer: &mut Observer, from: Role, mut input: &[u8]) -> Vec<(u64, Option<u64>)> {
+    let mut told = Vec::new();
+    while let Some(seen) = observer.see(from, &mut input) {
+        match seen {
+            Seen::Lost { offset, .. } => told.push((offset, None)),
+            Seen::Found {
+                offset, skipped, ..
+            } => told.push((offset, Some(skipped))),
+            _ => {}
+        }
+    }
+    told
+}
+
+/// A join is told as other gaps are, for each direction that has bytes, with how many were passed over.
+#[test]
+fn a_join_is_told() {
+    for from in [Role::Client, Role::Server] {
+        let mut observer = Observer::midway(&ObserverConfig::new(), Negotiated::new());
+        // Nothing before there are bytes.
+        assert_eq!(see(&mut observer, from, b""), []);
+        assert_eq!(searched(&mut observer, from, b"x"), [(0, None)]);
+        assert_eq!(searched(&mut observer, from, b"yz"), []);
+        observer.gap(from, 10);
+        let other = [0xff; 4];
+        assert_eq!(searched(&mut observer, from, &other), []);
+        let frames: Vec<u8> = (1..12)
+            .flat_map(|n| {
+                frame(
+                    1,
+                    true,
+                    (from == Role::Client).then_some([n, 7, n ^ 9, 3]),
+                    b"some text",
+                )
+            })
+            .collect();
+        // Seen before it: seven bytes, and ten that are missing.
+        assert_eq!(searched(&mut observer, from, &frames), [(17, Some(7))]);
+        let report = observer.report();
+        let skipped = (report.client_skipped, report.server_skipped);
+        assert_eq!(skipped, if from == Role::Client { (7, 0) } else { (0, 7) });
+        // Lost once more, and nothing found: what is passed over counts.
+        observer.gap(from, 5);
+        let at = 17 + frames.len() as u64;
+        assert_eq!(searched(&mut observer, from, b"\xff\xff\xff"), [(at, None)]);
+        observer.end(from);
+        assert_eq!(searched(&mut observer, from, b""), []);
+        let report = observer.report();
+        assert_eq!(
+            report.client_skipped + report.server_skipped,
+            10,
+            "{from:?}"
+        );
+    }
+}
+
+/// More is passed over than one search looks at.
+#[test]
+fn a_long_search_counts_what_it_passes() {
+    let mut observer = Observer::midway(&ObserverConfig::new(), Negotiated::new());
+    let other = vec![0xff; 3 << 20];
+    assert_eq!(searched(&mut observer, Role::Client, &other), [(0, None)]);
+    let told = searched(&mut observer, Role::Client, &masked(1..12));
+    observer.end(Role::Client);
+    let rest = searched(&mut observer, Role::Client, b"");
+    let at = other.len() as u64;
+    assert_eq!([told, rest].concat(), [(at, Some(at))]);
+    assert_eq!(observer.report().client_skipped, at);
+}
+
 /// The request was seen in part: what came before the answer is searched for frames, and nobody broke a rule.
 #[test]
 fn a_join_in_the_request() {

@@ -90,7 +90,12 @@ fn see(observer: &mut Observer, from: Role, mut input: &[u8]) -> Vec<Told> {
             } => Told::Close(from, code, reason.to_vec(), violation.is_some()),
             Seen::Broken(violation) => Told::Broken(violation.rule()),
             Seen::Lost { offset, .. } => Told::Lost(offset),
-            Seen::Found { offset, .. } => Told::Found(offset),
+            Seen::Found {
+                offset, skipped, ..
+            } => {
+                assert!(skipped <= offset, "no more than there was");
+                Told::Found(offset)
+            }
             Seen::Opaque { tls, .. } => Told::Opaque(tls),
         });
     }

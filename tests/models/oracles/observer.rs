@@ -1,9 +1,10 @@
 //! An observer of any bytes: it takes them all, tells the same however they are cut, keeps to its
-//! limits, and what it tells is in the bytes.
+//! limits, and what it tells is in the bytes. What it knows of compressed messages after others that it
+//! has not seen is what was sent, with holes in their exact lengths.
 
 use super::{Taker, wire};
 use sansocket::config::Limits;
-use sansocket::observer::{Content, Observer, ObserverConfig, Seen};
+use sansocket::observer::{Content, Observer, ObserverConfig, Seen, SeenMessage, Stretch};
 use sansocket::{Negotiated, Role};
 
 /// A run of bytes of one end, or a hole.
@@ -52,16 +53,98 @@ pub fn observer(data: &[u8]) {
         }
         assert_eq!(whole.len(), cut.len());
     }
+    #[cfg(feature = "deflate")]
+    missed(data, &config);
+}
+
+/// Compressed messages, of which an observer does not see some.
+#[cfg(feature = "deflate")]
+fn missed(data: &[u8], config: &ObserverConfig) {
+    use sansocket::extension::{Compress, PermessageDeflate};
+    use sansocket::{Connection, ServerConfig};
+
+    let mut t = Taker::new(data);
+    let (bits, cut) = (9 + t.below(7), 1 + t.below(100));
+    let agreed = format!("permessage-deflate; server_max_window_bits={bits}");
+    let agreed = Negotiated::new().extensions(agreed);
+    let server = ServerConfig::upgraded().deflate(PermessageDeflate::client());
+    let mut server = Connection::upgraded_server(&server, agreed.clone());
+    let mut observer = Observer::upgraded(config, agreed);
+    let mut said = Vec::new();
+    for _ in 0..12 {
+        let (missed, mut message) = (t.once_in(3), t.bytes(40).to_vec());
+        // Something that was said before, so that there is something to refer to.
+        let from = t.below(said.len() + 1);
+        message.extend(said[from..].iter().take(600));
+        message.extend(t.bytes(5));
+        said.extend(&message);
+        assert!(server.send_with(&message[..], Compress::Always).is_ok());
+        let frame = server.output().to_vec();
+        server.consume_output(frame.len());
+        if missed {
+            let head = if frame[1] < 126 { 2 } else { 4 };
+            take(&mut observer, Role::Server, &frame[..head], &mut Vec::new());
+            observer.gap(Role::Server, (frame.len() - head) as u64);
+            take(&mut observer, Role::Server, b"", &mut Vec::new());
+            continue;
+        }
+        for mut piece in frame.chunks(cut) {
+            while let Some(seen) = observer.see(Role::Server, &mut piece) {
+                if let Seen::Message(own) = seen {
+                    check(&own);
+                    is_of(&own, &message);
+                }
+            }
+        }
+    }
+}
+
+/// What is known of a message is what was sent, at its place.
+#[cfg(feature = "deflate")]
+fn is_of(own: &SeenMessage<'_>, sent: &[u8]) {
+    let (mut at, all) = (0, matches!(own.content, Content::Whole | Content::Holes));
+    assert!(all || own.content == Content::Cut, "{own:?}");
+    for stretch in own.stretches() {
+        match stretch {
+            Stretch::Known(bytes) => {
+                assert_eq!(bytes, &sent[at..][..bytes.len()], "known, and was not sent");
+                at += bytes.len();
+            }
+            Stretch::Hole(len) => at += len as usize,
+        }
+    }
+    assert!(!all || at == sent.len(), "holes of another length");
+}
+
+/// The stretches of a message are its payload, and its length.
+fn check(message: &SeenMessage<'_>) {
+    let (mut known, mut len, mut holes) = (Vec::<u8>::new(), 0, 0);
+    for stretch in message.stretches() {
+        match stretch {
+            Stretch::Known(bytes) => {
+                known.extend(bytes);
+                len += bytes.len() as u64;
+            }
+            Stretch::Hole(n) => (len, holes) = (len + n, holes + 1),
+        }
+    }
+    assert_eq!(known, message.payload);
+    match message.content {
+        Content::Whole => assert_eq!((len, holes), (message.len, 0)),
+        Content::Holes => assert!(len == message.len && holes > 0),
+        _ => assert!(len <= message.len),
+    }
 }
 
 /// What is told, without the pieces of payload, which follow the cuts.
 fn follow(mut observer: Observer, items: &[Item], cut: usize, limits: &Limits) -> Vec<String> {
     let mut told = Vec::new();
-    // Kept: a head, a message and its encoded form, what waits or is searched, and a decompressor.
+    // Kept: a head, a message with its holes and its encoded form, what waits or is searched, and two
+    // decompressors for each direction.
     let bound = 2 * (limits.head + limits.held) as usize
-        + 4 * limits.message as usize
+        + 6 * limits.message as usize
         + (3 << 20)
-        + (500 << 10);
+        + (600 << 10);
     for item in items {
         match item {
             Item::Gap(role, len) => {
@@ -90,12 +173,9 @@ fn take(observer: &mut Observer, role: Role, mut input: &[u8], told: &mut Vec<St
         match &seen {
             Seen::Payload(_) => continue,
             Seen::Message(message) => {
-                let len = message.payload.len() as u64;
-                match message.content {
-                    Content::Whole => assert_eq!(len, message.len),
-                    _ => assert!(len <= message.len),
-                }
-                told.push(format!("{message:?} {:?}", message.payload));
+                check(message);
+                let stretches: Vec<_> = message.stretches().collect();
+                told.push(format!("{message:?} {stretches:?}"));
                 continue;
             }
             _ => {}

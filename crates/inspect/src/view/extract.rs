@@ -38,7 +38,7 @@ impl View for Extract {
             MessageKind::Text => "txt",
             MessageKind::Binary => "bin",
         };
-        let part = if missing(message.content).is_some() {
+        let part = if missing(message).is_some() {
             ".part"
         } else {
             ""

@@ -8,10 +8,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sansocket::Kind as MessageKind;
-use sansocket::observer::{Head, Seen};
+use sansocket::observer::{Head, Seen, SeenMessage, Stretch};
 use sansocket_tcp_streams::{Kind, Sender};
 
-use super::{Summary, View};
+use super::{Summary, View, missing};
 use crate::follow::{Entry, Talk, What};
 use crate::text::{Json, address, seconds};
 
@@ -108,10 +108,14 @@ impl View for Har {
             Seen::Response(head) => connection.response = response(head),
             Seen::Message(message) => {
                 let (opcode, data) = match message.kind {
-                    MessageKind::Text => (1, text(message.payload)),
+                    MessageKind::Text => (1, known(message)),
                     MessageKind::Binary => (2, STANDARD.encode(message.payload)),
                 };
-                connection.messages.push(line(entry, opcode, &data));
+                let mut json = begun(entry, opcode, &data);
+                if let Some(missing) = missing(message) {
+                    json.text("_missing", missing);
+                }
+                connection.messages.push(json.end());
             }
             Seen::Ping { payload, .. } => connection.messages.push(line(entry, 9, &text(payload))),
             Seen::Pong { payload, .. } => connection.messages.push(line(entry, 10, &text(payload))),
@@ -149,7 +153,20 @@ fn scheme(talk: &Talk) -> &'static str {
     if talk.secure { "wss" } else { "ws" }
 }
 
+/// What is known of a text, with a U+FFFD for each hole.
+fn known(message: &SeenMessage<'_>) -> String {
+    let stretches = message.stretches().map(|stretch| match stretch {
+        Stretch::Known(bytes) => text(bytes),
+        Stretch::Hole(_) => char::REPLACEMENT_CHARACTER.to_string(),
+    });
+    stretches.collect()
+}
+
 fn line(entry: &Entry<'_>, opcode: u8, data: &str) -> String {
+    begun(entry, opcode, data).end()
+}
+
+fn begun(entry: &Entry<'_>, opcode: u8, data: &str) -> Json {
     let kind = if entry.sender == Sender::Client {
         "send"
     } else {
@@ -160,7 +177,7 @@ fn line(entry: &Entry<'_>, opcode: u8, data: &str) -> String {
         .raw("time", seconds(entry.time))
         .raw("opcode", opcode)
         .text("data", data);
-    json.end()
+    json
 }
 
 fn request(connection: &Connection) -> String {

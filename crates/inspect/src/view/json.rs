@@ -7,7 +7,7 @@ use crate::tls::{Suite, Told, alert_name, version_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sansocket::Kind as MessageKind;
-use sansocket::observer::Seen;
+use sansocket::observer::{Seen, SeenMessage, Stretch};
 use sansocket_tcp_streams::Kind;
 
 use super::{Summary, View, kind, missing, opcode, sender, violations};
@@ -44,7 +44,9 @@ impl View for Lines {
             What::Report(report) => {
                 json.text("event", "report")
                     .raw("opened", report.opened)
-                    .raw("clean", report.is_clean());
+                    .raw("clean", report.is_clean())
+                    .raw("client_skipped", report.client_skipped)
+                    .raw("server_skipped", report.server_skipped);
                 true
             }
         };
@@ -203,10 +205,14 @@ fn data(json: &mut Json, seen: &Seen<'_>) -> bool {
                 .raw("wire_length", message.wire_len);
             json.raw("frames", message.frames)
                 .raw("compressed", message.encoded);
-            if let Some(missing) = missing(message.content) {
+            if let Some(missing) = missing(message) {
                 json.text("missing", missing);
             }
-            payload(json, message.payload, message.kind);
+            if message.stretches().any(|it| matches!(it, Stretch::Hole(_))) {
+                json.raw("parts", parts(message));
+            } else {
+                payload(json, message.payload, message.kind);
+            }
         }
         Seen::Broken(_) => {
             json.text("event", "broken");
@@ -214,8 +220,12 @@ fn data(json: &mut Json, seen: &Seen<'_>) -> bool {
         Seen::Lost { offset, .. } => {
             json.text("event", "lost").raw("offset", offset);
         }
-        Seen::Found { offset, .. } => {
-            json.text("event", "found").raw("offset", offset);
+        Seen::Found {
+            offset, skipped, ..
+        } => {
+            json.text("event", "found")
+                .raw("offset", offset)
+                .raw("skipped", skipped);
         }
         Seen::Opaque { tls, .. } => {
             json.text("event", "opaque").raw("tls", tls);
@@ -269,6 +279,19 @@ fn broken(json: &mut Json, seen: &Seen<'_>) {
     if !broken.is_empty() {
         json.raw("violations", format!("[{}]", broken.join(",")));
     }
+}
+
+/// What is known of a message, and the lengths of the holes between that.
+fn parts(message: &SeenMessage<'_>) -> String {
+    let parts = message.stretches().map(|stretch| {
+        let mut json = Json::object();
+        match stretch {
+            Stretch::Known(bytes) => payload(&mut json, bytes, message.kind),
+            Stretch::Hole(len) => _ = json.raw("hole", len),
+        }
+        json.end()
+    });
+    format!("[{}]", parts.collect::<Vec<_>>().join(","))
 }
 
 /// Text as it is, anything else in Base64.

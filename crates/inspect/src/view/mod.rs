@@ -18,7 +18,7 @@ use crate::capture::Packet;
 use crate::packet::Skipped;
 use sansocket::Kind as MessageKind;
 use sansocket::frame::Opcode;
-use sansocket::observer::{Content, Seen, Violation};
+use sansocket::observer::{Content, Seen, SeenMessage, Stretch, Violation};
 use sansocket_tcp_streams::{Kind, Segment, Sender};
 
 use crate::args::{Args, Filter, Show};
@@ -98,20 +98,24 @@ pub(crate) fn passes(filter: &Filter, entry: &Entry<'_>) -> bool {
     let What::Seen(seen) = &entry.what else {
         return false;
     };
-    let has = |bytes: &[u8], text: &str| {
+    let within = |bytes: &[u8], text: &str| {
         bytes
             .windows(text.len().max(1))
             .any(|at| at == text.as_bytes())
+    };
+    // What is joined over a hole was never said.
+    let has = |seen: &Seen<'_>, text: &str| match seen {
+        Seen::Message(message) => message
+            .stretches()
+            .any(|stretch| matches!(stretch, Stretch::Known(bytes) if within(bytes, text))),
+        _ => within(payload(seen), text),
     };
     filter.from.is_none_or(|from| from == entry.sender)
         && filter
             .opcode
             .is_none_or(|opcode| opcode_of(seen) == Some(opcode))
         && (!filter.errors || !violations(seen).is_empty())
-        && filter
-            .text
-            .as_ref()
-            .is_none_or(|text| has(payload(seen), text))
+        && filter.text.as_ref().is_none_or(|text| has(seen, text))
 }
 
 fn opcode_of(seen: &Seen<'_>) -> Option<Opcode> {
@@ -143,7 +147,6 @@ fn violations(seen: &Seen<'_>) -> Vec<Violation> {
 fn payload<'a>(seen: &Seen<'a>) -> &'a [u8] {
     match seen {
         Seen::Request(head) | Seen::Response(head) => head.bytes(),
-        Seen::Message(message) => message.payload,
         Seen::Ping { payload, .. } | Seen::Pong { payload, .. } => payload,
         Seen::Close { reason, .. } => reason,
         _ => &[],
@@ -165,12 +168,17 @@ fn sender(sender: Sender) -> &'static str {
 }
 
 /// What is not there of a message; nothing for all of it.
-fn missing(content: Content) -> Option<&'static str> {
-    match content {
+fn missing(message: &SeenMessage<'_>) -> Option<&'static str> {
+    match message.content {
         Content::Whole => None,
         Content::Cut => Some("cut: it is longer than the limit"),
+        Content::Holes if message.encoded => {
+            Some("in part: it is compressed with messages that were not captured")
+        }
         Content::Holes => Some("bytes are missing from the capture"),
-        Content::Unknown => Some("unknown: it is compressed with messages that were not captured"),
+        Content::Unknown => {
+            Some("unknown: bytes of its compressed form are missing from the capture")
+        }
         Content::Corrupt => Some("its compression is broken"),
         _ => Some("incomplete"),
     }

@@ -17,6 +17,7 @@ pub(crate) struct Totals {
     conversations: u64,
     opened: u64,
     clean: u64,
+    skipped: u64,
     tls: u64,
     unread: BTreeMap<String, u64>,
     bytes: u64,
@@ -85,7 +86,7 @@ impl Totals {
                 own.messages += 1;
                 own.bytes += message.len;
                 own.longest = own.longest.max(message.len);
-                own.incomplete += u64::from(missing(message.content).is_some());
+                own.incomplete += u64::from(missing(message).is_some());
                 if message.encoded {
                     self.compressed[0] += message.len;
                     self.compressed[1] += message.wire_len;
@@ -137,6 +138,13 @@ impl Totals {
         writeln!(out, "  resets       {}", self.resets)?;
         writeln!(out, "WebSocket      {}", count(self.opened, "connection"))?;
         writeln!(out, "  closed       {} cleanly", self.clean)?;
+        if self.skipped != 0 {
+            writeln!(
+                out,
+                "  not read     {} before frames that were found",
+                count(self.skipped, "byte")
+            )?;
+        }
         for (code, n) in &self.closes {
             let code = code.map_or("none".to_owned(), |code| code.to_string());
             writeln!(out, "  code {code:<8}{n}")?;
@@ -214,6 +222,7 @@ impl View for Stats {
             What::Report(report) => {
                 self.totals.opened += u64::from(report.opened);
                 self.totals.clean += u64::from(report.is_clean());
+                self.totals.skipped += report.client_skipped + report.server_skipped;
             }
             What::States(_) => {}
         }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::tls::{Suite, Told, alert_name, version_name};
 use sansocket::Kind as MessageKind;
-use sansocket::observer::{Content, ConversationReport, Frame, Seen, SeenMessage, Violation};
+use sansocket::observer::{
+    Content, ConversationReport, Frame, Seen, SeenMessage, Stretch, Violation,
+};
 use sansocket::{Negotiated, State};
 use sansocket_tcp_streams::{End, Flags, Kind, Segment};
 
@@ -20,6 +22,9 @@ pub(crate) struct Words {
     frames: bool,
     payload: usize,
 }
+
+/// So many holes of a message are shown.
+const HOLES: usize = 16;
 
 impl Words {
     pub(crate) fn new(args: &Args, paint: Paint) -> Self {
@@ -139,7 +144,15 @@ impl Words {
                     "the next frame is searched for, from byte {offset} on"
                 )));
             }
-            Seen::Found { offset, .. } => lines.push(format!("a frame begins at byte {offset}")),
+            Seen::Found {
+                offset, skipped, ..
+            } => {
+                let after = match skipped {
+                    0 => String::new(),
+                    n => format!(", after {} that cannot be read", count(*n, "byte")),
+                };
+                lines.push(format!("a frame begins at byte {offset}{after}"));
+            }
             Seen::Opaque { tls: true, .. } => {
                 lines.push("TLS, whose beginning is not here: it cannot be read".into())
             }
@@ -178,10 +191,10 @@ impl Words {
                 .and_then(|text| indented(text, self.payload)),
             _ => None,
         };
-        let payload = match message.kind {
-            _ if json.is_some() => "JSON".to_owned(),
-            MessageKind::Text => quoted(message.payload, self.payload),
-            MessageKind::Binary => hex(message.payload, self.payload.div_ceil(4)),
+        let payload = if json.is_some() {
+            "JSON".to_owned()
+        } else {
+            self.stretches(message)
         };
         let mut line = format!(
             "{} {payload}, {}",
@@ -194,12 +207,47 @@ impl Words {
         if message.frames != 1 {
             line += &format!(" in {}", count(message.frames.into(), "frame"));
         }
-        if let Some(missing) = missing(message.content) {
+        if let Some(missing) = missing(message) {
             line += &self.paint.wrong(format!(", {missing}"));
         }
         let mut lines = vec![line];
         lines.extend(json.into_iter().flatten());
         lines
+    }
+
+    /// What is known, and holes as how many bytes they have.
+    fn stretches(&self, message: &SeenMessage<'_>) -> String {
+        let mut left = match message.kind {
+            MessageKind::Text => self.payload,
+            MessageKind::Binary => self.payload.div_ceil(4),
+        };
+        let (mut shown, mut holes) = (Vec::new(), 0);
+        for stretch in message.stretches() {
+            if left == 0 || holes == HOLES {
+                shown.push("…".to_owned());
+                break;
+            }
+            match stretch {
+                Stretch::Known(bytes) => {
+                    shown.push(match message.kind {
+                        MessageKind::Text => quoted(bytes, left),
+                        MessageKind::Binary => hex(bytes, left),
+                    });
+                    let Some(rest) = left.checked_sub(bytes.len()) else {
+                        break; // which is shown
+                    };
+                    left = rest;
+                }
+                Stretch::Hole(len) => {
+                    holes += 1;
+                    shown.push(self.paint.wrong(format!("[{}]", count(len, "byte"))));
+                }
+            }
+        }
+        match (message.kind, shown.is_empty()) {
+            (MessageKind::Text, true) => quoted(b"", 0),
+            _ => shown.join(" "),
+        }
     }
 
     fn control(&self, payload: &[u8]) -> String {
