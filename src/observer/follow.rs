@@ -13,7 +13,7 @@ use crate::role::Role;
 use super::Observer;
 use super::half::{FrameStage, Half, HalfStep, NextByte, WINDOW};
 use super::heartbeat::Unanswered;
-use super::seen::{Frame, Rule, Violation};
+use super::seen::{Rule, Violation};
 
 /// One end: what it sends, and what of it waits.
 pub(super) struct Direction {
@@ -71,7 +71,7 @@ pub(super) enum Next<'i> {
     Opened(Option<Negotiated>),
     Head,
     Broken(Violation),
-    Frame(Frame),
+    Frame,
     Payload {
         bytes: PieceAt<'i>,
         offset: u64,
@@ -147,7 +147,7 @@ impl Observer {
                 }
                 HalfStep::Head => Next::Head,
                 HalfStep::BadHead(error) => self.bad_head(from, error),
-                HalfStep::Frame(frame) => Next::Frame(frame),
+                HalfStep::Frame => Next::Frame,
                 HalfStep::Message => Next::Message,
                 HalfStep::Control(opcode) => Next::Control(opcode),
                 HalfStep::Found(offset, skipped) => Next::Found(offset, skipped),

@@ -54,9 +54,10 @@ pub(super) enum FrameStage {
 struct Wire {
     headers: HeaderReader,
     frame: Option<Frame>,
-    message: Option<UnderWay>,
+    /// Boxed, as most conversations are between messages.
+    message: Option<Box<UnderWay>>,
     /// The message that was told last.
-    ended: Option<UnderWay>,
+    ended: Option<Box<UnderWay>>,
     control: Vec<u8>,
     decoder: Option<Decoder>,
     /// The reserved bits that are in use (RFC 6455 §5.2), and the codec's.
@@ -80,7 +81,8 @@ pub(super) enum HalfStep {
     Head,
     /// A head fails before it is whole.
     BadHead(HandshakeError),
-    Frame(Frame),
+    /// A header: it is [`Half::frame`].
+    Frame,
     /// The bytes that were taken.
     Payload {
         offset: u64,
@@ -159,7 +161,6 @@ impl Half {
         self.phase = NextByte::Searching;
         self.wire.decoder = None;
         self.wire.headers.restart();
-        self.wire.frame = None;
         self.wire.message = None;
         self.wire.in_message = None;
         self.wire.next_search = SEARCHED;
@@ -179,7 +180,7 @@ impl Half {
     }
 
     pub(super) fn message(&self) -> Option<&UnderWay> {
-        self.wire.ended.as_ref()
+        self.wire.ended.as_deref()
     }
 
     pub(super) fn frame(&self) -> Option<&Frame> {
@@ -324,7 +325,7 @@ impl Half {
             self.wire.begin(&frame);
             self.phase = NextByte::Frames(FrameStage::Payload(raw.payload_len()));
         }
-        (taken, HalfStep::Frame(frame))
+        (taken, HalfStep::Frame)
     }
 
     fn payload(&mut self, bytes: &[u8], left: u64, settings: &Settings) -> HalfStep {
@@ -407,9 +408,9 @@ impl Half {
     }
 
     pub(super) fn memory_held(&self) -> usize {
-        let gathered = |message: &Option<UnderWay>| {
+        let gathered = |message: &Option<Box<UnderWay>>| {
             message.as_ref().map_or(0, |message| {
-                message.payload.capacity() + message.holes.memory_held()
+                size_of::<UnderWay>() + message.payload.capacity() + message.holes.memory_held()
             })
         };
         let wire = &self.wire;
@@ -442,10 +443,7 @@ impl Wire {
             first_bits: self.codec_bit,
             in_message: self.in_message.unwrap_or(continues),
         };
-        let mut broken = [None; Frame::RULES];
-        for (rule, place) in place.broken(&raw).zip(&mut broken) {
-            *place = Some(rule);
-        }
+        let broken = place.broken(&raw).next().is_some();
         let raw = raw.alone();
         let certain = !mem::take(&mut self.probable) && !self.uncertain;
         Frame {
@@ -453,6 +451,7 @@ impl Wire {
             offset,
             raw,
             certain,
+            place,
             broken,
             after_close: after_close && !raw.is_control(),
         }
@@ -471,7 +470,7 @@ impl Wire {
         };
         self.in_message = Some(true);
         let encoded = frame.reserved_bits() & self.codec_bit != 0;
-        self.message = Some(UnderWay::new(kind, encoded));
+        self.message = Some(Box::new(UnderWay::new(kind, encoded)));
         self.frame_of_the_message(frame);
     }
 

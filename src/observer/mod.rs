@@ -231,7 +231,8 @@ impl Observer {
                 self.ends.broke(from, 1);
                 Seen::Broken(violation)
             }
-            Next::Frame(frame) => {
+            Next::Frame => {
+                let frame = *self.side_ref(from).half.frame()?;
                 self.ends.broke(from, frame.violations().count());
                 Seen::Frame(frame)
             }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::decimal::decimal_in;
 use crate::error::{HandshakeError, ProtocolError};
 use crate::event::message::Kind;
-use crate::frame::{Opcode, RawHeader};
+use crate::frame::{Opcode, Place, RawHeader};
 use crate::handshake::{Headers, Negotiated};
 use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
@@ -175,14 +175,13 @@ pub struct Frame {
     pub(super) offset: u64,
     pub(super) raw: RawHeader,
     pub(super) certain: bool,
-    pub(super) broken: [Option<ProtocolError>; Self::RULES],
+    /// What it is judged by, and whether it breaks anything: most do not, and all are kept small.
+    pub(super) place: Place,
+    pub(super) broken: bool,
     pub(super) after_close: bool,
 }
 
 impl Frame {
-    /// How many rules one header can break.
-    pub(super) const RULES: usize = 5;
-
     /// Who sent it.
     #[must_use]
     pub fn from(&self) -> Role {
@@ -257,7 +256,8 @@ impl Frame {
     /// All rules that its header breaks, in the order in which an endpoint would find them.
     pub fn violations(&self) -> impl Iterator<Item = Violation> + use<> {
         let Self { from, offset, .. } = *self;
-        let rules = self.broken.into_iter().flatten().map(Rule::Protocol);
+        let rules = self.broken.then(|| self.place.broken(&self.raw));
+        let rules = rules.into_iter().flatten().map(Rule::Protocol);
         let after_close = self.after_close.then_some(Rule::AfterClose);
         rules.chain(after_close).map(move |rule| Violation {
             by: from,
