@@ -107,6 +107,14 @@ impl Decoder {
         Ok(Some((one, other)))
     }
 
+    /// Between messages: gives up what can be had again.
+    pub(super) fn park(&mut self) {
+        self.codec.shrink();
+        if let Some(twin) = &mut self.twin {
+            twin.codec.shrink();
+        }
+    }
+
     pub(super) fn memory_held(&self) -> usize {
         let held = |codec: &dyn MessageCodec| size_of_val(codec) + codec.memory_held();
         held(&*self.codec) + self.twin.as_ref().map_or(0, |twin| held(&*twin.codec))

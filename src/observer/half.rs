@@ -196,6 +196,21 @@ impl Half {
         self.wire.decoder = decoder;
     }
 
+    /// Gives up memory of the codec that can be had again.
+    pub(super) fn park(&mut self) {
+        if let Some(decoder) = &mut self.wire.decoder {
+            decoder.park();
+        }
+    }
+
+    /// Gives up the codec, and with it what later messages refer to.
+    pub(super) fn forget_context(&mut self) {
+        self.wire.decoder = None;
+        if let Some(message) = self.wire.message.as_mut().filter(|own| own.encoded) {
+            message.hole(0);
+        }
+    }
+
     /// Takes from the front of `bytes`, and says how many; `ended`: no others follow them.
     pub(super) fn step(
         &mut self,

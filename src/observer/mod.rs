@@ -208,6 +208,22 @@ impl Observer {
         self.side_ref(from).half.offset
     }
 
+    /// Gives up memory that can be had again: of what decodes compressed messages only the bytes are
+    /// kept that later ones may refer to, 32 KiB in each direction at most. For a conversation that may be quiet for a
+    /// while; the next message puts it together again, which takes some microseconds.
+    pub fn park(&mut self) {
+        self.client.half.park();
+        self.server.half.park();
+    }
+
+    /// Gives up what later compressed messages may refer to (RFC 7692 §7.2.2), to save its memory: what they copy from
+    /// there is a [hole](Stretch::Hole), as after messages that were not seen. Of a compressed message
+    /// that has begun the rest is [unknown](Content::Unknown).
+    pub fn forget_context(&mut self) {
+        self.client.half.forget_context();
+        self.server.half.forget_context();
+    }
+
     /// Bytes on the heap, without the configuration.
     #[must_use]
     pub fn memory_held(&self) -> usize {

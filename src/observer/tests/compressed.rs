@@ -394,3 +394,73 @@ fn the_limit_holds_with_holes() {
         [(Content::Cut, cut), (Content::Holes, vec![None; 16])]
     );
 }
+
+/// Parked between messages it takes the window alone, and what comes then is decoded as before; in one it stays.
+#[test]
+fn parked_between_messages() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let texts = [
+        "so: alice says hello",
+        "alice says hello again",
+        "alice says hello",
+    ];
+    let frames = frames(&texts.map(str::to_owned), &agreed);
+    for lost in [false, true] {
+        let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
+        let mut other = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
+        for (n, frame) in frames.iter().enumerate() {
+            if lost && n == 0 {
+                for observer in [&mut observer, &mut other] {
+                    see(observer, Role::Server, &frame[..2]);
+                    observer.gap(Role::Server, frame.len() as u64 - 2);
+                    see(observer, Role::Server, b"");
+                }
+                continue;
+            }
+            for piece in frame.chunks(5) {
+                let told = see(&mut observer, Role::Server, piece);
+                assert_eq!(told, see(&mut other, Role::Server, piece));
+                observer.park();
+            }
+            // Two windows where it is not known what they had.
+            let (held, other) = (observer.memory_held(), other.memory_held());
+            let window = if lost { 68_000 } else { 3000 };
+            assert!(held < window && held + 40_000 < other, "{held} {other}");
+        }
+    }
+}
+
+/// Given up, the window is unknown, and so is the rest of a message that has begun; its memory is free.
+#[test]
+fn a_context_that_is_given_up() {
+    let agreed = Negotiated::new().extensions("permessage-deflate");
+    let texts = [
+        "so: alice says hello",
+        "alice says hello again",
+        "alice says hello",
+    ];
+    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let contents = |told: Vec<Told>| -> Vec<Content> {
+        let content = |told: &Told| match told {
+            Told::Message(_, _, _, content, _) => Some(*content),
+            _ => None,
+        };
+        told.iter().filter_map(content).collect()
+    };
+    let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
+    let told = see(&mut observer, Role::Server, &frames[0]);
+    assert_eq!(contents(told), [Content::Whole]);
+    observer.forget_context();
+    assert!(observer.memory_held() < 1000, "{}", observer.memory_held());
+    let told = see(&mut observer, Role::Server, &frames[1]);
+    assert_eq!(contents(told), [Content::Holes]);
+    see(&mut observer, Role::Server, &frames[2][..3]);
+    observer.forget_context();
+    let told = see(&mut observer, Role::Server, &frames[2][3..]);
+    assert_eq!(contents(told), [Content::Unknown]);
+    // What is not compressed needs no context.
+    see(&mut observer, Role::Server, b"\x01\x01a");
+    observer.forget_context();
+    let told = see(&mut observer, Role::Server, b"\x80\x01b");
+    assert_eq!(contents(told), [Content::Whole]);
+}
