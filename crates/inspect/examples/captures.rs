@@ -142,6 +142,11 @@ pub fn library() -> Vec<(&'static str, Format, Vec<Sent>)> {
             compressed(false),
         ),
         ("compressed-lost.pcap", pcap, compressed(true)),
+        ("compressed-fragments.pcap", pcap, compressed_fragments()),
+        ("takeover.pcap", pcap, takeover()),
+        ("middle-between.pcap", pcap, middle_between()),
+        ("middle-compressed.pcap", pcap, middle_compressed()),
+        ("close-codes.pcap", pcap, close_codes()),
         ("refused.pcap", on(Link::Vlan), refused()),
         ("reset.pcap", on(Link::Null), reset()),
         ("both-close.pcap", on(Link::Loop), both_close()),
@@ -198,15 +203,11 @@ fn fragments() -> Vec<Sent> {
 /// `Hello`, and once more with what the first one left in the window (RFC 7692 §7.2.3).
 fn compressed(lost: bool) -> Vec<Sent> {
     let mut talk = opened(DEFLATE);
-    let first = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &first))
+    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &HELLO))
         .ack(Server);
     let at = talk.packets.len() - 2;
-    talk.send(
-        Client,
-        &frame(Client, FIN | RSV1 | TEXT, &[0xf2, 0x00, 0x11, 0x00, 0x00]),
-    )
-    .ack(Server);
+    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &AGAIN))
+        .ack(Server);
     talk.send(Client, &frame(Client, FIN | TEXT, b"not compressed"))
         .ack(Server);
     end(&mut talk);
@@ -214,6 +215,127 @@ fn compressed(lost: bool) -> Vec<Sent> {
         talk.packets.remove(at);
     }
     talk.packets
+}
+
+/// `Hello` (RFC 7692 §7.2.3.1), and the same once more out of the window (§7.2.3.2).
+const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+const AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
+
+/// Compressed messages in fragments, both ways at once, with pings between and an empty last frame.
+fn compressed_fragments() -> Vec<Sent> {
+    let mut talk = opened(DEFLATE);
+    for hello in [&HELLO[..], &AGAIN] {
+        let (first, rest) = hello.split_at(2);
+        talk.send(Client, &frame(Client, RSV1 | TEXT, first))
+            .send(Server, &frame(Server, RSV1 | BINARY, first));
+        talk.send(Client, &frame(Client, FIN | PING, b"between"))
+            .send(Server, &frame(Server, FIN | PONG, b"between"));
+        talk.send(Server, &frame(Server, FIN | MORE, rest))
+            .send(Client, &frame(Client, MORE, rest));
+        talk.send(Client, &frame(Client, FIN | MORE, b""))
+            .ack(Server);
+    }
+    end(&mut talk);
+    talk.packets
+}
+
+/// One side alone starts each message with an empty window: the server, and in a second conversation the client.
+fn takeover() -> Vec<Sent> {
+    let mut packets = Vec::new();
+    for (n, without) in [Server, Client].into_iter().enumerate() {
+        let side = if without == Server {
+            "server"
+        } else {
+            "client"
+        };
+        let mut talk = opened(&format!("{DEFLATE}; {side}_no_context_takeover"));
+        for (from, message) in [
+            (Client, &HELLO[..]),
+            (Server, &HELLO),
+            (without, &HELLO),
+            (without.peer(), &AGAIN),
+            (without, &HELLO),
+            (without.peer(), &AGAIN),
+        ] {
+            talk.send(from, &frame(from, FIN | RSV1 | TEXT, message));
+        }
+        end(&mut talk);
+        packets.extend(with_port(talk.packets, n));
+    }
+    packets
+}
+
+/// Of another client, as many of them are told apart by their ports.
+fn with_port(mut packets: Vec<Sent>, n: usize) -> Vec<Sent> {
+    for sent in &mut packets {
+        for end in [&mut sent.from, &mut sent.to] {
+            if end.port() != 80 {
+                end.set_port(50_000 + n as u16);
+            }
+        }
+    }
+    packets
+}
+
+/// The capture begins between two frames.
+fn middle_between() -> Vec<Sent> {
+    let mut talk = opened("");
+    let count = talk.packets.len();
+    for n in 0..12 {
+        for from in [Client, Server] {
+            let text = format!("message {n} of the {from:?}");
+            talk.send(from, &frame(from, FIN | TEXT, text.as_bytes()));
+        }
+    }
+    end(&mut talk);
+    talk.packets.split_off(count)
+}
+
+/// The capture begins inside the second of many compressed messages.
+fn middle_compressed() -> Vec<Sent> {
+    let mut talk = opened(DEFLATE);
+    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &HELLO));
+    let count = talk.packets.len();
+    talk.segment = 8;
+    talk.send(Client, &frame(Client, FIN | RSV1 | TEXT, &AGAIN));
+    talk.segment = 1400;
+    for n in 0..12 {
+        let message = if n % 3 == 1 { &HELLO[..] } else { &AGAIN };
+        let mut frame = frame(Client, FIN | RSV1 | TEXT, message);
+        // The same payload under another key.
+        for (byte, other) in frame[2..]
+            .iter_mut()
+            .zip([n, 7 * n, n, 3 * n].iter().cycle())
+        {
+            *byte ^= other;
+        }
+        talk.send(Client, &frame).ack(Server);
+    }
+    end(&mut talk);
+    talk.packets.split_off(count + 1)
+}
+
+/// Every class of close code, those that may be sent and those that may not (RFC 6455 §7.4), and payloads that are none.
+fn close_codes() -> Vec<Sent> {
+    let codes = [
+        0, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,
+        1014, 1015, 1016, 2999, 3000, 3999, 4000, 4999, 5000, 65_535,
+    ];
+    let mut payloads: Vec<Vec<u8>> = codes
+        .into_iter()
+        .map(|code: u16| [&code.to_be_bytes()[..], b"a reason"].concat())
+        .collect();
+    payloads.extend([vec![], vec![3], vec![3, 232, 0xc3, 0x28]]);
+    let mut packets = Vec::new();
+    for (n, payload) in payloads.into_iter().enumerate() {
+        let mut talk = opened("");
+        let from = if n % 2 == 0 { Client } else { Server };
+        talk.send(from, &frame(from, FIN | CLOSE, &payload))
+            .send(from.peer(), &close(from.peer(), 1000, ""));
+        talk.fin(Server).ack(Client).fin(Client).ack(Server);
+        packets.extend(with_port(talk.packets, n));
+    }
+    packets
 }
 
 fn refused() -> Vec<Sent> {
@@ -329,7 +451,7 @@ fn wrapped() -> Vec<Sent> {
 
 fn violations() -> Vec<Sent> {
     let mut talk = opened("");
-    let wrong: [(Sender, Vec<u8>); 9] = [
+    let wrong = [
         (Client, frame(Server, FIN | TEXT, b"not masked")),
         (Server, frame(Client, FIN | TEXT, b"masked")),
         (Client, frame(Client, FIN | RSV1 | TEXT, b"a reserved bit")),
@@ -338,6 +460,11 @@ fn violations() -> Vec<Sent> {
         (Server, frame(Server, PING, b"a ping in fragments")),
         (Server, vec![FIN | TEXT, 126, 0, 2, b'o', b'k']),
         (Client, frame(Client, FIN | TEXT, &[0xc3, 0x28])),
+        (Server, frame(Server, FIN | PING, &[b'x'; 126])),
+        (Client, frame(Client, FIN | RSV1 | PONG, b"a bit on a pong")),
+        (Client, frame(Client, TEXT, b"begun, ")),
+        (Client, frame(Client, FIN | TEXT, b"another in between")),
+        (Server, frame(Server, FIN | CLOSE, &[3])),
         (Server, close(Server, 1005, "a code that is never sent")),
     ];
     for (from, bytes) in wrong {

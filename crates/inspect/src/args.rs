@@ -62,6 +62,8 @@ How:
       --payload LENGTH       so many bytes of each payload (200)
       --follow               waits for more when the file ends, as it grows
       --patience PACKETS     waits so long for data that was acknowledged: for captures that are out of order (0)
+      --memory MB            what compressed connections may take (1024); beyond it the oldest ones are given up, so that
+                             later messages of theirs may have holes
       --color WHEN           auto, always or never; auto heeds NO_COLOR
   -h, --help
   -V, --version
@@ -88,6 +90,8 @@ pub(crate) struct Args {
     pub(crate) patience: u8,
     pub(crate) keylog: Option<PathBuf>,
     pub(crate) color: bool,
+    /// In MiB.
+    pub(crate) memory: usize,
 }
 
 /// What the file is.
@@ -183,6 +187,7 @@ impl Args {
             follow: false,
             patience: 0,
             keylog: None,
+            memory: 1024,
             color: io::stdout().is_terminal() && !quiet,
         }
     }
@@ -200,6 +205,7 @@ impl Args {
             "brief" => self.brief = true,
             "payload" => self.payload = parser.value()?.parse()?,
             "follow" => self.follow = true,
+            "memory" => self.memory = parser.value()?.parse()?,
             "patience" => self.patience = parser.value()?.parse()?,
             "keylog" => self.keylog = Some(parser.value()?.into()),
             "color" => match &*parser.value()?.string()? {

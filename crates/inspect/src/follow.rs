@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::contexts::Context;
 use crate::tls::{KeyLog, Session, Told};
 use sansocket::observer::{ConversationReport, Observer, ObserverConfig, Seen};
 use sansocket::{Negotiated, Role, State};
@@ -26,6 +27,9 @@ pub(crate) struct Talk {
     pub(crate) secure: bool,
     /// What follows is for the host behind a proxy.
     tunnel: bool,
+    /// It had a compressed message.
+    pub(crate) compressed: bool,
+    pub(crate) context: Context,
 }
 
 /// What all conversations are read with.
@@ -52,6 +56,8 @@ pub(crate) enum What<'a> {
     Tls(Told<'a>),
     /// What its bytes are.
     Seen(&'a Seen<'a>),
+    /// What its compressed messages may refer to was given up, as there is no memory for it.
+    GivenUp,
     /// The states of the client and the server, which have changed.
     States([State; 2]),
     /// How it went, when it has ended.
@@ -77,7 +83,7 @@ impl At {
         }
     }
 
-    fn entry(self, sender: Sender, what: What<'_>) -> Entry<'_> {
+    pub(crate) fn entry(self, sender: Sender, what: What<'_>) -> Entry<'_> {
         let Self {
             packet,
             time,
@@ -113,6 +119,8 @@ impl Talk {
             tls: None,
             secure: false,
             tunnel: false,
+            compressed: false,
+            context: Context::default(),
         }
     }
 
@@ -144,6 +152,25 @@ impl Talk {
             self.follow(tools, at, kind, tell);
         }
         self.tls = Some(session);
+    }
+
+    /// Bytes that its observer holds.
+    pub(crate) fn memory_held(&self) -> usize {
+        self.observer.as_ref().map_or(0, |own| own.memory_held())
+    }
+
+    /// Gives up what can be had again.
+    pub(crate) fn park(&mut self) {
+        if let Some(observer) = &mut self.observer {
+            observer.park();
+        }
+    }
+
+    /// Gives up what compressed messages may refer to.
+    pub(crate) fn forget_context(&mut self) {
+        if let Some(observer) = &mut self.observer {
+            observer.forget_context();
+        }
     }
 
     /// Keys may have been logged since.
@@ -226,6 +253,7 @@ impl Talk {
                 Some(seen) => {
                     let of_message = matches!(seen, Seen::Frame(_) | Seen::Message(_));
                     only_messages &= of_message;
+                    self.compressed |= matches!(&seen, Seen::Message(own) if own.encoded);
                     self.tunnel = matches!(seen, Seen::Opened(None));
                     tell(self, &at.entry(sender_of(role), What::Seen(&seen)));
                     if of_message && self.settled {

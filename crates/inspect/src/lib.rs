@@ -7,6 +7,7 @@ pub mod tls;
 pub mod write;
 
 mod args;
+mod contexts;
 mod dump;
 mod follow;
 mod indent;

@@ -9,7 +9,8 @@ use sansocket::observer::ObserverConfig;
 use sansocket_tcp_streams::{Event, Kind, Segment, Sender};
 
 use crate::args::{Args, Filter, Show};
-use crate::follow::{At, Entry, Talk, Tools};
+use crate::contexts::Contexts;
+use crate::follow::{At, Entry, Talk, Tools, What};
 use crate::keys::KeyFile;
 use crate::view::{self, View};
 
@@ -18,6 +19,7 @@ pub(crate) struct Screen<'a> {
     pub(crate) tools: Tools,
     key_file: KeyFile,
     talks: Vec<Option<Talk>>,
+    contexts: Contexts,
     shown: Shown<'a>,
     /// The packet that is read.
     pub(crate) packet: u64,
@@ -56,6 +58,7 @@ impl<'a> Screen<'a> {
             },
             key_file,
             talks: Vec::new(),
+            contexts: Contexts::new(args.memory.saturating_mul(1 << 20)),
             shown,
             packet: 0,
             time: Duration::ZERO,
@@ -94,8 +97,17 @@ impl<'a> Screen<'a> {
                 self.shown.entry(talk, entry)
             });
         }
+        let compressed = talk.compressed;
         if matches!(kind, Kind::End(_)) {
+            self.contexts.end(talk);
             self.talks[index] = None;
+        } else if compressed {
+            self.contexts.heard(&mut self.talks, index, &mut |talk| {
+                let entry = at.entry(at.sender, What::GivenUp);
+                if self.shown.has(talk) {
+                    self.shown.entry(talk, &entry);
+                }
+            });
         }
     }
 

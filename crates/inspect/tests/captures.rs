@@ -82,6 +82,17 @@ fn the_timelines() {
     assert!(same);
 }
 
+/// The page of all options is what the program says.
+#[test]
+fn the_page_of_options() {
+    let (help, error, status) = inspect(&["--help"]);
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert!(expect(
+        "../OPTIONS.md",
+        &format!("# wsinspect\n\n```text\n{help}```\n")
+    ));
+}
+
 #[test]
 fn other_views() {
     let mut same = true;

@@ -35,6 +35,10 @@ impl View for Lines {
             What::Tcp(kind) => tcp(&mut json, entry, *kind),
             What::Tls(told) => tls(&mut json, *told),
             What::Seen(seen) => message(&mut json, seen),
+            What::GivenUp => {
+                json.text("event", "context_given_up");
+                true
+            }
             What::States(states) => {
                 json.text("event", "states");
                 let [client, server] = states.map(|state| format!("{state:?}"));

@@ -18,6 +18,7 @@ pub(crate) struct Totals {
     opened: u64,
     clean: u64,
     skipped: u64,
+    given_up: u64,
     tls: u64,
     unread: BTreeMap<String, u64>,
     bytes: u64,
@@ -194,6 +195,13 @@ impl Totals {
                 wire as f64 * 100.0 / plain as f64
             )?;
         }
+        if self.given_up != 0 {
+            writeln!(
+                out,
+                "  given up     {}: what later messages copied from was too much for --memory",
+                count(self.given_up, "time")
+            )?;
+        }
         if let Some(all) = &self.round_trips {
             let mean = seconds(all.sum / all.count);
             writeln!(
@@ -224,6 +232,7 @@ impl View for Stats {
                 self.totals.clean += u64::from(report.is_clean());
                 self.totals.skipped += report.client_skipped + report.server_skipped;
             }
+            What::GivenUp => self.totals.given_up += 1,
             What::States(_) => {}
         }
         Ok(())

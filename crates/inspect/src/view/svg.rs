@@ -273,6 +273,10 @@ impl View for Svg {
                 }
             }
             What::Seen(seen) => self.seen(entry, seen),
+            What::GivenUp => {
+                let line = self.words.given_up();
+                self.line(entry, "wrong", &line);
+            }
             What::States(states) => self.change(*states),
             What::Report(report) => self.verdict = Some(verdict(report)),
         }

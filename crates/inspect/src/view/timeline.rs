@@ -104,6 +104,10 @@ impl View for Timeline {
                 };
                 self.show(entry, &line)
             }
+            What::GivenUp => {
+                let line = format!("#{} {}", talk.number, self.words.given_up());
+                self.show(entry, &line)
+            }
             What::States([client, server]) => {
                 let line = format!("client {}, server {}", state(*client), state(*server));
                 self.show(entry, &self.words.paint.quiet(line))

@@ -74,6 +74,12 @@ impl Words {
         })
     }
 
+    /// What compressed messages may refer to was given up.
+    pub(crate) fn given_up(&self) -> String {
+        let why = "there is no memory for it: what compressed messages copy from earlier ones is not known (--memory)";
+        self.paint.wrong(why)
+    }
+
     /// What TLS says, if it is worth a line.
     pub(crate) fn tls(&self, told: Told<'_>) -> Option<String> {
         let paint = self.paint;
