@@ -88,6 +88,8 @@ calls! {
 /// What came of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Came {
+    /// It is not known: the call did not return.
+    Unknown,
     Nothing,
     Done,
     /// By the number of the error.
@@ -207,10 +209,20 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// That of a call which did not return.
+    pub(super) const UNKNOWN: Self = Self {
+        came: Came::Unknown,
+        taken: 0,
+        output: 0,
+        drawn: 0,
+        check: 0,
+    };
+
     pub(super) fn write(self, writer: &mut Writer) {
         match self.came {
             Came::Nothing => writer.byte(0),
             Came::Done => writer.byte(1),
+            Came::Unknown => writer.byte(3),
             Came::Refused(number) => {
                 writer.byte(2);
                 writer.number(number.into());
@@ -232,6 +244,7 @@ impl Outcome {
             0 => Came::Nothing,
             1 => Came::Done,
             2 => Came::Refused(reader.small()?),
+            3 => Came::Unknown,
             byte => {
                 let number = byte ^ EVENT;
                 if !(1..=EVENTS.len()).contains(&number.into()) {
@@ -281,6 +294,7 @@ impl fmt::Display for Outcome {
             (Came::Event(_, len), Some(name)) => write!(f, "{name} ({len})")?,
             (Came::Refused(number), _) => write!(f, "error {number}")?,
             (Came::Nothing, _) => f.write_str("nothing")?,
+            (Came::Unknown, _) => return f.write_str("no return"),
             _ => f.write_str("done")?,
         }
         write!(
@@ -310,7 +324,7 @@ mod tests {
             }
         }
         assert_eq!((calls, Call::of(0)), (38, None));
-        let all = [Came::Nothing, Came::Done, Came::Refused(300)].into_iter();
+        let all = [Came::Nothing, Came::Done, Came::Refused(300), Came::Unknown].into_iter();
         for came in all.chain((1..=12).map(|number| Came::Event(number, 1000))) {
             let outcome = Outcome {
                 came,
@@ -324,7 +338,7 @@ mod tests {
             let bytes = writer.into_bytes();
             assert_eq!(Outcome::read(&mut Reader::new(&bytes, 0)), Ok(outcome));
         }
-        for bad in [3, EVENT, EVENT | 13, 0x80] {
+        for bad in [4, EVENT, EVENT | 13, 0x80] {
             let bytes = [bad, 1, 1, 1, 1, 1];
             assert_eq!(Outcome::read(&mut Reader::new(&bytes, 0)), Err(Bad));
         }

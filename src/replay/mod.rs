@@ -32,6 +32,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `wsinspect` (package `sansocket-inspect`) shows a recording like a capture.
+//!
 //! # What can be left out
 //!
 //! A recording has everything that the peers said. [`Recorder::without_payloads`] leaves out the payloads of messages
@@ -107,6 +109,8 @@ pub enum Ended {
     Full,
     /// A message that an extension encodes came or went, and payloads are left out.
     LeftOut,
+    /// Its last call did not return: it panicked. The replay makes that call too.
+    InCall,
 }
 
 impl Ended {
@@ -115,6 +119,7 @@ impl Ended {
             Self::Taken => 0,
             Self::Full => 1,
             Self::LeftOut => 2,
+            Self::InCall => 3,
         }
     }
 
@@ -123,6 +128,7 @@ impl Ended {
             0 => Some(Self::Taken),
             1 => Some(Self::Full),
             2 => Some(Self::LeftOut),
+            3 => Some(Self::InCall),
             _ => None,
         }
     }

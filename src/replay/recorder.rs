@@ -176,6 +176,7 @@ impl Recorder {
             left_out: self.left_out,
             check,
             begun: (0, check),
+            in_call: false,
             ended: None,
             rest: Rest::default(),
             input: Direction::new(self.left_out, upgraded),
@@ -193,6 +194,8 @@ pub(super) struct Recording {
     pub(super) check: Check,
     /// Where the step on the way begins, and the checksum before it.
     begun: (usize, Check),
+    /// It has not returned yet.
+    in_call: bool,
     ended: Option<Ended>,
     rest: Rest,
     input: Direction,
@@ -216,6 +219,7 @@ impl Recording {
     #[inline]
     pub(super) fn call(&mut self, call: Call) {
         self.begun = (self.writer.len(), self.check);
+        self.in_call = true;
         self.writer.byte(call.number());
     }
 
@@ -237,6 +241,7 @@ impl Recording {
             check: self.check.short(),
         };
         outcome.write(&mut self.writer);
+        self.in_call = false;
         if self.ended.is_some() || self.writer.is_full() {
             self.stop(connection);
         }
@@ -326,28 +331,41 @@ impl Recording {
     }
 
     /// The whole recording.
-    pub(super) fn into_bytes(mut self, connection: &Connection) -> Vec<u8> {
+    pub(super) fn into_bytes(mut self, connection: &mut Connection) -> Vec<u8> {
+        if self.in_call && self.goes_on() {
+            self.end_in_call(connection);
+        }
         let before = self.check;
-        if self.ended.is_none() {
+        let mut output = 0;
+        if self.goes_on() {
             self.leaves(connection, usize::MAX);
+            output = connection.output_len();
         }
         if self.ended == Some(Ended::LeftOut) {
-            self.check = before;
+            (self.check, output) = (before, 0);
         }
         let ended = self.ended.unwrap_or(Ended::Taken);
         self.writer.raise(END);
         self.writer.byte(0);
         self.writer.byte(ended.number());
-        let output = if ended == Ended::Taken {
-            connection.output_len()
-        } else {
-            0
-        };
         self.writer.number(output as u64);
         self.writer.raw(&self.check.whole().to_le_bytes());
         let seal = seal(self.writer.written());
         self.writer.raw(&seal.to_le_bytes());
         self.writer.into_bytes()
+    }
+
+    /// The call on the way panicked.
+    fn end_in_call(&mut self, connection: &mut Connection) {
+        self.ended = Some(Ended::InCall);
+        self.check = self.begun.1;
+        let noted = connection.entropy_of::<Noted>();
+        self.writer.string(noted.map_or(&[], |noted| noted.drawn()));
+        Outcome::UNKNOWN.write(&mut self.writer);
+        if self.writer.is_full() {
+            self.ended = None;
+            self.stop(connection);
+        }
     }
 
     /// Bytes of heap that it holds.
@@ -412,20 +430,31 @@ struct Rest {
 }
 
 impl Rest {
+    #[inline]
     fn of(rest: &[u8]) -> Self {
-        let mut own = Self {
-            address: rest.as_ptr().addr(),
-            len: rest.len(),
-            ..Self::default()
-        };
-        let n = rest.len().min(SAMPLE);
-        own.front[..n].copy_from_slice(&rest[..n]);
-        own.back[..n].copy_from_slice(&rest[rest.len() - n..]);
-        own
+        let (address, len) = (rest.as_ptr().addr(), rest.len());
+        if let (Some(front), Some(back)) = (rest.first_chunk(), rest.last_chunk()) {
+            let (front, back) = (*front, *back);
+            return Self {
+                address,
+                len,
+                front,
+                back,
+            };
+        }
+        let mut front = [0; SAMPLE];
+        front[..len].copy_from_slice(rest);
+        Self {
+            address,
+            len,
+            front,
+            back: front,
+        }
     }
 
     /// What follows it in this input, if that begins with it. A driver that drops what was left and reads other
     /// bytes, as many, into the same place, the same at both ends, is taken for one that goes on.
+    #[inline]
     fn in_front_of<'i>(&self, input: &'i [u8], appended: bool) -> Option<&'i [u8]> {
         if self.len == 0 || !appended && self.address != input.as_ptr().addr() {
             return None;

@@ -342,6 +342,17 @@ fn the_bound() {
     assert!(ws.take_recording().is_none() && recording.len() > 150);
 }
 
+/// A call that panics is the last one, and is made again.
+#[test]
+fn a_call_that_panics() {
+    let mut ws = upgraded(all());
+    read(&mut ws, b"");
+    ws.begun_in_a_panic();
+    let recording = ws.take_recording().unwrap();
+    let replayed = Replay::new(&recording).unwrap().run().unwrap();
+    assert_eq!((replayed.steps, replayed.ended), (4, Ended::InCall));
+}
+
 /// Many messages in one read: each of its bytes is written once, and what is read anew is taken for that.
 #[test]
 fn each_byte_is_written_once() {

@@ -21,21 +21,28 @@ impl Writer {
         }
     }
 
+    #[inline]
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         let len = self.bytes.len() + bytes.len();
-        if self.full || len > self.most {
-            self.full = true;
+        if self.full || len > self.bytes.capacity() && !self.grows_to(len) {
             return;
         }
-        if len > self.bytes.capacity() {
-            // As a vector grows, but never beyond the bound.
-            let wanted = (2 * self.bytes.capacity())
-                .max(len)
-                .max(FIRST)
-                .min(self.most);
-            self.bytes.reserve_exact(wanted - self.bytes.len());
-        }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Makes room, as a vector grows, but never beyond the bound.
+    #[cold]
+    #[inline(never)]
+    fn grows_to(&mut self, len: usize) -> bool {
+        if len > self.most {
+            self.full = true;
+            return false;
+        }
+        let twice = 2 * self.bytes.capacity();
+        let wanted = twice.max(len).max(FIRST).min(self.most);
+        // An allocator that gives more than it is asked for gives no more than its rounding.
+        self.bytes.reserve_exact(wanted - self.bytes.len());
+        true
     }
 
     #[inline]
@@ -53,13 +60,22 @@ impl Writer {
     /// Seven bits a byte, the lowest first; the highest bit says that more follow.
     #[inline]
     pub(super) fn number(&mut self, number: u64) {
-        let mut left = number;
+        if number < 0x80 {
+            // `as`: it fits.
+            return self.byte(number as u8);
+        }
+        self.long_number(number);
+    }
+
+    fn long_number(&mut self, number: u64) {
+        let (mut bytes, mut len, mut left) = ([0; 10], 0, number);
         while left >= 0x80 {
             // `as`: the low byte.
-            self.byte(left as u8 | 0x80);
-            left >>= 7;
+            bytes[len] = left as u8 | 0x80;
+            (len, left) = (len + 1, left >> 7);
         }
-        self.byte(left as u8);
+        bytes[len] = left as u8;
+        self.raw(&bytes[..=len]);
     }
 
     pub(super) fn string(&mut self, bytes: &[u8]) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::capture::{self, Error, Packet, Reader};
 use crate::packet::Decoder;
+use sansocket::replay::MAGIC;
 use sansocket_tcp_streams::{Config, End, Flags, Kind, Segment, Sender, Streams};
 
 use crate::args::{Args, Input};
@@ -16,6 +17,7 @@ use crate::proxy;
 use crate::raw::files::Files;
 use crate::raw::har::Har;
 use crate::raw::hex::Hex;
+use crate::raw::recording::Recording;
 use crate::raw::{Piece, Pieces};
 use crate::screen::Screen;
 use crate::view::Summary;
@@ -52,12 +54,16 @@ pub(crate) fn run_on(
 ) -> io::Result<Outcome> {
     let mut inspection = Inspection::new(args, out)?;
     let outcome = match &args.input {
-        Input::Capture => match begins_as_json(input)? {
-            (true, input) => match Har::new(BufReader::new(input)) {
+        Input::Capture => match begins_as(input)? {
+            (Beginning::Json, input) => match Har::new(BufReader::new(input)) {
                 Ok(har) => pieces(har, &mut inspection)?,
                 Err(fault) => Some(fault.to_string()),
             },
-            (false, input) => capture(args, input, &mut inspection)?,
+            (Beginning::Recording, input) => match Recording::new(input) {
+                Ok(recording) => pieces(recording, &mut inspection)?,
+                Err(fault) => Some(fault.to_string()),
+            },
+            (Beginning::Other, input) => capture(args, input, &mut inspection)?,
         },
         Input::Raw(server) => pieces(
             Files::new(BufReader::new(input), BufReader::new(open(server)?)),
@@ -91,8 +97,15 @@ fn capture(
     Ok(outcome.map(|error| error.to_string()))
 }
 
-/// Whether it begins as JSON does, and no capture; and the input with what was read of it, which may come byte by byte.
-fn begins_as_json(mut input: Box<dyn Read>) -> io::Result<(bool, Box<dyn Read>)> {
+/// How a file begins.
+enum Beginning {
+    Json,
+    Recording,
+    Other,
+}
+
+/// How it begins, and the input with what was read of it, which may come byte by byte.
+fn begins_as(mut input: Box<dyn Read>) -> io::Result<(Beginning, Box<dyn Read>)> {
     const ENOUGH: usize = 12;
     const BLANK: usize = 4 << 10;
     let (mut first, mut block, mut more) = (Vec::new(), [0; 64], true);
@@ -110,8 +123,14 @@ fn begins_as_json(mut input: Box<dyn Read>) -> io::Result<(bool, Box<dyn Read>)>
     // A section of pcapng begins with blanks, and says its byte order.
     let order = first.get(8..ENOUGH).unwrap_or_default();
     let section = matches!(order, [0x1a, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0x1a]);
-    let json = !section && text_of(&first).starts_with(b"{");
-    Ok((json, Box::new(Cursor::new(first).chain(input))))
+    let beginning = if first.starts_with(&MAGIC) {
+        Beginning::Recording
+    } else if !section && text_of(&first).starts_with(b"{") {
+        Beginning::Json
+    } else {
+        Beginning::Other
+    };
+    Ok((beginning, Box::new(Cursor::new(first).chain(input))))
 }
 
 /// Without a byte order mark and blanks.
@@ -130,11 +149,13 @@ fn pieces(mut pieces: impl Pieces, inspection: &mut Inspection<'_>) -> io::Resul
     loop {
         match pieces.next(&mut bytes) {
             Ok(Some(piece)) => inspection.piece(piece, &bytes)?,
-            Ok(None) => return Ok(None),
+            Ok(None) => break,
             Err(fault) => return Ok(Some(fault.to_string())),
         }
         bytes.clear();
     }
+    inspection.summary.cut = pieces.cut();
+    Ok(None)
 }
 
 /// Returns what is wrong with the file.

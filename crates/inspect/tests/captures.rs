@@ -19,6 +19,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use sansocket_inspect::program::show;
 use sansocket_inspect::write::{Conversation, Format, Sent};
 use sansocket_tcp_streams::Sender::{Client, Server};
 
@@ -337,6 +338,73 @@ fn har_goes_in_as_it_came_out() {
     let (shown, error, status) = inspect(&["ping.har"]);
     assert_eq!((&*error, status), ("", Some(0)));
     assert!(expect("ping.har.txt", &shown));
+}
+
+/// Recordings of either end; what one that was changed says.
+#[test]
+fn recordings() {
+    let mut same = true;
+    for name in ["client.wsr", "compressed.wsr", "not-utf8.wsr"] {
+        let (shown, error, status) = inspect(&[name]);
+        assert_eq!((&*error, status), ("", Some(0)), "{name}");
+        same &= expect(&format!("{name}.txt"), &shown);
+    }
+    assert!(same);
+    // The times are those of the day.
+    let (json, ..) = inspect(&["--json", "compressed.wsr"]);
+    assert!(
+        json.contains("\"time\":17") || json.contains("\"time\":18"),
+        "{json}"
+    );
+    let whole = fs::read(captures::folder().join("not-utf8.wsr")).unwrap();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    for (recording, why) in [
+        (
+            &changed[..],
+            "a recording that was changed or cut: its checksum is another",
+        ),
+        (
+            &whole[..300],
+            "a recording that was changed or cut: its checksum is another",
+        ),
+        (
+            b"\x89WSR\r\n\x1a\n\x02then",
+            "a recording of version 2; version 1 is known",
+        ),
+    ] {
+        let input = Box::new(std::io::Cursor::new(recording.to_vec()));
+        let told = show(&["-"], input, Box::new(std::io::sink()));
+        assert_eq!(told.unwrap().as_deref(), Some(why));
+    }
+}
+
+/// One that was full is cut off, and is shown as far as it goes.
+#[test]
+fn a_recording_that_was_full() {
+    use sansocket::replay::Recorder;
+    use sansocket::{Negotiated, ServerConfig};
+
+    let mut ws = Recorder::new(300).upgraded_server(&ServerConfig::upgraded(), Negotiated::new());
+    for _ in 0..50 {
+        ws.send("again").unwrap();
+        ws.consume_output(ws.output_len());
+    }
+    let recording = ws.take_recording().unwrap();
+    let whole = recording.len();
+    let input = || Box::new(std::io::Cursor::new(recording.clone()));
+    let file = env::temp_dir().join(format!("wsinspect-full-{}.wsr", std::process::id()));
+    fs::write(&file, &recording).unwrap();
+    let (shown, error, status) = inspect(&[file.to_str().unwrap()]);
+    fs::remove_file(&file).unwrap();
+    assert_eq!((&*error, status), ("", Some(0)));
+    assert!(shown.matches("text \"again\"").count() > 3, "{shown}");
+    let cut = format!("the file is cut off: it ends within what begins at byte {whole}");
+    assert!(shown.contains(&cut), "{shown}");
+    assert_eq!(
+        show(&["-"], input(), Box::new(std::io::sink())).unwrap(),
+        None
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn nothing_in_a_file_makes_it_panic_or_grow() {
     for path in files {
         let file = fs::read(&path).unwrap();
         // The others are what is shown of them.
-        if !["pcap", "pcapng", "har"]
+        if !["pcap", "pcapng", "har", "wsr"]
             .iter()
             .any(|end| path.extension().is_some_and(|it| it == *end))
         {

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use sansocket::error::Failure;
 use sansocket::event::CloseReport;
-use sansocket::{
-    Accept, CloseCode, Connection, Event, Kind, Part, Prepared, Response, Role, State, Transport,
-};
+use sansocket::{Accept, CloseCode, Event, Kind, Part, Prepared, Response, Role, State, Transport};
+
+/// Either end, which may be recorded.
+#[cfg(not(feature = "replay"))]
+pub(crate) use sansocket::Connection as Driven;
+#[cfg(feature = "replay")]
+pub(crate) use sansocket::replay::Recorded as Driven;
 
 use crate::judge::Judge;
 use crate::random::Random;
@@ -23,9 +27,9 @@ enum Seen {
 }
 
 pub(crate) struct End {
-    pub(crate) ws: Connection,
+    pub(crate) ws: Driven,
     /// The same inputs, but for how the reads are cut and handed over.
-    twin: Option<Connection>,
+    twin: Option<Driven>,
     judge: Judge,
     /// What was taken for sending, and what came, as far as whole messages go.
     pub(crate) sent: VecDeque<(Kind, Vec<u8>)>,
@@ -73,8 +77,8 @@ pub(crate) enum Bound {
 
 impl End {
     pub(crate) fn new(
-        ws: Connection,
-        twin: Option<Connection>,
+        ws: Driven,
+        twin: Option<Driven>,
         compresses: bool,
         answers_pings: bool,
         answers_close: bool,
@@ -113,7 +117,7 @@ impl End {
     }
 
     /// The same on the twin; both answer alike.
-    fn both<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Connection) -> T) -> T {
+    fn both<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Driven) -> T) -> T {
         let result = act(&mut self.ws);
         if let Some(twin) = &mut self.twin {
             assert_eq!(act(twin), result, "the twin answers otherwise");
@@ -124,9 +128,9 @@ impl End {
     /// What is refused changes nothing.
     fn attempt<E: std::fmt::Debug + PartialEq>(
         &mut self,
-        act: impl Fn(&mut Connection) -> Result<(), E>,
+        act: impl Fn(&mut Driven) -> Result<(), E>,
     ) -> bool {
-        let seen = |ws: &Connection| {
+        let seen = |ws: &Driven| {
             (
                 ws.output_len(),
                 ws.buffered_amount(),
@@ -163,7 +167,7 @@ impl End {
         };
         assert!(held <= bound, "{held} bytes held, {bound} allowed");
         if let Some(twin) = &self.twin {
-            let see = |ws: &Connection| {
+            let see = |ws: &Driven| {
                 (
                     ws.state(),
                     ws.transport(),
@@ -364,18 +368,18 @@ impl End {
 
     /// Nothing can be written any more.
     pub(crate) fn write_lost(&mut self, random: &mut Random) {
-        self.both(Connection::write_lost);
+        self.both(Driven::write_lost);
         assert_eq!(self.ws.output_len(), 0);
         self.receive(&[], random);
     }
 
     pub(crate) fn eof(&mut self, random: &mut Random) {
-        self.both(Connection::receive_eof);
+        self.both(Driven::receive_eof);
         self.receive(&[], random);
     }
 
     pub(crate) fn lost(&mut self, random: &mut Random) {
-        self.both(Connection::transport_lost);
+        self.both(Driven::transport_lost);
         assert_eq!(self.ws.output_len(), 0);
         self.receive(&[], random);
     }
@@ -405,7 +409,7 @@ impl End {
             }
             self.attempt(|ws| ws.write_response(b"o"));
             if random.once_in(3) {
-                self.responding = !self.attempt(Connection::end_response);
+                self.responding = !self.attempt(Driven::end_response);
             }
             self.receive(&[], random);
         }
@@ -431,7 +435,7 @@ impl End {
                 self.largest = self.largest.max(bytes.len());
                 // Handed over, shared with others, or borrowed.
                 let way = random.below(3);
-                let send = |ws: &mut Connection| match way {
+                let send = |ws: &mut Driven| match way {
                     0 => ws.send(bytes.clone()).map_err(|unsent| {
                         assert!(unsent.message == bytes, "a message does not come back");
                         unsent.why
@@ -545,13 +549,13 @@ impl End {
 }
 
 /// The next event. Where the application is asked, every other message comes in chunks.
-fn next<'a>(ws: &mut Connection, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
+fn next<'a>(ws: &mut Driven, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
     told(ws, |ws| ws.receive(input))
 }
 
 fn told<'a>(
-    ws: &mut Connection,
-    receive: impl FnOnce(&mut Connection) -> Option<Event<'a>>,
+    ws: &mut Driven,
+    receive: impl FnOnce(&mut Driven) -> Option<Event<'a>>,
 ) -> Option<Event<'a>> {
     let event = receive(ws);
     if let Some(Event::Start(head)) = &event

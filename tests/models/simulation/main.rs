@@ -8,6 +8,8 @@
 //! SIMULATION=SEED:STEPS cargo test --test simulation                          one again, with the same features
 //! ```
 //!
+//! With the feature `replay` one that fails leaves the recordings of both ends in files, and tells where.
+//!
 //! The last full run is in `tests/record.md`.
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +22,8 @@
 mod end;
 mod judge;
 mod random;
+#[cfg(feature = "replay")]
+mod recorded;
 mod world;
 
 use std::panic::{catch_unwind, set_hook, take_hook};
@@ -64,6 +68,8 @@ fn long_conversations() {
                 set_hook(Box::new(|_| ()));
                 let fails = |steps: &usize| catch_unwind(|| simulate(seed, *steps)).is_err();
                 let steps = (0..).find(fails).unwrap();
+                #[cfg(feature = "replay")]
+                recorded::write(seed, &world::record(seed, steps, |_| ()));
                 set_hook(told);
                 panic!("again: SIMULATION={seed}:{steps} cargo test{FEATURES} --test simulation");
             }

@@ -11,7 +11,7 @@ use sansocket::{
     ClientRequest, CloseCode, Connection, OriginPolicy, ServerConfig, State, Transport, Uri,
 };
 
-use crate::end::{Bound, CLOSE, End};
+use crate::end::{Bound, CLOSE, Driven, End};
 use crate::random::Random;
 
 /// One direction of the transport.
@@ -45,18 +45,48 @@ struct World {
 /// One pair of connections, from birth to the end. With `steps` only so many random ones.
 /// How many messages arrived.
 pub(crate) fn simulate(seed: u64, steps: usize) -> u64 {
-    let mut world = World::new(seed);
-    let planned = 20 + world.random.below(100);
-    for _ in 0..planned.min(steps) {
-        world.step();
-    }
-    world.finish();
-    world.judge();
-    world.ends.iter().map(|end| end.delivered).sum()
+    World::new(seed, false).run(steps, |_| ())
 }
 
+/// The recordings of both ends of one that fails, the server's first; `also` may make it fail after any step.
+#[cfg(feature = "replay")]
+pub(crate) fn record(seed: u64, steps: usize, also: impl Fn(&[End; 2])) -> [Vec<u8>; 2] {
+    let mut world = World::new(seed, true);
+    let run = std::panic::AssertUnwindSafe(|| world.run(steps, also));
+    assert!(std::panic::catch_unwind(run).is_err(), "it does not fail");
+    world.ends.map(|mut end| end.ws.take_recording().unwrap())
+}
+
+/// Without the feature nothing is recorded.
+#[cfg(not(feature = "replay"))]
+fn driven(ws: Connection, recorded: bool) -> Driven {
+    assert!(!recorded);
+    ws
+}
+
+#[cfg(feature = "replay")]
+fn driven(ws: Connection, recorded: bool) -> Driven {
+    assert!(!recorded);
+    Driven::from(ws)
+}
+
+/// A simulation is short.
+#[cfg(feature = "replay")]
+const RECORDER: sansocket::replay::Recorder = sansocket::replay::Recorder::new(64 << 20);
+
 impl World {
-    fn new(seed: u64) -> Self {
+    fn run(&mut self, steps: usize, also: impl Fn(&[End; 2])) -> u64 {
+        let planned = 20 + self.random.below(100);
+        for _ in 0..planned.min(steps) {
+            self.step();
+            also(&self.ends);
+        }
+        self.finish();
+        self.judge();
+        self.ends.iter().map(|end| end.delivered).sum()
+    }
+
+    fn new(seed: u64, recorded: bool) -> Self {
         let mut random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
         let mut timeouts = Timeouts::default();
         timeouts.close = CLOSE;
@@ -136,15 +166,29 @@ impl World {
             .any(|limits| limits.memory != Limits::UNBOUNDED);
         let twins = !pings && !bounded && random.once_in(4);
         let key = random.next();
-        let new_client = || {
-            let uri = Uri::parse("ws://example.com/").expect("a URI");
+        let new_client = |recorded: bool| {
+            let request = ClientRequest::new(Uri::parse("ws://example.com/").expect("a URI"));
             let entropy = Box::new(Random(key));
-            Connection::client_with_entropy(&client, ClientRequest::new(uri), entropy).unwrap()
+            #[cfg(feature = "replay")]
+            if recorded {
+                let recorded = RECORDER.client_with_entropy(&client, request, entropy);
+                return recorded.unwrap();
+            }
+            driven(
+                Connection::client_with_entropy(&client, request, entropy).unwrap(),
+                recorded,
+            )
         };
-        let new_server = || Connection::server(&server);
+        let new_server = |recorded: bool| {
+            #[cfg(feature = "replay")]
+            if recorded {
+                return RECORDER.server(&server);
+            }
+            driven(Connection::server(&server), recorded)
+        };
         let extra = if compresses { 600 << 10 } else { 0 };
         let held = if fragment > 0 { 8 } else { 4 };
-        let end = |at: usize, new: &dyn Fn() -> Connection| {
+        let end = |at: usize, new: &dyn Fn(bool) -> Driven| {
             let limits: Limits = limits[at];
             let usual =
                 2 * limits.message as usize + held * limits.output as usize + extra + (400 << 10);
@@ -152,9 +196,9 @@ impl World {
                 Limits::UNBOUNDED => Bound::Proportion(usual),
                 ceiling => Bound::Ceiling(ceiling as usize),
             };
-            let twin = twins.then(new);
+            let twin = twins.then(|| new(false));
             End::new(
-                new(),
+                new(recorded),
                 twin,
                 compresses,
                 answers_pings[at],

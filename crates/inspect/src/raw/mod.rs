@@ -3,11 +3,13 @@
 pub(crate) mod files;
 pub(crate) mod har;
 pub(crate) mod hex;
+pub(crate) mod recording;
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use sansocket::replay::ReplayError;
 use sansocket_tcp_streams::Sender;
 
 /// The most that comes at once.
@@ -17,6 +19,11 @@ const PIECE: usize = 64 << 10;
 pub(crate) trait Pieces {
     /// Puts the next ones into an empty vector, and says whose they are.
     fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Piece>, Fault>;
+
+    /// Where it was cut off, once there are no more.
+    fn cut(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Whose bytes they are.
@@ -46,6 +53,8 @@ pub(crate) enum Fault {
     Line(u64, String),
     /// What is wrong with a HAR file.
     Har(String),
+    /// Why a recording plays no further.
+    Recording(ReplayError),
 }
 
 impl From<io::Error> for Fault {
@@ -59,6 +68,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Io(error) => write!(f, "reading failed: {error}"),
             Self::Har(problem) => write!(f, "this is no HAR file with messages: {problem}"),
+            Self::Recording(error) => error.fmt(f),
             Self::Line(line, problem) => write!(f, "line {line}: {problem}"),
         }
     }
