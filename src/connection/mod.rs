@@ -33,6 +33,7 @@ mod encoding;
 mod event;
 mod fast;
 mod gathering;
+pub(crate) mod handed;
 mod life;
 mod memory;
 mod opening;
@@ -78,8 +79,6 @@ pub use closing::{State, Transport};
 pub use event::Event;
 pub use outgoing::{Outgoing, Prepared};
 pub use parts::Part;
-#[cfg(feature = "replay")]
-pub(crate) use recorded::Way;
 
 /// A WebSocket connection: bytes in, bytes and events out.
 ///

@@ -14,8 +14,7 @@ use crate::frame::{encode_frame, first_byte};
 use crate::payload::{HandedOver, Payload, SharedBytes, SharedText, Text, handed_over};
 
 use super::Connection;
-#[cfg(feature = "replay")]
-use super::recorded::Handed;
+use super::handed::Handed;
 
 /// What [`Connection::send`] takes: borrowed data is copied (and masked on the way), a `Vec<u8>`,
 /// `String` or `Bytes` is handed over, and queued without a copy when it is large. So is a received
@@ -43,7 +42,6 @@ pub trait Outgoing: sealed::Sealed + Sized {
     ) -> Result<(), Unsent<Self::Back>>;
 
     /// What it is, for a recording.
-    #[cfg(feature = "replay")]
     #[doc(hidden)]
     fn handed(&self) -> Handed<'_>;
 }
@@ -71,7 +69,6 @@ macro_rules! borrowed {
                 sent.map_err(|why| Unsent { why, message: () })
             }
 
-            #[cfg(feature = "replay")]
             fn handed(&self) -> Handed<'_> {
                 let $message = *self;
                 Handed::copied($kind, $bytes)
@@ -108,7 +105,6 @@ macro_rules! owned {
                 connection.send_owned($kind, len, self, compress)
             }
 
-            #[cfg(feature = "replay")]
             fn handed(&self) -> Handed<'_> {
                 let $message = self;
                 Handed::over($kind, $bytes, self.memory_held())
@@ -158,7 +154,6 @@ macro_rules! either {
                 connection.send_owned(kind, len, self, compress)
             }
 
-            #[cfg(feature = "replay")]
             fn handed(&self) -> Handed<'_> {
                 let $message = self;
                 if $copied {
@@ -189,7 +184,6 @@ impl<const N: usize> Outgoing for [u8; N] {
         sent.map_err(|why| Unsent { why, message: self })
     }
 
-    #[cfg(feature = "replay")]
     fn handed(&self) -> Handed<'_> {
         Handed::copied(Kind::Binary, self)
     }
@@ -266,26 +260,6 @@ impl Prepared {
         Self { forms, ..self }
     }
 
-    /// The windows of its compressed forms, and their frames.
-    #[cfg(feature = "replay")]
-    pub(crate) fn compressed_forms(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        let forms = self.forms.iter();
-        forms.map(|form| (form.window_bits, &*form.frame))
-    }
-
-    /// One with these forms.
-    #[cfg(feature = "replay")]
-    pub(crate) fn of_forms(kind: Kind, payload: &[u8], forms: Vec<(u8, Vec<u8>)>) -> Self {
-        let form = |(window_bits, frame): (u8, Vec<u8>)| CompressedForm {
-            window_bits,
-            frame: frame.into(),
-        };
-        Self {
-            forms: forms.into_iter().map(form).collect(),
-            ..Self::new(kind, payload)
-        }
-    }
-
     pub(super) const fn kind(&self) -> Kind {
         self.kind
     }
@@ -312,6 +286,27 @@ impl Prepared {
     }
 }
 
+#[cfg(feature = "replay")]
+impl Prepared {
+    /// The windows of its compressed forms, and their frames.
+    pub(crate) fn compressed_forms(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        let forms = self.forms.iter();
+        forms.map(|form| (form.window_bits, &*form.frame))
+    }
+
+    /// One with these forms.
+    pub(crate) fn of_forms(kind: Kind, payload: &[u8], forms: Vec<(u8, Vec<u8>)>) -> Self {
+        let form = |(window_bits, frame): (u8, Vec<u8>)| CompressedForm {
+            window_bits,
+            frame: frame.into(),
+        };
+        Self {
+            forms: forms.into_iter().map(form).collect(),
+            ..Self::new(kind, payload)
+        }
+    }
+}
+
 impl sealed::Sealed for &Prepared {}
 
 impl Outgoing for &Prepared {
@@ -322,7 +317,6 @@ impl Outgoing for &Prepared {
         sent.map_err(|why| Unsent { why, message: () })
     }
 
-    #[cfg(feature = "replay")]
     fn handed(&self) -> Handed<'_> {
         Handed::prepared(self)
     }

@@ -127,28 +127,6 @@ impl Randomness {
         }
     }
 
-    /// As many as there is room for.
-    #[cfg(feature = "replay")]
-    pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        if let Self::Custom(source) = self {
-            return source.fill(out);
-        }
-        for piece in out.chunks_mut(4) {
-            let bytes: [u8; 4] = self.draw()?;
-            piece.copy_from_slice(&bytes[..piece.len()]);
-        }
-        Ok(())
-    }
-
-    /// The caller's source, if it is one of this type.
-    #[cfg(feature = "replay")]
-    pub(crate) fn own<T: Entropy>(&mut self) -> Option<&mut T> {
-        match self {
-            Self::Custom(source) => (&mut **source as &mut dyn Any).downcast_mut(),
-            Self::Blocks(_) => None,
-        }
-    }
-
     /// A masking key for one frame.
     #[inline]
     pub(crate) fn masking_key(&mut self) -> Result<MaskingKey, NoEntropy> {

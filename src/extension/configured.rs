@@ -12,7 +12,7 @@ use super::{Extension, Extensions, MessageCodec, MessageExtension};
 
 /// The message extensions of a configuration, the preferred one first.
 #[derive(Debug, Clone)]
-pub(crate) struct Configured(Vec<Arc<dyn MessageExtension>>);
+pub(crate) struct Configured(pub(crate) Vec<Arc<dyn MessageExtension>>);
 
 /// What a server answers for one of them.
 #[derive(Clone)]
@@ -51,11 +51,6 @@ impl Configured {
         };
         let fits = |extension: &&Arc<dyn MessageExtension>| extension.fits(memory);
         Self(self.0.iter().filter(fits).map(fitted).collect())
-    }
-
-    #[cfg(feature = "replay")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn MessageExtension>> {
-        self.0.iter()
     }
 
     /// Client: the elements that offer them.

@@ -29,9 +29,9 @@ use super::uri::Uri;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientRequest {
     uri: Uri,
-    origin: String,
+    pub(crate) origin: String,
     subprotocols: String,
-    extensions: ApplicationExtensions,
+    pub(crate) extensions: ApplicationExtensions,
     fields: Extra,
 }
 
@@ -163,18 +163,6 @@ impl ClientRequest {
             self.origin = "null".into();
         }
         self
-    }
-
-    /// The origin; empty if there is none.
-    #[cfg(feature = "replay")]
-    pub(crate) fn own_origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// The extensions that the application does itself.
-    #[cfg(feature = "replay")]
-    pub(crate) const fn own_extensions(&self) -> &ApplicationExtensions {
-        &self.extensions
     }
 
     /// Where the request goes.

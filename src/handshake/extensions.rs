@@ -15,7 +15,7 @@ use super::negotiated::Negotiated;
 /// Extensions that the application does itself: elements as they are written, in order, and the
 /// reserved bits that they use.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct ApplicationExtensions(Vec<(String, u8)>);
+pub(crate) struct ApplicationExtensions(pub(crate) Vec<(String, u8)>);
 
 impl ApplicationExtensions {
     /// Adds one element or more.
@@ -82,12 +82,6 @@ impl ApplicationExtensions {
             append(&mut list, text);
         }
         Ok(Negotiated::new().extensions(list).reserved_bits(bits))
-    }
-
-    /// The elements as they were given.
-    #[cfg(feature = "replay")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u8)> {
-        self.0.iter().map(|(text, bits)| (&**text, *bits))
     }
 
     /// Bytes of heap.

@@ -31,9 +31,6 @@ pub use request::Request;
 pub use upgrade_request::UpgradeRequest;
 pub use uri::{UriError, UriPart};
 
-#[cfg(feature = "replay")]
-pub(crate) use {extensions::ApplicationExtensions, field::FieldList, uri::Uri};
-
 // What the connection drives.
 pub(crate) use {
     accept::Accept,

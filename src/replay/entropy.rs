@@ -32,7 +32,7 @@ impl Noted {
 
 impl Entropy for Noted {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
-        let filled = self.source.fill(out);
+        let filled = fill(&mut self.source, out);
         if let Some(drawn) = &mut self.drawn {
             match (filled, u8::try_from(out.len())) {
                 (Ok(()), Ok(len)) => {
@@ -44,6 +44,18 @@ impl Entropy for Noted {
         }
         filled
     }
+}
+
+/// From the caller's source as it asks, from the operating system's key by key.
+fn fill(source: &mut Randomness, out: &mut [u8]) -> Result<(), NoEntropy> {
+    if let Randomness::Custom(source) = source {
+        return source.fill(out);
+    }
+    for piece in out.chunks_mut(4) {
+        let bytes: [u8; 4] = source.draw()?;
+        piece.copy_from_slice(&bytes[..piece.len()]);
+    }
+    Ok(())
 }
 
 /// Gives what was drawn once, in the same order.

@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::connection::{Connection, Outgoing, Prepared, Way};
+use crate::connection::handed::Way;
+use crate::connection::{Connection, Outgoing, Prepared};
 use crate::event::Kind;
 use crate::extension::Compress;
 

@@ -8,9 +8,10 @@ use crate::config::{
     Budgets, CloseAnswer, Delivery, Hosts, Limits, OriginPolicy, Rate, Settings, Timeouts,
 };
 use crate::extension::{Configured, MessageExtension};
-use crate::handshake::{
-    Accept, ApplicationExtensions, ClientRequest, FieldList, Negotiated, Response, Uri,
-};
+use crate::handshake::extensions::ApplicationExtensions;
+use crate::handshake::field::FieldList;
+use crate::handshake::uri::Uri;
+use crate::handshake::{Accept, ClientRequest, Negotiated, Response};
 
 use super::left_out::{LeftOut, hidden, is_secret};
 use super::wire::{Bad, Reader, Unread, Writer};
@@ -216,7 +217,7 @@ fn read_texts(reader: &mut Reader<'_>) -> Result<Vec<String>, Bad> {
 
 /// Extensions of messages: permessage-deflate with its settings, others by their names.
 fn write_configured(writer: &mut Writer, configured: &Configured) {
-    for extension in configured.iter() {
+    for extension in &configured.0 {
         #[cfg(feature = "deflate")]
         if let Some(deflate) = extension.permessage_deflate() {
             writer.byte(DEFLATE);
@@ -291,10 +292,10 @@ fn read_fields(reader: &mut Reader<'_>) -> Result<FieldList, Bad> {
 }
 
 fn write_own(writer: &mut Writer, extensions: &ApplicationExtensions) {
-    for (element, bits) in extensions.iter() {
+    for (element, bits) in &extensions.0 {
         writer.flag(true);
         writer.string(element.as_bytes());
-        writer.byte(bits);
+        writer.byte(*bits);
     }
     writer.flag(false);
 }
@@ -307,9 +308,9 @@ pub(super) fn write_request(writer: &mut Writer, request: &ClientRequest, left_o
         }
         _ => writer.string(uri.as_bytes()),
     }
-    writer.string(request.own_origin().as_bytes());
+    writer.string(request.origin.as_bytes());
     write_texts(writer, request.subprotocols());
-    write_own(writer, request.own_extensions());
+    write_own(writer, &request.extensions);
     write_fields(writer, request.headers(), left_out);
 }
 

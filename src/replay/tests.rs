@@ -9,7 +9,8 @@ use core::time::Duration;
 
 use crate::entropy::Entropy;
 use crate::error::NoEntropy;
-use crate::handshake::{Accept, ClientRequest, Negotiated, Response, Uri};
+use crate::handshake::uri::Uri;
+use crate::handshake::{Accept, ClientRequest, Negotiated, Response};
 use crate::{ClientConfig, CloseCode, Connection, Event, OriginPolicy, Part, ServerConfig};
 
 use super::check::seal;

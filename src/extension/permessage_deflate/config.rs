@@ -192,46 +192,6 @@ impl PermessageDeflate {
         self
     }
 
-    /// All settings but the pool, which changes nothing of what is sent.
-    #[cfg(feature = "replay")]
-    pub(crate) fn to_numbers(&self) -> [u64; 11] {
-        [
-            self.level.into(),
-            self.mem_level.into(),
-            self.threshold as u64,
-            self.ratio.into(),
-            self.server_no_context_takeover.into(),
-            self.client_no_context_takeover.into(),
-            self.server_max_window_bits.into(),
-            self.client_max_window_bits.into(),
-            self.fallback.into(),
-            self.omit_client_max_window_bits.into(),
-            self.require_client_max_window_bits.into(),
-        ]
-    }
-
-    /// The settings with these numbers; `None` if one is out of range.
-    #[cfg(feature = "replay")]
-    pub(crate) fn of_numbers(numbers: [u64; 11]) -> Option<Self> {
-        let byte = |at: usize| u8::try_from(numbers[at]).ok();
-        let flag = |at: usize| numbers[at] == 1;
-        let settings = Self {
-            level: byte(0)?.min(9),
-            mem_level: byte(1)?.clamp(1, 9),
-            threshold: usize::try_from(numbers[2]).ok()?,
-            ratio: u32::try_from(numbers[3]).ok()?,
-            server_no_context_takeover: flag(4),
-            client_no_context_takeover: flag(5),
-            server_max_window_bits: byte(6)?.clamp(MIN_BITS, MAX_BITS),
-            client_max_window_bits: byte(7)?.clamp(MIN_BITS, MAX_BITS),
-            fallback: flag(8),
-            omit_client_max_window_bits: flag(9),
-            require_client_max_window_bits: flag(10),
-            ..Self::client()
-        };
-        (settings.to_numbers() == numbers).then_some(settings)
-    }
-
     /// With smaller windows, so that a connection takes `memory` bytes for both directions at most;
     /// `None` if not even the smallest ones do.
     pub(super) fn fitting(&self, memory: usize) -> Option<Self> {
@@ -277,6 +237,47 @@ impl PermessageDeflate {
         let mut out = Vec::new();
         Deflater::new(false, window_bits, self).deflate(message, true, &mut out);
         out
+    }
+}
+
+#[cfg(feature = "replay")]
+impl PermessageDeflate {
+    /// All settings but the pool, which changes nothing of what is sent.
+    pub(crate) fn to_numbers(&self) -> [u64; 11] {
+        [
+            self.level.into(),
+            self.mem_level.into(),
+            self.threshold as u64,
+            self.ratio.into(),
+            self.server_no_context_takeover.into(),
+            self.client_no_context_takeover.into(),
+            self.server_max_window_bits.into(),
+            self.client_max_window_bits.into(),
+            self.fallback.into(),
+            self.omit_client_max_window_bits.into(),
+            self.require_client_max_window_bits.into(),
+        ]
+    }
+
+    /// The settings with these numbers; `None` if one is out of range.
+    pub(crate) fn of_numbers(numbers: [u64; 11]) -> Option<Self> {
+        let byte = |at: usize| u8::try_from(numbers[at]).ok();
+        let flag = |at: usize| numbers[at] == 1;
+        let settings = Self {
+            level: byte(0)?.min(9),
+            mem_level: byte(1)?.clamp(1, 9),
+            threshold: usize::try_from(numbers[2]).ok()?,
+            ratio: u32::try_from(numbers[3]).ok()?,
+            server_no_context_takeover: flag(4),
+            client_no_context_takeover: flag(5),
+            server_max_window_bits: byte(6)?.clamp(MIN_BITS, MAX_BITS),
+            client_max_window_bits: byte(7)?.clamp(MIN_BITS, MAX_BITS),
+            fallback: flag(8),
+            omit_client_max_window_bits: flag(9),
+            require_client_max_window_bits: flag(10),
+            ..Self::client()
+        };
+        (settings.to_numbers() == numbers).then_some(settings)
     }
 }
 
