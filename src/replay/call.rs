@@ -343,4 +343,59 @@ mod tests {
             assert_eq!(Outcome::read(&mut Reader::new(&bytes, 0)), Err(Bad));
         }
     }
+    /// A refusal is told by the number of its error.
+    #[test]
+    fn refusals_have_numbers() {
+        let mut check = Check::new(crate::replay::left_out::LeftOut::NOTHING);
+        let mut number = |refused: Came| match refused {
+            Came::Refused(number) => number,
+            other => panic!("{other:?}"),
+        };
+        let send = SendError::NotOpen;
+        assert_eq!(number(Err::<(), _>(send).came(&mut check)), send.code());
+        let unsent = Unsent {
+            why: send,
+            message: (),
+        };
+        assert_eq!(number(Err::<(), _>(unsent).came(&mut check)), send.code());
+        let accept = AcceptError::NoRequest;
+        let code = accept.code();
+        assert_eq!(number(Err::<(), _>(accept).came(&mut check)), code);
+        let close = CloseError::ReasonWithoutCode;
+        assert_eq!(number(Err::<(), _>(close).came(&mut check)), close.code());
+        let code = NoEntropy.code();
+        assert_eq!(number(Err::<(), _>(NoEntropy).came(&mut check)), code);
+        assert!(
+            [send.code(), close.code(), code]
+                .iter()
+                .all(|code| *code > 1)
+        );
+    }
+
+    /// What a person and a program are told of it.
+    #[test]
+    fn what_is_told() {
+        for (came, event, error, shown) in [
+            (Came::Event(6, 5), Some("Message"), None, "Message (5)"),
+            (Came::Refused(300), None, Some(300), "error 300"),
+            (Came::Nothing, None, None, "nothing"),
+            (Came::Done, None, None, "done"),
+        ] {
+            let outcome = Outcome {
+                came,
+                taken: 7,
+                output: 30,
+                drawn: 4,
+                check: 0xbeef,
+            };
+            assert_eq!((outcome.event(), outcome.error()), (event, error));
+            assert_eq!(outcome.output_len(), 30);
+            let rest = "7 bytes taken, 4 bytes drawn, 30 bytes of output, checksum beef";
+            assert_eq!(
+                alloc::format!("{outcome}"),
+                alloc::format!("{shown}, {rest}")
+            );
+        }
+        assert_eq!(alloc::format!("{}", Outcome::UNKNOWN), "no return");
+    }
 }

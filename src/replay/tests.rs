@@ -509,3 +509,31 @@ fn extensions_of_the_application() {
     let replay = Replay::new(&recording).unwrap().extension(Own);
     assert_eq!(replay.run().unwrap().steps, 7);
 }
+
+/// Buffers that are lent and targets that are asked for are played as they were.
+#[test]
+fn buffers_and_targets() {
+    let mut ws = upgraded(all());
+    assert_eq!(read(&mut ws, b"").len(), 1);
+    let mut buffer = Vec::with_capacity(5000);
+    buffer.extend_from_slice(&[7; 3000]);
+    ws.lend_buffer(buffer);
+    ws.send(vec![7; 200]).unwrap();
+    write(&mut ws);
+    assert!(ws.take_buffer().is_some());
+    // A frame whose payload is asked for in its place.
+    assert!(ws.receive_target().is_none());
+    let mut payload = &[9; 60_000][..];
+    read(&mut ws, &[0x82, 0xfe, 0xea, 0x60, 1, 2, 3, 4, 9, 9]);
+    payload = &payload[2..];
+    while let Some(target) = ws.receive_target() {
+        let n = target.len().min(payload.len());
+        target[..n].copy_from_slice(&payload[..n]);
+        ws.receive_target_filled(n);
+        payload = &payload[n..];
+    }
+    assert!(payload.len() < 50_000);
+    assert_eq!(read(&mut ws, payload).len(), 1);
+    let recording = ws.take_recording().unwrap();
+    assert!(play(&recording).unwrap() > 8);
+}
