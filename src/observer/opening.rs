@@ -205,3 +205,19 @@ pub(super) fn read_head(
     let left = rest.len();
     (len - left, head)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RequestKind, Requests};
+
+    /// Only a request that an answer is checked against keeps text.
+    #[test]
+    fn what_requests_hold() {
+        let mut requests = Requests::default();
+        assert_eq!(requests.memory_held(), 0);
+        requests.asked.push_back(RequestKind::Plain);
+        requests.asked.push_back(RequestKind::Upgrade(None));
+        let held = requests.asked.capacity() * size_of::<RequestKind>();
+        assert_eq!(requests.memory_held(), held);
+    }
+}

@@ -1,5 +1,7 @@
 //! Recordings of small conversations, whole, bounded, with something left out, and changed.
 
+mod values;
+
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
