@@ -354,6 +354,17 @@ fn a_call_that_panics() {
     let recording = ws.take_recording().unwrap();
     let replayed = Replay::new(&recording).unwrap().run().unwrap();
     assert_eq!((replayed.steps, replayed.ended), (4, Ended::InCall));
+    // Where its end has no room any more, the recording is full instead.
+    let mut ended = vec![];
+    for most in 64..200 {
+        let mut ws = upgraded(Recorder::new(most));
+        read(&mut ws, b"");
+        ws.begun_in_a_panic();
+        let recording = ws.take_recording().unwrap();
+        assert!(recording.len() <= most);
+        ended.push(Replay::new(&recording).unwrap().run().unwrap().ended);
+    }
+    assert!(ended.contains(&Ended::Full) && ended.contains(&Ended::InCall));
 }
 
 /// Many messages in one read: each of its bytes is written once, and what is read anew is taken for that.

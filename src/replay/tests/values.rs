@@ -4,10 +4,10 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::sync::Arc;
 
-use crate::Kind;
 use crate::config::Delivery;
 use crate::event::{Message, Payload, Text};
 use crate::replay::left_out::class;
+use crate::{Kind, Prepared};
 
 use super::*;
 
@@ -188,6 +188,7 @@ fn any_byte_changed() {
     let mut ws = upgraded(all().without_payloads());
     read(&mut ws, &masked(0x81, "gr\u{fc}ezi".as_bytes()));
     ws.send(Arc::<str>::from("shared")).unwrap();
+    ws.send(&Prepared::text("prepared")).unwrap();
     ws.send_part(Part::new(Kind::Binary, b"part")).unwrap();
     ws.lend_buffer(vec![7; 10]);
     ws.begin_message(Kind::Binary, 3).unwrap_err();
@@ -195,6 +196,8 @@ fn any_byte_changed() {
     let (mut played, mut refused) = (0, 0);
     for recording in [recording, short] {
         for at in MAGIC.len()..recording.len() - 8 {
+            let cut = [&recording[..at], &[0; 8]].concat();
+            assert!(play(&sealed(cut)).is_err(), "cut at {at}");
             for byte in [0, 1, 2, 3, 4, 5, 9, 17, 33, 40, 0x7f, 0x80, 0xff] {
                 let mut changed = recording.clone();
                 changed[at] = byte;
@@ -233,4 +236,23 @@ fn reserved_bits_of_nobody() {
         let ws = without().upgraded_server(&may, Negotiated::new());
         assert_eq!(ended(ws, &frame), Some(Ended::Taken));
     }
+}
+
+/// What was left in a buffer that grows is read on from where it lies.
+#[cfg(feature = "bytes")]
+#[test]
+fn shared_bytes_and_then_others() {
+    let frame = masked(0x82, b"0123456789");
+    let mut ws = upgraded(all());
+    read(&mut ws, b"");
+    let mut buffer = bytes::BytesMut::with_capacity(100);
+    buffer.extend_from_slice(&frame[..9]);
+    assert!(ws.receive_bytes(&mut buffer).is_none());
+    assert_eq!(buffer.len(), 9);
+    buffer.extend_from_slice(&frame[9..]);
+    assert!(matches!(
+        ws.receive(&mut &mut buffer[..]),
+        Some(Event::Message(_))
+    ));
+    assert_eq!(play(&ws.take_recording().unwrap()), Ok(5));
 }
