@@ -252,7 +252,7 @@ pub trait MessageCodec: Send + Sync {
     /// What [`decode_message`](Self::decode_message) lent was taken.
     fn decoded(&mut self) {}
 
-    /// Messages before the next one were not seen, by an [observer](crate::observer): every byte in them
+    /// Messages before the next one were not seen, by an `Observer`: every byte in them
     /// that a later one may refer to counts as `byte`, whatever it was. Says how many these are.
     /// `None`, unless overridden: the codec cannot do so, or nothing is referred to.
     ///
