@@ -127,6 +127,7 @@ mod tests {
         assert_eq!(Event::Ping(Payload::from(&mut ping[..])).lent(), 0);
         assert_eq!(Event::Open.lent(), 0);
     }
+
     /// What a request lends is its head, and what a box holds counts with it.
     #[test]
     fn what_events_hold() {

@@ -52,10 +52,14 @@ impl Connection {
             }
             if input.first() == Some(&0x82) && self.may_become_whole(input, below) {
                 let (more, moved_on) = self.reading.wait_with(input.len());
-                if moved_on {
-                    self.settled(|ws| ws.clock.heard());
-                } else if more {
-                    self.settled(|ws| ws.clock.trickled());
+                if more {
+                    self.settled(|ws| {
+                        if moved_on {
+                            ws.clock.heard();
+                        } else {
+                            ws.clock.trickled();
+                        }
+                    });
                 }
                 return self.settled(|ws| ws.receive_in_time(&mut &mut [][..]));
             }

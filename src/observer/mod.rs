@@ -124,7 +124,8 @@ impl Observer {
     }
 
     /// Follows a connection from somewhere in its middle, where a frame need not begin: both directions
-    /// are searched for one, and each tells [`Seen::Lost`] with its first bytes. `negotiated`: what is known of its opening handshake.
+    /// are searched for one, and each tells [`Seen::Lost`] with its first bytes. `negotiated`: what is known of its
+    /// opening handshake.
     #[must_use]
     pub fn midway(config: &ObserverConfig, negotiated: Negotiated) -> Self {
         let mut observer = Self::upgraded(config, negotiated);

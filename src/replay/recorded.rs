@@ -88,23 +88,58 @@ impl Recorded {
         }
     }
 
-    /// A call that takes no input.
+    /// A call that takes input. `appended`: the caller appends to what was left, wherever that is.
+    #[inline]
+    fn taking<I: Deref<Target = [u8]>, T: Outcomes>(
+        &mut self,
+        call: Call,
+        input: &mut I,
+        appended: bool,
+        act: impl FnOnce(&mut Connection, &mut I) -> T,
+    ) -> T {
+        let Some((recording, connection)) = self.recording() else {
+            return act(&mut self.connection, input);
+        };
+        recording.call(call);
+        recording.input(input, appended, connection);
+        let before = input.len();
+        let result = act(connection, input);
+        recording.left(input, before);
+        let came = result.came(&mut recording.check);
+        recording.done(connection, came, before - input.len());
+        result
+    }
+
+    /// A call that takes no input, and to which something is handed over that is written before.
+    #[inline]
+    fn handing<V, T: Outcomes>(
+        &mut self,
+        call: Call,
+        value: V,
+        write: impl FnOnce(&mut Recording, &Connection, &V),
+        act: impl FnOnce(&mut Connection, V) -> T,
+    ) -> T {
+        let Some((recording, connection)) = self.recording() else {
+            return act(&mut self.connection, value);
+        };
+        recording.call(call);
+        write(recording, connection, &value);
+        let result = act(connection, value);
+        let came = result.came(&mut recording.check);
+        recording.done(connection, came, 0);
+        result
+    }
+
+    /// The same where nothing is handed over.
     #[inline]
     fn step<T: Outcomes>(
         &mut self,
         call: Call,
-        arguments: impl FnOnce(&mut Recording, &Connection),
+        write: impl FnOnce(&mut Recording, &Connection),
         act: impl FnOnce(&mut Connection) -> T,
     ) -> T {
-        let Some((recording, connection)) = self.recording() else {
-            return act(&mut self.connection);
-        };
-        recording.call(call);
-        arguments(recording, connection);
-        let result = act(connection);
-        let came = result.came(&mut recording.check);
-        recording.done(connection, came, 0);
-        result
+        let write = |recording: &mut Recording, ws: &Connection, (): &()| write(recording, ws);
+        self.handing(call, (), write, |ws, ()| act(ws))
     }
 
     /// A call without arguments.
@@ -118,76 +153,28 @@ impl Recorded {
     /// As [`Connection::receive`].
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a mut [u8]) -> Option<Event<'a>> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.receive(input);
-        };
-        recording.call(Call::Receive);
-        recording.input(input, false, connection);
-        let before = input.len();
-        let event = connection.receive(input);
-        recording.left(input, before);
-        let came = event.came(&mut recording.check);
-        recording.done(connection, came, before - input.len());
-        event
+        self.taking(Call::Receive, input, false, Connection::receive)
     }
 
     /// As [`Connection::receive_copy`].
     pub fn receive_copy(&mut self, input: &mut &[u8]) -> Option<Event<'static>> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.receive_copy(input);
-        };
-        recording.call(Call::ReceiveCopy);
-        recording.input(input, false, connection);
-        let before = input.len();
-        let event = connection.receive_copy(input);
-        recording.left(input, before);
-        let came = event.came(&mut recording.check);
-        recording.done(connection, came, before - input.len());
-        event
+        self.taking(Call::ReceiveCopy, input, false, Connection::receive_copy)
     }
 
     /// As [`Connection::receive_bytes`].
     #[cfg(feature = "bytes")]
     pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.receive_bytes(input);
-        };
-        recording.call(Call::ReceiveBytes);
-        recording.input(input, true, connection);
-        let before = input.len();
-        let event = connection.receive_bytes(input);
-        recording.left(input, before);
-        let came = event.came(&mut recording.check);
-        recording.done(connection, came, before - input.len());
-        event
+        self.taking(Call::ReceiveBytes, input, true, Connection::receive_bytes)
     }
 
     /// As [`Connection::find_event`].
     pub fn find_event(&mut self, input: &mut &mut [u8]) -> bool {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.find_event(input);
-        };
-        recording.call(Call::FindEvent);
-        recording.input(input, false, connection);
-        let before = input.len();
-        let found = connection.find_event(input);
-        recording.left(input, before);
-        let came = found.came(&mut recording.check);
-        recording.done(connection, came, before - input.len());
-        found
+        self.taking(Call::FindEvent, input, false, Connection::find_event)
     }
 
     /// As [`Connection::keep_input`].
     pub fn keep_input(&mut self, input: &mut &mut [u8]) {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.keep_input(input);
-        };
-        recording.call(Call::KeepInput);
-        recording.input(input, false, connection);
-        let before = input.len();
-        connection.keep_input(input);
-        recording.left(input, before);
-        recording.done(connection, Came::Done, before - input.len());
+        self.taking(Call::KeepInput, input, false, Connection::keep_input);
     }
 
     /// As [`Connection::receive_target`].
@@ -281,15 +268,12 @@ impl Recorded {
         message: M,
         compress: Compress,
     ) -> Result<(), Unsent<M::Back>> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.send_with(message, compress);
-        };
-        recording.call(Call::Send);
-        handed::write(recording, connection, &message, compress);
-        let result = connection.send_with(message, compress);
-        let came = result.came(&mut recording.check);
-        recording.done(connection, came, 0);
-        result
+        self.handing(
+            Call::Send,
+            message,
+            |recording, ws, message| handed::write(recording, ws, message, compress),
+            |ws, message| ws.send_with(message, compress),
+        )
     }
 
     /// As [`Connection::send_part`].
@@ -434,15 +418,14 @@ impl Recorded {
     /// # Errors
     /// Those of [`Connection::accept`].
     pub fn accept(&mut self, accept: Accept) -> Result<(), AcceptError> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.accept(accept);
-        };
-        recording.call(Call::Accept);
-        settings::write_accept(&mut recording.writer, &accept, recording.left_out);
-        let result = connection.accept(accept);
-        let came = result.came(&mut recording.check);
-        recording.done(connection, came, 0);
-        result
+        self.handing(
+            Call::Accept,
+            accept,
+            |recording, _, accept| {
+                settings::write_accept(&mut recording.writer, accept, recording.left_out);
+            },
+            Connection::accept,
+        )
     }
 
     /// As [`Connection::respond`].
@@ -450,15 +433,14 @@ impl Recorded {
     /// # Errors
     /// Those of [`Connection::respond`].
     pub fn respond(&mut self, response: Response) -> Result<(), AcceptError> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.respond(response);
-        };
-        recording.call(Call::Respond);
-        settings::write_response(&mut recording.writer, &response, recording.left_out);
-        let result = connection.respond(response);
-        let came = result.came(&mut recording.check);
-        recording.done(connection, came, 0);
-        result
+        self.handing(
+            Call::Respond,
+            response,
+            |recording, _, response| {
+                settings::write_response(&mut recording.writer, response, recording.left_out);
+            },
+            Connection::respond,
+        )
     }
 
     /// As [`Connection::begin_response`].
@@ -470,17 +452,16 @@ impl Recorded {
         response: Response,
         len: Option<u64>,
     ) -> Result<(), AcceptError> {
-        let Some((recording, connection)) = self.recording() else {
-            return self.connection.begin_response(response, len);
-        };
-        recording.call(Call::BeginResponse);
-        settings::write_response(&mut recording.writer, &response, recording.left_out);
-        recording.writer.flag(len.is_some());
-        recording.writer.number(len.unwrap_or(0));
-        let result = connection.begin_response(response, len);
-        let came = result.came(&mut recording.check);
-        recording.done(connection, came, 0);
-        result
+        self.handing(
+            Call::BeginResponse,
+            response,
+            |recording, _, response| {
+                settings::write_response(&mut recording.writer, response, recording.left_out);
+                recording.writer.flag(len.is_some());
+                recording.writer.number(len.unwrap_or(0));
+            },
+            |ws, response| ws.begin_response(response, len),
+        )
     }
 
     /// As [`Connection::write_response`].

@@ -36,7 +36,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Recordings of `most` bytes at most, or of 64 if that is less. When one is full it ends there and says so, and its connection goes on.
+    /// Recordings of `most` bytes at most, or of 64 if that is less. When one is full it ends there and says so, and its
+    /// connection goes on.
     #[must_use]
     pub const fn new(most: usize) -> Self {
         Self {

@@ -21,9 +21,10 @@ Usage: wsinspect [OPTION...] FILE
 
 FILE is what tcpdump, Wireshark or another program wrote: pcap or pcapng, packed with gzip or not; or a HAR file with
 the messages of WebSocket connections, of which each is shown as one frame; or a recording of one end of a connection,
-as the feature `replay` of sansocket writes it, which is played: what it received and sent, with its times. `-` reads it from standard input. Without an
-option that says what to show, the packets are shown one after the other: number, time since the first packet, who sent
-it (C the client, S the server), what TCP does, what it carries, and the states of both ends when they change.
+as the feature `replay` of sansocket writes it, which is played: what it received and sent, with its times. `-` reads
+it from standard input. Without an option that says what to show, the packets are shown one after the other: number,
+time since the first packet, who sent it (C the client, S the server), what TCP does, what it carries, and the states
+of both ends when they change.
 
 What to read instead:
       --raw CLIENT SERVER    two files with the bytes that each end has sent, from HTTP or a frame on; which of two

@@ -112,8 +112,7 @@ fn without_a_context_nothing_is_unknown() {
         let frame = ws.output().to_vec();
         ws.consume_output(frame.len());
         if n == 1 {
-            see(&mut observer, Role::Server, &frame[..2]);
-            observer.gap(Role::Server, frame.len() as u64 - 2);
+            miss(&mut observer, &frame);
             continue;
         }
         whole += see(&mut observer, Role::Server, &frame)
@@ -237,6 +236,19 @@ fn frames(texts: &[String], agreed: &Negotiated) -> Vec<Vec<u8>> {
     texts.iter().map(frame).collect()
 }
 
+/// Texts that come again in the next ones.
+const HELLOS: [&str; 3] = [
+    "so: alice says hello",
+    "alice says hello again",
+    "alice says hello",
+];
+
+/// The payload of a frame is missing; its header tells where the next one begins.
+fn miss(observer: &mut Observer, frame: &[u8]) {
+    see(observer, Role::Server, &frame[..2]);
+    observer.gap(Role::Server, frame.len() as u64 - 2);
+}
+
 /// Bytes that are known, and `None` for those that are not.
 fn known(message: &SeenMessage<'_>) -> Vec<Option<u8>> {
     let mut bytes = Vec::new();
@@ -259,9 +271,7 @@ fn joined(
     let mut told = Vec::new();
     for (n, frame) in frames.iter().enumerate() {
         if n < lost || n == also {
-            // Its header tells where the next one begins.
-            see(&mut observer, Role::Server, &frame[..2]);
-            observer.gap(Role::Server, frame.len() as u64 - 2);
+            miss(&mut observer, frame);
             see(&mut observer, Role::Server, b"");
             continue;
         }
@@ -343,8 +353,7 @@ fn what_was_missed_leaves_the_window() {
     let texts: Vec<String> = (0..200).map(|n| format!("{n}: {}", n * n % 977)).collect();
     let frames = frames(&texts, &agreed);
     let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed);
-    see(&mut observer, Role::Server, &frames[0][..2]);
-    observer.gap(Role::Server, frames[0].len() as u64 - 2);
+    miss(&mut observer, &frames[0]);
     let mut held = Vec::new();
     for frame in &frames[1..] {
         let told = see(&mut observer, Role::Server, frame);
@@ -368,15 +377,9 @@ fn the_limit_holds_with_holes() {
     limits.message = 20;
     let config = ObserverConfig::new().limits(limits);
     let agreed = Negotiated::new().extensions("permessage-deflate");
-    let texts = [
-        "so: alice says hello",
-        "alice says hello again",
-        "alice says hello",
-    ];
-    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let frames = frames(&HELLOS.map(str::to_owned), &agreed);
     let mut observer = Observer::upgraded(&config, agreed);
-    see(&mut observer, Role::Server, &frames[0][..2]);
-    observer.gap(Role::Server, frames[0].len() as u64 - 2);
+    miss(&mut observer, &frames[0]);
     see(&mut observer, Role::Server, b"");
     let mut told = Vec::new();
     for frame in &frames[1..] {
@@ -399,20 +402,14 @@ fn the_limit_holds_with_holes() {
 #[test]
 fn parked_between_messages() {
     let agreed = Negotiated::new().extensions("permessage-deflate");
-    let texts = [
-        "so: alice says hello",
-        "alice says hello again",
-        "alice says hello",
-    ];
-    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let frames = frames(&HELLOS.map(str::to_owned), &agreed);
     for lost in [false, true] {
         let mut observer = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
         let mut other = Observer::upgraded(&ObserverConfig::new(), agreed.clone());
         for (n, frame) in frames.iter().enumerate() {
             if lost && n == 0 {
                 for observer in [&mut observer, &mut other] {
-                    see(observer, Role::Server, &frame[..2]);
-                    observer.gap(Role::Server, frame.len() as u64 - 2);
+                    miss(observer, frame);
                     see(observer, Role::Server, b"");
                 }
                 continue;
@@ -434,12 +431,7 @@ fn parked_between_messages() {
 #[test]
 fn a_context_that_is_given_up() {
     let agreed = Negotiated::new().extensions("permessage-deflate");
-    let texts = [
-        "so: alice says hello",
-        "alice says hello again",
-        "alice says hello",
-    ];
-    let frames = frames(&texts.map(str::to_owned), &agreed);
+    let frames = frames(&HELLOS.map(str::to_owned), &agreed);
     let contents = |told: Vec<Told>| -> Vec<Content> {
         let content = |told: &Told| match told {
             Told::Message(_, _, _, content, _) => Some(*content),

@@ -80,6 +80,31 @@ const AGREED: [&str; 3] = [
     "permessage-deflate; server_max_window_bits=10; client_max_window_bits=9",
 ];
 
+/// The settings that both roles have: the setup, the configuration and the role's compression.
+macro_rules! for_both {
+    ($setup:ident, $config:ident, $deflate:expr) => {{
+        $config = $config
+            .timeouts($setup.timeouts)
+            .limits($setup.limits)
+            .delivery($setup.delivery)
+            .fragment($setup.fragment);
+        if $setup.manual_pong {
+            $config = $config.manual_pong();
+        }
+        if $setup.manual_close {
+            $config = $config.manual_close();
+        }
+        if $setup.echo_close_reason {
+            $config = $config.echo_close_reason();
+        }
+        #[cfg(feature = "deflate")]
+        if $setup.deflate.is_some() {
+            $config = $config.deflate($deflate.threshold(4).ratio($setup.ratio));
+        }
+        $config
+    }};
+}
+
 impl Setup {
     pub fn draw(t: &mut Taker<'_>, handshake: bool) -> Self {
         let role = t.role();
@@ -204,56 +229,22 @@ impl Setup {
     }
 
     fn server_config(&self) -> ServerConfig {
-        let mut config = ServerConfig::new(OriginPolicy::SameHost)
-            .timeouts(self.timeouts)
-            .limits(self.limits)
-            .delivery(self.delivery)
-            .fragment(self.fragment);
+        let mut config = ServerConfig::new(OriginPolicy::SameHost);
         if self.serve_http {
             config = config.serve_http();
         }
         if self.unmasked {
             config = config.accept_unmasked();
         }
-        if self.manual_pong {
-            config = config.manual_pong();
-        }
-        if self.manual_close {
-            config = config.manual_close();
-        }
-        if self.echo_close_reason {
-            config = config.echo_close_reason();
-        }
-        #[cfg(feature = "deflate")]
-        if self.deflate.is_some() {
-            config = config.deflate(PermessageDeflate::server().threshold(4).ratio(self.ratio));
-        }
-        config
+        for_both!(self, config, PermessageDeflate::server())
     }
 
     fn client_config(&self) -> ClientConfig {
-        let mut config = ClientConfig::new()
-            .timeouts(self.timeouts)
-            .limits(self.limits)
-            .delivery(self.delivery)
-            .fragment(self.fragment);
+        let mut config = ClientConfig::new();
         if self.keep_response {
             config = config.keep_response();
         }
-        if self.manual_pong {
-            config = config.manual_pong();
-        }
-        if self.manual_close {
-            config = config.manual_close();
-        }
-        if self.echo_close_reason {
-            config = config.echo_close_reason();
-        }
-        #[cfg(feature = "deflate")]
-        if self.deflate.is_some() {
-            config = config.deflate(PermessageDeflate::client().threshold(4).ratio(self.ratio));
-        }
-        config
+        for_both!(self, config, PermessageDeflate::client())
     }
 
     fn request() -> ClientRequest {
