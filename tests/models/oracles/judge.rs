@@ -28,7 +28,7 @@ pub struct Judge {
 enum Stage {
     Head,
     /// The body of a refusal: so much of it, or up to its last chunk, or to the end.
-    Body(usize),
+    Body(u64),
     Chunks,
     ToEnd,
     Frames,
@@ -107,8 +107,9 @@ impl Judge {
                     n
                 }
                 Stage::Body(left) => {
-                    assert!(bytes.len() <= *left, "bytes after a refusal");
-                    *left -= bytes.len();
+                    let more = bytes.len() as u64;
+                    assert!(more <= *left, "bytes after a refusal");
+                    *left -= more;
                     bytes.len()
                 }
                 Stage::ToEnd => bytes.len(),
