@@ -198,7 +198,7 @@ impl Connection {
             if found {
                 return true;
             }
-            if last && !self.settled(Self::judge_last_chance) {
+            if last && !self.event_is_due() && !self.settled(Self::judge_last_chance) {
                 return self.event_is_due();
             }
         }
@@ -208,6 +208,10 @@ impl Connection {
     fn prepare_step(&mut self, input: &mut &mut [u8]) -> Option<Event<'static>> {
         if let Some(event) = self.step_held() {
             return Some(event);
+        }
+        // An answer that was held has opened the connection: what else was held comes before this input.
+        if self.due_is_set() {
+            return None;
         }
         if input.is_empty() && !self.frame_is_due() {
             return self.opening_at_end().or_else(|| self.closed_event());

@@ -512,6 +512,25 @@ fn the_sample_answer_at_every_cut() {
     }
 }
 
+/// HR-15: frames that were kept with the answer come before what is read later, whatever finds them.
+#[test]
+fn what_was_kept_with_the_answer_comes_first() {
+    let frames = b"\x81\x04kept\x81\x05later";
+    for cut in 0..frames.len() {
+        let (kept, later) = frames.split_at(cut);
+        let mut ws = new_client();
+        ws.keep_input(&mut &mut [ANSWER.as_bytes(), kept].concat()[..]);
+        let mut later = later.to_vec();
+        let mut input = &mut later[..];
+        let mut events = Vec::new();
+        while ws.find_event(&mut input) {
+            events.push(see(ws.receive(&mut input).unwrap()));
+        }
+        let expected = [Seen::Open, Seen::text("kept"), Seen::text("later")];
+        assert_eq!(events, expected, "{cut}");
+    }
+}
+
 /// HR-14: a 101 has no content, whatever its fields say.
 #[test]
 fn an_answer_has_no_content() {
