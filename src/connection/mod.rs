@@ -49,6 +49,7 @@ mod rules;
 mod send;
 #[cfg(feature = "bytes")]
 mod shared;
+mod through;
 mod time;
 mod upgraded;
 mod ways;

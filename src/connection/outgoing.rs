@@ -11,6 +11,7 @@ use crate::error::Unsent;
 use crate::event::{Kind, Message};
 use crate::extension::Compress;
 use crate::frame::{encode_frame, first_byte};
+use crate::output::UNCOPIED;
 use crate::payload::{HandedOver, Payload, SharedBytes, SharedText, Text, handed_over};
 
 use super::Connection;
@@ -41,6 +42,17 @@ pub trait Outgoing: sealed::Sealed + Sized {
         compress: Compress,
     ) -> Result<(), Unsent<Self::Back>>;
 
+    #[doc(hidden)]
+    fn send_through_on(
+        self,
+        connection: &mut Connection,
+        write: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> Result<(), Unsent<Self::Back>> {
+        self.send_on(connection, Compress::Auto)?;
+        connection.write_queued(write);
+        Ok(())
+    }
+
     /// What it is, for a recording.
     #[doc(hidden)]
     fn handed(&self) -> Handed<'_>;
@@ -66,6 +78,17 @@ macro_rules! borrowed {
             ) -> Result<(), Unsent<()>> {
                 let $message = self;
                 let sent = connection.send_borrowed($kind, $bytes, compress);
+                sent.map_err(|why| Unsent { why, message: () })
+            }
+
+            #[inline]
+            fn send_through_on(
+                self,
+                connection: &mut Connection,
+                write: impl FnOnce(&[&[u8]]) -> usize,
+            ) -> Result<(), Unsent<()>> {
+                let $message = self;
+                let sent = connection.send_lent($kind, $bytes, write);
                 sent.map_err(|why| Unsent { why, message: () })
             }
 
@@ -96,13 +119,20 @@ macro_rules! owned {
         impl Outgoing for $type {
             type Back = Self;
 
+            #[inline]
             fn send_on(
                 self,
                 connection: &mut Connection,
                 compress: Compress,
             ) -> Result<(), Unsent<Self>> {
-                let len = self.len();
-                connection.send_owned($kind, len, self, compress)
+                let $message = &self;
+                let (kind, bytes): (Kind, &[u8]) = ($kind, $bytes);
+                let len = bytes.len();
+                if len < UNCOPIED {
+                    let sent = connection.send_borrowed(kind, bytes, compress);
+                    return sent.map_err(|why| Unsent { why, message: self });
+                }
+                connection.send_owned(kind, len, self, compress)
             }
 
             fn handed(&self) -> Handed<'_> {
@@ -131,9 +161,9 @@ owned! {
 }
 
 /// Handed over if it is owned, and copied if it is not: the type, what copies it, its kind and bytes,
-/// and what it is handed over as.
+/// and those of a lent one that may be changed where they are.
 macro_rules! either {
-    ($([$($generic:tt)*] $type:ty, |$message:ident| $copied:expr, $kind:expr, $bytes:expr;)*) => {$(
+    ($([$($generic:tt)*] $type:ty, |$message:ident| $copied:expr, $kind:expr, $bytes:expr, $lent:expr;)*) => {$(
         impl<$($generic)*> sealed::Sealed for $type {}
 
         impl<$($generic)*> Outgoing for $type {
@@ -145,13 +175,34 @@ macro_rules! either {
                 compress: Compress,
             ) -> Result<(), Unsent<Self>> {
                 let $message = &self;
-                let kind = $kind;
-                if $copied {
-                    let sent = connection.send_borrowed(kind, $bytes, compress);
+                let (kind, bytes): (Kind, &[u8]) = ($kind, $bytes);
+                let len = bytes.len();
+                if len < UNCOPIED || $copied {
+                    let sent = connection.send_borrowed(kind, bytes, compress);
                     return sent.map_err(|why| Unsent { why, message: self });
                 }
-                let len = self.len();
                 connection.send_owned(kind, len, self, compress)
+            }
+
+            fn send_through_on(
+                mut self,
+                connection: &mut Connection,
+                write: impl FnOnce(&[&[u8]]) -> usize,
+            ) -> Result<(), Unsent<Self>> {
+                let $message = &mut self;
+                let lent: Option<&mut [u8]> = $lent;
+                if let Some(bytes) = lent {
+                    let sent = connection.send_lent_mut(bytes, write);
+                    return sent.map_err(|why| Unsent { why, message: self });
+                }
+                let $message = &self;
+                if $copied {
+                    let sent = connection.send_lent($kind, $bytes, write);
+                    return sent.map_err(|why| Unsent { why, message: self });
+                }
+                self.send_on(connection, Compress::Auto)?;
+                connection.write_queued(write);
+                Ok(())
             }
 
             fn handed(&self) -> Handed<'_> {
@@ -167,11 +218,36 @@ macro_rules! either {
 }
 
 either! {
-    [] Message<'_>, |message| message.is_lent(), message.kind(), message.as_bytes();
-    [] Text<'_>, |text| text.is_lent(), Kind::Text, text.as_bytes();
-    [] Payload<'_>, |bytes| bytes.is_lent(), Kind::Binary, bytes;
-    [] Cow<'_, str>, |text| matches!(text, Cow::Borrowed(_)), Kind::Text, text.as_bytes();
-    [] Cow<'_, [u8]>, |bytes| matches!(bytes, Cow::Borrowed(_)), Kind::Binary, bytes;
+    [] Message<'_>, |message| message.is_lent(), message.kind(), message.as_bytes(), message.lent_mut();
+    [] Text<'_>, |text| text.is_lent(), Kind::Text, text.as_bytes(), { let _ = text; None };
+    [] Payload<'_>, |bytes| bytes.is_lent(), Kind::Binary, bytes, bytes.lent_mut();
+    [] Cow<'_, str>, |text| matches!(text, Cow::Borrowed(_)), Kind::Text, text.as_bytes(), { let _ = text; None };
+    [] Cow<'_, [u8]>, |bytes| matches!(bytes, Cow::Borrowed(_)), Kind::Binary, bytes, { let _ = bytes; None };
+}
+
+impl sealed::Sealed for &mut [u8] {}
+
+/// A client masks it in place where [`Connection::send_through`] takes it (RFC 6455 §5.3), so that what it
+/// holds is lost; [`Connection::send`] copies it like a `&[u8]`.
+impl Outgoing for &mut [u8] {
+    type Back = ();
+
+    fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
+        (&*self).send_on(connection, compress)
+    }
+
+    fn send_through_on(
+        self,
+        connection: &mut Connection,
+        write: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> Result<(), Unsent<()>> {
+        let sent = connection.send_lent_mut(self, write);
+        sent.map_err(|why| Unsent { why, message: () })
+    }
+
+    fn handed(&self) -> Handed<'_> {
+        Handed::copied(Kind::Binary, self)
+    }
 }
 
 impl<const N: usize> sealed::Sealed for [u8; N] {}
@@ -314,6 +390,15 @@ impl Outgoing for &Prepared {
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
         let sent = connection.send_prepared(self, compress);
+        sent.map_err(|why| Unsent { why, message: () })
+    }
+
+    fn send_through_on(
+        self,
+        connection: &mut Connection,
+        write: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> Result<(), Unsent<()>> {
+        let sent = connection.send_prepared_through(self, write);
         sent.map_err(|why| Unsent { why, message: () })
     }
 

@@ -97,7 +97,7 @@ impl Connection {
 
     /// A payload of this length goes out as it is, in one frame, and there is room for it.
     #[inline(always)]
-    fn sends_plain(&self, len: usize) -> bool {
+    pub(super) fn sends_plain(&self, len: usize) -> bool {
         (len as u64) < self.fast().plain_below().into() && self.has_room()
     }
 

@@ -122,6 +122,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The bytes of a binary message that was lent, to be changed in place.
+    pub(crate) fn lent_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Text(_) => None,
+            Self::Binary(payload) => payload.lent_mut(),
+        }
+    }
+
     /// Bytes of heap that belong to it alone.
     pub(crate) const fn memory_held(&self) -> usize {
         match self {

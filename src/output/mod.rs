@@ -7,6 +7,7 @@
 
 mod counting;
 mod room;
+mod taking;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use crate::frame::{
     write_header,
 };
 use crate::mask::{self, MaskingKey, extend_masked};
-use crate::payload::{OwnedBytes, make_room};
+use crate::payload::{Few, OwnedBytes, make_room};
 
 use counting::{CloseProgress, EncodedFrames};
 
@@ -126,6 +127,21 @@ impl Output {
         encode_header(&mut self.tail, first, key, len as u64);
         self.buffered += len as u64;
         self.push(Segment { bytes, gap: false });
+    }
+
+    /// A frame past an empty queue, of which the transport has taken so many bytes: the rest is copied.
+    pub(crate) fn rest_of_frame(&mut self, header: &[u8], payload: &[u8], taken: usize) {
+        let rest_of_header = header.get(taken..).unwrap_or_default();
+        let before = taken.saturating_sub(header.len());
+        let rest = payload.get(before..).unwrap_or_default();
+        self.make_room(rest_of_header.len() + rest.len());
+        self.tail.extend_from_slice(rest_of_header);
+        self.tail.extend_from_slice(rest);
+        self.buffered += rest.len() as u64;
+        if taken > 0 {
+            self.skip = rest_of_header.len() as u32; // at most 14
+            self.counted = rest.len() as u64;
+        }
     }
 
     /// A whole frame that other connections share, with `len` bytes of payload.
@@ -296,78 +312,6 @@ impl Output {
         segments.encoded.queued(first, len);
     }
 
-    // ── what the driver takes
-
-    /// Forgets the first `n` bytes.
-    #[inline]
-    pub(crate) fn consume(&mut self, n: usize) {
-        let (at, end) = (self.at, self.tail.len());
-        if self.segments.is_none() && at < end && n >= end - at {
-            self.drained();
-        } else {
-            self.consume_part(n);
-        }
-    }
-
-    /// All that may leave has left.
-    #[inline]
-    fn drained(&mut self) {
-        self.empty_tail();
-        self.count_all();
-    }
-
-    fn consume_part(&mut self, n: usize) {
-        let ready = self.len() - self.deferred_len();
-        if ready == 0 {
-            return;
-        }
-        if n >= ready {
-            if let Some(segments) = &mut self.segments {
-                segments.queue.clear();
-                (segments.len, segments.held) = (0, 0);
-                segments.encoded.drained();
-            }
-            self.drop_idle_segments();
-            return self.drained();
-        }
-        self.count(n);
-        self.at += n;
-        while let Some(segments) = &mut self.segments {
-            let Some(front) = segments.queue.front() else {
-                break;
-            };
-            let len = front.bytes.len();
-            if self.at < len {
-                break;
-            }
-            self.at -= len;
-            segments.len -= len;
-            segments.held -= front.bytes.held();
-            segments.queue.pop_front();
-        }
-        self.drop_idle_segments();
-    }
-
-    #[inline]
-    fn empty_tail(&mut self) {
-        self.at = 0;
-        if self.tail.capacity() > KEPT && !self.lent {
-            self.tail = Vec::new();
-        } else {
-            self.tail.clear();
-        }
-    }
-
-    /// A small box is kept for the next segment.
-    fn drop_idle_segments(&mut self) {
-        if let Some(segments) = &self.segments
-            && segments.is_idle()
-            && segments.held() > KEPT
-        {
-            self.segments = None;
-        }
-    }
-
     // ── buffers
 
     /// Drops everything: the transport is gone.
@@ -424,15 +368,18 @@ impl Output {
         if self.tail.is_empty() {
             return;
         }
-        let tail = core::mem::take(&mut self.tail);
-        self.lent = false;
+        // A header by itself leaves the tail its buffer.
+        let bytes = if let Some(few) = Few::copied(&self.tail) {
+            self.tail.clear();
+            OwnedBytes::Few(few)
+        } else {
+            self.lent = false;
+            OwnedBytes::Vec(core::mem::take(&mut self.tail))
+        };
         let segments = self.segments.get_or_insert_default();
-        segments.len += tail.len();
-        segments.held += tail.capacity();
-        segments.queue.push_back(Segment {
-            bytes: OwnedBytes::Vec(tail),
-            gap: false,
-        });
+        segments.len += bytes.len();
+        segments.held += bytes.held();
+        segments.queue.push_back(Segment { bytes, gap: false });
     }
 
     #[inline]
@@ -498,6 +445,15 @@ impl Output {
             filled += 1;
         }
         filled
+    }
+
+    /// In how many pieces the queue is, at most.
+    #[inline]
+    pub(crate) fn pieces(&self) -> usize {
+        self.segments
+            .as_ref()
+            .map_or(0, |segments| segments.queue.len())
+            + 1
     }
 
     /// All queued bytes, including those that wait for the end of a frame.
@@ -579,7 +535,7 @@ impl Segments {
 }
 
 /// Payloads that are handed over are queued without a copy from this size on.
-const UNCOPIED: usize = 4096;
+pub(crate) const UNCOPIED: usize = 4096;
 
 /// A longer queue is kept in segments of this size, or of one frame.
 const SEGMENT: usize = 64 << 10;

@@ -12,7 +12,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
-pub(crate) use owned::{HandedOver, OwnedBytes, handed_over};
+pub(crate) use owned::{Few, HandedOver, OwnedBytes, handed_over};
 pub(crate) use shared::{SharedBytes, SharedText};
 pub use text::Text;
 
@@ -74,6 +74,14 @@ impl<'a> Payload<'a> {
 
     pub(crate) const fn is_lent(&self) -> bool {
         matches!(self.0, Store::Lent(_))
+    }
+
+    /// The bytes, if they were lent, to be changed in place.
+    pub(crate) fn lent_mut(&mut self) -> Option<&mut [u8]> {
+        match &mut self.0 {
+            Store::Lent(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// Bytes of heap that belong to it alone.

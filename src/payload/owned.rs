@@ -7,13 +7,34 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Deref;
 
+use crate::frame::FrameHeader;
+
 use super::{SharedBytes, SharedText};
 
-/// Bytes that were handed over, or are shared by a reference count.
+/// Bytes that were handed over, or are shared by a reference count, or so few that they need no heap.
 pub(crate) enum OwnedBytes {
     Vec(Vec<u8>),
     Arc(Arc<[u8]>),
     Shared(SharedBytes),
+    Few(Few),
+}
+
+/// As many bytes as the longest header of a frame.
+pub(crate) struct Few {
+    bytes: [u8; FEW],
+    len: u8,
+}
+
+const FEW: usize = FrameHeader::MAX_LEN;
+
+impl Few {
+    /// A copy of these bytes, if they are few.
+    pub(crate) fn copied(from: &[u8]) -> Option<Self> {
+        let mut bytes = [0; FEW];
+        bytes.get_mut(..from.len())?.copy_from_slice(from);
+        let len = from.len() as u8; // at most 14
+        Some(Self { bytes, len })
+    }
 }
 
 impl OwnedBytes {
@@ -21,7 +42,7 @@ impl OwnedBytes {
     pub(crate) fn held(&self) -> usize {
         match self {
             Self::Vec(bytes) => bytes.capacity(),
-            Self::Arc(_) | Self::Shared(_) => 0,
+            Self::Arc(_) | Self::Shared(_) | Self::Few(_) => 0,
         }
     }
 }
@@ -34,6 +55,7 @@ impl Deref for OwnedBytes {
             Self::Vec(bytes) => bytes,
             Self::Arc(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Few(few) => &few.bytes[..few.len.into()],
         }
     }
 }

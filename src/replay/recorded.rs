@@ -276,6 +276,25 @@ impl Recorded {
         )
     }
 
+    /// As [`Connection::send_through`], which is recorded as what it does: a message is queued, and output is
+    /// taken. So a payload is copied.
+    ///
+    /// # Errors
+    /// Those of [`Connection::send_through`].
+    pub fn send_through<M: Outgoing>(
+        &mut self,
+        message: M,
+        write: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> Result<(), Unsent<M::Back>> {
+        self.send(message)?;
+        let mut slices = [&[][..]; 16];
+        let filled = self.output_slices(&mut slices);
+        let given = slices[..filled].iter().map(|slice| slice.len()).sum();
+        let taken = write(&slices[..filled]).min(given);
+        self.consume_output(taken);
+        Ok(())
+    }
+
     /// As [`Connection::send_part`].
     ///
     /// # Errors

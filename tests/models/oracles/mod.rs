@@ -24,6 +24,7 @@ pub mod operations;
 pub mod pair;
 #[cfg(feature = "replay")]
 pub mod replay;
+pub mod through;
 pub mod wire;
 
 use sansocket::Role;
@@ -50,6 +51,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("connection_ops", operations::connection_ops),
     ("conversation", conversation::conversation),
     ("pair", pair::pair),
+    ("through", through::through),
     #[cfg(feature = "observer")]
     ("observer", observer::observer),
     #[cfg(feature = "replay")]

@@ -69,6 +69,8 @@ hold! {
     any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
     /// `Event::Closed` comes once, last.
     a_pair_ends_and_agrees = oracle::pair::pair, 600, 900;
+    /// TX-2: a message past the queue is what it is in it.
+    any_message_past_the_queue = oracle::through::through, 2000, 400;
     /// The same inputs give the same bytes and events.
     the_same_inputs_give_the_same_outputs = twice, 100, 1200;
 }

@@ -32,6 +32,7 @@ mod responding;
 mod sending;
 mod states;
 mod texts;
+mod through;
 mod time;
 mod upgraded;
 mod vectors;
