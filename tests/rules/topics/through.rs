@@ -40,6 +40,11 @@ fn both_ways<M: Outgoing>(
         assert_eq!(given, all[..given.len()]);
     }
     queued.consume_output(taken.min(given.len()));
+    assert_eq!(through.next_deadline(), queued.next_deadline());
+    // What comes after it counts as before.
+    for ws in [&mut queued, &mut through] {
+        ws.send("after").unwrap();
+    }
     let mut left = usize::MAX;
     while left > 0 {
         assert_eq!(waiting(&through).0, waiting(&queued).0, "{taken}");
@@ -53,13 +58,6 @@ fn both_ways<M: Outgoing>(
         queued.consume_output(step);
         through.consume_output(step);
     }
-    // What comes after it counts as before.
-    for ws in [&mut queued, &mut through] {
-        ws.send("after").unwrap();
-        ws.consume_output(3);
-    }
-    assert_eq!(through.buffered_amount(), queued.buffered_amount());
-    assert_eq!(waiting(&through).0, waiting(&queued).0);
     places
 }
 
@@ -195,9 +193,10 @@ fn an_echo_is_not_copied() {
                 output.len()
             })
             .unwrap();
-            assert_eq!(decode(&output), [Frame::new(kind, &*"hello ".repeat(50))]);
+            let sent = decode(&output).remove(0);
+            assert_eq!(sent.payload, "hello ".repeat(50).as_bytes());
             assert_eq!(in_place, role == Role::Server || kind == BINARY);
-            assert_eq!((ws.output_len(), ws.memory_held()), (0, 0));
+            assert_eq!((ws.output_len(), ws.memory_held() == 0), (0, in_place));
         }
     }
 }
