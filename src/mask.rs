@@ -50,16 +50,21 @@ pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload:
     }
 }
 
-/// Appends block by block: clearing the room for a block and masking into it takes less time than
-/// a copy that is then masked in place. A call, so that short payloads do not save the registers
-/// that only this one needs.
+/// Appends into room that is not cleared before: an iterator over arrays whose length is known writes there.
+/// A call, so that short payloads do not save the registers that only this one needs.
 #[inline(never)]
 fn extend_long(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
-    for block in payload.chunks(4096) {
-        let start = out.len();
-        out.resize(start + block.len(), 0);
-        copy_masked(&mut out[start..], block, key);
-    }
+    let skip = if payload.len() < ALIGNED {
+        0
+    } else {
+        out.spare_capacity_mut().as_ptr().align_offset(64).min(63)
+    };
+    let (front, rest) = payload.split_at(skip);
+    extend_masked(out, Some(key), front);
+    let key = rotate(key, skip as u64);
+    let (chunks, end) = rest.as_chunks::<64>();
+    out.extend(chunks.iter().flat_map(|chunk| masked(*chunk, key)));
+    extend_masked(out, Some(key), end);
 }
 
 /// Appends at least `N` bytes in words of `N`, of which the last may overlap the one before.
@@ -245,7 +250,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{MaskingKey, apply_mask, copy_masked, rotate};
+    use super::{MaskingKey, apply_mask, copy_masked, extend_masked, rotate};
 
     /// RFC 6455 §5.3, word for word: transformed-octet-i = original-octet-i XOR masking-key-octet-(i mod 4).
     fn naive(payload: &[u8], key: MaskingKey, offset: u64) -> Vec<u8> {
@@ -276,6 +281,14 @@ mod tests {
                 let mut copy = vec![0; len];
                 copy_masked(&mut copy, &bytes[..len], rotate(key, offset));
                 assert_eq!(copy, payload, "{len} bytes at {offset}, copied");
+                let mut appended = vec![7; start];
+                extend_masked(&mut appended, Some(rotate(key, offset)), &bytes[..len]);
+                assert_eq!(
+                    appended[start..],
+                    *payload,
+                    "{len} bytes at {offset}, appended"
+                );
+                assert_eq!(appended[..start], vec![7; start]);
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::utf8;
 
 use super::Connection;
 use super::event::Event;
-use super::gathering::bad_whole_text;
+use super::gathering::{bad_whole_text, whole_text};
 
 impl Connection {
     /// As [`receive`](Self::receive), for a driver that dedicates a growing buffer to the
@@ -40,15 +40,24 @@ impl Connection {
                 } else {
                     self.clock.heard_again();
                 }
+                let masked = self.role() == Role::Server;
+                if whole.end - whole.start < SHARED_MIN {
+                    let payload = whole.payload(&mut input[..whole.end], masked);
+                    let message = match whole.opcode {
+                        Opcode::Text => whole_text(payload).map(Message::Text),
+                        _ => Ok(Message::Binary(payload.into())),
+                    };
+                    let message = message.map(Message::into_owned);
+                    input.advance(whole.end);
+                    return Some(match message {
+                        Ok(message) => Event::Message(message),
+                        Err(error) => self.settled(|ws| ws.fail_for(error.into())),
+                    });
+                }
                 let mut frame = input.split_to(whole.end);
-                whole.payload(&mut frame, self.role() == Role::Server);
+                whole.payload(&mut frame, masked);
                 frame.advance(whole.start);
-                let payload = if frame.len() < SHARED_MIN {
-                    bytes::Bytes::copy_from_slice(&frame)
-                } else {
-                    frame.freeze()
-                };
-                return Some(self.shared(whole.opcode, payload));
+                return Some(self.shared(whole.opcode, frame.freeze()));
             }
             if input.first() == Some(&0x82) && self.may_become_whole(input, below) {
                 let (more, moved_on) = self.reading.wait_with(input.len());

@@ -147,7 +147,8 @@ impl Peer for Ours {
         let mut written = Written::default();
         let mut memory = Memory::new(&traffic.bytes, read, &mut written);
         let mut ws = connection(traffic.receiver);
-        read_all(&mut ws, &mut memory, &mut vec![0; read], sink);
+        let window: usize = std::env::var("W").map_or(8192, |w| w.parse().unwrap());
+        read_all(&mut ws, &mut memory, &mut vec![0; read.min(window)], sink);
         true
     }
 
