@@ -292,8 +292,15 @@ pub unsafe extern "C" fn ss_send_text(
     // SAFETY: `text` points to `len` bytes.
     let text = unsafe { bytes(text.cast(), len) };
     let sent = compress(how).and_then(|how| {
-        let part = Part::text(text).last().compress(how);
-        ws.core.send_part(part).map_err(Into::into)
+        ws.core.can_send()?;
+        match std::str::from_utf8(text) {
+            Ok(text) => {
+                let sent = ws.core.send_with(text, how);
+                sent.map_err(|unsent| unsent.why.into())
+            }
+            // As a part it is refused with the place where it breaks.
+            Err(_) => Ok(ws.core.send_part(Part::text(text).last())?),
+        }
     });
     ws.did(sent)
 }

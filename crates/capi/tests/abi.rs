@@ -47,6 +47,36 @@ proptest! {
     }
 }
 
+/// Settings that cut messages cut text, too, and a text is no part of a message that was begun.
+#[test]
+fn text_is_a_message_of_its_own() {
+    let mut config = default_server();
+    config.fragment = 4;
+    let (_, settings, _) = server_settings(&config);
+    // SAFETY: the pointers point to what they say, and nothing is used after it was freed.
+    unsafe {
+        let server = ss_server_upgraded(settings, null(), null());
+        ss_receive(server, null_mut(), 0, null_mut(), null_mut());
+        let text = c"abcdef".as_ptr();
+        assert_eq!(ss_send_text(server, text, 6, 0), ss_status::SS_OK);
+        let mut pieces = [ss_slice::default(); 4];
+        let n = ss_output(server, pieces.as_mut_ptr(), 4);
+        let output = pieces[..n]
+            .iter()
+            .map(|piece| octets(*piece))
+            .collect::<Vec<_>>();
+        assert_eq!(output.concat(), b"\x01\x04abcd\x80\x02ef");
+        ss_send_part(server, true, text.cast(), 2, false, 0);
+        let refused = ss_status::SS_MESSAGE_IN_PROGRESS;
+        assert_eq!(ss_send_text(server, text, 2, 0), refused);
+        ss_send_part(server, true, text.cast(), 2, true, 0);
+        let cut = c"ab\xc3".as_ptr();
+        assert_eq!(ss_send_text(server, cut, 3, 0), ss_status::SS_NOT_UTF8);
+        ss_free(server);
+        ss_server_settings_free(settings);
+    }
+}
+
 fn server_settings(config: &ss_config) -> (ss_status, *mut ss_server, String) {
     let (mut settings, mut why) = (null_mut(), [1 as c_char; 100]);
     // SAFETY: the pointers point to what they say.

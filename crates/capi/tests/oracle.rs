@@ -138,6 +138,13 @@ fn made(first: u8, counter: *mut Counter) -> Both {
     }
 }
 
+/// A whole text message on the core itself: the number that it is refused with.
+fn send_text(core: &mut Connection, payload: &[u8]) -> Result<(), u16> {
+    core.can_send().map_err(|error| error.code())?;
+    let text = std::str::from_utf8(payload).map_err(|_| ss_status::SS_NOT_UTF8 as u16)?;
+    core.send(text).map_err(|unsent| unsent.why.code())
+}
+
 impl Both {
     fn call(&mut self, call: u8, argument: usize, payload: &[u8]) {
         let c = self.c;
@@ -152,11 +159,7 @@ impl Both {
                 ),
                 5 => {
                     let text = ss_send_text(c, data.cast(), len, 0) as u32;
-                    let part = sansocket::Part::text(payload).last();
-                    (
-                        text,
-                        code(self.core.send_part(part).map_err(|error| error.code())),
-                    )
+                    (text, code(send_text(&mut self.core, payload)))
                 }
                 6 => {
                     let last = argument.is_multiple_of(2);
