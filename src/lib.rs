@@ -23,6 +23,8 @@ pub mod error;
 pub mod event;
 pub mod extension;
 pub mod frame;
+#[cfg(feature = "handover")]
+pub mod handover;
 pub mod handshake;
 pub mod manual;
 pub mod mask;
@@ -40,6 +42,8 @@ mod decimal;
 mod payload;
 mod role;
 mod token;
+#[cfg(any(feature = "handover", feature = "replay"))]
+mod wire;
 
 pub use close_code::CloseCode;
 pub use config::admission::OriginPolicy;

@@ -67,6 +67,19 @@ impl Validator {
         self.len == 0
     }
 
+    /// The first bytes of the character that is unfinished; none between two characters.
+    ///
+    /// ```
+    /// use sansocket::utf8::Validator;
+    /// let mut validator = Validator::new();
+    /// validator.push(b"caf\xc3").unwrap();
+    /// assert_eq!(validator.unfinished(), b"\xc3");
+    /// ```
+    #[must_use]
+    pub fn unfinished(&self) -> &[u8] {
+        &self.carry[..usize::from(self.len)]
+    }
+
     /// Takes the next piece. Returns the character that it finished, if one was unfinished, and the
     /// validated text after it. The rest of the piece begins a character and is carried.
     ///

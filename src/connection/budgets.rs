@@ -6,7 +6,7 @@ use crate::error::{Limit, ProtocolError};
 use crate::frame::Opcode;
 
 use super::Connection;
-use super::clock::Nanos;
+use super::clock::{Nanos, since};
 
 /// What has a budget.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,21 +46,21 @@ impl Budget {
 
 /// What was spent of each, in the order of [`Budget`].
 #[derive(Default, PartialEq, Eq)]
-pub(super) struct Spent([Bucket; Budget::ALL.len()]);
+pub(super) struct Spent(pub(super) [Bucket; Budget::ALL.len()]);
 
 /// What was spent of one budget, as it stood at some time.
 #[derive(Default, PartialEq, Eq, Clone, Copy)]
-struct Bucket {
+pub(super) struct Bucket {
     /// Each that comes adds [`Rate::per`] in nanoseconds, each nanosecond takes [`Rate::count`] away: so
     /// nothing is rounded.
-    level: u128,
-    at: Nanos,
+    pub(super) level: u128,
+    pub(super) at: Nanos,
 }
 
 impl Bucket {
     /// Takes what has run out since.
     fn run(&mut self, rate: Rate, now: Nanos) {
-        let passed = u128::from(now.saturating_sub(self.at));
+        let passed = u128::from(since(self.at, now));
         self.level = self.level.saturating_sub(passed * u128::from(rate.count()));
         self.at = now;
     }
@@ -109,7 +109,7 @@ impl Connection {
     /// A ping comes after a silence in which the budget of one runs out, and nothing is left of what came before: it
     /// is not counted, so that an idle connection holds nothing for the keepalive of its peer.
     fn comes_alone(&mut self, rate: Rate, now: Nanos) -> bool {
-        let silence = u128::from(now.saturating_sub(self.clock.last_heard()));
+        let silence = u128::from(since(self.clock.last_heard(), now));
         if silence * u128::from(rate.count()) < rate.per().as_nanos() || rate.most_at_once() == 0 {
             return false;
         }

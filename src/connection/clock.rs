@@ -16,23 +16,23 @@ use crate::config::Timeouts;
 /// | handshake, close | its beginning | ends it with what is waited for |
 pub(super) struct Clock {
     /// [`NEVER`] before it was told.
-    now: Nanos,
+    pub(super) now: Nanos,
     /// When the peer was last heard: a frame ended, or a KiB of one came.
-    heard: Nanos,
+    pub(super) heard: Nanos,
     /// When the last keepalive ping was queued, or later: from when on its answer is waited for.
-    pinged: Nanos,
+    pub(super) pinged: Nanos,
     /// The handshake or close deadline.
-    due: Nanos,
-    since: Since,
+    pub(super) due: Nanos,
+    pub(super) since: Since,
     /// The payload of the last keepalive ping.
-    ping_number: u16,
+    pub(super) ping_number: u16,
     /// The last keepalive ping was not answered yet.
-    unanswered: bool,
+    pub(super) unanswered: bool,
 }
 
 /// What has happened since the peer was heard; one number, as hearing it sets it to zero: nothing.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Since(u32);
+pub(super) struct Since(pub(super) u32);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,9 @@ pub(super) enum Deadline {
     Message,
 }
 
-/// Nanoseconds since the caller's origin; 584 years of them.
-pub(super) type Nanos = u64;
+/// Nanoseconds since the caller's origin; 292 years of them. What came before a clock of a younger process began
+/// is below zero.
+pub(super) type Nanos = i64;
 
 impl Clock {
     // ── the time
@@ -67,7 +68,7 @@ impl Clock {
             };
             return None;
         }
-        let passed = now.saturating_sub(self.now);
+        let passed = now.saturating_sub(self.now).max(0);
         self.now += passed;
         Some(passed)
     }
@@ -179,7 +180,7 @@ impl Clock {
     /// The idle time begins now.
     pub(super) fn begin_idle(&mut self) {
         if self.heard < self.now {
-            self.since.set_trickle(self.now - self.heard);
+            self.since.set_trickle(since(self.heard, self.now));
         }
     }
 
@@ -191,7 +192,7 @@ impl Clock {
     /// The wait for a Pong begins now: how much later than before.
     pub(super) const fn wait_anew(&mut self) -> Nanos {
         let later = if self.unanswered {
-            self.now - self.pinged
+            self.now.saturating_sub(self.pinged)
         } else {
             0
         };
@@ -236,7 +237,7 @@ impl Clock {
 
     /// Microseconds since then, as far as they can be told.
     pub(super) fn micros_since(&self, then: Nanos) -> Option<u32> {
-        u32::try_from(self.now.saturating_sub(then) / 1000).ok()
+        u32::try_from(since(then, self.now) / 1000).ok()
     }
 
     // ── deadlines
@@ -256,11 +257,11 @@ impl Clock {
             Some(pong) if self.is_asked() => self.pong_due(pong),
             _ => NEVER,
         };
-        let message = since(message_since.unwrap_or(NEVER), timeouts.message);
+        let message = expiry(message_since.unwrap_or(NEVER), timeouts.message);
         [
             set(Deadline::Pong, pong),
             self.ping_deadline(timeouts),
-            set(Deadline::Idle, since(self.last_byte(), timeouts.idle)),
+            set(Deadline::Idle, expiry(self.last_byte(), timeouts.idle)),
             set(Deadline::Message, message),
         ]
         .into_iter()
@@ -274,7 +275,7 @@ impl Clock {
             return None;
         }
         let last = self.heard.max(self.pinged);
-        set(Deadline::Ping, since(last, timeouts.ping))
+        set(Deadline::Ping, expiry(last, timeouts.ping))
     }
 
     /// The latest bytes put the wait off, for as long again at most.
@@ -286,14 +287,14 @@ impl Clock {
 
 impl Since {
     /// How often a deadline was found to have passed.
-    const LATE: u32 = 0b11;
-    const LATEST: u32 = 2;
+    pub(super) const LATE: u32 = 0b11;
+    pub(super) const LATEST: u32 = 2;
     /// A keepalive ping was queued.
     const ASKED: u32 = 0b100;
     /// Above these: milliseconds until the latest byte of an unfinished frame came.
     const TRICKLE: u32 = 3;
 
-    const fn late(self) -> u32 {
+    pub(super) const fn late(self) -> u32 {
         self.0 & Self::LATE
     }
 
@@ -301,13 +302,14 @@ impl Since {
         self.0 & Self::ASKED != 0
     }
 
-    const fn trickle(self) -> Nanos {
+    pub(super) const fn trickle(self) -> Nanos {
         (self.0 >> Self::TRICKLE) as Nanos * MILLI
     }
 
-    fn set_trickle(&mut self, nanos: Nanos) {
+    fn set_trickle(&mut self, nanos: u64) {
         let most = u32::MAX >> Self::TRICKLE;
-        let millis = u32::try_from(nanos.div_ceil(MILLI)).map_or(most, |millis| millis.min(most));
+        let millis = u32::try_from(nanos.div_ceil(MILLI.unsigned_abs()))
+            .map_or(most, |millis| millis.min(most));
         self.0 = millis << Self::TRICKLE | self.0 & (Self::ASKED | Self::LATE);
     }
 }
@@ -326,8 +328,13 @@ impl Default for Clock {
     }
 }
 
-fn since(start: Nanos, after: Option<Duration>) -> Nanos {
-    after.map_or(NEVER, |wait| self::after(start, wait))
+fn expiry(start: Nanos, wait: Option<Duration>) -> Nanos {
+    wait.map_or(NEVER, |wait| after(start, wait))
+}
+
+/// So much time has passed since then.
+pub(super) fn since(then: Nanos, now: Nanos) -> u64 {
+    now.saturating_sub(then).max(0).unsigned_abs()
 }
 
 /// So long after that time.
@@ -339,15 +346,15 @@ fn set(deadline: Deadline, due: Nanos) -> Option<(Deadline, Nanos)> {
     (due != NEVER).then_some((deadline, due))
 }
 
-fn nanos(duration: Duration) -> Nanos {
-    // 584 years are enough; a longer wait is one without a deadline.
+pub(super) fn nanos(duration: Duration) -> Nanos {
+    // 292 years are enough; a longer wait is one without a deadline.
     Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
 
-const MILLI: Nanos = 1_000_000;
+pub(super) const MILLI: Nanos = 1_000_000;
 
 /// No deadline is set.
-const NEVER: Nanos = Nanos::MAX;
+pub(super) const NEVER: Nanos = Nanos::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -375,18 +382,19 @@ mod tests {
     fn the_latest_byte_of_an_unfinished_frame() {
         let most = Since(u32::MAX).trickle();
         assert_eq!(most, ((1 << 29) - 1) * MILLI);
+        let nanos = |nanos: i64| nanos.unsigned_abs();
         for flags in [0, Since::ASKED, Since::LATEST, Since::ASKED | Since::LATEST] {
-            for (nanos, told) in [
+            for (passed, told) in [
                 (1, MILLI),
-                (MILLI, MILLI),
-                (7 * MILLI + 1, 8 * MILLI),
-                (most, most),
-                (most + 1, most),
+                (nanos(MILLI), MILLI),
+                (nanos(7 * MILLI + 1), 8 * MILLI),
+                (nanos(most), most),
+                (nanos(most + 1), most),
                 (u64::MAX, most),
             ] {
                 let mut since = Since(flags);
-                since.set_trickle(nanos);
-                assert_eq!((since.trickle(), since.0 & 7), (told, flags), "{nanos}");
+                since.set_trickle(passed);
+                assert_eq!((since.trickle(), since.0 & 7), (told, flags), "{passed}");
             }
         }
     }

@@ -4,9 +4,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::config::Settings;
 use crate::error::{Limit, ProtocolError};
 use crate::event::{Kind, Message};
-use crate::extension::{Codec, DecodeError, bounded};
+use crate::extension::{Codec, Configured, DecodeError, bounded};
+use crate::handshake::Negotiated;
 use crate::mask::{self, apply_mask};
 use crate::role::Role;
 use crate::utf8;
@@ -246,6 +248,25 @@ impl From<DecodeError> for ProtocolError {
             },
         }
     }
+}
+
+/// What encodes the messages that somebody agreed on.
+pub(super) fn agreed_codec(
+    settings: &Settings,
+    role: Role,
+    negotiated: &Negotiated,
+) -> Option<Codec> {
+    let fitting = codec(&settings.fitting(), role, negotiated);
+    // What was agreed on elsewhere and does not fit is refused later.
+    fitting.or_else(|| codec(&settings.extensions, role, negotiated))
+}
+
+/// What encodes the messages that were agreed on.
+pub(super) fn codec(configured: &Configured, role: Role, negotiated: &Negotiated) -> Option<Codec> {
+    if negotiated.extensions.is_empty() {
+        return None;
+    }
+    configured.codec(role, &negotiated.extensions, negotiated.reserved_bits)
 }
 
 /// The codec while other fields are in use too.

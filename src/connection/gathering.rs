@@ -19,38 +19,38 @@ use super::reading::Piece;
 /// The message in progress, and the buffer for it.
 #[derive(Default)]
 pub(super) struct Gathering {
-    message: InProgress,
-    buffer: Buffer,
+    pub(super) message: InProgress,
+    pub(super) buffer: Buffer,
 }
 
 /// The message in progress.
 #[derive(Default)]
-struct InProgress {
+pub(super) struct InProgress {
     /// Payload bytes of the message that have come; of an encoded one, that came out.
-    len: u64,
+    pub(super) len: u64,
     /// Frames of the message so far.
-    fragments: u32,
-    kind: Option<Kind>,
+    pub(super) fragments: u32,
+    pub(super) kind: Option<Kind>,
     /// It is delivered in chunks.
-    in_chunks: bool,
+    pub(super) in_chunks: bool,
     /// Its first chunk was delivered.
-    begun: bool,
+    pub(super) begun: bool,
     /// The reserved bit of the codec that encoded it, or 0.
-    codec_bit: u8,
+    pub(super) codec_bit: u8,
     /// The reserved bits of the frame that are the application's.
-    frame_bits: u8,
+    pub(super) frame_bits: u8,
     /// Those of all its frames so far.
-    own_bits: u8,
+    pub(super) own_bits: u8,
     /// Those that `Event::Start` has told.
-    told_bits: u8,
+    pub(super) told_bits: u8,
     /// More may come out of what the codec took already.
-    pulling: bool,
-    utf8: Validator,
+    pub(super) pulling: bool,
+    pub(super) utf8: Validator,
 }
 
 /// What a message is gathered in.
 #[derive(Default)]
-enum Buffer {
+pub(super) enum Buffer {
     #[default]
     None,
     /// The first [`InProgress::len`] bytes are the message's. What comes after them is initialized room.

@@ -30,7 +30,7 @@ pub(super) struct Life {
     role: Role,
     facts: Facts,
     /// The first byte of the output has left.
-    has_sent: bool,
+    pub(super) has_sent: bool,
     /// What is asked for each frame, worked out at each change.
     reads_frames: bool,
     may_send: bool,
@@ -66,7 +66,7 @@ enum Phase {
 
 /// The Close frames (RFC 6455 §7.1.3): ours counts from when it is queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closes {
+pub(super) enum Closes {
     None,
     Ours,
     Peers,
@@ -76,7 +76,7 @@ enum Closes {
 
 /// Whether the connection was failed (RFC 6455 §7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failing {
+pub(super) enum Failing {
     No,
     /// Yes, and `Event::Failed` is due.
     Due,
@@ -289,14 +289,14 @@ impl Life {
         matches!(self.facts.phase, Phase::Refused)
     }
 
-    const fn closes(&self) -> Closes {
+    pub(super) const fn closes(&self) -> Closes {
         match self.facts.phase {
             Phase::Established { closes, .. } => closes,
             _ => Closes::None,
         }
     }
 
-    const fn failure(&self) -> Failing {
+    pub(super) const fn failure(&self) -> Failing {
         match self.facts.phase {
             Phase::Established { failure, .. } => failure,
             _ => Failing::No,

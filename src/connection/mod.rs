@@ -23,6 +23,7 @@
 //! | `clock`, `time` | deadlines |
 //! | `event` | what the application is told |
 //! | `recorded` | what a recording asks |
+//! | `saved` | what goes to another process |
 
 mod budgets;
 mod clock;
@@ -46,6 +47,8 @@ mod receive;
 mod recorded;
 mod responding;
 mod rules;
+#[cfg(feature = "handover")]
+pub(crate) mod saved;
 mod send;
 #[cfg(feature = "bytes")]
 mod shared;

@@ -7,21 +7,22 @@ use core::mem;
 use crate::config::{ClientConfig, Limits, Settings};
 use crate::entropy::Randomness;
 use crate::error::{AcceptError, Failure, HandshakeError, Timeout};
-use crate::extension::{Codec, Configured};
+use crate::extension::Codec;
 use crate::handshake::{
     Accept, AcceptedHead, Answered, Asked, ClientRequest, Expectation, HeadReader, Negotiated,
     Refusal, RefusalReader, Request, Response, extensions, judge,
 };
 use crate::role::Role;
 
+use super::decoding::{agreed_codec, codec};
 use super::event::Event;
 use super::reading::take_front;
 use super::{Connection, InUse};
 
 /// The opening handshake in progress.
 pub(super) struct Opening {
-    head: HeadReader,
-    stage: Stage,
+    pub(super) head: HeadReader,
+    pub(super) stage: Stage,
 }
 
 /// How far the opening handshake is.
@@ -319,10 +320,7 @@ impl Connection {
     // ── outcomes
 
     pub(super) fn establish(&mut self, negotiated: Negotiated) {
-        let settings = self.settings();
-        let fitting = codec(&settings.fitting(), self.role(), &negotiated);
-        // What somebody else agreed to and does not fit fails below.
-        let codec = fitting.or_else(|| codec(&settings.extensions, self.role(), &negotiated));
+        let codec = agreed_codec(self.settings(), self.role(), &negotiated);
         self.establish_with(negotiated, codec);
     }
 
@@ -481,14 +479,6 @@ impl Connection {
             rare.opening = None;
         }
     }
-}
-
-/// What encodes the messages that were agreed on.
-fn codec(configured: &Configured, role: Role, negotiated: &Negotiated) -> Option<Codec> {
-    if negotiated.extensions.is_empty() {
-        return None;
-    }
-    configured.codec(role, &negotiated.extensions, negotiated.reserved_bits)
 }
 
 #[cfg(test)]

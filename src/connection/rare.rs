@@ -10,6 +10,7 @@ use crate::payload::growth_within;
 
 use super::Connection;
 use super::budgets::Spent;
+use super::clock::Nanos;
 use super::event::Event;
 use super::memory::Room;
 use super::opening::Opening;
@@ -29,13 +30,13 @@ pub(super) struct Rare {
     pub(super) unanswered: Option<Vec<u8>>,
     pub(super) pings: Pings,
     /// The deadline that was found to have passed, and when that was.
-    pub(super) late: Option<(u64, u64)>,
+    pub(super) late: Option<(Nanos, Nanos)>,
     /// When the peer last took some of a full queue.
-    pub(super) taken: Option<u64>,
+    pub(super) taken: Option<Nanos>,
     /// The close timer runs.
     pub(super) closing: bool,
     /// When the message in progress began, if there is a deadline for messages.
-    pub(super) message_since: Option<u64>,
+    pub(super) message_since: Option<Nanos>,
     /// The message being sent in parts.
     pub(super) in_parts: Option<InParts>,
     /// The answer over HTTP that the application gives in pieces.
@@ -51,9 +52,9 @@ pub(super) struct Pings {
     /// Bytes queued before the keepalive ping that have not left.
     pub(super) before: u64,
     /// How much later than it was queued its answer is waited for.
-    pub(super) later: u64,
+    pub(super) later: Nanos,
     /// The last ping of the application, and when it was queued, if the time was told.
-    pub(super) last: Option<(Vec<u8>, Option<u64>)>,
+    pub(super) last: Option<(Vec<u8>, Option<Nanos>)>,
 }
 
 /// What the report will say.
@@ -70,9 +71,9 @@ pub(super) struct Ending {
 /// Input that was kept.
 #[derive(Default, PartialEq, Eq)]
 pub(super) struct Held {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// How much of it has been read.
-    at: usize,
+    pub(super) at: usize,
     /// Bytes of heap that were taken out, to be read.
     out: usize,
 }

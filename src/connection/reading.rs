@@ -13,16 +13,15 @@ use super::rules::Rules;
 #[derive(Default)]
 pub(super) struct Reading {
     /// Payload bytes of the frame that have not come.
-    left: u64,
+    pub(super) left: u64,
     /// The key as it stands at the next byte of payload; zeros take nothing off.
-    key: MaskingKey,
+    pub(super) key: MaskingKey,
     /// The header, as far as it has come; it stays while the payload comes.
-    header: HeaderReader,
+    pub(super) header: HeaderReader,
     /// A frame has ended since that was asked.
-    ended: bool,
+    pub(super) ended: bool,
     /// Bytes of an unfinished frame that `receive_bytes` leaves with the caller.
-    #[cfg(feature = "bytes")]
-    waiting: u32,
+    pub(super) waiting: u32,
 }
 
 /// Where reading stands in a frame.
@@ -182,10 +181,7 @@ impl Reading {
 
     /// Nothing of a frame has come that lacks its end, here or with the caller.
     pub(super) const fn is_complete(&self) -> bool {
-        #[cfg(feature = "bytes")]
-        return self.is_idle() && self.waiting == 0;
-        #[cfg(not(feature = "bytes"))]
-        self.is_idle()
+        self.is_idle() && self.waiting == 0
     }
 
     /// So many bytes of an unfinished frame stay with the caller: whether there are more than before,

@@ -12,9 +12,9 @@ use super::opening::Opening;
 /// The body of the answer that the application gives in pieces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Body {
-    status: u16,
+    pub(super) status: u16,
     /// What is left of it; `None` where there is no content, whatever is written.
-    framing: Option<Framing>,
+    pub(super) framing: Option<Framing>,
 }
 
 impl Body {

@@ -7,7 +7,7 @@ use crate::error::Timeout;
 use crate::event::Pong;
 use crate::frame::Opcode;
 
-use super::clock::{Deadline, Nanos, after};
+use super::clock::{Deadline, Nanos, after, since};
 use super::rare::Rare;
 use super::{Connection, Transport};
 
@@ -52,7 +52,9 @@ impl Connection {
     /// its read by it, and reads without waiting if that time has passed.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.earliest().map(|(_, due)| Duration::from_nanos(due))
+        // One of before the caller's origin has passed, in any case.
+        let since_origin = |due| Duration::from_nanos(since(0, due));
+        self.earliest().map(|(_, due)| since_origin(due))
     }
 
     fn earliest(&self) -> Option<(Deadline, Nanos)> {

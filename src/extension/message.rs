@@ -263,6 +263,24 @@ pub trait MessageCodec: Send + Sync {
         None
     }
 
+    // ── to another process
+
+    /// What a codec of another process needs to go on as this one would (`Connection::suspend` of the feature
+    /// `handover`): what later messages may refer to of those that were received, and, of a message that is sent in parts and
+    /// not whole, what its rest depends on. Called while no message is being received. `None`, unless overridden: such a
+    /// connection cannot be handed over.
+    fn context(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Goes on from what [`context`](Self::context) gave, in a codec that has done nothing yet. False, unless
+    /// overridden: the codec cannot, or it is nothing that a codec gave which was agreed on alike.
+    #[must_use]
+    fn resume(&mut self, context: &[u8]) -> bool {
+        let _ = context;
+        false
+    }
+
     // ── memory
 
     /// Gives up the memory that can be had again. Called between messages, for a connection that

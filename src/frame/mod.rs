@@ -20,7 +20,7 @@
 mod close;
 mod encode;
 mod header;
-#[cfg(feature = "observer")]
+#[cfg(any(feature = "handover", feature = "observer"))]
 mod observed;
 mod opcode;
 mod raw;

@@ -1,4 +1,8 @@
-//! Headers as an observer of other people's frames looks at them.
+//! Headers as they are looked at from outside: by an observer of other people's frames, and to be kept.
+#![cfg_attr(
+    not(all(feature = "handover", feature = "observer")),
+    allow(dead_code, reason = "some of it is needed for one of them")
+)]
 
 use super::raw::RawHeader;
 use super::reader::{HeaderReader, WHOLE};
@@ -21,5 +25,10 @@ impl HeaderReader {
     /// Bytes of the header that have come.
     pub(crate) const fn taken(&self) -> usize {
         (self.have & !WHOLE) as usize
+    }
+
+    /// The header as far as it has come.
+    pub(crate) fn came(&self) -> &[u8] {
+        &self.raw().bytes[..self.taken()]
     }
 }

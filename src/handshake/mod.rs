@@ -18,6 +18,8 @@ mod refusal_reader;
 mod request;
 pub(crate) mod response;
 mod rules;
+#[cfg(feature = "handover")]
+mod saved;
 pub(crate) mod scanner;
 mod start_line;
 mod upgrade_request;

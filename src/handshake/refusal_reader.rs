@@ -17,15 +17,15 @@ use super::refusal::Refusal;
 /// (RFC 9112 §6.3), and never more than the limit.
 #[derive(Clone)]
 pub(crate) struct RefusalReader {
-    refusal: Refusal,
-    framing: BodyLeft,
-    max_body: usize,
+    pub(super) refusal: Refusal,
+    pub(super) framing: BodyLeft,
+    pub(super) max_body: usize,
     /// Bytes that the framing of chunks may still take: sizes, extensions and trailers.
-    overhead: u32,
+    pub(super) overhead: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BodyLeft {
+pub(super) enum BodyLeft {
     Length(u64),
     UntilEnd,
     Chunked(ChunkState),
@@ -34,7 +34,7 @@ enum BodyLeft {
 
 /// Where in the chunked coding the next byte is (RFC 9112 §7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ChunkState {
+pub(super) enum ChunkState {
     /// In the digits of a size: its value so far, and whether there was a digit.
     Size { size: u64, digits: bool },
     /// After the size: extensions are skipped.

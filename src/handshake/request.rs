@@ -25,7 +25,7 @@ use super::rules::Span;
 /// # }
 /// ```
 pub struct Request<'a> {
-    head: Payload<'a>,
+    pub(super) head: Payload<'a>,
     target: Span,
 }
 

@@ -17,9 +17,9 @@ use super::start_line::{StartLine, position};
 
 /// Reads a head, which may come in several reads.
 pub(crate) struct HeadReader {
-    scanner: Scanner,
+    pub(super) scanner: Scanner,
     /// The start of a head that came in several reads.
-    gathered: Vec<u8>,
+    pub(super) gathered: Vec<u8>,
 }
 
 impl HeadReader {
@@ -124,13 +124,13 @@ pub(crate) enum Scan {
 pub(crate) struct Scanner {
     request: bool,
     /// Bytes of the heads before this one: interim answers (1xx) count against the same limit.
-    spent: u32,
+    pub(super) spent: u32,
     /// Where to continue: before it are whole lines and the start of one without CR, LF, NUL.
     at: u32,
     line_start: u32,
     /// Lines that have ended, not counting the empty one before a request.
     lines: u32,
-    start_line: StartLine,
+    pub(super) start_line: StartLine,
 }
 
 impl Scanner {

@@ -13,7 +13,7 @@ pub(super) struct StartLine {
     /// Bytes before the digit of the minor version, once that is known.
     minor_at: u32,
     /// The method is HEAD.
-    is_head: bool,
+    pub(super) is_head: bool,
 }
 
 impl StartLine {

@@ -91,13 +91,13 @@ pub(super) enum CloseProgress {
 #[derive(Default)]
 pub(super) struct EncodedFrames {
     /// What each of them counts, once it has left.
-    counts: VecDeque<u64>,
+    pub(super) counts: VecDeque<u64>,
     /// The frame at the front is one of them.
-    front: bool,
+    pub(super) front: bool,
     /// The message at the front goes on with another one.
-    front_continues: bool,
+    pub(super) front_continues: bool,
     /// The message at the end goes on with another one.
-    end_continues: bool,
+    pub(super) end_continues: bool,
 }
 
 impl EncodedFrames {

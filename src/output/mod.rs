@@ -7,6 +7,8 @@
 
 mod counting;
 mod room;
+#[cfg(feature = "handover")]
+mod saved;
 mod taking;
 #[cfg(test)]
 mod tests;

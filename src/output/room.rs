@@ -257,4 +257,4 @@ const CONTROL: usize = 2 * LONGEST;
 const SLOTS: usize = 3;
 
 /// Control frames that may wait for the end of a frame in pieces.
-const DEFERRED: usize = 2 * CONTROL;
+pub(super) const DEFERRED: usize = 2 * CONTROL;

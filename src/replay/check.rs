@@ -4,78 +4,33 @@ use crate::connection::Event;
 use crate::error::Failure;
 use crate::event::{CloseFrame, CloseReport, CutOff, Kind, Side};
 use crate::handshake::Request;
+use crate::wire::checksum::Checksum;
 
 use super::left_out::{self, LeftOut};
 
-/// A running checksum: what differs once, differs from there on. Not for secrets.
+/// A running checksum that leaves out what is left out of the recording.
 #[derive(Clone, Copy)]
 pub(super) struct Check {
-    state: u64,
-    /// Bytes that are no whole word yet, the first one lowest.
-    word: u64,
-    /// How many they are.
-    filled: u32,
-    /// What is left out of the recording is left out here too.
+    sum: Checksum,
     left_out: LeftOut,
 }
 
 impl Check {
     pub(super) const fn new(left_out: LeftOut) -> Self {
         Self {
-            state: START,
-            word: 0,
-            filled: 0,
+            sum: Checksum::NEW,
             left_out,
         }
     }
 
-    /// Each step can be undone, so that states that differ stay different.
-    #[inline]
-    fn word(&mut self, word: u64) {
-        self.state = (self.state.rotate_left(23) ^ word).wrapping_mul(FACTOR);
-    }
-
     #[inline]
     pub(super) fn number(&mut self, number: u64) {
-        self.settle();
-        self.word(number);
+        self.sum.number(number);
     }
 
     /// Bytes, which may come in pieces.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while self.filled > 0 {
-            let Some((&byte, after)) = rest.split_first() else {
-                return;
-            };
-            rest = after;
-            self.fill(byte);
-        }
-        let mut words = rest.chunks_exact(8);
-        for word in &mut words {
-            self.word(word.try_into().map_or(0, u64::from_le_bytes));
-        }
-        for &byte in words.remainder() {
-            self.fill(byte);
-        }
-    }
-
-    fn fill(&mut self, byte: u8) {
-        self.word |= u64::from(byte) << (8 * self.filled);
-        self.filled += 1;
-        if self.filled == 8 {
-            self.word(self.word);
-            (self.word, self.filled) = (0, 0);
-        }
-    }
-
-    /// Ends what came in pieces.
-    fn settle(&mut self) {
-        if self.filled > 0 {
-            self.word(self.word);
-            self.word(self.filled.into());
-            (self.word, self.filled) = (0, 0);
-        }
+        self.sum.bytes(bytes);
     }
 
     /// A string, with its length.
@@ -203,56 +158,19 @@ impl Check {
 
     /// What is written after each step: a difference shows at once but for one in 65,536, and then later.
     pub(super) fn short(&mut self) -> u16 {
-        self.settle();
         // `as`: the highest bits, which depend on all others.
-        (self.state >> 48) as u16
+        (self.sum.whole() >> 48) as u16
     }
 
     /// What is written at the end.
     pub(super) fn whole(&mut self) -> u64 {
-        self.settle();
-        self.state
+        self.sum.whole()
     }
-}
-
-/// The checksum of all bytes of a recording but itself.
-pub(super) fn seal(bytes: &[u8]) -> u64 {
-    let mut check = Check::new(LeftOut::NOTHING);
-    check.bytes(bytes);
-    check.whole()
 }
 
 const fn kind(kind: Kind) -> u64 {
     match kind {
         Kind::Text => 1,
         Kind::Binary => 2,
-    }
-}
-
-const START: u64 = 0x243f_6a88_85a3_08d3;
-/// Odd, so that multiplying by it can be undone.
-const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-
-#[cfg(test)]
-mod tests {
-    use super::{Check, LeftOut, seal};
-
-    /// How bytes are cut says nothing, what they are and where everything.
-    #[test]
-    fn pieces_and_differences() {
-        let bytes: [u8; 40] = core::array::from_fn(|i| i as u8);
-        let whole = seal(&bytes);
-        for cut in 0..=bytes.len() {
-            let mut check = Check::new(LeftOut::NOTHING);
-            check.bytes(&bytes[..cut]);
-            check.bytes(&bytes[cut..]);
-            assert_eq!(check.whole(), whole);
-            assert!(cut == bytes.len() || seal(&bytes[..cut]) != whole);
-        }
-        for at in 0..bytes.len() * 8 {
-            let mut other = bytes;
-            other[at / 8] ^= 1 << (at % 8);
-            assert_ne!(seal(&other), whole);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The input of calls, as it is played.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::connection::{Connection, Event};
 
@@ -72,12 +73,12 @@ impl Input {
     }
 
     fn clear(&mut self) {
-        self.bytes.clear();
-        self.from = 0;
-        #[cfg(feature = "bytes")]
-        {
-            self.shared = None;
-        }
+        let mut bytes = mem::take(&mut self.bytes);
+        bytes.clear();
+        *self = Self {
+            bytes,
+            ..Self::default()
+        };
     }
 
     /// Gives it to the connection; what came, and how much was taken, which is told in `received`.

@@ -8,10 +8,11 @@ use core::time::Duration;
 use crate::config::{ClientConfig, ServerConfig, Settings};
 use crate::connection::{Connection, Event};
 use crate::extension::MessageExtension;
+use crate::wire::checksum::seal;
 
 use super::act::{Act, Source};
 use super::call::{Call, Came, Outcome, Outcomes};
-use super::check::{Check, seal};
+use super::check::Check;
 use super::entropy::Given;
 use super::input::{Input, Told};
 use super::left_out::{Direction, LeftOut};

@@ -10,9 +10,10 @@ use crate::entropy::{Entropy, Randomness};
 use crate::error::NoEntropy;
 use crate::event::Kind;
 use crate::handshake::{ClientRequest, Negotiated};
+use crate::wire::checksum::seal;
 
 use super::call::{Call, Came, Outcome};
-use super::check::{Check, seal};
+use super::check::Check;
 use super::entropy::Noted;
 use super::left_out::{Direction, LeftOut, empty};
 use super::recorded::Recorded;

@@ -13,9 +13,9 @@ use crate::entropy::Entropy;
 use crate::error::NoEntropy;
 use crate::handshake::uri::Uri;
 use crate::handshake::{Accept, ClientRequest, Negotiated, Response};
+use crate::wire::checksum::seal;
 use crate::{ClientConfig, CloseCode, Connection, Event, OriginPolicy, Part, ServerConfig};
 
-use super::check::seal;
 use super::{Ended, MAGIC, Recorded, Recorder, Replay, ReplayError};
 
 /// Keys that can be told apart; none when it was asked so many times.

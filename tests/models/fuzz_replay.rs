@@ -66,3 +66,59 @@ fn recordings() {
     }
     assert!(played > 2, "{played} recordings");
 }
+
+/// Every file under `tests/models/states/` goes on, in this version too, and ends. Those of this version are written as
+/// they were read.
+#[cfg(feature = "handover")]
+#[test]
+fn states() {
+    use core::time::Duration;
+    use sansocket::handover::{ResumeError, role_of};
+    use sansocket::{ClientConfig, Connection, Event, OriginPolicy, Role, ServerConfig, State};
+
+    let server = ServerConfig::new(OriginPolicy::Any).serve_http();
+    let client = ClientConfig::new();
+    #[cfg(feature = "deflate")]
+    let server = server.deflate(sansocket::extension::PermessageDeflate::client());
+    let now = Duration::from_secs(1000);
+    let resume = |state: &[u8]| match role_of(state).expect("a state") {
+        Role::Server => Connection::resume(state, &server, None, now),
+        Role::Client => Connection::resume(state, &client, Some(oracle::Scripted::boxed()), now),
+    };
+    let states = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/states");
+    let mut resumed = 0;
+    for file in fs::read_dir(states).expect("a directory of states") {
+        let path = file.expect("a file").path();
+        println!("{}", path.display());
+        let state = fs::read(&path).expect("bytes");
+        let mut ws = match resume(&state) {
+            Ok(ws) => ws,
+            Err(ResumeError::Extension { .. }) if cfg!(not(feature = "deflate")) => continue,
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
+        let name = path.file_name().expect("a name").to_string_lossy();
+        if name.starts_with("v1_") {
+            let again = resume(&state).expect("as before").suspend(now);
+            assert!(
+                again.expect("a state") == state,
+                "{name} is written otherwise"
+            );
+        }
+        let closed = ws.state() == State::Closed && name.contains("closed");
+        ws.consume_output(usize::MAX);
+        ws.receive_eof();
+        let mut last = None;
+        while let Some(event) = ws.receive(&mut &mut [][..]) {
+            last = Some(event);
+        }
+        ws.consume_output(usize::MAX);
+        let last = ws.receive(&mut &mut [][..]).or(last);
+        assert!(closed == last.is_none(), "{name}: {last:?}");
+        assert!(
+            closed || matches!(last, Some(Event::Closed(_))),
+            "{name}: {last:?}"
+        );
+        resumed += 1;
+    }
+    assert!(resumed > 20, "{resumed} states");
+}

@@ -124,6 +124,19 @@ impl MessageCodec for DeflateCodec {
         self.inflater.assume(byte)
     }
 
+    fn context(&self) -> Option<Vec<u8>> {
+        let mut context = Vec::from([self.deflater.stands()]);
+        context.extend(self.inflater.window());
+        Some(context)
+    }
+
+    fn resume(&mut self, context: &[u8]) -> bool {
+        let Some((&stands, window)) = context.split_first() else {
+            return false;
+        };
+        self.deflater.stand(stands) && self.inflater.resume(window)
+    }
+
     fn shrink(&mut self) {
         self.inflater.park();
         self.deflater.park();

@@ -164,6 +164,18 @@ impl Deflater {
         }
     }
 
+    /// How it stands in a message, as a number. What its window holds is no part of that: whoever goes on begins with
+    /// an empty one, as each part of a message may.
+    pub(super) fn stands(&self) -> u8 {
+        u8::from(self.in_message) | u8::from(self.alone) << 1
+    }
+
+    /// Stands like that, with an empty window; false if none does.
+    pub(super) fn stand(&mut self, stands: u8) -> bool {
+        (self.in_message, self.alone) = (stands & 1 != 0, stands & 2 != 0);
+        stands < 4
+    }
+
     /// What is given up has an empty window.
     fn give_up(&mut self) {
         if let Some(deflating) = self.deflating.take() {

@@ -286,6 +286,20 @@ impl Inflater {
         }
     }
 
+    /// Between messages: what the next one may refer to.
+    pub(super) fn window(&self) -> Vec<u8> {
+        match &self.inflating {
+            Some(inflating) => inflating.window.history().concat(),
+            None => self.source.parked.clone(),
+        }
+    }
+
+    /// Before the first message: it may refer to this; false if none of the peer's may.
+    pub(super) fn resume(&mut self, window: &[u8]) -> bool {
+        self.source.parked = window.into();
+        window.is_empty() || self.takeover && window.len() <= 1 << self.source.window_bits
+    }
+
     /// The most that one for a window of 2^`bits` bytes holds: also while it is parked.
     pub(super) fn most(bits: u8) -> usize {
         let window = 1 << bits.max(9);

@@ -228,7 +228,7 @@ impl Setup {
         }
     }
 
-    fn server_config(&self) -> ServerConfig {
+    pub fn server_config(&self) -> ServerConfig {
         let mut config = ServerConfig::new(OriginPolicy::SameHost);
         if self.serve_http {
             config = config.serve_http();
@@ -239,7 +239,7 @@ impl Setup {
         for_both!(self, config, PermessageDeflate::server())
     }
 
-    fn client_config(&self) -> ClientConfig {
+    pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         if self.keep_response {
             config = config.keep_response();

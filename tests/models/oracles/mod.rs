@@ -11,6 +11,9 @@ pub mod conversation;
 pub mod cut;
 #[cfg(feature = "deflate")]
 pub mod deflate;
+pub mod driven;
+#[cfg(feature = "handover")]
+pub mod handed_over;
 pub mod heads;
 /// DEFLATE, bit by bit: shares nothing with the engine that the crate uses.
 #[path = "../../../src/extension/permessage_deflate/reference.rs"]
@@ -56,6 +59,10 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("observer", observer::observer),
     #[cfg(feature = "replay")]
     ("replay", replay::replay),
+    #[cfg(feature = "handover")]
+    ("handed_over", handed_over::handed_over),
+    #[cfg(feature = "handover")]
+    ("state", handed_over::state),
 ];
 
 /// Decisions drawn from bytes; zeros when they run out, so that every input ends.

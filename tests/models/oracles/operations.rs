@@ -2,6 +2,7 @@
 //! refused operation changes nothing, the counts are right, and memory stays within the limits.
 
 use super::cut::Setup;
+use super::driven::{self, Driven};
 use super::judge::Judge;
 use super::model::Seen;
 use super::{Taker, heads, wire};
@@ -15,12 +16,6 @@ use sansocket::{
     Accept, CloseCode, Connection, Event, Kind, Message, Outgoing, Part, Prepared, Response, Role,
     State, Transport,
 };
-
-#[cfg(not(feature = "replay"))]
-use sansocket::Connection as Driven;
-/// Whatever holds of a connection holds of one that is recorded.
-#[cfg(feature = "replay")]
-use sansocket::replay::Recorded as Driven;
 
 struct Bench {
     setup: Setup,
@@ -43,8 +38,12 @@ struct Bench {
     answered: bool,
     queued_at_close: usize,
     closed: bool,
-    /// The highest ceiling on memory so far.
+    /// The highest ceiling on memory so far, and whether there was any.
     ceiling: u64,
+    bounded: bool,
+    /// Room was lent for a message, and bytes were counted that nobody had put there.
+    lent: bool,
+    made_up: bool,
     /// The application accepted without compression.
     uncompressed: bool,
     dropped_response: bool,
@@ -318,6 +317,7 @@ impl Bench {
             }
             3 => {
                 if let Some(target) = self.ws.receive_target() {
+                    self.lent = true;
                     let n = target.len().min(input.len());
                     let (front, rest) = core::mem::take(&mut input).split_at_mut(n);
                     target[..n].copy_from_slice(front);
@@ -356,6 +356,11 @@ impl Bench {
     }
 
     fn operation(&mut self, t: &mut Taker<'_>) {
+        if let Some(held) = driven::between(&mut self.ws, &self.setup, self.now) {
+            // Bytes that were shared count then; what is small has its part beside.
+            self.ceiling = self.ceiling.max((held + (8 << 10)) as u64);
+            self.own = self.own.max(held);
+        }
         match t.below(30) {
             0..4 => {
                 if !self.eof {
@@ -488,6 +493,7 @@ impl Bench {
                 if t.once_in(2) {
                     let len = t.pick(&[0, 10, 5000]);
                     self.own = self.own.max(2 * len);
+                    self.lent = true;
                     self.ws.lend_buffer(vec![b'x'; len]);
                 } else {
                     self.ws.take_buffer();
@@ -501,6 +507,7 @@ impl Bench {
             28 => {
                 self.ws.stream_message();
                 let filled = t.below(200);
+                self.made_up |= self.lent && filled > 0;
                 self.ws.receive_target_filled(filled);
                 match filled {
                     150..170 => self.set_limits(t),
@@ -535,6 +542,7 @@ impl Bench {
         bound.message = bound.message.max(limits.message);
         bound.output = bound.output.max(limits.output);
         self.ceiling = self.ceiling.max(limits.memory);
+        self.bounded |= limits.memory != Limits::UNBOUNDED;
     }
 
     /// One way or another to accept, if there is a request.
@@ -692,19 +700,35 @@ pub fn connection_ops(data: &[u8]) {
 
 /// As [`connection_ops`], with all that came out.
 pub fn trace(data: &[u8]) -> Vec<Seen> {
-    let mut bench = run(data);
-    #[cfg(feature = "replay")]
-    super::replay::replays(&mut bench.ws);
-    core::mem::take(&mut bench.trace)
+    traced(data).0
 }
 
-/// The recording of it.
-#[cfg(feature = "replay")]
-pub fn recording(data: &[u8]) -> Vec<u8> {
-    run(data).ws.take_recording().expect("a recording")
+/// The same, and whether something depends on how much room buffers have, or on how long a compressed message is.
+pub fn traced(data: &[u8]) -> (Vec<Seen>, bool) {
+    let mut bench = run(data);
+    driven::ended(&mut bench.ws);
+    let varies = bench.bounded || bench.made_up || !bench.ws.extensions().is_empty();
+    (core::mem::take(&mut bench.trace), varies)
+}
+
+/// What was driven.
+pub fn driven(data: &[u8]) -> Driven {
+    run(data).ws
+}
+
+/// The connection after the operations, before its end; with how it was made, and the time that it was told.
+pub fn unfinished(data: &[u8]) -> (Setup, Driven, Duration) {
+    let bench = begin(data);
+    (bench.setup, bench.ws, bench.now)
 }
 
 fn run(data: &[u8]) -> Bench {
+    let mut bench = begin(data);
+    bench.finish();
+    bench
+}
+
+fn begin(data: &[u8]) -> Bench {
     let mut t = Taker::new(data);
     let handshake = t.once_in(3);
     let mut setup = Setup::draw(&mut t, handshake);
@@ -732,10 +756,7 @@ fn run(data: &[u8]) -> Bench {
         wire = heads::head(&mut t, setup.role.peer());
     }
     let mut bench = Bench {
-        #[cfg(not(feature = "replay"))]
-        ws: setup.connection(),
-        #[cfg(feature = "replay")]
-        ws: setup.recorded(super::replay::recorder(data.len())),
+        ws: driven::new(&setup, data.len()),
         judge: setup.judge(),
         wire,
         now: Duration::ZERO,
@@ -750,6 +771,9 @@ fn run(data: &[u8]) -> Bench {
         queued_at_close: 0,
         closed: false,
         ceiling: setup.limits.memory,
+        bounded: setup.limits.memory != Limits::UNBOUNDED,
+        lent: false,
+        made_up: false,
         uncompressed: false,
         dropped_response: false,
         eof: false,
@@ -769,6 +793,5 @@ fn run(data: &[u8]) -> Bench {
     while !t.is_empty() {
         bench.operation(&mut t);
     }
-    bench.finish();
     bench
 }

@@ -34,7 +34,8 @@ pub fn replay(data: &[u8]) {
         [&MAGIC[..], &[1], t.rest()].concat()
     } else {
         let changes = t.bytes(12);
-        let recorded = operations::recording(t.rest());
+        let mut driven = operations::driven(t.rest());
+        let recorded = driven.take_recording().expect("a recording");
         let mut changed = recorded[..recorded.len() - SEAL].to_vec();
         wire::mutate(&mut Taker::new(changes), &mut changed);
         changed
@@ -45,7 +46,7 @@ pub fn replay(data: &[u8]) {
         Err(ReplayError::Damaged | ReplayError::Malformed { .. } | ReplayError::Version { .. })
             | Err(ReplayError::Foreign)
     ));
-    recording.extend_from_slice(&seal(&recording).to_le_bytes());
+    recording.extend_from_slice(&wire::seal(&recording).to_le_bytes());
     let _ = play(&recording);
     // Cut anywhere it is none.
     let cut = recording.len() / 2;
@@ -64,28 +65,6 @@ fn play(recording: &[u8]) -> Result<u64, ReplayError> {
     }
     assert!(replay.ended().is_some() && replay.step()?.is_none());
     Ok(steps)
-}
-
-/// The checksum of a recording, as its description has it: words of eight bytes, each turned in and multiplied.
-fn seal(bytes: &[u8]) -> u64 {
-    let mut state = 0x243f_6a88_85a3_08d3_u64;
-    let mut turn = |word: u64| {
-        state = (state.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    };
-    let words = bytes.chunks(8).map(|chunk| {
-        let word = chunk
-            .iter()
-            .rev()
-            .fold(0, |word, &byte| word << 8 | u64::from(byte));
-        (word, chunk.len())
-    });
-    for (word, len) in words {
-        turn(word);
-        if len < 8 {
-            turn(len as u64);
-        }
-    }
-    state
 }
 
 /// Bytes of the seal.

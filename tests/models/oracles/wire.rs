@@ -243,3 +243,25 @@ fn broken(t: &mut Taker<'_>, from: Role, out: &mut Vec<u8>) {
         _ => out.extend_from_slice(t.bytes(20)),
     }
 }
+
+/// The checksum that recordings and states end with: words of eight bytes, each turned in and multiplied.
+pub fn seal(bytes: &[u8]) -> u64 {
+    let mut state = 0x243f_6a88_85a3_08d3_u64;
+    let mut turn = |word: u64| {
+        state = (state.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    };
+    let words = bytes.chunks(8).map(|chunk| {
+        let word = chunk
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte));
+        (word, chunk.len())
+    });
+    for (word, len) in words {
+        turn(word);
+        if len < 8 {
+            turn(len as u64);
+        }
+    }
+    state
+}

@@ -65,6 +65,12 @@ hold! {
     /// Answers of servers and proxies, long and crooked.
     #[cfg(feature = "client")]
     any_answer_to_the_tools = oracle::client_tools::client_tools, 2000, 60;
+    /// The same events with a hand-over before each operation.
+    #[cfg(feature = "handover")]
+    any_operations_handed_over = oracle::handed_over::handed_over, 600, 1200;
+    /// States of connections, changed and made up.
+    #[cfg(feature = "handover")]
+    any_bytes_as_a_state = oracle::handed_over::state, 1000, 600;
     /// A second opinion on whatever happens to an established connection.
     any_conversation_as_the_model = oracle::conversation::conversation, 600, 400;
     /// `Event::Closed` comes once, last.

@@ -116,6 +116,21 @@ impl End {
         }
     }
 
+    /// In another process from now on.
+    #[cfg(feature = "handover")]
+    pub(crate) fn hand_over(&mut self, handing: &mut crate::handed_over::Handing) {
+        let now = self.now.unwrap_or_default();
+        handing.hand_over(&mut self.ws, self.twin.as_mut(), now);
+        // Bytes that were shared count now, until they have left; what is small has its part beside.
+        let held = self.ws.memory_held();
+        if let Bound::Ceiling(ceiling) = &mut self.bound
+            && held > *ceiling
+        {
+            *ceiling = held + (8 << 10);
+        }
+        self.check();
+    }
+
     /// The same on the twin; both answer alike.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, act: impl Fn(&mut Driven) -> T) -> T {
         let result = act(&mut self.ws);

@@ -8,7 +8,8 @@
 //! SIMULATION=SEED:STEPS cargo test --test simulation                          one again, with the same features
 //! ```
 //!
-//! With the feature `replay` one that fails leaves the recordings of both ends in files, and tells where.
+//! With the feature `replay` one that fails leaves the recordings of both ends in files, and tells where; with
+//! `handover` in every other one the ends move to another process now and then, which a recording does not.
 //!
 //! The last full run is in `tests/record.md`.
 #![allow(
@@ -20,6 +21,8 @@
 )]
 
 mod end;
+#[cfg(feature = "handover")]
+mod handed_over;
 mod judge;
 mod random;
 #[cfg(feature = "replay")]
@@ -69,7 +72,9 @@ fn long_conversations() {
                 let fails = |steps: &usize| catch_unwind(|| simulate(seed, *steps)).is_err();
                 let steps = (0..).find(fails).unwrap();
                 #[cfg(feature = "replay")]
-                recorded::write(seed, &world::record(seed, steps, |_| ()));
+                if let Some(recordings) = world::record(seed, steps, |_| ()) {
+                    recorded::write(seed, &recordings);
+                }
                 set_hook(told);
                 panic!("again: SIMULATION={seed}:{steps} cargo test{FEATURES} --test simulation");
             }

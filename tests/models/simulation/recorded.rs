@@ -36,7 +36,7 @@ fn what_fails_plays_again() {
         set_hook(Box::new(|_| ()));
         let recorded = std::panic::catch_unwind(fails);
         set_hook(told);
-        let Ok(recordings) = recorded else {
+        let Ok(Some(recordings)) = recorded else {
             continue;
         };
         let files = write(seed, &recordings);

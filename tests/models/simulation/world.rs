@@ -40,6 +40,8 @@ struct World {
     now: Duration,
     /// Bytes were lost on the way.
     lossy: bool,
+    #[cfg(feature = "handover")]
+    handing: Option<crate::handed_over::Handing>,
 }
 
 /// One pair of connections, from birth to the end. With `steps` only so many random ones.
@@ -50,11 +52,12 @@ pub(crate) fn simulate(seed: u64, steps: usize) -> u64 {
 
 /// The recordings of both ends of one that fails, the server's first; `also` may make it fail after any step.
 #[cfg(feature = "replay")]
-pub(crate) fn record(seed: u64, steps: usize, also: impl Fn(&[End; 2])) -> [Vec<u8>; 2] {
+pub(crate) fn record(seed: u64, steps: usize, also: impl Fn(&[End; 2])) -> Option<[Vec<u8>; 2]> {
     let mut world = World::new(seed, true);
     let run = std::panic::AssertUnwindSafe(|| world.run(steps, also));
-    assert!(std::panic::catch_unwind(run).is_err(), "it does not fail");
-    world.ends.map(|mut end| end.ws.take_recording().unwrap())
+    // One that moves is not recorded, and may fail only then.
+    std::panic::catch_unwind(run).err()?;
+    Some(world.ends.map(|mut end| end.ws.take_recording().unwrap()))
 }
 
 /// Without the feature nothing is recorded.
@@ -78,6 +81,8 @@ impl World {
     fn run(&mut self, steps: usize, also: impl Fn(&[End; 2])) -> u64 {
         let planned = 20 + self.random.below(100);
         for _ in 0..planned.min(steps) {
+            #[cfg(feature = "handover")]
+            self.hand_over();
             self.step();
             also(&self.ends);
         }
@@ -216,6 +221,9 @@ impl World {
             stopped: [Duration::ZERO; 2],
             now: Duration::from_secs(1),
             lossy: false,
+            #[cfg(feature = "handover")]
+            handing: crate::handed_over::Handing::new(seed, &server, &client, compresses)
+                .filter(|_| !recorded),
         };
         if !world.random.once_in(10) {
             world.tell_time();
@@ -229,6 +237,15 @@ impl World {
             world.deliver(0, usize::MAX);
         }
         world
+    }
+
+    #[cfg(feature = "handover")]
+    fn hand_over(&mut self) {
+        if let Some(handing) = &mut self.handing
+            && let Some(at) = handing.next()
+        {
+            self.ends[at].hand_over(handing);
+        }
     }
 
     fn tell_time(&mut self) {

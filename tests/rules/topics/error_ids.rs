@@ -171,6 +171,21 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
             ProxyError::Early => 1255 "proxy_early",
         }
     }
+    #[cfg(feature = "handover")]
+    {
+        use sansocket::handover::{ResumeError, SuspendError};
+        let extensions = String::new();
+        rows! {
+            SuspendError::InCompressedMessage => 1901 "in_compressed_message",
+            SuspendError::Extension => 1902 "codec_cannot_move",
+            ResumeError::Foreign => 1911 "no_state",
+            ResumeError::Version { version: 2 } => 1912 "state_version",
+            ResumeError::Damaged => 1913 "state_damaged",
+            ResumeError::Corrupt => 1914 "state_corrupt",
+            ResumeError::Role { role: sansocket::Role::Client } => 1915 "state_role",
+            ResumeError::Extension { extensions } => 1916 "state_extension",
+        }
+    }
     #[cfg(feature = "observer")]
     {
         use sansocket::observer::Rule;

@@ -22,6 +22,10 @@ mod deadlines;
 mod delivery;
 mod error_ids;
 mod failing;
+#[cfg(feature = "handover")]
+mod handover;
+#[cfg(all(feature = "deflate", feature = "handover"))]
+mod handover_compressed;
 mod layering;
 mod limits;
 mod memory;
