@@ -50,15 +50,20 @@ pub(crate) fn extend_masked(out: &mut Vec<u8>, key: Option<MaskingKey>, payload:
     }
 }
 
-/// Appends into room that is not cleared before: an iterator over arrays whose length is known writes there.
-/// A call, so that short payloads do not save the registers that only this one needs.
+/// Appends at least 64 bytes. A call, so that short payloads do not save the registers that only this one needs.
 #[inline(never)]
 fn extend_long(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
-    let skip = if payload.len() < ALIGNED {
-        0
-    } else {
-        out.spare_capacity_mut().as_ptr().align_offset(64).min(63)
-    };
+    if payload.len() >= ALIGNED {
+        return extend_aligned(out, key, payload);
+    }
+    let start = out.len();
+    out.extend_from_slice(payload);
+    wide::xor(&mut out[start..], key);
+}
+
+/// Appends into room that is not cleared before: an iterator over arrays whose length is known writes there.
+fn extend_aligned(out: &mut Vec<u8>, key: MaskingKey, payload: &[u8]) {
+    let skip = out.spare_capacity_mut().as_ptr().align_offset(64).min(63);
     let (front, rest) = payload.split_at(skip);
     extend_masked(out, Some(key), front);
     let key = rotate(key, skip as u64);

@@ -10,6 +10,8 @@ pub enum Sizes {
     All(usize),
     /// From 1 to this, each as likely, in an order that does not repeat.
     UpTo(usize),
+    /// From the first to the second, likewise.
+    Between(usize, usize),
 }
 
 impl Sizes {
@@ -22,6 +24,7 @@ impl Sizes {
         match self {
             Self::All(len) => human(len),
             Self::UpTo(max) => format!("1..{max} B"),
+            Self::Between(min, max) => format!("{}..{} KiB", min >> 10, max >> 10),
         }
     }
 
@@ -29,6 +32,7 @@ impl Sizes {
         match self {
             Self::All(len) => len,
             Self::UpTo(max) => 1 + random.below(max),
+            Self::Between(min, max) => min + random.below(max - min),
         }
     }
 
@@ -36,8 +40,9 @@ impl Sizes {
     /// so they need more.
     fn stream_len(self) -> usize {
         match self {
+            Self::All(len) if len >= 1 << 20 => 48 * len,
             Self::All(len) => (1 << 20).max(8 * len),
-            Self::UpTo(_) => 16 << 20,
+            Self::UpTo(_) | Self::Between(..) => 16 << 20,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Input in a buffer whose parts can be shared, so that large messages are not copied.
 
-use bytes::Buf;
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::event::{Message, Text};
-use crate::frame::{HeaderReader, Opcode};
+use crate::frame::{FrameHeader, HeaderReader, Opcode};
 use crate::role::Role;
 use crate::utf8;
 
@@ -30,7 +33,7 @@ impl Connection {
     /// let Some(Event::Message(Message::Binary(payload))) = ws.receive_bytes(&mut input) else { panic!() };
     /// assert_eq!(payload.into_bytes(), "abc");
     /// ```
-    pub fn receive_bytes(&mut self, input: &mut bytes::BytesMut) -> Option<Event<'static>> {
+    pub fn receive_bytes(&mut self, input: &mut BytesMut) -> Option<Event<'static>> {
         let below = self.whole_below_whenever();
         if below > 0 && matches!(input.first(), Some(0x81 | 0x82)) {
             if let Some(whole) = self.whole_message_below(input, 0, below) {
@@ -83,8 +86,55 @@ impl Connection {
         event
     }
 
+    /// Makes room for the next read at the end of the buffer that [`receive_bytes`](Self::receive_bytes) takes, and
+    /// returns how much should be read: 64 KiB, or what lacks of a binary frame of 4 KiB and more whose beginning
+    /// waits there. So the buffer ends with the frame, and the message keeps no memory beyond its own.
+    ///
+    /// It is never more than 64 KiB or than what has come of the frame, so that memory follows what was received,
+    /// not what was announced (RFC 6455 §10.4).
+    ///
+    /// ```
+    /// use bytes::BytesMut;
+    /// use sansocket::{Connection, Event};
+    /// # fn read(to: &mut BytesMut, n: usize) { to.extend(std::iter::repeat_n(7, n)); }
+    /// let mut ws = Connection::upgraded_client(&Default::default(), Default::default());
+    /// let mut input = BytesMut::from(&b"\x82\x7e\x40\x00"[..]);
+    /// assert!(matches!(ws.receive_bytes(&mut input), Some(Event::Open)));
+    /// assert!(ws.receive_bytes(&mut input).is_none());
+    /// let room = ws.receive_bytes_room(&mut input);
+    /// assert_eq!((room, input.capacity()), (16 << 10, 4 + (16 << 10)));
+    /// read(&mut input, room);
+    /// assert!(matches!(ws.receive_bytes(&mut input), Some(Event::Message(_))));
+    /// ```
+    pub fn receive_bytes_room(&self, input: &mut BytesMut) -> usize {
+        let Some(lacks) = self.lacks_of_waiting(input) else {
+            input.reserve(READ);
+            return READ;
+        };
+        if input.capacity() - input.len() < lacks {
+            // `BytesMut` would double.
+            let mut exact = Vec::from(mem::take(input));
+            exact.reserve_exact(lacks);
+            *input = Bytes::from(exact).into();
+        }
+        lacks
+    }
+
+    /// What lacks of a large frame that begins the input, up to what may be read next.
+    fn lacks_of_waiting(&self, input: &[u8]) -> Option<usize> {
+        let (header, header_len) = FrameHeader::decode(input).ok()??;
+        if !self.reading.is_idle() || header.payload_len < SHARED_MIN as u64 {
+            return None;
+        }
+        let frame_len = header.payload_len.saturating_add(header_len as u64);
+        let lacks = frame_len.saturating_sub(input.len() as u64);
+        let most = input.len().max(READ) as u64;
+        // `as`: `most` is in memory.
+        (lacks > 0).then(|| lacks.min(most) as usize)
+    }
+
     /// A message in one frame, in bytes that are shared.
-    fn shared(&mut self, opcode: Opcode, payload: bytes::Bytes) -> Event<'static> {
+    fn shared(&mut self, opcode: Opcode, payload: Bytes) -> Event<'static> {
         if opcode == Opcode::Binary {
             return Event::Message(Message::Binary(payload.into()));
         }
@@ -111,3 +161,6 @@ impl Connection {
 
 /// Smaller payloads are copied out of a buffer that could be shared: they would pin all of it.
 const SHARED_MIN: usize = 4096;
+
+/// What is read at a time where nothing is known of what comes.
+const READ: usize = 64 << 10;

@@ -1,5 +1,6 @@
 //! What is asked of each peer, and the transport that they are given: memory.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::io;
 use std::pin::{Pin, pin};
@@ -47,6 +48,17 @@ pub trait Peer {
 
 /// What a driver reads at a time where nothing else is said.
 pub const READ: usize = 64 << 10;
+
+/// What a packet carries over Ethernet.
+pub const PACKET: usize = 1500;
+
+/// What is queued before it is written, where a driver of ours can tell, and no message of its own is longer.
+pub const FLUSH: usize = 64 << 10;
+
+thread_local! {
+    /// Reads from memory so far.
+    pub static READS: Cell<usize> = const { Cell::new(0) };
+}
 
 /// A peer's functions.
 #[derive(Clone, Copy)]
@@ -117,7 +129,8 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    pub fn take(&mut self, most: usize) -> &'m [u8] {
+    pub fn front(&mut self, most: usize) -> &'m [u8] {
+        READS.set(READS.get() + 1);
         let n = self.read.min(most).min(self.input.len());
         let (front, rest) = self.input.split_at(n);
         self.input = rest;
@@ -128,7 +141,7 @@ impl<'m> Memory<'m> {
 impl io::Read for Memory<'_> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.take(buf.len());
+        let bytes = self.front(buf.len());
         fill(&mut buf[..bytes.len()], bytes);
         Ok(bytes.len())
     }
@@ -153,7 +166,7 @@ impl AsyncRead for Memory<'_> {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        for block in self.take(buf.remaining()).chunks(1024) {
+        for block in self.front(buf.remaining()).chunks(1024) {
             buf.put_slice(block);
         }
         Poll::Ready(Ok(()))

@@ -16,6 +16,8 @@ pub enum Kind {
 
 pub struct Row {
     pub name: String,
+    /// How it is done, where that differs.
+    note: String,
     pub kind: Kind,
     run: Box<dyn FnMut() -> Duration>,
 }
@@ -75,8 +77,19 @@ impl Work {
         kind: Kind,
         run: impl FnMut() -> Duration + 'static,
     ) {
+        self.row_with_note(name, String::new(), kind, run);
+    }
+
+    pub fn row_with_note(
+        &mut self,
+        name: impl Into<String>,
+        note: String,
+        kind: Kind,
+        run: impl FnMut() -> Duration + 'static,
+    ) {
         self.rows.push(Row {
             name: name.into(),
+            note,
             kind,
             run: Box::new(run),
         });
@@ -119,6 +132,7 @@ impl Work {
                 times.sort_by(f64::total_cmp);
                 Figure {
                     name: row.name.clone(),
+                    note: row.note.clone(),
                     kind: row.kind,
                     nanos: times[times.len() / 2],
                 }
@@ -131,6 +145,7 @@ impl Work {
             };
             let least = sum.and_least.iter().map(of).fold(f64::INFINITY, f64::min);
             figures.push(Figure {
+                note: String::new(),
                 nanos: of(&sum.of) + least,
                 name: sum.name.clone(),
                 kind: Kind::Floor,
@@ -150,6 +165,7 @@ impl Work {
 
 pub struct Figure {
     pub name: String,
+    pub note: String,
     pub kind: Kind,
     /// A message.
     pub nanos: f64,

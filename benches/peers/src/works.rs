@@ -13,16 +13,19 @@ use sansocket::{ClientConfig, ClientRequest, Connection, Event, Role, Uri};
 use crate::common::floor;
 use crate::common::traffic::{Content, Count, Digest, Random, Sink, Sizes, Traffic, fill};
 use crate::cpu::timed;
-use crate::peer::{Entry, Messages, READ, Written};
-use crate::peers::{self, Ours, OursChaCha, OursSystem};
+use crate::peer::{Entry, Messages, PACKET, READ, READS, Written};
+use crate::peers::{self, Ours, OursBytes, OursChaCha, OursOwned, OursSystem, OursThrough};
 use crate::work::{Against, Bound, Kind, Work};
 
 const OURS: &str = "sansocket";
 const CHACHA: &str = "sansocket, the caller's ChaCha";
 const SYSTEM: &str = "sansocket, the system's keys";
+const BYTES: &str = "sansocket, Bytes of a buffer of its own";
+const BYTES_HELD: &str = "sansocket, the last 8 of those held";
+const THROUGH: &str = "sansocket, past the queue";
+const OWNED: &str = "sansocket, Bytes handed over";
 const NET: &str = "sansocket, without the fill";
 const BARE: &str = "bare loop";
-const PACKET: usize = 1500;
 
 /// Runs a work if its title is asked for.
 type Run<'r> = &'r mut dyn FnMut(&str, &mut dyn FnMut() -> Work);
@@ -40,14 +43,18 @@ pub fn run(run: Run<'_>) {
         for sizes in [1 << 10, 16 << 10, 1 << 20]
             .map(Sizes::All)
             .into_iter()
-            .chain([Sizes::UpTo(2000)])
+            .chain([Sizes::UpTo(2000), Sizes::Between(8 << 10, 24 << 10)])
         {
-            for read in [READ, PACKET] {
+            for read in [Reads::Best, Reads::Of(READ), Reads::Of(PACKET)] {
                 let title = format!(
                     "receive, {}, {}, reads of {}",
                     side(role),
                     sizes.name(),
-                    if read == READ { "64 KiB" } else { "1,500 B" }
+                    match read {
+                        Reads::Best => "what suits each",
+                        Reads::Of(READ) => "64 KiB",
+                        Reads::Of(_) => "1,500 B",
+                    }
                 );
                 run(&title, &mut || receive_large(&title, role, sizes, read));
             }
@@ -68,7 +75,7 @@ pub fn run(run: Run<'_>) {
         run(&title, &mut || fragments(&title, content));
     }
     for role in [Role::Server, Role::Client] {
-        for size in [8, 32, 125, 1 << 10, 16 << 10] {
+        for size in [8, 32, 125, 1 << 10, 16 << 10, 1 << 20] {
             for batch in [64, 1] {
                 let flushed = if batch == 1 {
                     "each flushed"
@@ -121,22 +128,56 @@ fn kind(entry: &Entry) -> Kind {
 
 // ── receiving
 
+/// How long reads are.
+#[derive(Clone, Copy)]
+enum Reads {
+    Of(usize),
+    /// As suits each peer best.
+    Best,
+}
+
+impl Reads {
+    fn of(self, entry: &Entry, traffic: &Traffic) -> usize {
+        let time = |read: &usize| {
+            let run = || timed(|| _ = (entry.receive)(traffic, *read, &mut Count::default()));
+            (0..5).map(|_| run()).min()
+        };
+        match self {
+            Self::Of(read) => read,
+            Self::Best => [1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, READ]
+                .into_iter()
+                .min_by_key(time)
+                .unwrap_or(READ),
+        }
+    }
+}
+
 /// Rows for all who receive; each has shown first that it delivers every payload.
-fn receivers(work: &mut Work, traffic: &Rc<Traffic>, read: usize) {
+fn receivers(work: &mut Work, traffic: &Rc<Traffic>, reads: Reads) {
     let mut entries = vec![(Entry::new::<Ours>(OURS, true), Kind::Ours)];
+    entries.push((Entry::new::<OursBytes<0>>(BYTES, true), Kind::Ours));
+    entries.push((Entry::new::<OursBytes<8>>(BYTES_HELD, true), Kind::Ours));
     entries.extend(peers::all().into_iter().map(|entry| (entry, kind(&entry))));
     for (entry, kind) in entries {
         let mut digest = Digest::default();
+        let read = reads.of(&entry, traffic);
+        let before = READS.get();
         if !(entry.digest)(traffic, read, &mut digest) {
             continue;
         }
+        let reads_made = READS.get() - before;
         assert_eq!(
             digest.0, traffic.digest,
             "{}: {} delivered something else",
             work.title, entry.name
         );
         let traffic = Rc::clone(traffic);
-        work.row(entry.name, kind, move || {
+        let a_message = reads_made as f64 / traffic.messages as f64;
+        let note = match reads {
+            Reads::Best => format!("{} KiB, {a_message:.2} reads", read >> 10),
+            Reads::Of(_) => String::new(),
+        };
+        work.row_with_note(entry.name, note, kind, move || {
             let mut count = Count::default();
             let took = timed(|| _ = (entry.receive)(&traffic, read, &mut count));
             assert_eq!(
@@ -195,11 +236,11 @@ fn receive_small(title: &str, role: Role, sizes: Sizes) -> Work {
     let mut work = Work::new(title, traffic.messages);
     bare(&mut work, &traffic);
     net(&mut work, NET, &traffic);
-    receivers(&mut work, &traffic, READ);
+    receivers(&mut work, &traffic, Reads::Of(READ));
     let most = match sizes {
         Sizes::All(125) => 1.7,
         Sizes::All(_) => 2.0,
-        Sizes::UpTo(_) => 1.4,
+        Sizes::UpTo(_) | Sizes::Between(..) => 1.4,
     };
     work.target(NET, Against::Row(BARE.into()), Bound::Ratio(most));
     work.target(OURS, Against::FastestPeer, Bound::Ratio(1.0 / 2.5));
@@ -228,15 +269,20 @@ fn copy(work: &mut Work, traffic: &Rc<Traffic>, read: usize, xor: bool) {
     });
 }
 
-fn receive_large(title: &str, role: Role, sizes: Sizes, read: usize) -> Work {
+fn receive_large(title: &str, role: Role, sizes: Sizes, reads: Reads) -> Work {
     let traffic = Rc::new(Traffic::whole(role, Content::Binary, sizes));
     let mut work = Work::new(title, traffic.messages);
+    let read = match reads {
+        Reads::Of(read) => read,
+        Reads::Best => 8 << 10,
+    };
     copy(&mut work, &traffic, read, false);
     if role == Role::Server {
         copy(&mut work, &traffic, read, true);
     }
-    receivers(&mut work, &traffic, read);
-    if role == Role::Server && matches!(sizes, Sizes::All(_)) {
+    receivers(&mut work, &traffic, reads);
+    let one_length = matches!((reads, sizes), (Reads::Of(_), Sizes::All(_)));
+    if role == Role::Server && one_length {
         work.target(
             OURS,
             Against::Row(COPY_XOR.into()),
@@ -314,7 +360,7 @@ fn text(title: &str, content: Content, size: usize) -> Work {
     net(&mut work, BINARY, &binary);
     validate(&mut work, &traffic);
     work.sum(BINARY_VALID, BINARY, &["std::str::from_utf8", "simdutf8"]);
-    receivers(&mut work, &traffic, READ);
+    receivers(&mut work, &traffic, Reads::Of(READ));
     let most = if size < 256 { 1.3 } else { 1.15 };
     work.target(NET, Against::Row(BINARY_VALID.into()), Bound::Ratio(most));
     work.target(OURS, Against::FastestFull, Bound::Ratio(1.0));
@@ -335,7 +381,7 @@ fn fragments(title: &str, content: Content) -> Work {
         work.sum(BINARY_VALID, BINARY, &["std::str::from_utf8", "simdutf8"]);
         work.target(NET, Against::Row(BINARY_VALID.into()), Bound::Ratio(1.3));
     }
-    receivers(&mut work, &traffic, READ);
+    receivers(&mut work, &traffic, Reads::Of(READ));
     // Of text only those who validate it have done the work.
     let against = match content {
         Content::Binary => Against::FastestPeer,
@@ -373,6 +419,8 @@ fn messages(role: Role, size: usize, batch: usize) -> Messages {
 /// Rows for all who send; each has shown first that every payload is in its output.
 fn senders(work: &mut Work, messages: &Rc<Messages>) {
     let mut entries = vec![(Entry::new::<Ours>(OURS, true), Kind::Ours)];
+    entries.push((Entry::new::<OursThrough>(THROUGH, true), Kind::Ours));
+    entries.push((Entry::new::<OursOwned>(OWNED, true), Kind::Ours));
     entries.push((Entry::new::<OursChaCha>(CHACHA, true), Kind::Ours));
     entries.push((Entry::new::<OursSystem>(SYSTEM, true), Kind::Ours));
     entries.extend(peers::all().into_iter().map(|entry| (entry, kind(&entry))));
@@ -454,6 +502,9 @@ fn send(title: &str, role: Role, size: usize, batch: usize) -> Work {
     if role == Role::Client || size < 16 << 10 {
         work.target(OURS, Against::FastestPeer, Bound::Ratio(1.0));
     }
+    if role == Role::Server && size >= 1 << 10 {
+        work.target(THROUGH, Against::FastestPeer, Bound::Ratio(0.6));
+    }
     work
 }
 
@@ -510,6 +561,7 @@ fn echo(title: &str, size: usize) -> Work {
     let batch = if size > 1 << 10 { 1 } else { 64 };
     let mut work = Work::new(title, traffic.messages);
     let mut entries = vec![(Entry::new::<Ours>(OURS, true), Kind::Ours)];
+    entries.push((Entry::new::<OursThrough>(THROUGH, true), Kind::Ours));
     entries.extend(peers::all().into_iter().map(|entry| (entry, kind(&entry))));
     for (entry, kind) in entries {
         let mut written = Written::kept();
@@ -536,7 +588,9 @@ fn echo(title: &str, size: usize) -> Work {
         1024..16384 => 1.0 / 1.3,
         _ => 1.0,
     };
-    work.target(OURS, Against::FastestPeer, Bound::Ratio(most));
+    // What is lent or was gathered goes back from where it lies.
+    let ours = if size > 1 << 10 { THROUGH } else { OURS };
+    work.target(ours, Against::FastestPeer, Bound::Ratio(most));
     work
 }
 

@@ -940,6 +940,46 @@ fn receive_bytes_gathers_in_the_buffer_of_the_reads() {
     }
 }
 
+/// Invariant of `receive_bytes_room`: memory follows what was received (§10.4), a large message has no more than its
+/// own, and nothing of it is copied out of the buffer.
+#[cfg(feature = "bytes")]
+#[test]
+fn receive_bytes_room_ends_with_the_frame() {
+    use bytes::BytesMut;
+    for role in ROLES {
+        for len in [0, 100, 4095, 4096, 16 << 10, 100_000, 1 << 20] {
+            let stream = encode_for(role, &[Frame::new(BINARY, vec![7; len])]);
+            // The beginning comes by itself.
+            for first in [1, 2, 14.min(stream.len()), 3000.min(stream.len())] {
+                let mut ws = open(role);
+                let mut input = BytesMut::from(&stream[..first]);
+                let mut read = first;
+                let event = loop {
+                    if let Some(event) = ws.receive_bytes(&mut input) {
+                        break event;
+                    }
+                    let room = ws.receive_bytes_room(&mut input);
+                    assert!(room > 0 && room <= input.len().max(64 << 10));
+                    assert!(input.capacity() >= input.len() + room);
+                    let n = room.min(stream.len() - read);
+                    input.extend_from_slice(&stream[read..read + n]);
+                    read += n;
+                    if read == stream.len() && first >= 14 && len >= 4096 {
+                        assert_eq!(input.capacity(), stream.len(), "{len} {first}");
+                    }
+                };
+                assert_eq!(see(event), Seen::binary(&vec![7; len]));
+                assert!(input.is_empty());
+            }
+        }
+        // Nothing waits: what is read then is not known.
+        assert_eq!(
+            open(role).receive_bytes_room(&mut BytesMut::new()),
+            64 << 10
+        );
+    }
+}
+
 /// RFC 6455 §5.1: a server that takes frames without a mask takes them so as well.
 #[cfg(feature = "bytes")]
 #[test]

@@ -12,7 +12,10 @@ mod yawc;
 
 use crate::peer::Entry;
 
-pub use ours::{Ours, OursChaCha, OursSystem, connection, receive_net, send_prepared};
+pub use ours::{
+    Ours, OursBytes, OursChaCha, OursOwned, OursSystem, OursThrough, connection, receive_net,
+    send_prepared,
+};
 
 pub fn all() -> Vec<Entry> {
     vec![

@@ -1,9 +1,11 @@
 //! This crate, in the loop of its documentation.
 
+use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sansocket::entropy::ChaCha;
@@ -16,7 +18,7 @@ use sansocket::{
 
 use crate::common::traffic::{Content, Sink, Traffic, fill};
 use crate::cpu::timed;
-use crate::peer::{Memory, Messages, Peer, READ, Written};
+use crate::peer::{FLUSH, Memory, Messages, PACKET, Peer, READ, Written};
 
 pub fn connection(role: Role) -> Connection {
     opened(match role {
@@ -31,8 +33,10 @@ pub fn connection(role: Role) -> Connection {
 
 /// With a spare buffer, as an event loop lends it, that takes all that is queued before a flush.
 fn lent(mut ws: Connection, batch: usize, size: usize) -> Connection {
-    let all = batch * (size + FrameHeader::MAX_LEN);
-    ws.lend_buffer(Vec::with_capacity(all.max(READ)));
+    let frame = size + FrameHeader::MAX_LEN;
+    ws.lend_buffer(Vec::with_capacity(
+        (batch * frame).min(FLUSH + frame).max(READ),
+    ));
     ws
 }
 
@@ -105,6 +109,30 @@ fn flush(ws: &mut Connection, written: &mut Written) {
     }
 }
 
+/// The same with a vectored write, for a queue in pieces.
+fn flush_pieces(ws: &mut Connection, written: &mut Written) {
+    loop {
+        let mut slices = [&[][..]; 16];
+        let filled = ws.output_slices(&mut slices);
+        if filled == 0 {
+            return;
+        }
+        slices[..filled]
+            .iter()
+            .for_each(|slice| written.write(slice));
+        let n = slices[..filled].iter().map(|slice| slice.len()).sum();
+        ws.consume_output(n);
+    }
+}
+
+/// A long queue is written before the batch is whole, as others do by themselves.
+#[inline(always)]
+fn flush_if_long(ws: &mut Connection, written: &mut Written) {
+    if ws.output_len() >= FLUSH {
+        flush(ws, written);
+    }
+}
+
 /// Receives all; the time without the copies into the read buffer.
 pub fn receive_net<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> Duration {
     let mut ws = connection(traffic.receiver);
@@ -126,12 +154,14 @@ fn send_all(ws: &mut Connection, messages: &Messages, written: &mut Written) {
             Content::Binary => {
                 for _ in 0..batch {
                     ws.send(&messages.payload[..]).unwrap();
+                    flush_if_long(ws, written);
                 }
             }
             _ => {
                 let text = str::from_utf8(&messages.payload).unwrap();
                 for _ in 0..batch {
                     ws.send(text).unwrap();
+                    flush_if_long(ws, written);
                 }
             }
         }
@@ -145,10 +175,11 @@ pub struct Ours;
 impl Peer for Ours {
     fn receive<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> bool {
         let mut written = Written::default();
-        let mut memory = Memory::new(&traffic.bytes, read, &mut written);
+        // What is read into the message itself is as long as the transport allows.
+        let most = if read == PACKET { PACKET } else { READ };
+        let mut memory = Memory::new(&traffic.bytes, most, &mut written);
         let mut ws = connection(traffic.receiver);
-        let window: usize = std::env::var("W").map_or(8192, |w| w.parse().unwrap());
-        read_all(&mut ws, &mut memory, &mut vec![0; read.min(window)], sink);
+        read_all(&mut ws, &mut memory, &mut vec![0; read], sink);
         true
     }
 
@@ -193,6 +224,123 @@ impl Peer for Ours {
         }
         flush(&mut ws, written);
         true
+    }
+}
+
+/// The same past the queue: a server's payloads where they lie, a client's in a copy of the caller's own, as it is
+/// masked in place.
+pub struct OursThrough;
+
+impl Peer for OursThrough {
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        let mut ws = connection(messages.role);
+        let mut own = match messages.role {
+            Role::Server => Vec::new(),
+            Role::Client => messages.payload.to_vec(),
+        };
+        for _ in 0..messages.count {
+            let write = |slices: &[&[u8]]| {
+                slices.iter().for_each(|slice| written.write(slice));
+                usize::MAX
+            };
+            match messages.role {
+                Role::Server => ws.send_through(&messages.payload[..], write).unwrap(),
+                Role::Client => {
+                    own.copy_from_slice(&messages.payload);
+                    ws.send_through(&mut own[..], write).unwrap();
+                }
+            }
+        }
+        true
+    }
+
+    fn echo(traffic: &Traffic, _batch: usize, written: &mut Written) -> bool {
+        let mut ws = connection(traffic.receiver);
+        let mut buf = vec![0; 8 << 10];
+        let mut memory_written = Written::default();
+        let mut memory = Memory::new(&traffic.bytes, READ, &mut memory_written);
+        loop {
+            let mut empty: &mut [u8] = &mut [];
+            let n;
+            let mut input = if let Some(target) = ws.receive_target() {
+                n = memory.read(target).unwrap();
+                ws.receive_target_filled(n);
+                empty
+            } else {
+                n = memory.read(&mut buf).unwrap();
+                empty = &mut buf[..n];
+                empty
+            };
+            if n == 0 {
+                return true;
+            }
+            while let Some(event) = ws.receive(&mut input) {
+                let Event::Message(message) = event else {
+                    panic!("{event:?}")
+                };
+                ws.send_through(&message, |slices| {
+                    slices.iter().for_each(|slice| written.write(slice));
+                    usize::MAX
+                })
+                .unwrap();
+                if let Some(buffer) = message.into_buffer() {
+                    ws.lend_buffer(buffer);
+                }
+            }
+        }
+    }
+}
+
+/// The same with payloads that are handed over, shared.
+pub struct OursOwned;
+
+impl Peer for OursOwned {
+    fn send(messages: &Messages, written: &mut Written) -> bool {
+        let ws = connection(messages.role);
+        let mut ws = lent(ws, messages.batch, messages.payload.len());
+        for sent in 1..=messages.count {
+            ws.send(messages.payload.clone()).unwrap();
+            if sent % messages.batch == 0 || ws.output_len() >= FLUSH {
+                flush_pieces(&mut ws, written);
+            }
+        }
+        flush_pieces(&mut ws, written);
+        true
+    }
+}
+
+/// Messages out of a buffer of the connection's own, of which the last `HELD` are kept.
+pub struct OursBytes<const HELD: usize>;
+
+impl<const HELD: usize> Peer for OursBytes<HELD> {
+    fn receive<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> bool {
+        let mut written = Written::default();
+        let mut memory = Memory::new(&traffic.bytes, read, &mut written);
+        let mut ws = connection(traffic.receiver);
+        let mut input = BytesMut::new();
+        let mut held = VecDeque::with_capacity(HELD + 1);
+        loop {
+            while let Some(event) = ws.receive_bytes(&mut input) {
+                let Event::Message(message) = event else {
+                    panic!("{event:?}")
+                };
+                sink.message(message.as_bytes());
+                if HELD > 0 {
+                    held.push_back(message);
+                    if held.len() > HELD {
+                        held.pop_front();
+                    }
+                }
+            }
+            let room = ws.receive_bytes_room(&mut input);
+            let bytes = memory.front(room);
+            if bytes.is_empty() {
+                return true;
+            }
+            for block in bytes.chunks(1024) {
+                input.extend_from_slice(block);
+            }
+        }
     }
 }
 

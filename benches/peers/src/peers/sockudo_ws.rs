@@ -29,7 +29,7 @@ impl Peer for SockudoWs {
         let mut protocol = protocol(traffic.receiver);
         let (mut buf, mut messages) = (BytesMut::with_capacity(read), Vec::new());
         loop {
-            let bytes = memory.take(read);
+            let bytes = memory.front(read);
             if bytes.is_empty() {
                 return true;
             }
