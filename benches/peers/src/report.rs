@@ -87,12 +87,12 @@ impl Report {
                     .filter(|figure| kinds.contains(&figure.kind));
                 of_kind.min_by(|a, b| a.nanos.total_cmp(&b.nanos))
             };
-            let Some(ours) = work
-                .figures
-                .iter()
-                .find(|figure| figure.name == "sansocket")
-            else {
+            let Some(ours) = work.ours() else {
                 continue;
+            };
+            let way = match ours.name.strip_prefix("sansocket, ") {
+                Some(way) => format!(" ({way})"),
+                None => String::new(),
             };
             let peer = |kinds: &[Kind]| {
                 find(kinds).map_or_else(
@@ -113,7 +113,7 @@ impl Report {
                 .find(|verdict| !verdict.text.contains("fastest"));
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {}{way} | {} | {} | {} |",
                 work.title,
                 nanos(ours.nanos),
                 floor.map_or("–", |floor| &floor.figure),

@@ -360,7 +360,12 @@ fn text(title: &str, content: Content, size: usize) -> Work {
     net(&mut work, BINARY, &binary);
     validate(&mut work, &traffic);
     work.sum(BINARY_VALID, BINARY, &["std::str::from_utf8", "simdutf8"]);
-    receivers(&mut work, &traffic, Reads::Of(READ));
+    let reads = if size < 1 << 10 {
+        Reads::Of(READ)
+    } else {
+        Reads::Best
+    };
+    receivers(&mut work, &traffic, reads);
     let most = if size < 256 { 1.3 } else { 1.15 };
     work.target(NET, Against::Row(BINARY_VALID.into()), Bound::Ratio(most));
     work.target(OURS, Against::FastestFull, Bound::Ratio(1.0));
@@ -499,12 +504,18 @@ fn send(title: &str, role: Role, size: usize, batch: usize) -> Work {
         }
         _ => {}
     }
-    if role == Role::Client || size < 16 << 10 {
-        work.target(OURS, Against::FastestPeer, Bound::Ratio(1.0));
-    }
-    if role == Role::Server && size >= 1 << 10 {
-        work.target(THROUGH, Against::FastestPeer, Bound::Ratio(0.6));
-    }
+    // What suits best: past the queue, unless frames are gathered, or a client's payload is longer than the cache.
+    let ours = match role {
+        _ if size < 1 << 10 && batch > 1 => OURS,
+        Role::Client if size > 16 << 10 => OURS,
+        _ => THROUGH,
+    };
+    let most = if role == Role::Server && size >= 1 << 10 {
+        0.6
+    } else {
+        1.0
+    };
+    work.target(ours, Against::FastestPeer, Bound::Ratio(most));
     work
 }
 

@@ -65,19 +65,20 @@ impl Entropy for ChaCha8 {
 /// Reads all: the rest of a large message straight to where it is gathered, all else through the buffer.
 fn read_all<S: Sink>(ws: &mut Connection, memory: &mut Memory<'_>, buf: &mut [u8], sink: &mut S) {
     loop {
-        let n = if let Some(target) = ws.receive_target() {
+        let mut filled = false;
+        while let Some(target) = ws.receive_target() {
             let n = memory.read(target).unwrap();
             ws.receive_target_filled(n);
+            filled = true;
+        }
+        if filled {
             events(ws, &mut [], sink);
-            n
-        } else {
-            let n = memory.read(buf).unwrap();
-            events(ws, &mut buf[..n], sink);
-            n
-        };
+        }
+        let n = memory.read(buf).unwrap();
         if n == 0 {
             return;
         }
+        events(ws, &mut buf[..n], sink);
     }
 }
 
@@ -125,14 +126,6 @@ fn flush_pieces(ws: &mut Connection, written: &mut Written) {
     }
 }
 
-/// A long queue is written before the batch is whole, as others do by themselves.
-#[inline(always)]
-fn flush_if_long(ws: &mut Connection, written: &mut Written) {
-    if ws.output_len() >= FLUSH {
-        flush(ws, written);
-    }
-}
-
 /// Receives all; the time without the copies into the read buffer.
 pub fn receive_net<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> Duration {
     let mut ws = connection(traffic.receiver);
@@ -147,21 +140,22 @@ pub fn receive_net<S: Sink>(traffic: &Traffic, read: usize, sink: &mut S) -> Dur
 }
 
 fn send_all(ws: &mut Connection, messages: &Messages, written: &mut Written) {
+    // A long queue is written before the batch is whole, as others do by themselves.
+    let frame = messages.payload.len() + FrameHeader::MAX_LEN;
+    let batch = messages.batch.min(FLUSH.div_ceil(frame));
     let mut left = messages.count;
     while left > 0 {
-        let batch = left.min(messages.batch);
+        let batch = left.min(batch);
         match messages.content {
             Content::Binary => {
                 for _ in 0..batch {
                     ws.send(&messages.payload[..]).unwrap();
-                    flush_if_long(ws, written);
                 }
             }
             _ => {
                 let text = str::from_utf8(&messages.payload).unwrap();
                 for _ in 0..batch {
                     ws.send(text).unwrap();
-                    flush_if_long(ws, written);
                 }
             }
         }
@@ -405,7 +399,7 @@ impl Peer for OursSystem {
     }
 }
 
-/// Sends a message that was prepared once, flushing each.
+/// Sends a message that was prepared once, past the queue.
 pub fn send_prepared(
     ws: &mut Connection,
     prepared: &Prepared,
@@ -413,7 +407,10 @@ pub fn send_prepared(
     written: &mut Written,
 ) {
     for _ in 0..count {
-        ws.send(prepared).unwrap();
-        flush(ws, written);
+        ws.send_through(prepared, |slices| {
+            slices.iter().for_each(|slice| written.write(slice));
+            usize::MAX
+        })
+        .unwrap();
     }
 }
