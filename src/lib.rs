@@ -3,6 +3,7 @@
 //! [compression]: manual::compression
 //! [decisions]: manual::decisions
 //! [drivers]: manual::drivers
+//! [performance]: manual::performance
 //!
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
