@@ -428,11 +428,11 @@ typedef enum {
  */
 typedef enum {
   /**
-   * Nothing was sent or received yet.
+   * Nothing was sent yet: a server is in it until it accepts.
    */
   SS_STATE_INITIAL = 0,
   /**
-   * The opening handshake is going on.
+   * A client's request is on its way, or the answer.
    */
   SS_STATE_CONNECTING = 1,
   /**

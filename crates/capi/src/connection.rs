@@ -62,9 +62,9 @@ impl Entropy for Callback {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ss_state {
-    /// Nothing was sent or received yet.
+    /// Nothing was sent yet: a server is in it until it accepts.
     SS_STATE_INITIAL = 0,
-    /// The opening handshake is going on.
+    /// A client's request is on its way, or the answer.
     SS_STATE_CONNECTING = 1,
     /// Messages can be sent.
     SS_STATE_OPEN = 2,

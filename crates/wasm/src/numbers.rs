@@ -218,9 +218,9 @@ numbers! {
 
     /// Where a connection is in its life.
     state {
-        /// Nothing was sent or received yet.
+        /// Nothing was sent yet: a server is in it until it accepts.
         INITIAL = 0,
-        /// The opening handshake is going on.
+        /// A client's request is on its way, or the answer.
         CONNECTING = 1,
         /// Messages can be sent.
         OPEN = 2,
