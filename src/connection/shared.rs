@@ -46,16 +46,15 @@ impl Connection {
                 let masked = self.role() == Role::Server;
                 if whole.end - whole.start < SHARED_MIN {
                     let payload = whole.payload(&mut input[..whole.end], masked);
-                    let message = match whole.opcode {
-                        Opcode::Text => whole_text(payload).map(Message::Text),
-                        _ => Ok(Message::Binary(payload.into())),
+                    let event = match whole.opcode {
+                        Opcode::Text => match whole_text(payload) {
+                            Ok(text) => Event::Message(Message::Text(text.into_string().into())),
+                            Err(error) => self.settled(|ws| ws.fail_for(error.into())),
+                        },
+                        _ => Event::Message(Message::Binary(payload.to_vec().into())),
                     };
-                    let message = message.map(Message::into_owned);
                     input.advance(whole.end);
-                    return Some(match message {
-                        Ok(message) => Event::Message(message),
-                        Err(error) => self.settled(|ws| ws.fail_for(error.into())),
-                    });
+                    return Some(event);
                 }
                 let mut frame = input.split_to(whole.end);
                 whole.payload(&mut frame, masked);
