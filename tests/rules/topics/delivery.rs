@@ -968,7 +968,7 @@ fn receive_bytes_room_ends_with_the_frame() {
                         assert_eq!(input.capacity(), stream.len(), "{len} {first}");
                     }
                 };
-                assert_eq!(see(event), Seen::binary(&vec![7; len]));
+                assert_eq!(see(event), Seen::binary(vec![7; len]));
                 assert!(input.is_empty());
             }
         }
