@@ -302,10 +302,37 @@ test("the peer ends TCP without a word", async (context) => {
   assert.deepEqual(reports.map(({ code, clean }) => [code, clean]), [[1006, false], [1006, false], [1006, false]]);
 });
 
+test("a peer that resets while it is poured at: no error is left unhandled", async (context) => {
+  const ends = [];
+  const { errors, server } = await serving(context, async (ws) => {
+    try {
+      for (;;) {
+        await ws.send(Buffer.alloc(100_000));
+      }
+    } catch (error) {
+      ends.push(error);
+    }
+  });
+  const peer = await raw(server.port);
+  await sleep(20);
+  peer.resetAndDestroy();
+  await until(() => ends.length > 0);
+  assert.ok(ends[0] instanceof ConnectionClosed, ends[0].stack);
+  assert.deepEqual([ends[0].report.code, ends[0].report.clean, errors], [1006, false, []]);
+});
+
+test("what is thrown is a warning of the process, where nobody wants it", async (context) => {
+  const warned = once(process, "warning");
+  const { uri } = await serving(context, () => Promise.reject(new Error("nobody's")), { onError: undefined });
+  const ws = await connect(uri);
+  assert.equal((await ws.closed).code, 1011);
+  assert.equal((await warned)[0].message, "nobody's");
+});
+
 test("deadlines: a silent client, a server that never answers, a peer that is gone", async (context) => {
   const reports = [];
   const handler = async (ws) => reports.push(await ws.closed);
-  const { server } = await serving(context, handler, { timeouts: { handshake: 80, ping: 60, pong: 80, close: 60 } });
+  const { server } = await serving(context, handler, { timeouts: { handshake: 400, ping: 60, pong: 80, close: 60 } });
   const silent = net.connect(server.port, "127.0.0.1");
   assert.match(String(await rest(silent)), /^HTTP\/1.1 408/);
   // It is open, and answers no ping.
