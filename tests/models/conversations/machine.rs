@@ -213,6 +213,7 @@ impl Setup {
         Real {
             ws,
             now: 0,
+            born: 0,
             chunks_above,
         }
     }
@@ -321,10 +322,33 @@ impl Machine for Modelled {
 pub(crate) struct Real {
     pub(crate) ws: Connection,
     now: u64,
+    /// When its process began, from where it counts.
+    born: u64,
     chunks_above: u64,
 }
 
 impl Real {
+    /// It goes on in a process that begins now.
+    #[cfg(feature = "handover")]
+    pub(crate) fn hand_over(&mut self, setup: &Setup) {
+        let none = Connection::upgraded_server(&setup.server, Negotiated::new());
+        let old = std::mem::replace(&mut self.ws, none);
+        let (limits, role) = (*old.limits(), old.role());
+        let state = match old.suspend(Duration::from_secs(self.now - self.born)) {
+            Ok(state) => state,
+            Err(not) => return self.ws = not.connection,
+        };
+        self.born = self.now;
+        let resumed = if role == sansocket::Role::Server {
+            let config = setup.server.clone().limits(limits);
+            Connection::resume(&state, &config, None, Duration::ZERO)
+        } else {
+            let config = setup.client.clone().limits(limits);
+            Connection::resume(&state, &config, Some(Box::new(OwnKey)), Duration::ZERO)
+        };
+        self.ws = resumed.expect("a connection that goes on");
+    }
+
     /// The same as [`Machine::read`] where nobody looks at the events.
     pub(crate) fn read_unseen(&mut self, bytes: &mut [u8]) {
         let mut input = bytes;
@@ -338,7 +362,7 @@ impl Real {
     }
 
     fn operate(&mut self, does: &Does) -> Result<(), Refused> {
-        let Self { ws, now, .. } = self;
+        let Self { ws, now, born, .. } = self;
         let kind = |text: &bool| if *text { Kind::Text } else { Kind::Binary };
         match does {
             Does::Read(..) => {}
@@ -356,13 +380,13 @@ impl Real {
             }
             Does::Pass(seconds) => {
                 *now += seconds;
-                ws.advance_time(Duration::from_secs(*now));
+                ws.advance_time(Duration::from_secs(*now - *born));
             }
             Does::Held(bytes, seconds) => {
                 let mut bytes = bytes.clone();
                 ws.keep_input(&mut &mut bytes[..]);
                 *now += seconds;
-                ws.advance_time(Duration::from_secs(*now));
+                ws.advance_time(Duration::from_secs(*now - *born));
             }
             Does::LimitMessages(most) => {
                 let mut limits = *ws.limits();
@@ -451,9 +475,9 @@ impl Real {
             &ws.can_send().map_err(refused),
             &model.can_send(),
         )?;
-        let due = model
-            .next_deadline()
-            .map(|(_, due)| Duration::from_secs(due));
+        // One that passed before its process began.
+        let since_birth = |due: u64| Duration::from_secs(due.saturating_sub(self.born));
+        let due = model.next_deadline().map(|(_, due)| since_birth(due));
         same("next_deadline", &ws.next_deadline(), &due)
     }
 }

@@ -15,10 +15,16 @@ mod reference;
 
 use super::{Taker, wire};
 use alphabet::Does;
-use machine::{About, Machine, Modelled, Setup, same};
+use machine::{About, Machine, Modelled, same};
+pub(crate) use machine::{Real, Setup};
 use sansocket::Role;
 
 pub fn conversation(data: &[u8]) {
+    converse(data, |_, _| ());
+}
+
+/// With something done to the connection `between` any two calls.
+pub(crate) fn converse(data: &[u8], between: impl Fn(&mut Real, &Setup)) {
     let mut t = Taker::new(data);
     let server = t.once_in(2);
     let about = [
@@ -77,6 +83,7 @@ pub fn conversation(data: &[u8]) {
         }
         let one = core::slice::from_ref(does);
         for does in if pieces.is_empty() { one } else { &pieces } {
+            between(&mut real, &setup);
             let (mut expected, mut seen) = (Vec::new(), Vec::new());
             let result = model.call(does, &mut expected);
             same("result", &real.call(does, &mut seen), &result)

@@ -90,6 +90,27 @@ pub fn handed_over(data: &[u8]) {
     }
 }
 
+/// Each call at another process, whose clock begins with it, against the model.
+pub fn conversation_handed_over(data: &[u8]) {
+    super::conversation::converse(data, super::conversation::Real::hand_over);
+}
+
+/// A client and a server that move before each step.
+pub fn pair_handed_over(data: &[u8]) {
+    super::pair::talk(data, |ws, server, client, now| {
+        let old = core::mem::replace(ws, Connection::server(server));
+        let role = old.role();
+        let resumed = match (old.suspend(now), role) {
+            (Err(not), _) => Ok(not.connection),
+            (Ok(state), Role::Server) => Connection::resume(&state, server, None, now),
+            (Ok(state), Role::Client) => {
+                Connection::resume(&state, client, Some(Scripted::boxed()), now)
+            }
+        };
+        *ws = resumed.expect("a connection that goes on");
+    });
+}
+
 /// Any bytes as a state, and states in which something was changed.
 pub fn state(data: &[u8]) {
     let mut t = Taker::new(data);

@@ -160,6 +160,8 @@ impl End {
 }
 
 struct Bench {
+    server: ServerConfig,
+    client: ClientConfig,
     ends: [End; 2],
     now: Duration,
     lossy: bool,
@@ -277,6 +279,14 @@ impl Bench {
 }
 
 pub fn pair(data: &[u8]) {
+    talk(data, |_, _, _, _| ());
+}
+
+/// With something done to each connection `between` any two steps.
+pub fn talk(
+    data: &[u8],
+    between: impl Fn(&mut Connection, &ServerConfig, &ClientConfig, Duration),
+) {
     let mut t = Taker::new(data);
     let mut timeouts = Timeouts::default();
     if t.once_in(2) {
@@ -316,17 +326,29 @@ pub fn pair(data: &[u8]) {
     let request = ClientRequest::new(Uri::parse("ws://example.com/").expect("a URI"))
         .subprotocol("chat")
         .expect("a token");
-    let client = Connection::client_with_entropy(&client, request, Scripted::boxed()).unwrap();
+    let asking = Connection::client_with_entropy(&client, request, Scripted::boxed()).unwrap();
     let mut bench = Bench {
         ends: [
-            End::new(client, compresses),
+            End::new(asking, compresses),
             End::new(Connection::server(&server), compresses),
         ],
+        server,
+        client,
         now: Duration::from_secs(1),
         lossy: false,
     };
     bench.tell_time();
     while !t.is_empty() {
+        let Bench {
+            server,
+            client,
+            ends,
+            now,
+            ..
+        } = &mut bench;
+        for end in ends {
+            between(&mut end.ws, server, client, *now);
+        }
         bench.step(&mut t);
     }
     bench.finish();

@@ -68,6 +68,11 @@ hold! {
     /// The same events with a hand-over before each operation.
     #[cfg(feature = "handover")]
     any_operations_handed_over = oracle::handed_over::handed_over, 600, 1200;
+    /// Against the model, and two of them, with a hand-over before each step.
+    #[cfg(feature = "handover")]
+    any_conversation_handed_over_as_the_model = oracle::handed_over::conversation_handed_over, 600, 400;
+    #[cfg(feature = "handover")]
+    a_pair_that_moves_ends_and_agrees = oracle::handed_over::pair_handed_over, 300, 900;
     /// States of connections, changed and made up.
     #[cfg(feature = "handover")]
     any_bytes_as_a_state = oracle::handed_over::state, 1000, 600;
