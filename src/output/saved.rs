@@ -15,25 +15,37 @@ use super::{Output, Segment, Segments};
 
 impl Output {
     pub(crate) fn save(&self, to: &mut Writer) {
-        to.byte(match self.close {
+        let Self {
+            tail,
+            at,
+            segments,
+            skip,
+            counted,
+            buffered,
+            pongs,
+            close,
+            codec_bit,
+            lent: _, // it is of this process
+        } = self;
+        to.byte(match close {
             CloseProgress::None => 0,
             CloseProgress::Queued => 1,
             CloseProgress::AtFront => 2,
             CloseProgress::Left => 3,
         });
-        to.number(self.skip.into());
-        to.number(self.counted);
-        to.number(self.buffered);
-        to.byte(self.pongs);
-        to.byte(self.codec_bit);
-        to.maybe(self.segments.as_ref(), |to, segments| {
-            segments.save(self.at, to)
-        });
-        let taken = match &self.segments {
-            Some(segments) if !segments.queue.is_empty() => 0,
-            _ => self.at,
+        to.number((*skip).into());
+        to.number(*counted);
+        to.number(*buffered);
+        to.byte(*pongs);
+        to.byte(*codec_bit);
+        let queue = segments.as_ref().map(|segments| &segments.queue);
+        let taken = if queue.is_none_or(VecDeque::is_empty) {
+            *at
+        } else {
+            0
         };
-        to.string(self.tail.get(taken..).unwrap_or_default());
+        to.maybe(segments.as_ref(), |to, segments| segments.save(*at, to));
+        to.string(tail.get(taken..).unwrap_or_default());
     }
 
     /// Every number in it is judged by the frames that are there.
@@ -106,18 +118,27 @@ impl Output {
 impl Segments {
     /// `at` bytes of the first segment have left.
     fn save(&self, at: usize, to: &mut Writer) {
-        to.number(self.queue.len() as u64);
+        let Self {
+            queue,
+            len: _, // of the queue, as it is read
+            held: _,
+            frame_left,
+            deferred,
+            deferred_pongs,
+            encoded,
+        } = self;
+        to.number(queue.len() as u64);
         let mut taken = at;
-        for segment in &self.queue {
+        for Segment { bytes, gap } in queue {
             // Nothing goes before what has begun to leave.
-            to.flag(segment.gap && taken == 0);
-            to.string(segment.bytes.get(taken..).unwrap_or_default());
+            to.flag(*gap && taken == 0);
+            to.string(bytes.get(taken..).unwrap_or_default());
             taken = 0;
         }
-        to.number(self.frame_left);
-        to.string(&self.deferred);
-        to.byte(self.deferred_pongs);
-        self.encoded.save(to);
+        to.number(*frame_left);
+        to.string(deferred);
+        to.byte(*deferred_pongs);
+        encoded.save(to);
     }
 }
 

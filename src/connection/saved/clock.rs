@@ -47,23 +47,32 @@ impl Base {
 
 /// `now` is the caller's time, which may be later than what the clock was told.
 pub(super) fn save(clock: &Clock, now: Nanos, to: &mut Writer) {
+    let Clock {
+        now: told_last,
+        heard,
+        pinged,
+        due,
+        since: Since(noted),
+        ping_number,
+        unanswered,
+    } = *clock;
     let base = Base::of(clock);
     let told = base.is_told();
     to.byte(
         u8::from(told)
             | u8::from(told && clock.is_bounded()) << 1
-            | u8::from(told && clock.unanswered) << 2,
+            | u8::from(told && unanswered) << 2,
     );
     if !told {
         return;
     }
-    to.number(since(clock.now, now));
-    base.save_past(clock.heard, to);
-    base.save_past(clock.pinged, to);
-    to.number(clock.since.0.into());
-    to.number(clock.ping_number.into());
+    to.number(since(told_last, now));
+    base.save_past(heard, to);
+    base.save_past(pinged, to);
+    to.number(noted.into());
+    to.number(ping_number.into());
     if clock.is_bounded() {
-        base.save(clock.due, to);
+        base.save(due, to);
     }
 }
 

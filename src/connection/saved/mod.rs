@@ -59,21 +59,34 @@ impl Connection {
     /// # Errors
     /// An extension is in the way. What was written is of no use then.
     pub(crate) fn save(&self, now: Duration, to: &mut Writer) -> Result<(), Unsaved> {
-        if self.gathering.is_encoded() {
+        // Each field is named, here and in its parts, so that none is forgotten.
+        let Self {
+            life,
+            fast: _, // worked out from the rest
+            reading,
+            gathering,
+            output,
+            clock,
+            config: _,
+            entropy: _,
+            in_use,
+            rare,
+        } = self;
+        if gathering.is_encoded() {
             return Err(Unsaved::InEncodedMessage);
         }
-        life::save(&self.life, to);
-        clock::save(&self.clock, nanos(now), to);
-        to.flag(self.in_use.is_some());
-        if let Some(in_use) = &self.in_use {
+        life::save(life, to);
+        clock::save(clock, nanos(now), to);
+        to.flag(in_use.is_some());
+        if let Some(in_use) = in_use {
             in_use.save(to)?;
         }
-        self.reading.save(to);
-        self.gathering.save(to);
-        self.output.save(to);
+        reading.save(to);
+        gathering.save(to);
+        output.save(to);
         let none = Rare::default();
-        let rare = self.rare.as_deref().unwrap_or(&none);
-        rare::save(rare, Base::of(&self.clock), to);
+        let rare = rare.as_deref().unwrap_or(&none);
+        rare::save(rare, Base::of(clock), to);
         Ok(())
     }
 

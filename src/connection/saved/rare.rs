@@ -176,9 +176,14 @@ fn control<'r>(from: &mut Reader<'r>) -> Result<&'r [u8], Bad> {
 }
 
 fn save_pings(pings: &Pings, base: Base, to: &mut Writer) {
-    to.number(pings.before);
-    to.signed(pings.later);
-    to.maybe(pings.last.as_ref(), |to, (payload, sent)| {
+    let Pings {
+        before,
+        later,
+        last,
+    } = pings;
+    to.number(*before);
+    to.signed(*later);
+    to.maybe(last.as_ref(), |to, (payload, sent)| {
         to.string(payload);
         to.maybe(*sent, |to, sent| base.save_past(sent, to));
     });
@@ -302,11 +307,18 @@ impl Saved for Body {
 
 impl Saved for Ending {
     fn save(&self, to: &mut Writer) {
-        to.maybe(self.sent.as_ref(), |to, frame| frame.save(to));
-        to.maybe(self.received.as_ref(), |to, frame| frame.save(to));
-        to.maybe(self.failure, |to, failure| failure.save(to));
-        to.maybe(self.answered, |to, status| to.number(status.into()));
-        save_cut_off(self.cut_off, to);
+        let Self {
+            sent,
+            received,
+            failure,
+            answered,
+            cut_off,
+        } = self;
+        to.maybe(sent.as_ref(), |to, frame| frame.save(to));
+        to.maybe(received.as_ref(), |to, frame| frame.save(to));
+        to.maybe(*failure, |to, failure| failure.save(to));
+        to.maybe(*answered, |to, status| to.number(status.into()));
+        save_cut_off(*cut_off, to);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Bad> {

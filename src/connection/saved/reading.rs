@@ -14,12 +14,19 @@ use super::super::reading::Reading;
 
 impl Saved for Reading {
     fn save(&self, to: &mut Writer) {
-        to.string(self.header.came());
-        if self.in_payload() {
-            to.number(self.left);
+        let Self {
+            left,
+            key: _, // that of the header, as it stands where the payload is
+            header,
+            ended,
+            waiting,
+        } = self;
+        to.string(header.came());
+        if header.is_whole() {
+            to.number(*left);
         }
-        to.flag(self.ended);
-        to.number(self.waiting.into());
+        to.flag(*ended);
+        to.number((*waiting).into());
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Bad> {
