@@ -36,6 +36,8 @@ impl Entropy for OwnKey {
 pub(crate) struct Setup {
     pub(crate) rules: Rules,
     clock: bool,
+    /// The machine goes to another process before each input.
+    moves: bool,
     server: ServerConfig,
     client: ClientConfig,
 }
@@ -164,6 +166,7 @@ impl Setup {
         }
         Self {
             clock,
+            moves: false,
             server: server
                 .limits(limits)
                 .timeouts(timeouts)
@@ -175,6 +178,15 @@ impl Setup {
                 .delivery(delivery)
                 .fragment(rules.split as u32),
             rules,
+        }
+    }
+
+    /// The same, where each input comes to another process.
+    #[cfg(feature = "handover")]
+    pub(crate) fn moving(self) -> Self {
+        Self {
+            moves: true,
+            ..self
         }
     }
 
@@ -328,6 +340,18 @@ pub(crate) struct Real {
 }
 
 impl Real {
+    /// Before the next input.
+    #[cfg_attr(
+        not(feature = "handover"),
+        allow(clippy::needless_pass_by_ref_mut, reason = "nothing moves")
+    )]
+    pub(crate) fn between(&mut self, setup: &Setup) {
+        if setup.moves {
+            #[cfg(feature = "handover")]
+            self.hand_over(setup);
+        }
+    }
+
     /// It goes on in a process that begins now.
     #[cfg(feature = "handover")]
     pub(crate) fn hand_over(&mut self, setup: &Setup) {

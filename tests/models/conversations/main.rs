@@ -93,6 +93,22 @@ fn every_configuration() {
     }
 }
 
+/// Each input comes to another process, whose clock begins with it.
+#[cfg(feature = "handover")]
+#[test]
+fn every_hand_over() {
+    for about in [
+        About::Usual,
+        About::NoClock,
+        About::Ask,
+        About::Split,
+        About::Closes,
+    ] {
+        let setup = |server| Setup::narrow(server, about).moving();
+        try_all(&format!("{about:?}, moving"), narrow, setup, longest() - 1);
+    }
+}
+
 /// Every kind of frame at every boundary size, legal or not, and what they meet.
 #[test]
 fn every_size() {

@@ -164,12 +164,14 @@ impl Walk<'_> {
         let mut now = beginning.clone();
         let mut real = self.setup.real();
         for &input in &self.path {
+            real.between(self.setup);
             real.call_unseen(&self.inputs[input].does, &mut self.scratch);
         }
         self.path.push(input);
         self.count += 1;
         let (mut expected, mut seen) = (Vec::new(), Vec::new());
         let result = now.whole.call(does, &mut expected);
+        real.between(self.setup);
         same("result", &real.call(does, &mut seen), &result)?;
         same("events", &seen, &expected)?;
         real.compare(&now.whole.endpoint)?;
@@ -200,9 +202,11 @@ impl Walk<'_> {
         let last = self.path.len() - 1;
         for (i, &input) in self.path[..last].iter().enumerate() {
             let does = &self.inputs[input].does;
+            real.between(self.setup);
             let _ = cut_step(&mut real, &mut rest, does, way(i), &mut seen);
         }
         seen.clear();
+        real.between(self.setup);
         let got = cut_step(&mut real, &mut rest, does, way(last), &mut seen);
         same("result", &got, &result)?;
         let mut end = now.cut.clone();
