@@ -4,6 +4,13 @@ export class SansocketError extends Error {
   readonly word: string;
 }
 
+declare global {
+  interface SymbolConstructor {
+    /** As TypeScript's own library has it, from ES2025 on. */
+    readonly dispose: unique symbol;
+  }
+}
+
 type Bytes = ArrayBufferLike | ArrayBufferView;
 type Headers = Iterable<readonly [string, string | Uint8Array]> | Record<string, string | Uint8Array>;
 export type Kind = "text" | "binary";
