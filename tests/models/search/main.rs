@@ -27,8 +27,8 @@ use sansocket::entropy::Entropy;
 use sansocket::error::{Failure, NoEntropy};
 use sansocket::event::CloseReport;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, Connection, Event, OriginPolicy, Role, ServerConfig,
-    State, Transport, Uri,
+    Accept, ClientConfig, ClientRequest, Connection, Event, Negotiated, OriginPolicy, Role,
+    ServerConfig, State, Transport, Uri,
 };
 
 const CLIENT: usize = 0;
@@ -36,6 +36,8 @@ const CLIENT: usize = 0;
 /// What may happen at all, beside writing, delivering, obeying and waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Allowed {
+    /// It begins with the opening handshake, and not after it.
+    opening: bool,
     /// Messages that each end may send, and how long they are.
     messages: [u8; 2],
     len: usize,
@@ -189,8 +191,16 @@ impl Search {
 
     fn begin(&self, left: Allowed) -> World {
         let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
-        let client =
-            Connection::client_with_entropy(&self.client, request, Box::new(Zeros)).unwrap();
+        let [client, server] = if left.opening {
+            let zeros = Box::new(Zeros);
+            let client = Connection::client_with_entropy(&self.client, request, zeros);
+            [client.unwrap(), Connection::server(&self.server)]
+        } else {
+            let (zeros, agreed) = (Box::new(Zeros), Negotiated::default());
+            let client =
+                Connection::upgraded_client_with_entropy(&self.client, agreed.clone(), zeros);
+            [client, Connection::upgraded_server(&self.server, agreed)]
+        };
         let end = |mut ws: Connection| {
             ws.advance_time(NOW);
             End {
@@ -206,7 +216,7 @@ impl Search {
             }
         };
         World {
-            ends: [end(client), end(Connection::server(&self.server))],
+            ends: [end(client), end(server)],
             left,
             lost: false,
             waited: false,
@@ -538,7 +548,8 @@ const STEPS: [Step; 21] = [
     Step::Wait,
 ];
 
-const NOTHING: Allowed = Allowed {
+const CLOSING: Allowed = Allowed {
+    opening: false,
     messages: [0, 0],
     len: 1,
     closes: [1, 1],
@@ -548,94 +559,118 @@ const NOTHING: Allowed = Allowed {
     waits: None,
 };
 
-/// Searches all of it, or with `SEARCH=whole` of what is more.
-fn search(left: Allowed, whole: Allowed) {
+/// Searches the first, or with `SEARCH=whole` the second, which is more.
+fn search(sample: Allowed, whole: Allowed) {
     let all = std::env::var("SEARCH").is_ok_and(|much| much == "whole");
-    let left = if all { whole } else { left };
+    let left = if all { whole } else { sample };
     Search::new(left.keepalive).run(left);
 }
 
 #[test]
+fn from_the_opening_handshake() {
+    let sample = Allowed {
+        opening: true,
+        closes: [1, 0],
+        ..CLOSING
+    };
+    let whole = Allowed {
+        closes: [1, 1],
+        messages: [1, 1],
+        losses: 1,
+        ..sample
+    };
+    search(sample, whole);
+}
+
+#[test]
 fn closing_handshakes_that_cross() {
-    let whole = Allowed { cuts: 2, ..NOTHING };
-    search(NOTHING, whole);
+    let whole = Allowed {
+        opening: true,
+        cuts: 2,
+        ..CLOSING
+    };
+    search(CLOSING, whole);
 }
 
 #[test]
 fn messages_both_ways() {
-    let one = Allowed {
-        messages: [1, 0],
+    let sample = Allowed {
+        messages: [1, 1],
         closes: [0, 1],
-        ..NOTHING
+        ..CLOSING
     };
     let whole = Allowed {
+        opening: true,
         messages: [2, 2],
-        ..NOTHING
+        closes: [1, 1],
+        ..sample
     };
-    search(one, whole);
+    search(sample, whole);
 }
 
 #[test]
 fn a_transport_that_cuts() {
-    let one = Allowed {
-        closes: [1, 0],
+    let sample = Allowed {
+        messages: [1, 0],
+        closes: [0, 1],
         cuts: 1,
-        ..NOTHING
+        ..CLOSING
     };
     let whole = Allowed {
-        messages: [1, 1],
-        cuts: 2,
-        ..NOTHING
+        messages: [2, 1],
+        cuts: 3,
+        ..CLOSING
     };
-    search(one, whole);
+    search(sample, whole);
 }
 
-/// Three messages of which two fit.
+/// Three messages of which one fits.
 #[test]
 fn the_ceiling_on_memory() {
-    let one = Allowed {
+    let sample = Allowed {
         messages: [0, 3],
-        len: 3000,
+        len: 6000,
         closes: [0, 1],
-        ..NOTHING
+        ..CLOSING
     };
     let whole = Allowed {
         messages: [3, 1],
-        cuts: 1,
-        ..one
+        closes: [1, 1],
+        ..sample
     };
-    search(one, whole);
+    search(sample, whole);
 }
 
 #[test]
 fn a_transport_that_is_lost() {
-    let one = Allowed {
-        closes: [0, 1],
+    let sample = Allowed {
+        messages: [1, 0],
+        closes: [1, 0],
         losses: 1,
-        ..NOTHING
+        ..CLOSING
     };
     let whole = Allowed {
-        messages: [1, 1],
+        messages: [2, 1],
+        closes: [1, 1],
         cuts: 1,
-        losses: 1,
-        ..NOTHING
+        ..sample
     };
-    search(one, whole);
+    search(sample, whole);
 }
 
 #[test]
 fn keepalive() {
-    let one = Allowed {
+    let sample = Allowed {
         closes: [1, 0],
         keepalive: true,
         waits: Some(2),
-        ..NOTHING
+        ..CLOSING
     };
     let whole = Allowed {
         messages: [1, 0],
-        keepalive: true,
+        closes: [1, 1],
         waits: Some(4),
-        ..NOTHING
+        ..sample
     };
-    search(one, whole);
+    search(sample, whole);
 }
