@@ -15,7 +15,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by a panic"
+    clippy::print_stdout,
+    reason = "a test fails by a panic, and one that searches tells how far"
 )]
 
 use std::collections::HashMap;
