@@ -176,9 +176,15 @@ fn use_up(mut ws: Connection, setup: &cut::Setup, now: Duration) {
         while let Some(event) = ws.receive(&mut input) {
             assert_eq!(closed, 0, "{event:?} after Closed");
             closed += usize::from(matches!(event, Event::Closed(_)));
+            look_into(&event);
         }
         assert!(input.is_empty());
     };
+    if let Some(response) = ws.response() {
+        assert_eq!(response.status(), 101);
+        let _ = (response.reason(), response.headers().count());
+    }
+    let _ = (format!("{ws:?}"), ws.failed_head(), ws.next_deadline());
     ws.advance_time(now);
     let mut frames = Vec::new();
     for _ in 0..3 {
@@ -202,6 +208,21 @@ fn use_up(mut ws: Connection, setup: &cut::Setup, now: Duration) {
     ws.transport_lost();
     receive(&mut ws, b"");
     assert_eq!(ws.output_len(), 0);
+}
+
+/// All that an event says.
+fn look_into(event: &Event<'_>) {
+    match event {
+        Event::Request(request) | Event::Http(request) => {
+            let _ = (request.path(), request.query(), request.resource_name());
+            let _ = (request.method(), request.authority(), request.version());
+            let _ = (request.subprotocols().count(), request.extensions().count());
+        }
+        Event::Refused(refusal) => _ = (refusal.versions().count(), refusal.header("x")),
+        Event::Failed(failure) => _ = (failure.to_string(), failure.close_code()),
+        Event::Closed(report) => _ = report.to_string(),
+        event => _ = format!("{event:?}"),
+    }
 }
 
 /// The checksum of a state, as that of a recording.
