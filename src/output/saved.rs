@@ -142,11 +142,7 @@ impl Segments {
     }
 }
 
-impl Saved for Segments {
-    fn save(&self, to: &mut Writer) {
-        self.save(0, to);
-    }
-
+impl Segments {
     fn read(from: &mut Reader<'_>) -> Result<Self, Bad> {
         let mut segments = Self::default();
         for _ in 0..from.number()? {

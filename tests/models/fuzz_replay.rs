@@ -122,3 +122,22 @@ fn states() {
     }
     assert!(resumed > 20, "{resumed} states");
 }
+
+/// Each byte of those states changed to others: refused, or a connection that ends.
+#[cfg(feature = "handover")]
+#[test]
+fn changed_states() {
+    let states = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/states");
+    for file in fs::read_dir(states).expect("a directory of states") {
+        let path = file.expect("a file").path();
+        println!("{}", path.display());
+        let state = fs::read(&path).expect("bytes");
+        for at in (5..state.len() - 8).take(150) {
+            for byte in [0, 1, 2, 3, 4, 9, 0x0f, 0x40, 0x7f, 0x80, 0xff] {
+                let mut changed = state[..state.len() - 8].to_vec();
+                changed[at] = byte;
+                oracle::handed_over::looked_at(changed);
+            }
+        }
+    }
+}

@@ -210,3 +210,78 @@ const CLOSED: u8 = 12;
 
 /// The longest reason (RFC 6455 §5.5).
 const REASON: usize = crate::frame::MAX_CONTROL_PAYLOAD - 2;
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec;
+
+    use crate::error::{Failure, Timeout};
+
+    use super::*;
+
+    fn report(began: Option<Side>, cut_off: Option<CutOff>) -> Event<'static> {
+        let frame = CloseFrame::new(Some(CloseCode::GOING_AWAY), "bye".into());
+        Event::Closed(Box::new(CloseReport {
+            clean: began.is_some(),
+            code: 1001,
+            answered: Some(404),
+            sent: Some(frame),
+            received: Some(CloseFrame::new(None, String::new())),
+            failure: Some(Failure::Timeout(Timeout::Idle)),
+            began,
+            cut_off,
+        }))
+    }
+
+    /// Each comes back as it was, and what is cut is none.
+    #[test]
+    fn every_event_both_ways() {
+        let mut refusal = Refusal::new(404, [("X", &b"y"[..])].into_iter());
+        refusal.body = vec![1, 2];
+        let events = [
+            Event::Refused(Box::new(refusal)),
+            Event::Open,
+            Event::Start(MessageHead {
+                kind: Kind::Text,
+                frame_len: 1 << 40,
+                fin: true,
+                compressed: false,
+                reserved_bits: 3,
+            }),
+            Event::Message(Message::text("text")),
+            Event::Message(Message::binary(vec![0xff])),
+            Event::Chunk(Chunk {
+                kind: Kind::Binary,
+                payload: Payload::from(vec![7; 3]),
+                first: true,
+                ends_frame: false,
+                last: false,
+                reserved_bits: 1,
+            }),
+            Event::Ping(Payload::from(vec![1])),
+            Event::Pong(Pong {
+                payload: Payload::from(vec![2]),
+                round_trip_micros: 77,
+            }),
+            Event::Failed(Failure::Timeout(Timeout::Pong)),
+            report(None, None),
+            report(Some(Side::Us), Some(CutOff::Frame)),
+            report(Some(Side::Peer), Some(CutOff::Message)),
+            report(Some(Side::Both), None),
+        ];
+        for event in events {
+            let mut to = Writer::new(200);
+            event.save(&mut to);
+            let mut from = Reader::new(to.written(), 0);
+            let read = Event::read(&mut from);
+            let read = read.map(|read| format!("{read:?}"));
+            assert_eq!(read, Ok(format!("{event:?}")));
+            assert!(from.is_empty());
+            for cut in 0..to.len() {
+                assert!(Event::read(&mut Reader::new(&to.written()[..cut], 0)).is_err());
+            }
+        }
+        assert!(Event::read(&mut Reader::new(&[13], 0)).is_err());
+    }
+}

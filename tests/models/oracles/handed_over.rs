@@ -142,6 +142,14 @@ pub fn state(data: &[u8]) {
     look_at(state, &setup, now);
 }
 
+/// The bytes of a state but its seal, as one of either role.
+pub fn looked_at(state: Vec<u8>) {
+    for role in 0..2 {
+        let setup = cut::Setup::draw(&mut Taker::new(&[role, 0, 0]), false);
+        look_at(state.clone(), &setup, Duration::from_secs(1));
+    }
+}
+
 /// The bytes without their seal, then with it.
 fn look_at(mut state: Vec<u8>, setup: &cut::Setup, now: Duration) {
     let resume = |state: &[u8]| resumed(state, setup, setup.limits, now);
