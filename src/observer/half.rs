@@ -531,8 +531,11 @@ impl Wire {
         }
     }
 
-    /// Bytes of the payload are missing.
+    /// So many bytes of the payload are missing.
     fn hole(&mut self, len: u64) {
+        if len == 0 {
+            return;
+        }
         let control = self.frame.and_then(|frame| frame.opcode());
         if control.is_some_and(Opcode::is_control) {
             return;
