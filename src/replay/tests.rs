@@ -159,6 +159,25 @@ fn every_event_and_byte_comes_again() {
 }
 
 /// No bit of a recording can be changed, and none of its bytes be missing, without being told.
+/// A message past the queue is recorded as one in it, of which so much was taken.
+#[test]
+fn a_message_past_the_queue() {
+    let mut ws = upgraded(all());
+    read(&mut ws, b"");
+    let mut payload = *b"payload";
+    ws.send_through(&mut payload[..], |slices| {
+        assert_eq!(slices.concat(), b"\x82\x07payload");
+        4
+    })
+    .unwrap();
+    ws.send_through("more", |_| usize::MAX).unwrap();
+    assert_eq!((ws.output_len(), ws.buffered_amount()), (0, 0));
+    ws.close(None, "").unwrap();
+    assert!(ws.send_through("late", |_| panic!()).is_err());
+    let recording = ws.take_recording().unwrap();
+    assert!(play(&recording).is_ok());
+}
+
 #[test]
 fn damage_is_told() {
     let (recording, _) = served(all());

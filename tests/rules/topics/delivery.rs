@@ -972,6 +972,9 @@ fn receive_bytes_room_ends_with_the_frame() {
                 assert!(input.is_empty());
             }
         }
+        // It waits, and nothing of it lacks.
+        let mut whole = BytesMut::from(&encode_for(role, &[Frame::new(BINARY, [7; 5000])])[..]);
+        assert_eq!(open(role).receive_bytes_room(&mut whole), 64 << 10);
         // Nothing waits: what is read then is not known.
         assert_eq!(
             open(role).receive_bytes_room(&mut BytesMut::new()),

@@ -483,6 +483,7 @@ fn what_cannot_be_resumed() {
         assert_eq!(resume(foreign), Err(ResumeError::Foreign));
         assert_eq!(role_of(foreign), Err(ResumeError::Foreign));
     }
+    assert_eq!(resume(b"\x89WSH\x80"), Err(ResumeError::Damaged));
     let mut newer = state();
     newer[4] = 2;
     assert_eq!(resume(&newer), Err(ResumeError::Version { version: 2 }));

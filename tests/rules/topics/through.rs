@@ -118,6 +118,9 @@ fn any_message_at_any_cut() {
                     both_ways(open, || Text::from(&*text), taken);
                     both_ways(open, || Payload::from(&bytes[..]), taken);
                     both_ways(open, || [7; 10], taken);
+                    both_ways(open, || bytes.clone().into_boxed_slice(), taken);
+                    both_ways(open, || Cow::<[u8]>::Owned(bytes.clone()), taken);
+                    both_ways(open, || Cow::<str>::Owned(text.clone()), taken);
                 }
             }
         }
