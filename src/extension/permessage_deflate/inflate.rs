@@ -286,9 +286,11 @@ impl Inflater {
         }
     }
 
-    /// Between messages: what the next one may refer to.
+    /// Between messages, or after the last one: what the next may refer to.
     pub(super) fn window(&self) -> Vec<u8> {
         match &self.inflating {
+            // In a message that was given up.
+            Some(_) if !self.takeover => Vec::new(),
             Some(inflating) => inflating.window.history().concat(),
             None => self.source.parked.clone(),
         }
