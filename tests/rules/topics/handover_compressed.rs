@@ -218,3 +218,23 @@ fn extensions_that_are_missing() {
     client.send(SAID).unwrap();
     assert_eq!(goes(&mut client, &mut ws), [Seen::text(SAID)]);
 }
+
+/// HO-7: a message that was given up in the middle leaves no window to a connection whose peer may not refer to it.
+#[test]
+fn after_a_message_that_was_given_up() {
+    for agreed in [
+        "permessage-deflate",
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+    ] {
+        let [mut one, mut other] = pair(agreed);
+        let mut limits = sansocket::config::Limits::client();
+        limits.message = 1000;
+        other.set_limits(limits);
+        one.send(&*"longer than it may be ".repeat(100)).unwrap();
+        let seen = goes(&mut one, &mut other);
+        assert!(matches!(&seen[..], [Seen::Failed(_)]), "{seen:?}");
+        let state = other.suspend(Duration::ZERO).unwrap();
+        let resumed = settings().resume(&state, Role::Client, Duration::ZERO);
+        assert!(resumed.is_ok(), "{agreed}: {resumed:?}");
+    }
+}
