@@ -123,10 +123,8 @@ impl End {
         handing.hand_over(&mut self.ws, self.twin.as_mut(), now);
         // Bytes that were shared count now, until they have left; what is small has its part beside.
         let held = self.ws.memory_held();
-        if let Bound::Ceiling(ceiling) = &mut self.bound
-            && held > *ceiling
-        {
-            *ceiling = held + (8 << 10);
+        if let Bound::Ceiling(ceiling) = &mut self.bound {
+            *ceiling = (held + (8 << 10)).max(*ceiling);
         }
         self.check();
     }
