@@ -4,7 +4,7 @@ use crate::error::{SendError, Unsent};
 use crate::event::Kind;
 use crate::extension::Compress;
 use crate::frame::{FrameHeader, first_byte, write_header};
-use crate::mask::apply_mask;
+use crate::mask::{MaskingKey, apply_mask};
 use crate::role::Role;
 
 use super::Connection;
@@ -67,14 +67,7 @@ impl Connection {
             self.write_queued(write);
             return Ok(());
         }
-        let mut header = [0; FrameHeader::MAX_LEN];
-        let len = write_header(
-            &mut header,
-            first_byte(true, 0, kind.opcode()),
-            None,
-            payload.len() as u64,
-        );
-        self.write_through(&header[..len], payload, write);
+        self.write_frame(kind, None, payload, write);
         Ok(())
     }
 
@@ -89,14 +82,7 @@ impl Connection {
         }
         let key = self.entropy.masking_key()?;
         apply_mask(payload, key, 0);
-        let mut header = [0; FrameHeader::MAX_LEN];
-        let len = write_header(
-            &mut header,
-            first_byte(true, 0, Kind::Binary.opcode()),
-            Some(key),
-            payload.len() as u64,
-        );
-        self.write_through(&header[..len], payload, write);
+        self.write_frame(Kind::Binary, Some(key), payload, write);
         Ok(())
     }
 
@@ -122,6 +108,21 @@ impl Connection {
     #[inline]
     fn goes_past_queue(&self, len: usize) -> bool {
         self.sends_plain(len) && self.rare.is_none() && self.output.pieces() <= SLICES - 2
+    }
+
+    /// As [`write_through`](Self::write_through), with the header of a whole message; `payload` is masked already.
+    #[inline]
+    fn write_frame(
+        &mut self,
+        kind: Kind,
+        key: Option<MaskingKey>,
+        payload: &[u8],
+        write: impl FnOnce(&[&[u8]]) -> usize,
+    ) {
+        let mut header = [0; FrameHeader::MAX_LEN];
+        let first = first_byte(true, 0, kind.opcode());
+        let len = write_header(&mut header, first, key, payload.len() as u64);
+        self.write_through(&header[..len], payload, write);
     }
 
     /// Hands what is queued and a frame to `write`; what it does not take of the frame is queued.
@@ -162,11 +163,16 @@ impl Connection {
     /// Hands what is queued to `write`.
     #[inline(never)]
     pub(super) fn write_queued(&mut self, write: impl FnOnce(&[&[u8]]) -> usize) {
+        let taken = self.offer_output(write);
+        self.consume_output(taken);
+    }
+
+    /// How much `write` takes of what is queued.
+    pub(crate) fn offer_output(&self, write: impl FnOnce(&[&[u8]]) -> usize) -> usize {
         let mut slices = [&[][..]; SLICES];
         let filled = self.output.slices(&mut slices);
         let given = slices[..filled].iter().map(|slice| slice.len()).sum();
-        let taken = write(&slices[..filled]).min(given);
-        self.consume_output(taken);
+        write(&slices[..filled]).min(given)
     }
 }
 

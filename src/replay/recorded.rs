@@ -287,10 +287,7 @@ impl Recorded {
         write: impl FnOnce(&[&[u8]]) -> usize,
     ) -> Result<(), Unsent<M::Back>> {
         self.send(message)?;
-        let mut slices = [&[][..]; 16];
-        let filled = self.output_slices(&mut slices);
-        let given = slices[..filled].iter().map(|slice| slice.len()).sum();
-        let taken = write(&slices[..filled]).min(given);
+        let taken = self.connection.offer_output(write);
         self.consume_output(taken);
         Ok(())
     }
