@@ -111,7 +111,8 @@ impl Connection {
     }
 
     /// As [`write_through`](Self::write_through), with the header of a whole message; `payload` is masked already.
-    #[inline]
+    /// Inlined with it: as calls they take a fifth longer.
+    #[inline(always)]
     fn write_frame(
         &mut self,
         kind: Kind,
@@ -126,7 +127,7 @@ impl Connection {
     }
 
     /// Hands what is queued and a frame to `write`; what it does not take of the frame is queued.
-    #[inline]
+    #[inline(always)]
     fn write_through(
         &mut self,
         header: &[u8],
