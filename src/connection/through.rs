@@ -37,7 +37,7 @@ impl Connection {
     /// ws.send_through(&[7; 100_000][..], |slices| {
     ///     let slices: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
     ///     socket.write_vectored(&slices).unwrap_or_else(|error| {
-    ///         failed = Some(error); // `WouldBlock` is none to end for
+    ///         failed = Some(error); // unless it is `WouldBlock`: `write_lost`
     ///         0
     ///     })
     /// })?;
