@@ -289,7 +289,7 @@ impl Inflater {
     /// Between messages, or after the last one: what the next may refer to.
     pub(super) fn window(&self) -> Vec<u8> {
         match &self.inflating {
-            // In a message that was given up.
+            // In a message that a Close frame cut off.
             Some(_) if !self.takeover => Vec::new(),
             Some(inflating) => inflating.window.history().concat(),
             None => self.source.parked.clone(),
