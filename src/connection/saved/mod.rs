@@ -245,3 +245,7 @@ impl InUse {
         Ok(Self { negotiated, codec })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+mod tests;
