@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::thread;
 
 use sansocket::{Accept, Connection, Event, OriginPolicy, ServerConfig};
-use support::{PATIENCE, example, read_to_end, until};
+use support::{PATIENCE, example, until};
 
 static ECHO: LazyLock<PathBuf> = LazyLock::new(|| example("echo_client"));
 static CONFORMANCE: LazyLock<PathBuf> = LazyLock::new(|| example("conformance_client"));
