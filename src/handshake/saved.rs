@@ -258,3 +258,61 @@ impl Saved for BodyLeft {
         Ok(Self::Chunked(chunk))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read back as it was written.
+    fn again<T: Saved>(value: &T) -> Result<T, Bad> {
+        let mut to = Writer::new(usize::MAX);
+        value.save(&mut to);
+        let bytes = to.into_bytes();
+        let mut from = Reader::new(&bytes, 0);
+        let read = T::read(&mut from);
+        assert!(read.is_err() || from.is_empty());
+        read
+    }
+
+    #[test]
+    fn the_rest_of_a_body_both_ways() {
+        let chunked = [false, true].into_iter().flat_map(|is| {
+            [
+                ChunkState::Size {
+                    size: if is { 7 } else { 0 },
+                    digits: is,
+                },
+                ChunkState::Extension { size: is.into() },
+                ChunkState::SizeEnd { size: is.into() },
+                ChunkState::Data(is.into()),
+                ChunkState::DataEnd,
+                ChunkState::Trailer { empty: is },
+                ChunkState::TrailerEnd { empty: is },
+            ]
+        });
+        for left in [BodyLeft::UntilEnd, BodyLeft::Length(1)]
+            .into_iter()
+            .chain(chunked.map(BodyLeft::Chunked))
+        {
+            assert_eq!(again(&left), Ok(left));
+        }
+        // A reader of such a body has told it.
+        for done in [BodyLeft::Done, BodyLeft::Length(0)] {
+            assert_eq!(again(&done), Err(Bad));
+        }
+    }
+
+    /// As many fields as a head may have, and no more.
+    #[test]
+    fn the_fields_of_a_refusal() {
+        for (count, fits) in [(0, true), (MAX_FIELDS, true), (MAX_FIELDS + 1, false)] {
+            let fields = (0..count).map(|_| ("X", &b"y"[..]));
+            let refusal = Refusal::new(404, fields);
+            assert_eq!(
+                again(&refusal),
+                fits.then_some(refusal).ok_or(Bad),
+                "{count}"
+            );
+        }
+    }
+}

@@ -388,6 +388,8 @@ mod tests {
             ("\r\nA: b\rc", 2),
             ("\r\nA: \0", 2),
             ("\r\nA:\r\nB: b\0\n\r\n", 3),
+            // One in each place of a vector.
+            (&format!("\r\nA: {}\r\n\r\n", "\0".repeat(2 * LANES)), 2),
         ] {
             let bad = bad(line);
             assert_eq!(request(format!("GET / HTTP/1.1{tail}")), bad, "{tail:?}");

@@ -274,6 +274,8 @@ const FIRST: usize = 256;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     #[test]
@@ -336,5 +338,19 @@ mod tests {
         writer.truncate(900);
         writer.byte(1);
         assert_eq!((writer.len(), writer.is_full()), (901, false));
+    }
+
+    /// What just fits is written, and makes no more room.
+    #[test]
+    fn to_the_last_byte() {
+        let mut writer = Writer::new(300);
+        writer.raw(&[1; 200]);
+        let room = writer.capacity();
+        writer.raw(&vec![1; room - 200]);
+        assert_eq!((writer.len(), writer.capacity()), (room, room));
+        writer.raw(&vec![1; 300 - room]);
+        assert_eq!((writer.len(), writer.is_full()), (300, false));
+        writer.byte(1);
+        assert!(writer.is_full());
     }
 }

@@ -243,12 +243,6 @@ const HELLOS: [&str; 3] = [
     "alice says hello",
 ];
 
-/// The payload of a frame is missing; its header tells where the next one begins.
-fn miss(observer: &mut Observer, frame: &[u8]) {
-    see(observer, Role::Server, &frame[..2]);
-    observer.gap(Role::Server, frame.len() as u64 - 2);
-}
-
 /// Bytes that are known, and `None` for those that are not.
 fn known(message: &SeenMessage<'_>) -> Vec<Option<u8>> {
     let mut bytes = Vec::new();
@@ -368,6 +362,22 @@ fn what_was_missed_leaves_the_window() {
     };
     assert_eq!(last.0, Content::Whole);
     assert!(first.1 > last.1 * 3 / 2, "{first:?} {last:?}");
+}
+
+/// What is unknown and said again is as unknown, however often: it never leaves the window.
+#[test]
+fn what_is_unknown_stays_so() {
+    let agreed = Negotiated::new().extensions("permessage-deflate; server_max_window_bits=9");
+    let text = "alice says hello";
+    let mut texts = vec![text.to_owned(); 100];
+    texts.insert(0, HELLOS[0].to_owned());
+    let frames = frames(&texts, &agreed);
+    let told = joined(&frames, &agreed, (1, texts.len(), 99));
+    assert_eq!(told.len(), 100);
+    for (n, content, bytes) in told {
+        assert_eq!(content, Content::Holes, "{n}");
+        assert_eq!(bytes, vec![None; text.len()], "{n}");
+    }
 }
 
 /// A message that is cut at the limit leaves the window unknown, and holes count for the limit.

@@ -280,6 +280,17 @@ fn a_gap_while_it_searches() {
     assert_eq!(told.len(), 1 + 2 * 11);
 }
 
+/// It is told at once, before more bytes come.
+#[test]
+fn a_gap_without_more_bytes() {
+    for from in [Role::Client, Role::Server] {
+        let mut observer = Observer::upgraded(&ObserverConfig::new(), Negotiated::new());
+        observer.gap(from, 100);
+        assert_eq!(see(&mut observer, from, b""), [Told::Lost(0)]);
+        assert_eq!(see(&mut observer, from, b"\x81"), []);
+    }
+}
+
 /// What waits when bytes are missing is given up with them, and counts.
 #[test]
 fn a_gap_after_what_waits() {

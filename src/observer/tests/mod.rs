@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use alloc::{borrow::ToOwned, format};
 
+mod codecs;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod conversations;
@@ -126,6 +127,12 @@ fn frame(opcode: u8, fin: bool, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8>
         apply_mask(&mut frame[start..], key, 0);
     }
     frame
+}
+
+/// The payload of a frame is missing; its header tells where the next one begins.
+fn miss(observer: &mut Observer, frame: &[u8]) {
+    see(observer, Role::Server, &frame[..2]);
+    observer.gap(Role::Server, frame.len() as u64 - 2);
 }
 
 const KEY: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);

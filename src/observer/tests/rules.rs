@@ -364,6 +364,10 @@ fn what_cannot_be_followed() {
         b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
     );
     assert_eq!(told, [Told::Opaque(true)]);
+    let mut observer = Observer::new(&ObserverConfig::new());
+    assert_eq!(see(&mut observer, Role::Client, b"\x16"), []);
+    let told = see(&mut observer, Role::Client, b"\x03");
+    assert_eq!(told, [Told::Opaque(true)], "the same byte by byte");
     // What is missing there is not missed.
     let at = observer.offset(Role::Client);
     observer.gap(Role::Client, 5);

@@ -48,6 +48,21 @@ fn frames_and_pieces() {
     );
 }
 
+/// A message as debug text: what is known of it but what it says.
+#[test]
+fn messages() {
+    let bytes = frame(1, true, None, b"SECRET");
+    let (mut input, mut told) = (&bytes[..], Vec::new());
+    let mut observer = open();
+    while let Some(seen) = observer.see(Role::Server, &mut input) {
+        told.push(format!("{seen:?}"));
+    }
+    let message = "Message(SeenMessage { from: Server, kind: Text, len: 6, wire_len: 6, frames: 1, \
+        encoded: false, content: Whole, violation: None, .. })";
+    assert_eq!(told.last().map(|text| &**text), Some(message));
+    assert!(told.iter().all(|text| !text.contains("SECRET")));
+}
+
 /// Heads with their fields, and rules with their sections and answers.
 #[test]
 fn heads_and_rules() {

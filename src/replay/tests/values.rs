@@ -107,6 +107,61 @@ fn each_way_to_hand_a_message_over() {
     assert_eq!(steps, sent.len() + 2);
 }
 
+/// A message that was compressed elsewhere comes again as it was, not as the connection compresses it.
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_elsewhere() {
+    use crate::extension::PermessageDeflate;
+    let config = ServerConfig::upgraded().deflate(PermessageDeflate::server());
+    let agreed = || Negotiated::new().extensions("permessage-deflate; server_no_context_takeover");
+    // What comes again in it lies beyond the smaller windows.
+    let once: String = (0..1000).map(|n| format!("{n}, ")).collect();
+    let text = once.repeat(2);
+    let forms: Vec<Prepared> = [&[][..], &[15], &[12], &[9], &[9, 12, 15]]
+        .map(|windows| Prepared::text(&text).with_deflate(6, windows))
+        .into();
+    let mut lens = vec![];
+    for prepared in &forms {
+        let mut ws = all().upgraded_server(&config, agreed());
+        ws.send(prepared).unwrap();
+        lens.push(ws.output_len());
+        write(&mut ws);
+        assert_eq!(play(&ws.take_recording().unwrap()), Ok(3));
+    }
+    // Each is another one, and the best is taken.
+    assert!((1..4).all(|n| lens[n] != lens[n - 1]), "{lens:?}");
+    assert_eq!(lens[4], lens[1]);
+}
+
+/// A reason that was cut is cut again.
+#[test]
+fn a_reason_that_is_too_long() {
+    let mut ws = upgraded(all());
+    let long = "why ".repeat(100);
+    ws.close(CloseCode::GOING_AWAY, &long).unwrap_err();
+    ws.close_lossy(CloseCode::GOING_AWAY, &long).unwrap();
+    assert!(ws.output_len() > 100);
+    assert_eq!(play(&ws.take_recording().unwrap()), Ok(3));
+}
+
+/// An answer that is kept, and given up.
+#[test]
+fn a_kept_answer() {
+    let request = ClientRequest::new(Uri::parse("ws://h/").unwrap());
+    let config = ClientConfig::new().keep_response();
+    let mut ws = all().client_with_entropy(&config, request, keys()).unwrap();
+    let mut server = all().server(&ServerConfig::new(OriginPolicy::Any));
+    read(&mut server, &write(&mut ws));
+    server.accept(Accept::new()).unwrap();
+    let events = read(&mut ws, &write(&mut server));
+    assert!(matches!(events[..], [Event::Open]));
+    let held = ws.memory_held();
+    ws.drop_response();
+    assert!(ws.memory_held() < held);
+    let recording = ws.take_recording().unwrap();
+    assert!(play(&recording).unwrap() > 3);
+}
+
 /// A client with the operating system's randomness.
 #[test]
 fn keys_of_the_operating_system() {

@@ -28,21 +28,21 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             server: server_config(),
             client: client_config(),
         }
     }
 
-    fn with(limits: Limits, timeouts: Timeouts) -> Self {
+    pub(crate) fn with(limits: Limits, timeouts: Timeouts) -> Self {
         Self {
             server: server_config().limits(limits).timeouts(timeouts),
             client: client_config().limits(limits).timeouts(timeouts),
         }
     }
 
-    fn open(&self, role: Role) -> Connection {
+    pub(crate) fn open(&self, role: Role) -> Connection {
         match role {
             Role::Server => server(&self.server),
             Role::Client => client(&self.client),
@@ -383,6 +383,30 @@ fn times_go_along() {
     assert_eq!(ws.next_deadline(), Some(secs(63)));
 }
 
+/// HO-3: a keepalive ping is answered after the move, and its round trip is told.
+#[test]
+fn the_answer_to_a_keepalive_ping() {
+    let mut timeouts = Timeouts::default();
+    (timeouts.ping, timeouts.pong) = (Some(secs(20)), Some(secs(10)));
+    let settings = Settings::with(Limits::server(), timeouts);
+    for role in ROLES {
+        let mut ws = settings.open(role);
+        ws.advance_time(secs(100));
+        ws.advance_time(secs(120));
+        let [ping] = &take_frames(&mut ws)[..] else {
+            panic!("{ws:?}");
+        };
+        assert_eq!(ping.opcode, PING);
+        let mut ws = settings.moved(ws, secs(121), secs(7));
+        ws.advance_time(secs(9));
+        let mut pong = encode_for(role, &[Frame::new(PONG, &ping.payload)]);
+        let Some(Event::Pong(pong)) = ws.receive(&mut &mut pong[..]) else {
+            panic!("{ws:?}");
+        };
+        assert_eq!(pong.round_trip(), Some(secs(3)));
+    }
+}
+
 /// HO-3: one that was found late has the driver's read to come, as it would have here.
 #[test]
 fn a_deadline_that_has_passed() {
@@ -438,6 +462,29 @@ fn other_limits_from_now_on() {
     let mut ws = Settings::new().open(Role::Server);
     ws.set_limits(Limits::trusted());
     assert_eq!(moved(ws).limits().budgets, Budgets::default());
+}
+
+/// HO-4: a head goes on up to the limit that the caller has set, however much of it has come before.
+#[test]
+fn a_long_head() {
+    let mut limits = Limits::server();
+    limits.head = 64 << 10;
+    let settings = Settings::with(limits, Timeouts::default());
+    let field = format!("X: {}\r\n\r\n", "y".repeat(50_000));
+    let head = format!("{}{field}", REQUEST.strip_suffix("\r\n").unwrap());
+    for cut in [10_000, 20_000, 50_000] {
+        let (mut begin, mut rest) = (
+            head[..cut].to_owned().into_bytes(),
+            head[cut..].to_owned().into_bytes(),
+        );
+        let mut ws = Connection::server(&settings.server);
+        assert!(ws.receive(&mut &mut begin[..]).is_none());
+        let mut ws = settings.moved(ws, Duration::ZERO, Duration::ZERO);
+        let Some(Event::Request(request)) = ws.receive(&mut &mut rest[..]) else {
+            panic!("{cut} {ws:?}");
+        };
+        assert_eq!(request.path(), "/chat");
+    }
 }
 
 /// HO-5: the source that is given is asked from then on, and nothing that was drawn goes along.

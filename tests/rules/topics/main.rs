@@ -26,6 +26,8 @@ mod failing;
 mod handover;
 #[cfg(all(feature = "deflate", feature = "handover"))]
 mod handover_compressed;
+#[cfg(feature = "handover")]
+mod handover_queue;
 mod layering;
 mod limits;
 mod memory;
