@@ -157,7 +157,8 @@ impl Direction {
             out.push(byte);
             return self.line_ends();
         }
-        let hides = self.left_out.secrets && self.line.hides_next(byte);
+        // Where lines end is followed for what comes after them, too.
+        let hides = self.line.hides_next(byte) && self.left_out.secrets;
         out.push(if hides { hidden_byte(byte) } else { byte });
     }
 

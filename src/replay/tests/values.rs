@@ -266,6 +266,19 @@ fn any_byte_changed() {
     assert!(played > 100 && refused > 1000, "{played} {refused}");
 }
 
+/// Payloads are left out after an opening handshake that is kept as it was, and heads where payloads are kept.
+#[test]
+fn either_is_left_out_alone() {
+    let payload = masked(0, b"SECRET")[6..].to_vec();
+    let (payloads, secrets) = (all().without_payloads(), all().without_secrets());
+    for (recorder, has_payloads) in [(payloads, false), (secrets, true)] {
+        let (recording, _) = served(recorder);
+        assert_eq!(contains(&recording, &payload), has_payloads);
+        assert_eq!(contains(&recording, b"SESAME"), !has_payloads);
+        assert!(play(&recording).is_ok());
+    }
+}
+
 /// Only what an extension may have encoded ends a recording without payloads: not a reserved bit that nobody uses.
 #[test]
 fn reserved_bits_of_nobody() {
