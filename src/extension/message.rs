@@ -256,8 +256,8 @@ pub trait MessageCodec: Send + Sync {
     /// that a later one may refer to counts as `byte`, whatever it was. Says how many these are.
     /// `None`, unless overridden: the codec cannot do so, or nothing is referred to.
     ///
-    /// Called before the first message. What comes out of two codecs with different bytes is known where it is
-    /// the same; the lengths of what comes out have to be.
+    /// Called before the first message, on a codec that has [room](Self::room) of its own. What comes out of two
+    /// codecs with different bytes is known where it is the same; the lengths of what comes out have to be.
     fn assume(&mut self, byte: u8) -> Option<usize> {
         let _ = byte;
         None
