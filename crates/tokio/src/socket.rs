@@ -201,6 +201,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// message, and writes what the stream takes at once. The rest leaves while any method is awaited;
     /// [`flush`](Self::flush) waits until all has left.
     ///
+    /// A `&[u8]` or `&str` of 4 KiB and more is not copied into the queue: the stream gets it from where it lies, and
+    /// only what it does not take now is queued. A client masks what it sends (RFC 6455 §5.3), so that it copies
+    /// these; a `&mut [u8]` it may mask in place, and what that holds is lost when it was sent.
+    ///
     /// Dropped: the message was not sent.
     ///
     /// # Errors
@@ -208,9 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// side or when the connection is lost; the reason is in [`report`](Self::report), once
     /// [`recv`](Self::recv) has said that all is over.
     pub async fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.feed(message).await?;
-        self.driver.push(&self.waker);
-        Ok(())
+        self.room().await;
+        self.driver.send_now(message, &self.waker)
     }
 
     /// As [`send`](Self::send), but the message only leaves with the next call that is awaited, such as
@@ -233,9 +236,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// }
     /// ```
     pub async fn feed<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
+        self.room().await;
+        self.driver.send(message)
+    }
+
+    async fn room(&mut self) {
         let mut place = None;
         poll_fn(|cx| self.driver.poll_room(&mut place, &self.waker, cx)).await;
-        self.driver.send(message)
     }
 
     /// Sends a message if there is room for it now.
@@ -243,9 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// As [`send`](Self::send), and [`SendError::Full`] if the queue of output is full.
     pub fn try_send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.driver.send(message)?;
-        self.driver.push(&self.waker);
-        Ok(())
+        self.driver.send_now(message, &self.waker)
     }
 
     /// Waits until all that is queued has been written.

@@ -152,7 +152,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.queue(message, Driver::push_and_rest).await
+        let mut driver = self.room().await;
+        driver.send_now_and_rest(message, &self.waker)
     }
 
     /// As [`send`](Self::send), but leaves the writing to the [`Receiver`], whose task is woken: many small
@@ -163,26 +164,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn feed<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.queue(message, |driver, _| driver.wakers().wake_receiver())
-            .await
+        let mut driver = self.room().await;
+        driver.send(message)?;
+        driver.wakers().wake_receiver();
+        Ok(())
     }
 
-    async fn queue<M: Outgoing>(
-        &self,
-        message: M,
-        then: impl Fn(&mut Driver<S>, &Waker),
-    ) -> Result<(), Unsent<M::Back>> {
+    /// The connection, locked, as soon as there is room.
+    async fn room(&self) -> MutexGuard<'_, Driver<S>> {
         let mut place = None;
-        let mut driver = poll_fn(|cx| {
+        poll_fn(|cx| {
             let mut driver = self.shared.lock();
             driver
                 .poll_room(&mut place, &self.waker, cx)
                 .map(|()| driver)
         })
-        .await;
-        driver.send(message)?;
-        then(&mut driver, &self.waker);
-        Ok(())
+        .await
     }
 
     /// Sends a message if there is room for it now.
@@ -190,10 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As [`WebSocket::try_send`](crate::WebSocket::try_send).
     pub fn try_send<M: Outgoing>(&self, message: M) -> Result<(), Unsent<M::Back>> {
-        let mut driver = self.shared.lock();
-        driver.send(message)?;
-        driver.push_and_rest(&self.waker);
-        Ok(())
+        self.shared.lock().send_now_and_rest(message, &self.waker)
     }
 
     /// Waits until all that is queued has been written.

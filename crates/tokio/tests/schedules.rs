@@ -1,5 +1,5 @@
 //! Both halves of both ends as tasks of their own, polled in thousands of orders over a stream that keeps
-//! one waker for each direction, cuts, stalls, and holds what is not flushed. A task that sleeps although
+//! one waker for each direction, cuts, stalls, holds what is not flushed, and takes one piece or several. A task that sleeps although
 //! something has happened to its end shows as a deadlock.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -71,6 +71,7 @@ impl fmt::Display for Pipe {
 struct Stream {
     from: Rc<RefCell<Pipe>>,
     to: Rc<RefCell<Pipe>>,
+    vectored: bool,
     chance: Chance,
 }
 
@@ -120,6 +121,19 @@ impl AsyncWrite for Stream {
         let n = 1 + self.chance.below(room.min(bytes.len()));
         pipe.kept.extend_from_slice(&bytes[..n]);
         Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+        self.poll_write(cx, &bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.vectored
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -288,19 +302,20 @@ async fn receive(mut receiver: Receiver<Stream>, done: &Done, chance: &Chance) {
 
 async fn send(sender: Sender<Stream>, me: usize, done: &Done, chance: &Chance) {
     for number in 0..MESSAGES {
-        let len = if chance.one_in(4) {
-            chance.below(500)
-        } else {
-            chance.below(20)
+        // From 4 KiB on it goes past the queue.
+        let len = match chance.below(32) {
+            0 => 4096 + chance.below(500),
+            1..9 => chance.below(500),
+            _ => chance.below(20),
         };
         let mut message = vec![7; 2 + len];
         (message[0], message[1]) = (me as u8, number as u8);
         if chance.one_in(2) {
-            perhaps_dropped(chance, async || sender.send(&message).await)
+            perhaps_dropped(chance, async || sender.send(&message[..]).await)
                 .await
                 .unwrap();
         } else {
-            perhaps_dropped(chance, async || sender.feed(&message).await)
+            perhaps_dropped(chance, async || sender.feed(&message[..]).await)
                 .await
                 .unwrap();
         }
@@ -341,13 +356,15 @@ fn conversation(seed: u64) {
     )));
     let pipes = [(); 2].map(|()| {
         Rc::new(RefCell::new(Pipe {
-            room: 1 + chance.below(300),
+            room: 1 + chance.below([300, 6000][chance.below(2)]),
             ..Pipe::default()
         }))
     });
+    let vectored = chance.one_in(2);
     let stream = |from: usize, to: usize| Stream {
         from: pipes[from].clone(),
         to: pipes[to].clone(),
+        vectored,
         chance: chance.clone(),
     };
     let mut limits = Limits::server();

@@ -2,8 +2,10 @@
 //!
 //! All progress is kept here: a future that polls this can be dropped at any time.
 
+mod writing;
+
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,9 +31,6 @@ const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Until tokio has looked for what has come.
 const LOOK: Duration = Duration::from_millis(1);
-
-/// Pieces of output for one vectored write.
-const PIECES: usize = 32;
 
 pub(crate) struct Driver<S> {
     ws: Connection,
@@ -352,18 +351,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Writes what can be written now. What is left leaves while somebody waits for the connection.
-    pub(crate) fn push(&mut self, all: &Waker) {
-        let _ = self.poll_write(&mut Context::from_waker(all));
-        self.tell_receiver();
-    }
-
-    /// The same where the receiver is another task, which need not wake up for it.
-    pub(crate) fn push_and_rest(&mut self, all: &Waker) {
-        self.push(all);
-        self.rest();
-    }
-
     /// Starts the closing handshake.
     pub(crate) fn close(
         &mut self,
@@ -387,64 +374,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     // ── the stream
-
-    /// Ready when something has left or the stream has failed; pending if there is nothing to write, too.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut moved = Poll::Pending;
-        while !self.ws.output().is_empty() {
-            match self.write_some(cx) {
-                Poll::Ready(Ok(0)) => self.write_failed(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    self.ws.consume_output(n);
-                    self.unflushed = true;
-                }
-                Poll::Ready(Err(error)) => self.write_failed(error),
-                Poll::Pending => break,
-            }
-            moved = Poll::Ready(());
-        }
-        if self.ws.output().is_empty() {
-            let _ = self.poll_flush_io(cx);
-        }
-        if moved.is_ready() {
-            self.stalled = None;
-            self.wakers.wake_senders();
-        }
-        moved
-    }
-
-    fn write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let io = Pin::new(&mut self.io);
-        let first = self.ws.output();
-        if first.len() == self.ws.output_len() || !io.is_write_vectored() {
-            return io.poll_write(cx, first);
-        }
-        let mut pieces = [&[][..]; PIECES];
-        let n = self.ws.output_slices(&mut pieces);
-        let pieces = pieces.map(IoSlice::new);
-        io.poll_write_vectored(cx, pieces.get(..n).unwrap_or_default())
-    }
-
-    /// Pending while the stream keeps something to itself.
-    fn poll_flush_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.unflushed && !self.shut {
-            match ready!(Pin::new(&mut self.io).poll_flush(cx)) {
-                Ok(()) => self.unflushed = false,
-                Err(error) => self.write_failed(error),
-            }
-            // Whoever else waits for it.
-            self.wakers.wake_senders();
-        }
-        Poll::Ready(())
-    }
-
-    /// Nothing can be written any more. What the peer said last may still be read.
-    fn write_failed(&mut self, error: io::Error) {
-        self.shut = true;
-        self.broken = true;
-        self.error.get_or_insert(error);
-        self.ws.write_lost();
-    }
 
     /// Ready when something was read, or the stream has ended.
     fn poll_read(&mut self, input: &mut Input, cx: &mut Context<'_>) -> Poll<()> {
