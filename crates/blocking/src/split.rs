@@ -139,7 +139,7 @@ impl<S: Stream> Sender<S> {
         loop {
             let mut ws = self.shared.lock();
             if !matches!(ws.connection().can_send(), Err(SendError::Full { .. })) {
-                ws.connection_mut().send(message)?;
+                ws.send_now(message)?;
                 break;
             }
             ws.write_patiently(&mut since);

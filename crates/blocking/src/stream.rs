@@ -25,6 +25,12 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// Those of the stream.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Whether `write_vectored` writes more than the first piece. Large messages that are borrowed are not copied
+    /// then: header and payload are two pieces.
+    fn writes_vectored(&self) -> bool {
+        false
+    }
 }
 
 /// A stream over TCP, whose [`split`](crate::WebSocket::split) halves wait at the socket.
@@ -64,6 +70,10 @@ impl Stream for TcpStream {
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn writes_vectored(&self) -> bool {
+        true
     }
 }
 
@@ -140,6 +150,10 @@ impl Stream for MaybeTls {
         }
         self.tcp().shutdown(Shutdown::Write)
     }
+
+    fn writes_vectored(&self) -> bool {
+        true
+    }
 }
 
 /// A server's end of TLS.
@@ -157,5 +171,9 @@ impl Stream for rustls::StreamOwned<rustls::ServerConnection, TcpStream> {
         self.conn.send_close_notify();
         let _ = self.flush();
         self.sock.shutdown(Shutdown::Write)
+    }
+
+    fn writes_vectored(&self) -> bool {
+        true
     }
 }

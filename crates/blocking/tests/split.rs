@@ -52,7 +52,7 @@ fn one_receives_and_two_send() {
         let sender = sender.clone();
         spawn(move || {
             for len in 0..500 {
-                sender.send(vec![number; len]).unwrap();
+                sender.send(&vec![number; len][..]).unwrap();
             }
         })
     });
@@ -87,8 +87,10 @@ fn both_ends_send_at_once() {
     fn both<S: sansocket_blocking::OverTcp + Send + 'static>(ws: WebSocket<S>) -> bool {
         let (receiver, sender) = ws.split().unwrap();
         let sending = spawn(move || {
-            for _ in 0..COUNT {
-                sender.send(vec![7; 1_000_000]).unwrap();
+            let message = vec![7; 1_000_000];
+            for _ in 0..COUNT / 2 {
+                sender.send(&message[..]).unwrap();
+                sender.send(message.clone()).unwrap();
             }
             sender
         });
@@ -177,7 +179,7 @@ fn with_tls() {
     let (mut receiver, sender) = ws.split().unwrap();
     let sending = spawn(move || {
         for len in [5, 40_000, 1_000_000] {
-            sender.send(vec![7; len]).unwrap();
+            sender.send(&vec![7; len][..]).unwrap();
         }
         sender
     });

@@ -1,5 +1,7 @@
 //! A connection over a blocking stream: the loop that moves bytes, tells the time, and hands out events.
 
+mod writing;
+
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -234,6 +236,10 @@ impl<S: Stream> WebSocket<S> {
     /// Sends a message: text, bytes, a [`Message`] that was received, a [`Prepared`](sansocket::Prepared)
     /// one. It waits until there is room for it, and until the stream has taken it.
     ///
+    /// A `&[u8]` or `&str` of 4 KiB and more is not copied into the queue first: one write gets it from where it lies,
+    /// and what that leaves is queued. A client masks what it sends (RFC 6455 §5.3), so that it copies these; a
+    /// `&mut [u8]` it may mask in place, and what that holds is lost when it was sent.
+    ///
     /// A peer that sends and does not read holds it up. Its messages are not read meanwhile; one that takes
     /// nothing for long and does not answer pings is given up.
     ///
@@ -242,7 +248,8 @@ impl<S: Stream> WebSocket<S> {
     /// side or when the connection is lost; the reason is in [`report`](Self::report), once
     /// [`recv`](Self::recv) has said that all is over.
     pub fn send<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
-        self.feed(message)?;
+        self.await_room();
+        self.send_now(message)?;
         // Why it did not leave is told by who receives.
         let _ = self.flush();
         Ok(())
@@ -254,11 +261,15 @@ impl<S: Stream> WebSocket<S> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn feed<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
+        self.await_room();
+        self.ws.send(message)
+    }
+
+    fn await_room(&mut self) {
         let mut since = Instant::now();
         while matches!(self.ws.can_send(), Err(SendError::Full { .. })) {
             self.write_patiently(&mut since);
         }
-        self.ws.send(message)
     }
 
     /// Waits until all that is queued has been written.
@@ -388,38 +399,6 @@ impl<S: Stream> WebSocket<S> {
             self.report = Some(report.clone());
         }
         event
-    }
-
-    /// Writes some of the output. False if there is none, or the stream takes nothing.
-    fn write(&mut self) -> bool {
-        if self.ws.output().is_empty() {
-            if self.unflushed && !self.shut {
-                match self.io.flush() {
-                    Ok(()) => self.unflushed = false,
-                    Err(error) if gives_way(&error) => {}
-                    Err(error) => self.write_failed(error),
-                }
-            }
-            return false;
-        }
-        match self.io.write(self.ws.output()) {
-            Ok(0) => self.write_failed(io::ErrorKind::WriteZero.into()),
-            Ok(n) => {
-                self.ws.consume_output(n);
-                self.unflushed = true;
-            }
-            Err(error) if gives_way(&error) => return false,
-            Err(error) => self.write_failed(error),
-        }
-        true
-    }
-
-    /// Nothing can be written any more. What the peer said last may still be read.
-    fn write_failed(&mut self, error: io::Error) {
-        self.shut = true;
-        self.broken = true;
-        self.error.get_or_insert(error);
-        self.ws.write_lost();
     }
 
     /// Ends the stream as the connection asks for (RFC 6455 §7.1.1). True if that has changed something.
