@@ -35,6 +35,16 @@ pub trait Outgoing: sealed::Sealed + Sized {
     /// What a refusal gives back: `()` for borrowed data, the value itself for owned data.
     type Back;
 
+    /// [`send`](Connection::send) copies it, and [`send_through`](Connection::send_through) need not: it is
+    /// borrowed, and nobody else has a share in it.
+    ///
+    /// ```
+    /// # use sansocket::{Outgoing, Prepared};
+    /// assert!(<&str>::COPIED && <&mut [u8]>::COPIED);
+    /// assert!(!String::COPIED && !<&Prepared>::COPIED);
+    /// ```
+    const COPIED: bool = false;
+
     #[doc(hidden)]
     fn send_on(
         self,
@@ -69,6 +79,8 @@ macro_rules! borrowed {
 
         impl<$($generic)*> Outgoing for $type {
             type Back = ();
+
+            const COPIED: bool = true;
 
             #[inline]
             fn send_on(
@@ -231,6 +243,8 @@ impl sealed::Sealed for &mut [u8] {}
 /// holds is lost; [`Connection::send`] copies it like a `&[u8]`.
 impl Outgoing for &mut [u8] {
     type Back = ();
+
+    const COPIED: bool = true;
 
     fn send_on(self, connection: &mut Connection, compress: Compress) -> Result<(), Unsent<()>> {
         (&*self).send_on(connection, compress)

@@ -18,7 +18,7 @@ const THROUGH: usize = 4 << 10;
 impl<S: Stream> WebSocket<S> {
     /// Queues a message; of a large one that is borrowed, what the stream does not take now.
     pub(crate) fn send_now<M: Outgoing>(&mut self, message: M) -> Result<(), Unsent<M::Back>> {
-        if !is_slice::<M>() || !self.io.writes_vectored() {
+        if !M::COPIED || !self.io.writes_vectored() {
             return self.ws.send(message);
         }
         let (mut taken, mut failed) = (0, None);
@@ -76,12 +76,6 @@ impl<S: Stream> WebSocket<S> {
         self.error.get_or_insert(error);
         self.ws.write_lost();
     }
-}
-
-/// A `&[u8]` or `&str`, or as large as one. What else is borrowed is one word, such as a `&Prepared`: connections
-/// share it in their queues, while past the queue each would copy what its stream does not take.
-const fn is_slice<M>() -> bool {
-    size_of::<M>() == size_of::<&[u8]>()
 }
 
 /// How much one write takes, and what went wrong. Of little it takes nothing. There is no second one, as whoever

@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         message: M,
         all: &Waker,
     ) -> Result<(), Unsent<M::Back>> {
-        if is_slice::<M>() && self.io.is_write_vectored() {
+        if M::COPIED && self.io.is_write_vectored() {
             self.send_through(message, &mut Context::from_waker(all))?;
         } else {
             self.send(message)?;
@@ -147,12 +147,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.error.get_or_insert(error);
         self.ws.write_lost();
     }
-}
-
-/// A `&[u8]` or `&str`, or as large as one. What else is borrowed is one word, such as a `&Prepared`: connections
-/// share it in their queues, while past the queue each would copy what its stream does not take.
-const fn is_slice<M>() -> bool {
-    size_of::<M>() == size_of::<&[u8]>()
 }
 
 /// How much the stream takes now, and what went wrong then. Of little it takes nothing.
