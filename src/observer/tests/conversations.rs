@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::entropy::Entropy;
+use crate::error::NoEntropy;
 use crate::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, OriginPolicy, ServerConfig,
     Uri,
@@ -28,6 +30,19 @@ fn say() -> impl Strategy<Value = Say> {
         2 => prop::collection::vec(any::<u8>(), 0..125).prop_map(Say::Ping),
         1 => (3000_u16..3010).prop_map(Say::Close),
     ]
+}
+
+/// Other ones each time.
+struct Keys(u8);
+
+impl Entropy for Keys {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        for byte in out {
+            self.0 = self.0.wrapping_mul(29).wrapping_add(71);
+            *byte = self.0;
+        }
+        Ok(())
+    }
 }
 
 struct Real {
@@ -112,7 +127,7 @@ pub(super) fn converse(
 ) {
     let request = ClientRequest::new(Uri::parse("ws://h/chat").unwrap());
     let mut client = Real {
-        ws: Connection::client(client, request).unwrap(),
+        ws: Connection::client_with_entropy(client, request, Box::new(Keys(0))).unwrap(),
         told: Vec::new(),
     };
     let mut server = Real {
