@@ -12,8 +12,37 @@ use tokio::task::JoinSet;
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// A client's frame, and how long a server's is with the same payload.
-fn frame(size: usize) -> (Vec<u8>, usize) {
+/// What a client asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask {
+    /// So many bytes back.
+    Echo(usize),
+    /// So many bytes, by a short message.
+    Answer(usize),
+}
+
+/// A client's frame, and how long the server's is that comes back.
+fn frame(ask: Ask) -> (Vec<u8>, usize) {
+    match ask {
+        Ask::Echo(size) => {
+            let (mut frame, header) = head(size);
+            // A mask, and the payload: anything.
+            frame.extend_from_slice(&[0x12, 0x34, 0x56, 0x78]);
+            frame.resize(frame.len() + size, b'x');
+            (frame, header + size)
+        }
+        Ask::Answer(size) => {
+            let number = format!("{size:9}");
+            let (mut frame, _) = head(number.len());
+            frame.extend_from_slice(&[0; 4]);
+            frame.extend_from_slice(number.as_bytes());
+            (frame, head(size).1 + size)
+        }
+    }
+}
+
+/// A client's header without its mask, and how long a server's is.
+fn head(size: usize) -> (Vec<u8>, usize) {
     let mut frame = vec![0x82];
     match size {
         0..126 => frame.push(0x80 | size as u8),
@@ -26,11 +55,8 @@ fn frame(size: usize) -> (Vec<u8>, usize) {
             frame.extend_from_slice(&(size as u64).to_be_bytes());
         }
     }
-    let answer = frame.len() + size;
-    // A mask, and the payload: anything.
-    frame.extend_from_slice(&[0x12, 0x34, 0x56, 0x78]);
-    frame.resize(frame.len() + size, b'x');
-    (frame, answer)
+    let len = frame.len();
+    (frame, len)
 }
 
 async fn open(address: &str) -> TcpStream {
@@ -55,7 +81,7 @@ async fn open(address: &str) -> TcpStream {
 }
 
 /// Each line of standard input asks for the count of echoes so far.
-pub fn run(address: &str, connections: usize, in_flight: usize, size: usize) {
+pub fn run(address: &str, connections: usize, in_flight: usize, ask: Ask) {
     let count = Arc::new(AtomicU64::new(0));
     let counted = count.clone();
     let address = address.to_owned();
@@ -69,7 +95,7 @@ pub fn run(address: &str, connections: usize, in_flight: usize, size: usize) {
             ready.send(()).expect("the other thread");
             let mut tasks = JoinSet::new();
             for socket in sockets {
-                tasks.spawn(exchange(socket, in_flight, size, count.clone()));
+                tasks.spawn(exchange(socket, in_flight, ask, count.clone()));
             }
             tasks.join_all().await;
         });
@@ -86,8 +112,8 @@ pub fn run(address: &str, connections: usize, in_flight: usize, size: usize) {
 }
 
 /// Keeps so many in flight: as many are sent again as have come back.
-async fn exchange(socket: TcpStream, in_flight: usize, size: usize, count: Arc<AtomicU64>) {
-    let (frame, answer) = frame(size);
+async fn exchange(socket: TcpStream, in_flight: usize, ask: Ask, count: Arc<AtomicU64>) {
+    let (frame, answer) = frame(ask);
     let (mut reader, mut writer) = socket.into_split();
     // Many at once for small messages, as they come back together too.
     let batch = (in_flight / 2).clamp(1, (64 << 10) / frame.len().max(1) + 1);
@@ -141,7 +167,7 @@ pub fn idle(address: &str, connections: usize) {
                 return;
             };
             let Some(size) = sizes.next() else { return };
-            let (frame, answer) = frame(size);
+            let (frame, answer) = frame(Ask::Echo(size));
             let mut echo = vec![0; answer];
             for socket in &mut sockets {
                 let (mut reader, mut writer) = socket.split();

@@ -3,7 +3,8 @@
 //!
 //! A server and the generator of load are processes of one thread each. What counts is the processor time
 //! of the server, as the machine and the generator have the same part in all. The servers take turns
-//! within each round, and each figure is the median of the rounds.
+//! within each round, and each figure is the median of the rounds. `-- borrowed` prints what messages take that are
+//! written from where they lie, and copied.
 //!
 //! | file | what of it |
 //! |---|---|
@@ -18,6 +19,7 @@ mod servers;
 
 use std::fmt::Write as _;
 
+use load::Ask;
 use measure::{Load, Server};
 
 /// What is loaded: its name, and what of it.
@@ -47,14 +49,13 @@ fn main() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["serve", server] => servers::run(server),
-        ["load", address, connections, in_flight, size] => {
+        ["load", address, connections, in_flight, kind, size] => {
             let number = |text: &str| text.parse().expect("a number");
-            load::run(
-                address,
-                number(connections),
-                number(in_flight),
-                number(size),
-            );
+            let ask = match kind {
+                "echo" => Ask::Echo(number(size)),
+                _ => Ask::Answer(number(size)),
+            };
+            load::run(address, number(connections), number(in_flight), ask);
         }
         ["idle", address, connections] => {
             load::idle(address, connections.parse().expect("a number"))
@@ -64,11 +65,12 @@ fn main() {
             let work = (number(connections), number(in_flight), number(size));
             row(&mut String::new(), 5, 0.5, work);
         }
+        ["borrowed"] => borrowed(9, 0.5),
         ["memory"] => memory(&mut String::new(), 1),
         [] => all(3, 1.0),
         ["--short"] => all(1, 0.2),
         _ => panic!(
-            "--short, row CONNECTIONS IN_FLIGHT SIZE, memory or nothing is wanted, not {args:?}"
+            "--short, row CONNECTIONS IN_FLIGHT SIZE, borrowed, memory or nothing is wanted, not {args:?}"
         ),
     }
 }
@@ -160,7 +162,7 @@ fn row(report: &mut String, rounds: usize, seconds: f64, work: (usize, usize, us
     for _ in 0..rounds {
         for (at, (name, _)) in SERVERS.iter().enumerate() {
             let server = Server::start(name);
-            let mut load = Load::start(&server, connections, in_flight, size);
+            let mut load = Load::start(&server, connections, in_flight, Ask::Echo(size));
             load.warm_up(seconds / 4.0);
             let rate = load.measure(&server, seconds);
             rates[at].push(rate);
@@ -180,6 +182,35 @@ fn row(report: &mut String, rounds: usize, seconds: f64, work: (usize, usize, us
     let ratio = median(&mut ratios);
     let _ = writeln!(report, " {ratio:.2} |");
     println!(", {ratio:.2}");
+}
+
+/// What a borrowed message takes that is written from where it lies, and one that is copied into the queue before:
+/// answers to a short message, as of a broadcast, and echoes. The processor time of the server for each, and the median
+/// of the ratios of the rounds.
+fn borrowed(rounds: usize, seconds: f64) {
+    const SIZES: [usize; 6] = [1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 1 << 20];
+    for connections in [1, 100] {
+        let answers = SIZES.map(Ask::Answer);
+        let echoes = [16 << 10, 1 << 20].map(Ask::Echo);
+        for ask in answers.into_iter().chain(echoes) {
+            let (mut times, mut ratios) = ([vec![], vec![]], vec![]);
+            for _ in 0..rounds {
+                for (name, times) in ["copied", "borrowed"].iter().zip(&mut times) {
+                    let server = Server::start(name);
+                    let mut load = Load::start(&server, connections, 1, ask);
+                    load.warm_up(seconds / 4.0);
+                    times.push(1e6 / load.measure(&server, seconds));
+                }
+                let [copied, borrowed] = times.each_ref().map(|all| all[all.len() - 1]);
+                ratios.push(borrowed / copied);
+            }
+            let [copied, borrowed] = times.each_mut().map(|all| median(all));
+            let ratio = median(&mut ratios);
+            println!(
+                "{connections} x {ask:?}: {copied:.2} µs copied, {borrowed:.2} borrowed, {ratio:.3}"
+            );
+        }
+    }
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::load::Ask;
+
 fn program(args: &[&str]) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args(args)
@@ -82,7 +84,11 @@ impl Load {
         Self { child, ask, out }
     }
 
-    pub fn start(server: &Server, connections: usize, in_flight: usize, size: usize) -> Self {
+    pub fn start(server: &Server, connections: usize, in_flight: usize, ask: Ask) -> Self {
+        let (kind, size) = match ask {
+            Ask::Echo(size) => ("echo", size),
+            Ask::Answer(size) => ("answer", size),
+        };
         let numbers = [connections, in_flight, size].map(|number| number.to_string());
         let [connections, in_flight, size] = &numbers;
         Self::new(program(&[
@@ -90,6 +96,7 @@ impl Load {
             &server.address,
             connections,
             in_flight,
+            kind,
             size,
         ]))
     }

@@ -1,12 +1,14 @@
 //! The same echo on each library: one thread, a task for each connection.
 
 use std::cell::RefCell;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use fastwebsockets::{Frame, OpCode, Role, WebSocket as Fast};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use sansocket_tokio::{Accept, OriginPolicy, ServerConfig, WebSocket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -35,6 +37,12 @@ pub fn run(server: &str) {
                 "sansocket-tokio feed" => drop(tokio::spawn(async move {
                     let _ = ours_fed(socket, &config).await;
                 })),
+                "borrowed" => drop(tokio::spawn(async move {
+                    let _ = borrowed(socket, &config).await;
+                })),
+                "copied" => drop(tokio::spawn(async move {
+                    let _ = borrowed(OnePiece(socket), &config).await;
+                })),
                 "tokio-tungstenite" => drop(tokio::spawn(tungstenite(socket))),
                 "tokio-tungstenite tuned" => drop(tokio::spawn(tungstenite_tuned(socket))),
                 "fastwebsockets" => drop(tokio::spawn(fast(socket))),
@@ -61,6 +69,59 @@ async fn ours_fed(socket: TcpStream, config: &ServerConfig) -> Result<(), sansoc
         ws.feed(message?).await?;
     }
     Ok(())
+}
+
+/// Each message is answered with as many bytes as its text says, or as it has. They are borrowed.
+async fn borrowed<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    config: &ServerConfig,
+) -> Result<(), sansocket_tokio::Error> {
+    let incoming = WebSocket::server(io, config).await?;
+    let mut ws = incoming.accept(Accept::new()).await?;
+    while let Some(message) = ws.recv().await {
+        let message = message?;
+        ws.send(answer(message.as_bytes())).await?;
+    }
+    Ok(())
+}
+
+/// A stream that takes one piece at a time: what is sent over it is copied into one.
+struct OnePiece(TcpStream);
+
+impl AsyncRead for OnePiece {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for OnePiece {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// A number asks for so many bytes; anything else is an echo.
+fn answer(message: &[u8]) -> &[u8] {
+    static BYTES: [u8; 1 << 20] = [7; 1 << 20];
+    let number = std::str::from_utf8(message).ok();
+    let number = number.and_then(|text| text.trim().parse::<usize>().ok());
+    number.map_or(message, |len| &BYTES[..len])
 }
 
 async fn tungstenite(socket: TcpStream) {

@@ -16,8 +16,8 @@ const PIECES: usize = 32;
 /// Pieces that a message past the queue comes in at most, with what is queued before it.
 const PIECES_THROUGH: usize = 16;
 
-/// From so many bytes on a message is not copied into the queue first. Below, the copy is lost in the noise of a
-/// system call.
+/// From so many bytes on a message is not copied into the queue first, as the core queues by reference from there on.
+/// Time is gained from 32 KiB on (`benches/README.md`); below 4 KiB one piece leaves as fast as two.
 const THROUGH: usize = 4 << 10;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
