@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::vec;
 
-use crate::entropy::Randomness;
-use crate::error::Failure;
+use crate::entropy::{Entropy, Randomness};
+use crate::error::{Failure, NoEntropy};
 use crate::event::{CloseFrame, CloseReport, Kind, Message};
 use crate::frame::Opcode;
 use crate::handshake::Refusal;
@@ -14,6 +14,15 @@ use crate::{ClientConfig, ClientRequest, CloseCode, Negotiated, ServerConfig, Ur
 
 use super::super::responding::Body;
 use super::*;
+
+struct Sevens;
+
+impl Entropy for Sevens {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        out.fill(7);
+        Ok(())
+    }
+}
 
 fn opened(mut ws: Connection) -> Connection {
     assert!(matches!(ws.receive(&mut &mut [][..]), Some(Event::Open)));
@@ -27,15 +36,18 @@ fn server() -> Connection {
 
 fn client() -> Connection {
     let config = ClientConfig::new();
-    let mut ws = opened(Connection::upgraded_client(&config, Negotiated::new()));
-    ws.entropy = Randomness::with_keys(9);
-    ws
+    let entropy = Box::new(Sevens);
+    opened(Connection::upgraded_client_with_entropy(
+        &config,
+        Negotiated::new(),
+        entropy,
+    ))
 }
 
 /// Before its request has left.
 fn connecting() -> Connection {
     let request = ClientRequest::new(Uri::parse("ws://h").unwrap());
-    Connection::client(&ClientConfig::new(), request).unwrap()
+    Connection::client_with_entropy(&ClientConfig::new(), request, Box::new(Sevens)).unwrap()
 }
 
 /// Its opening handshake has failed.
