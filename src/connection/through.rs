@@ -14,7 +14,7 @@ impl Connection {
     /// Queues a message as [`send`](Self::send) does, and hands all that is queued to `write` in one call, which
     /// returns how many bytes the transport has taken: `send`, [`output_slices`](Self::output_slices) and
     /// [`consume_output`](Self::consume_output) in one. A borrowed payload is not copied but handed to
-    /// `write` where it lies; what is not taken of it is queued by copy.
+    /// `write` where it lies; what is not taken of it is queued by copy, or shared if it is [`Prepared`].
     ///
     /// Where the transport takes nothing now, or failed, `write` returns 0, and the message waits in the
     /// queue like any other. More than it was given counts as all. Of a queue in more than 16 pieces it is
@@ -94,8 +94,11 @@ impl Connection {
     ) -> Result<(), SendError> {
         let len = prepared.payload_len();
         if self.role() == Role::Server && self.goes_past_queue(len) {
-            let (header, payload) = prepared.frame().split_at(prepared.frame().len() - len);
-            self.write_through(header, payload, write);
+            let frame = prepared.frame();
+            let (header, payload) = frame.split_at(frame.len() - len);
+            if let Some(taken) = self.write_through(header, payload, write) {
+                self.queue_rest_of_shared(prepared, taken);
+            }
             return Ok(());
         }
         self.send_prepared(prepared, Compress::Auto)?;
@@ -123,17 +126,21 @@ impl Connection {
         let mut header = [0; FrameHeader::MAX_LEN];
         let first = first_byte(true, 0, kind.opcode());
         let len = write_header(&mut header, first, key, payload.len() as u64);
-        self.write_through(&header[..len], payload, write);
+        let header = &header[..len];
+        if let Some(taken) = self.write_through(header, payload, write) {
+            self.queue_rest(header, payload, taken);
+        }
     }
 
-    /// Hands what is queued and a frame to `write`; what it does not take of the frame is queued.
+    /// Hands what is queued and a frame to `write`. How much that took of the frame, unless it is all: the rest is to
+    /// be queued.
     #[inline(always)]
     fn write_through(
         &mut self,
         header: &[u8],
         payload: &[u8],
         write: impl FnOnce(&[&[u8]]) -> usize,
-    ) {
+    ) -> Option<usize> {
         let queued = self.output.len();
         let taken = if queued == 0 {
             write(&[header, payload])
@@ -149,9 +156,7 @@ impl Connection {
             self.output.consume(taken.min(queued));
         }
         let of_frame = taken.saturating_sub(queued);
-        if of_frame < header.len() + payload.len() {
-            self.queue_rest(header, payload, of_frame);
-        }
+        (of_frame < header.len() + payload.len()).then_some(of_frame)
     }
 
     /// Out of line: a transport that takes all does without.
@@ -159,6 +164,15 @@ impl Connection {
     fn queue_rest(&mut self, header: &[u8], payload: &[u8], taken: usize) {
         self.use_spare();
         self.output.rest_of_frame(header, payload, taken);
+    }
+
+    /// The frame stays one that connections share.
+    #[inline(never)]
+    fn queue_rest_of_shared(&mut self, prepared: &Prepared, taken: usize) {
+        self.use_spare();
+        let frame = prepared.frame();
+        self.output.frame_shared(frame, prepared.payload_len());
+        self.output.consume(taken);
     }
 
     /// Hands what is queued to `write`.

@@ -174,6 +174,24 @@ fn a_borrowed_payload_is_not_copied() {
     }
 }
 
+/// What the transport does not take of a frame that connections share stays shared: a broadcast to slow peers takes no
+/// memory for each.
+#[test]
+fn the_rest_of_a_prepared_message_is_shared() {
+    let prepared = Prepared::binary(&[7; 1 << 16]);
+    let mut queued = open(Role::Server);
+    queued.send(&prepared).unwrap();
+    let expected = waiting(&queued).0;
+    for taken in cuts(expected.len()) {
+        let mut ws = open(Role::Server);
+        ws.send_through(&prepared, |_| taken).unwrap();
+        let held = ws.memory_held();
+        assert!(held < 1 << 10, "{held} after {taken}");
+        let left = &expected[taken.min(expected.len())..];
+        assert!(waiting(&ws).0 == left, "after {taken}");
+    }
+}
+
 /// A message that was lent from the input is sent back from there.
 #[test]
 fn an_echo_is_not_copied() {
