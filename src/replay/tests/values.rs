@@ -324,3 +324,21 @@ fn shared_bytes_and_then_others() {
     ));
     assert_eq!(play(&ws.take_recording().unwrap()), Ok(5));
 }
+
+/// RFC 9112 §2.2: the empty line that may come before a request does not end its head.
+#[test]
+fn after_an_empty_line() {
+    let mut ws = all()
+        .without_payloads()
+        .server(&ServerConfig::new(OriginPolicy::Any));
+    let request = [b"\r\n", REQUEST].concat();
+    assert!(matches!(read(&mut ws, &request)[..], [Event::Request(_)]));
+    ws.accept(Accept::new()).unwrap();
+    write(&mut ws);
+    let events = read(&mut ws, &masked(0x82, b"SECRET"));
+    assert!(matches!(events[..], [Event::Open, Event::Message(_)]));
+    let recording = ws.take_recording().unwrap();
+    assert!(!contains(&recording, &masked(0, b"SECRET")[6..]));
+    assert!(contains(&recording, b"SESAME"));
+    assert!(play(&recording).is_ok());
+}
