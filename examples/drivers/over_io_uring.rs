@@ -27,6 +27,8 @@ const PAGE: &str = include_str!("../page/index.html");
 const LEN: usize = 64 << 10;
 const BUFFERS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(500);
+/// How late a deadline may be seen: looked at after each event, thousands of them would cost more than the messages.
+const TICK: Duration = Duration::from_millis(100);
 
 /// What was asked of the kernel, in the lowest bits of `user_data`: the others are the connection's key.
 const ACCEPT: u64 = 0;
@@ -78,6 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = ServerConfig::new(OriginPolicy::SameHost).limits(limits).timeouts(timeouts);
     let config = config.deflate(PermessageDeflate::server()).serve_http();
     let (mut accepting, mut accept_at, mut stop_by) = (false, Instant::now(), None);
+    let mut look_at = Instant::now();
     while stop_by.is_none_or(|at| at > Instant::now() && !server.clients.is_empty()) {
         let accepts = stop_by.is_none() && server.clients.len() < places && accept_at <= Instant::now();
         if accepts && !accepting {
@@ -103,14 +106,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let now = Instant::now();
         let stops = stop.load(Ordering::Relaxed) && stop_by.is_none();
-        for key in 0..server.clients.capacity() {
-            let Some(client) = server.clients.get_mut(key) else { continue };
-            if stops {
-                let _ = client.ws.close(CloseCode::GOING_AWAY, "the server stops");
-            }
-            if stops || client.ws.next_deadline().is_some_and(|at| client.born + at <= now) {
-                server.turn(key, &mut []);
-            }
+        if stops || look_at <= now {
+            look_at = now + TICK;
+            server.look(now, stops);
         }
         if stops {
             stop_by = Some(now + Duration::from_secs(10)); // who does not answer is left behind
@@ -135,12 +133,22 @@ impl Server {
         self.ask(gift.build(), 0, OTHER);
     }
 
-    /// What the kernel has done, until the next deadline at the latest.
+    /// At every deadline; when the server stops, all are told.
+    fn look(&mut self, now: Instant, stops: bool) {
+        for key in 0..self.clients.capacity() {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            if stops {
+                let _ = client.ws.close(CloseCode::GOING_AWAY, "the server stops");
+            }
+            if stops || client.ws.next_deadline().is_some_and(|at| client.born + at <= now) {
+                self.turn(key, &mut []);
+            }
+        }
+    }
+
+    /// What the kernel has done, after a while nothing.
     fn wait(&mut self) -> io::Result<Vec<(u64, i32, u32)>> {
-        let now = Instant::now();
-        let deadlines = self.clients.iter().filter_map(|(_, it)| Some(it.born + it.ws.next_deadline()?));
-        let wait = deadlines.min().map_or(PAUSE, |at| at.saturating_duration_since(now).min(PAUSE));
-        let wait = Timespec::from(wait);
+        let wait = Timespec::from(TICK);
         match self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&wait)) {
             Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY)) => {
                 Err(error)

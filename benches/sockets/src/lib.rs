@@ -1,5 +1,10 @@
 //! What the servers have in common.
 
+pub mod over_mio;
+pub mod over_tokio;
+pub mod room;
+pub mod tls;
+
 use std::net::{SocketAddr, TcpListener};
 
 /// Listens on a free port of this machine, with a backlog as long as that of our server, and says

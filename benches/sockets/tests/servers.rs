@@ -1,20 +1,11 @@
 //! Each of the servers does the work that is measured: it echoes what a client sends, in order.
 
-use std::io::{BufRead, BufReader};
+mod support;
+
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tungstenite::Message;
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[test]
 fn all_echo() {
@@ -24,13 +15,7 @@ fn all_echo() {
         env!("CARGO_BIN_EXE_fastwebsockets"),
         env!("CARGO_BIN_EXE_tokio-websockets"),
     ] {
-        let mut command = Command::new(program);
-        let mut server = Server(command.stdout(Stdio::piped()).spawn().unwrap());
-        let mut line = String::new();
-        let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let port: u16 = line.trim().strip_prefix("port ").unwrap().parse().unwrap();
-
+        let (_server, port) = support::start(&[program]);
         let mut clients: Vec<_> = (0..10)
             .map(|_| {
                 let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();

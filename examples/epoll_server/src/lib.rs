@@ -38,6 +38,10 @@ const SIGNALS: Token = Token(usize::MAX - 1);
 
 const PAGE: &str = include_str!("../../page/index.html");
 
+/// As much as a peer has sent meanwhile, at once: large messages are not cut, and all that answers a read leaves in
+/// one write. Memory is taken as it is first used.
+const READ: usize = 512 << 10;
+
 /// After a failed accept it is tried again, even if nobody has gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -119,7 +123,7 @@ impl Server {
             born: Instant::now(),
             config,
             buffers: Buffers {
-                read: vec![0; 64 << 10].into(),
+                read: vec![0; READ].into(),
                 spare: Vec::new(),
             },
         })

@@ -3,7 +3,7 @@
 //! `cargo run --release -p epoll_server [ADDR [SECONDS [CONNECTIONS]]]`, then open <http://127.0.0.1:9001/>.
 //!
 //! - A peer may take 30 s (SECONDS) to send its request and to answer a ping.
-//! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; 2 GB of memory
+//! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; 2.5 GB of memory
 //!   are needed if all of them send and do not read. Others wait in the listen queue until one of them ends.
 //! - SIGTERM and Ctrl-C end it in order: each client is told 1001, for no longer than 10 s.
 

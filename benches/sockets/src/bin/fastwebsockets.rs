@@ -3,23 +3,12 @@
 
 use fastwebsockets::{FragmentCollector, OpCode, Role, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::unconstrained;
+use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 fn main() -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(sockets::listen()?)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            tokio::spawn(unconstrained(async move {
-                let _ = serve(stream).await; // an error: the peer has gone
-            }));
-        }
+    sockets::over_tokio::run(|stream| async {
+        let _ = serve(stream).await; // an error: the peer has gone
     })
 }
 
