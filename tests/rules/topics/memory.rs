@@ -175,6 +175,19 @@ fn messages_that_come_back() {
     }
 }
 
+/// RX-8: from 4 KiB on what is handed over stays where it is, and takes no room in the queue as well.
+#[test]
+fn messages_of_the_least_size_that_stays_where_it_is() {
+    let ceiling = 8 << 10;
+    for len in [4095, 4096, 4097] {
+        let mut ws = bounded(Role::Server, ceiling);
+        ws.send(vec![7; len]).unwrap();
+        let held = ws.memory_held();
+        assert!((len..=ceiling as usize).contains(&held), "{held} of {len}");
+        assert_eq!(take_frames(&mut ws), [Frame::new(BINARY, vec![7; len])]);
+    }
+}
+
 /// TX-5: shared bytes are nobody's own: a server queues them whatever the ceiling is, a client masks a copy.
 #[test]
 fn shared_messages() {

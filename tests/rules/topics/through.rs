@@ -187,6 +187,8 @@ fn the_rest_of_a_prepared_message_is_shared() {
         ws.send_through(&prepared, |_| taken).unwrap();
         let held = ws.memory_held();
         assert!(held < 1 << 10, "{held} after {taken}");
+        // What has left takes nothing.
+        assert_eq!(held == 0, taken >= expected.len(), "{held} after {taken}");
         let left = &expected[taken.min(expected.len())..];
         assert!(waiting(&ws).0 == left, "after {taken}");
     }
