@@ -271,8 +271,8 @@ impl Connection {
                 .and_then(|pings| pings.last.take_if(|(ping, _)| ping == payload)?.1),
         };
         sent.map_or(Pong::NO_ROUND_TRIP, |sent| {
-            let micros = self.clock.micros_since(sent);
-            micros.unwrap_or(Pong::NO_ROUND_TRIP - 1)
+            let micros = self.clock.micros_since(sent).unwrap_or(u32::MAX);
+            micros.min(Pong::NO_ROUND_TRIP - 1)
         })
     }
 

@@ -103,7 +103,8 @@ impl Pong<'_> {
     pub(crate) const NO_ROUND_TRIP: u32 = u32::MAX;
 
     /// How long the answer took, if this answers the last keepalive ping or the last
-    /// [`ping`](crate::Connection::ping) of the application and the time is told.
+    /// [`ping`](crate::Connection::ping) of the application and the time is told. In microseconds; 2^32 - 2 of them, 71
+    /// minutes, are told for what took longer, too.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
         (self.round_trip_micros != Self::NO_ROUND_TRIP)

@@ -253,9 +253,10 @@ impl Backoff {
 
     /// The longest next delay (RFC 6455 §7.2.3).
     fn bound(&self) -> Duration {
-        2u32.checked_pow(self.delays)
-            .and_then(|factor| self.policy.first.checked_mul(factor))
-            .map_or(self.policy.cap, |bound| bound.min(self.policy.cap))
+        // From a nanosecond to the longest time there is it doubles 94 times.
+        let doublings = 0..self.delays.min(94);
+        let bound = doublings.fold(self.policy.first, |bound, _| bound.saturating_mul(2));
+        bound.min(self.policy.cap)
     }
 }
 
