@@ -83,6 +83,18 @@ def guilty(message, tree):
     return [], False
 
 
+# ------------------------------------------------------------------------------- what weaves
+
+
+def weaver(name):
+    """The program of this name in weave/, in a build that all scripts share."""
+    target = ROOT / "target/weave"
+    command = ["cargo", "build", "--quiet", "--manifest-path", str(HERE / "weave/Cargo.toml"), "--bins"]
+    if subprocess.run(command, env=os.environ | {"CARGO_TARGET_DIR": str(target)}).returncode:
+        sys.exit("the weaver does not build")
+    return str(target / "debug" / name)
+
+
 # ------------------------------------------------------------------------------- trials
 
 
@@ -110,10 +122,7 @@ class Trials:
             sys.exit("another run is under way")
         plain, self.loom, self.tree = work / "plain", work / "loom", work / "tree"
         copy_tree(plain)
-        env = os.environ | {"CARGO_TARGET_DIR": str(work / "weave")}
-        command = ["cargo", "build", "--quiet", "--manifest-path", str(HERE / "weave/Cargo.toml"), "--bin", "trials"]
-        if subprocess.run(command, env=env).returncode:
-            sys.exit("the weaver does not build")
+        self.weaver = weaver("trials")
         while True:
             copy(plain, files(plain), self.loom)
             self.weave()
@@ -125,7 +134,7 @@ class Trials:
     def weave(self):
         out = [str(number) for number in self.faults]
         lines = "".join(f"{number}\t{text}\n" for number, text in enumerate(self.directives, 1))
-        command = [str(self.work / "weave/debug/trials"), str(self.loom), *out]
+        command = [self.weaver, str(self.loom), *out]
         woven = subprocess.run(command, input=lines, capture_output=True, text=True)
         if woven.returncode:
             sys.exit(f"the weaver failed\n{woven.stderr}")
