@@ -98,7 +98,7 @@ const ENDS: [u8; 28] = [
 
 /// A byte of each range.
 fn ranges() -> impl Iterator<Item = u8> {
-    sampled(ENDS.into_iter().step_by(2), 3)
+    sampled(ENDS.into_iter().step_by(2), 5)
 }
 
 /// RFC 3629 §3, §4. Domain: every state that a text can be in, with each of the 256 bytes that may follow alone.
@@ -137,7 +137,7 @@ fn every_state_with_every_byte() {
                 (got, expected) => panic!("{all:02x?}: {got:?}, not {expected:?}"),
             }
         }
-        if cfg!(miri) && at == 12 {
+        if cfg!(miri) && at == 3 {
             return;
         }
     }
@@ -155,7 +155,7 @@ fn every_state_with_every_byte() {
 #[test]
 fn every_sequence_at_every_cut() {
     agrees_at_every_cut(&[]);
-    for pair in sampled(0..=u16::MAX, 331) {
+    for pair in sampled(0..=u16::MAX, 997) {
         let pair = pair.to_be_bytes();
         agrees_at_every_cut(&pair[..1]);
         agrees_at_every_cut(&pair);
@@ -163,7 +163,7 @@ fn every_sequence_at_every_cut() {
     if whole() {
         return every_four_bytes();
     }
-    let ends = || sampled(ENDS.into_iter(), 5);
+    let ends = || sampled(ENDS.into_iter(), 9);
     for a in ends() {
         for b in ends() {
             for c in ends() {
@@ -174,7 +174,7 @@ fn every_sequence_at_every_cut() {
     for a in ranges() {
         for b in ranges() {
             for c in ranges() {
-                for d in sampled(ranges(), 4) {
+                for d in sampled(ranges(), 2) {
                     agrees_at_every_cut(&[a, b, c, d]);
                 }
             }
