@@ -238,6 +238,22 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    /// What it takes at most is no less than it takes, and little more.
+    #[test]
+    fn how_long_it_is_at_most() {
+        let plain = Response::new(404);
+        let field = || Response::new(421).header("X", &[b'x'; 3000]).unwrap();
+        for response in [
+            plain.clone(),
+            plain.body(vec![b'b'; 5000]),
+            field(),
+            field().body(vec![b'b'; 5000]),
+        ] {
+            let (len, most) = (written(&response).len(), response.most());
+            assert!((len..=len + FIXED).contains(&most), "{len} {most}");
+        }
+    }
+
     /// RFC 9110 §15: the registered phrases; others have none (RFC 9112 §4).
     #[test]
     fn the_reason_phrases() {
