@@ -46,14 +46,9 @@ pub fn run<M: Member>() -> io::Result<()> {
         poll.poll(&mut events, None)?;
         for event in &events {
             if event.token() == LISTENER {
-                while let Ok((mut stream, _)) = listener.accept() {
-                    stream.set_nodelay(true)?;
-                    let entry = members.vacant_entry();
-                    let both = Interest::READABLE | Interest::WRITABLE;
-                    poll.registry()
-                        .register(&mut stream, Token(entry.key()), both)?;
-                    entry.insert(M::new(stream, &shared));
-                }
+                crate::accept(&listener, poll.registry(), &mut members, |stream| {
+                    M::new(stream, &shared)
+                })?;
                 continue;
             }
             let key = event.token().0;

@@ -202,8 +202,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`flush`](Self::flush) waits until all has left.
     ///
     /// What is borrowed, a `&[u8]` or `&str`, and has 4 KiB and more is not copied into the queue: the stream gets it
-    /// from where it lies, and only what it does not take now is queued. A client masks what it sends (RFC 6455 §5.3), so that it copies
-    /// these; a `&mut [u8]` it may mask in place, and what that holds is lost when it was sent.
+    /// from where it lies, and only what it does not take now is queued. A client masks what it sends (RFC 6455
+    /// §5.3), so that it copies these; a `&mut [u8]` it may mask in place, and what that holds is lost when it was
+    /// sent.
     ///
     /// Dropped: the message was not sent.
     ///

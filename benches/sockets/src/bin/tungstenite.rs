@@ -28,14 +28,9 @@ fn main() -> Result<(), Box<dyn StdError>> {
         poll.poll(&mut events, None)?;
         for event in &events {
             if event.token() == LISTENER {
-                while let Ok((mut stream, _)) = listener.accept() {
-                    stream.set_nodelay(true)?;
-                    let entry = clients.vacant_entry();
-                    let both = Interest::READABLE | Interest::WRITABLE;
-                    poll.registry()
-                        .register(&mut stream, Token(entry.key()), both)?;
-                    entry.insert(Client::new(stream, read));
-                }
+                sockets::accept(&listener, poll.registry(), &mut clients, |stream| {
+                    Client::new(stream, read)
+                })?;
                 continue;
             }
             let Some(client) = clients.get_mut(event.token().0) else {

@@ -237,8 +237,8 @@ impl<S: Stream> WebSocket<S> {
     /// one. It waits until there is room for it, and until the stream has taken it.
     ///
     /// What is borrowed, a `&[u8]` or `&str`, and has 4 KiB and more is not copied into the queue first: one write gets
-    /// it from where it lies, and what that leaves is queued. A client masks what it sends (RFC 6455 §5.3), so that it copies these; a
-    /// `&mut [u8]` it may mask in place, and what that holds is lost when it was sent.
+    /// it from where it lies, and what that leaves is queued. A client masks what it sends (RFC 6455 §5.3), so that it
+    /// copies these; a `&mut [u8]` it may mask in place, and what that holds is lost when it was sent.
     ///
     /// A peer that sends and does not read holds it up. Its messages are not read meanwhile; one that takes
     /// nothing for long and does not answer pings is given up.

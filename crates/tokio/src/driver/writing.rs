@@ -10,11 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Driver;
 
-/// Pieces of output for one vectored write.
+/// Pieces of output for one vectored write. A message past the queue comes in no more, with what is queued before it.
 const PIECES: usize = 32;
-
-/// Pieces that a message past the queue comes in at most, with what is queued before it.
-const PIECES_THROUGH: usize = 16;
 
 /// From so many bytes on a message is not copied into the queue first, as the core queues by reference from there on.
 /// Time is gained from 32 KiB on (`benches/README.md`); below 4 KiB one piece leaves as fast as two.
@@ -155,12 +152,12 @@ fn write_now(
     cx: &mut Context<'_>,
     slices: &[&[u8]],
 ) -> (usize, Option<io::Error>) {
-    let slices = slices.get(..PIECES_THROUGH).unwrap_or(slices);
+    let slices = slices.get(..PIECES).unwrap_or(slices);
     let all = slices.iter().map(|slice| slice.len()).sum();
     if all < THROUGH {
         return (0, None);
     }
-    let mut pieces = [IoSlice::new(&[]); PIECES_THROUGH];
+    let mut pieces = [IoSlice::new(&[]); PIECES];
     for (piece, slice) in pieces.iter_mut().zip(slices) {
         *piece = IoSlice::new(slice);
     }
