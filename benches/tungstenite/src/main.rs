@@ -1,4 +1,4 @@
-//! tungstenite and the crate with its API, side by side in memory: `cargo run --release [-- --short]` in this
+//! tungstenite and the crate with its API, side by side in memory and over TCP: `cargo run --release [-- --short]` in this
 //! folder writes `results.md`.
 //!
 //! The two take turns in short rounds, as the machine's load has a part in all times; a figure is the median.
@@ -21,39 +21,53 @@ use std::fmt::Write as _;
 
 const SIZES: [usize; 3] = [32, 1 << 10, 16 << 10];
 
+const SIZES_OVER_TCP: [usize; 3] = [16 << 10, 64 << 10, 1 << 20];
+
 /// What is done, with how many messages of a size, and what it takes in nanoseconds.
 type Work = fn(usize, usize) -> u64;
 
-const WORK: [(&str, Work, Work); 6] = [
+const WORK: [(&str, Work, Work, [usize; 3]); 7] = [
     (
         "a server reads text",
         with_original::server_reads_text,
         with_ours::server_reads_text,
+        SIZES,
     ),
     (
         "a server reads binary",
         with_original::server_reads_binary,
         with_ours::server_reads_binary,
+        SIZES,
     ),
     (
         "a client reads binary",
         with_original::client_reads_binary,
         with_ours::client_reads_binary,
+        SIZES,
     ),
     (
         "a server sends text",
         with_original::server_sends_text,
         with_ours::server_sends_text,
+        SIZES,
     ),
     (
         "a client sends binary",
         with_original::client_sends_binary,
         with_ours::client_sends_binary,
+        SIZES,
     ),
     (
         "a server echoes, one by one",
         with_original::server_echoes,
         with_ours::server_echoes,
+        SIZES,
+    ),
+    (
+        "an echo over TCP",
+        with_original::echoes_over_tcp,
+        with_ours::echoes_over_tcp,
+        SIZES_OVER_TCP,
     ),
 ];
 
@@ -68,13 +82,13 @@ fn main() -> std::io::Result<()> {
     let memory = [with_ours::idle(idle), with_original::idle(idle)].map(|n| n as f64 / 1024.0);
     let mut report = format!(
         "# tungstenite's API over sansocket, beside tungstenite\n\n{}. Written by `cargo run --release` in this \
-         folder: in memory, medians of {rounds} rounds. tungstenite 0.30.0.\n\n\
+         folder: in memory, the last lines over TCP; medians of {rounds} rounds. tungstenite 0.30.0.\n\n\
          | nanoseconds for a message | bytes | tungstenite | sansocket-tungstenite | times as fast |\n\
          |---|---:|---:|---:|---:|\n",
         machine()
     );
-    for (what, original, ours) in WORK {
-        for size in SIZES {
+    for (what, original, ours, sizes) in WORK {
+        for size in sizes {
             let messages = (bytes / size).min(50_000);
             let mut times: [Vec<f64>; 3] = Default::default();
             for _ in 0..rounds {

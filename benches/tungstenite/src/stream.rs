@@ -1,6 +1,6 @@
 //! Streams in memory, and what the system tells of this process.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 /// Gives its bytes in reads of at most `most`, then blocks; takes all that is written.
 pub struct Memory<'a> {
@@ -24,6 +24,11 @@ impl Read for Memory<'_> {
 impl Write for Memory<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         Ok(std::hint::black_box(bytes).len())
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let pieces = std::hint::black_box(pieces);
+        Ok(pieces.iter().map(|piece| piece.len()).sum())
     }
 
     fn flush(&mut self) -> io::Result<()> {

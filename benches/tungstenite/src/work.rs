@@ -76,6 +76,33 @@ pub fn server_echoes(messages: usize, size: usize) -> u64 {
     })
 }
 
+/// Both ends over TCP, in two threads: a message there and back.
+pub fn echoes_over_tcp(messages: usize, size: usize) -> u64 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    let server = std::thread::spawn(move || {
+        let mut socket = WebSocket::from_raw_socket(far, Role::Server, None);
+        for _ in 0..messages {
+            let message = socket.read().unwrap();
+            socket.send(message).unwrap();
+        }
+    });
+    let mut socket = WebSocket::from_raw_socket(near, Role::Client, None);
+    let mut message = Message::Binary(Bytes::from(vec![7; size]));
+    let taken = timed(|| {
+        for _ in 0..messages {
+            socket.send(std::mem::replace(&mut message, Message::Ping(Bytes::new()))).unwrap();
+            message = socket.read().unwrap();
+        }
+    });
+    server.join().unwrap();
+    assert_eq!(message.len(), size);
+    taken
+}
+
 /// What a connection keeps after one message each way.
 pub fn idle(connections: usize) -> usize {
     let bytes = frames(0x82, true, 1, 32);

@@ -1,7 +1,7 @@
 //! An asynchronous stream as one that would block.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -99,6 +99,11 @@ impl<S: AsyncWrite + Unpin> Write for Blocking<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let cx = &mut Context::from_waker(&self.waker);
         now(Pin::new(&mut self.io).poll_write(cx, bytes))
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let cx = &mut Context::from_waker(&self.waker);
+        now(Pin::new(&mut self.io).poll_write_vectored(cx, pieces))
     }
 
     fn flush(&mut self) -> io::Result<()> {

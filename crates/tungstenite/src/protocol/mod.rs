@@ -5,6 +5,7 @@ mod config;
 mod context;
 pub mod frame;
 mod message;
+mod sending;
 
 use std::io::{Read, Write};
 
