@@ -83,27 +83,3 @@ impl<const CHUNK_SIZE: usize> Buf for ReadBuffer<CHUNK_SIZE> {
         self.unread.advance(count);
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_taken_goes_with_the_next_read() {
-        let mut stream = &b"abcdef"[..];
-        let mut buffer = ReadBuffer::<4>::from_partially_read(b"01".to_vec());
-        assert_eq!(buffer.read_from(&mut stream).unwrap(), 4);
-        assert_eq!(buffer.chunk(), b"01abcd");
-        buffer.advance(3);
-        assert_eq!(buffer.as_cursor().get_ref(), b"01abcd");
-        assert_eq!(buffer.read_from(&mut stream).unwrap(), 2);
-        assert_eq!(buffer.as_cursor().get_ref(), b"bcdef");
-        assert_eq!(buffer.read_from(&mut stream).unwrap(), 0);
-        buffer.as_cursor_mut().set_position(4);
-        assert_eq!(buffer.into_vec(), b"f");
-        assert_eq!(ReadBuffer::<4>::new().as_cursor().get_ref().capacity(), 0);
-        let roomy = ReadBuffer::<4>::with_capacity(9);
-        assert!(roomy.as_cursor().get_ref().capacity() >= 9);
-    }
-}

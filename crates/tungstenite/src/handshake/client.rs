@@ -27,19 +27,10 @@ pub type Response = http::Response<Option<Vec<u8>>>;
 pub struct ClientHandshake<S> {
     accept: String,
     subprotocols: Option<Vec<String>>,
-    extensions: Offer,
+    /// The request had extensions of the application's own: so is the judgement.
+    own_extensions: bool,
     config: Option<WebSocketConfig>,
     stream: PhantomData<S>,
-}
-
-/// The extensions of the request.
-#[derive(Debug)]
-enum Offer {
-    None,
-    /// The application's own: so is the judgement.
-    Application,
-    #[cfg(feature = "deflate")]
-    Deflate(Box<sansocket::handshake::UpgradeRequest>),
 }
 
 impl<S: Read + Write> ClientHandshake<S> {
@@ -51,7 +42,7 @@ impl<S: Read + Write> ClientHandshake<S> {
     /// [`UrlError::UnsupportedUrlScheme`], and those of [`generate_request`].
     pub fn start(
         stream: S,
-        request: Request,
+        mut request: Request,
         config: Option<WebSocketConfig>,
     ) -> Result<MidHandshake<Self>> {
         if request.method() != Method::GET {
@@ -62,25 +53,16 @@ impl<S: Read + Write> ClientHandshake<S> {
         }
         crate::client::uri_mode(request.uri())?;
         let subprotocols = offered_subprotocols(request.headers())?;
-        #[cfg_attr(
-            not(feature = "deflate"),
-            allow(unused_mut, reason = "nothing is offered")
-        )]
-        let mut request = request;
-        let extensions = if request.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-            Offer::Application
-        } else {
-            #[cfg(feature = "deflate")]
-            let offer = offer_deflate(request.headers_mut(), config)?;
-            #[cfg(not(feature = "deflate"))]
-            let offer = Offer::None;
-            offer
-        };
+        let own_extensions = request.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS);
+        if let (false, Some(offer)) = (own_extensions, config.and_then(|config| config.offer())) {
+            let fields = request.headers_mut();
+            fields.insert(SEC_WEBSOCKET_EXTENSIONS, offer.parse()?);
+        }
         let (head, key) = generate_request(request)?;
         let role = Self {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols,
-            extensions,
+            own_extensions,
             config,
             stream: PhantomData,
         };
@@ -155,62 +137,17 @@ impl<S> ClientHandshake<S> {
 
     /// RFC 6455 §4.1: an extension that was not offered fails the connection.
     fn agreed_extension(&self, fields: &HeaderMap) -> Result<Option<String>, ProtocolError> {
-        let wrong = || ProtocolError::InvalidHeader(SEC_WEBSOCKET_EXTENSIONS.into());
-        match &self.extensions {
-            Offer::Application => Ok(None),
-            Offer::None if fields.contains_key(SEC_WEBSOCKET_EXTENSIONS) => Err(wrong()),
-            Offer::None => Ok(None),
-            #[cfg(feature = "deflate")]
-            Offer::Deflate(offer) => judge_deflate(offer, fields).map(Some).ok_or_else(wrong),
+        let mut answers = fields.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+        let (false, Some(answer)) = (self.own_extensions, answers.next()) else {
+            return Ok(None);
+        };
+        let agreed = self.config.and_then(|config| config.agreed(answer));
+        match (agreed, answers.next()) {
+            (Some(agreed), None) => Ok(Some(agreed)),
+            _ => Err(ProtocolError::InvalidHeader(
+                SEC_WEBSOCKET_EXTENSIONS.into(),
+            )),
         }
-    }
-}
-
-/// A handshake of the core's, of which only the extension is of interest.
-#[cfg(feature = "deflate")]
-const NONCE: [u8; 16] = [0; 16];
-
-#[cfg(feature = "deflate")]
-fn offer_deflate(fields: &mut HeaderMap, config: Option<WebSocketConfig>) -> Result<Offer> {
-    use sansocket::handshake::UpgradeRequest;
-    use sansocket::{ClientConfig, ClientRequest, Uri};
-
-    let Some(deflate) = config.and_then(|config| config.deflate) else {
-        return Ok(Offer::None);
-    };
-    let Ok(uri) = Uri::parse("ws://localhost/") else {
-        return Ok(Offer::None);
-    };
-    let config = ClientConfig::new().deflate(deflate.for_role(Role::Client));
-    let offer = UpgradeRequest::new(&config, &ClientRequest::new(uri), &NONCE);
-    for (name, value) in offer.fields() {
-        if name.eq_ignore_ascii_case(SEC_WEBSOCKET_EXTENSIONS.as_str()) {
-            fields.append(SEC_WEBSOCKET_EXTENSIONS, value.as_slice().try_into()?);
-        }
-    }
-    Ok(Offer::Deflate(offer.into()))
-}
-
-#[cfg(feature = "deflate")]
-fn judge_deflate(
-    offer: &sansocket::handshake::UpgradeRequest,
-    fields: &HeaderMap,
-) -> Option<String> {
-    use sansocket::handshake::accept_key::{accept_value, key_text};
-    use sansocket::handshake::extended_connect::Outcome;
-
-    let accept = accept_value(&key_text(&NONCE));
-    let rest = [
-        ("upgrade", &b"websocket"[..]),
-        ("connection", b"Upgrade"),
-        ("sec-websocket-accept", &accept),
-    ];
-    let answers = fields.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
-    let answers = answers.map(|value| ("sec-websocket-extensions", value.as_bytes()));
-    let fields: Vec<_> = rest.into_iter().chain(answers).collect();
-    match offer.judge(101, fields) {
-        Ok(Outcome::Open(agreed)) => Some(agreed.extensions),
-        _ => None,
     }
 }
 

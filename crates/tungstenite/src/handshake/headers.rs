@@ -27,19 +27,3 @@ impl TryParse for HeaderMap {
         }
     }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_may_come_twice() {
-        let head = b"Via: a\r\nHost: b\r\nVIA: c\r\n\r\nmore";
-        let (len, fields) = HeaderMap::try_parse(head).unwrap().unwrap();
-        assert_eq!(&head[len..], b"more");
-        assert_eq!(fields["host"], "b");
-        assert_eq!(fields.get_all("via").iter().collect::<Vec<_>>(), ["a", "c"]);
-        assert!(HeaderMap::try_parse(&head[..len - 2]).unwrap().is_none());
-    }
-}

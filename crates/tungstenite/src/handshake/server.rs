@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::marker::PhantomData;
 
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, StatusCode, Version};
 use httparse::Status;
@@ -88,54 +88,22 @@ impl<S: Read + Write, C: Callback> ServerHandshake<S, C> {
         if !tail.is_empty() {
             return Err(ProtocolError::JunkAfterRequest.into());
         }
-        #[cfg_attr(
-            not(feature = "deflate"),
-            allow(unused_mut, reason = "nothing is added")
-        )]
         let mut response = judge(request)?;
-        #[cfg(feature = "deflate")]
-        self.agree_to_deflate(request, &mut response);
+        let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS);
+        let agreed = self.config.and_then(|config| config.answer(offers));
+        if let Some(value) = agreed.as_ref().and_then(|agreed| agreed.parse().ok()) {
+            response
+                .headers_mut()
+                .append(SEC_WEBSOCKET_EXTENSIONS, value);
+        }
         let response = match self.callback.take() {
             Some(callback) => callback.on_request(request, response)?,
             None => response,
         };
         // The application may have agreed to something else.
-        #[cfg(feature = "deflate")]
-        self.extension.take_if(|agreed| {
-            let answers = response
-                .headers()
-                .get_all(http::header::SEC_WEBSOCKET_EXTENSIONS);
-            !answers.iter().eq([agreed.as_str()])
-        });
+        let answers = response.headers().get_all(SEC_WEBSOCKET_EXTENSIONS);
+        self.extension = agreed.filter(|agreed| answers.iter().eq([agreed.as_str()]));
         Ok(response)
-    }
-
-    #[cfg(feature = "deflate")]
-    fn agree_to_deflate(&mut self, request: &Request, response: &mut Response) {
-        use http::header::SEC_WEBSOCKET_EXTENSIONS as EXTENSIONS;
-        use sansocket::extension::{Extensions, MessageExtension};
-
-        let Some(deflate) = self.config.and_then(|config| config.deflate) else {
-            return;
-        };
-        let deflate = deflate.for_role(Role::Server);
-        let offers = request.headers().get_all(EXTENSIONS).iter();
-        let offers: Vec<_> = offers.map(HeaderValue::as_bytes).collect();
-        let Ok(offers) = Extensions::parse(offers) else {
-            return;
-        };
-        let offers: Vec<_> = offers
-            .filter(|offer| offer.name() == deflate.name())
-            .collect();
-        let agreed = (!offers.is_empty())
-            .then(|| deflate.answer(&offers))
-            .flatten();
-        if let Some(agreed) = agreed
-            && let Ok(value) = HeaderValue::try_from(&agreed)
-        {
-            response.headers_mut().append(EXTENSIONS, value);
-            self.extension = Some(agreed);
-        }
     }
 }
 
@@ -167,11 +135,10 @@ impl<S: Read + Write, C: Callback> HandshakeRole for ServerHandshake<S, C> {
         let mut head = Vec::new();
         match self.answer(&request, &tail) {
             Ok(response) => write_response(&mut head, &response)?,
-            Err(refusal) => {
-                let response = refusal.response();
+            Err(Refusal { response, error }) => {
                 write_response(&mut head, &response)?;
                 head.extend_from_slice(response.body().as_deref().unwrap_or_default().as_bytes());
-                self.refused = Some(refusal.into_error());
+                self.refused = Some(error);
             }
         }
         let machine = HandshakeMachine::start_write(stream, head);
@@ -184,68 +151,60 @@ impl<S: Read + Write, C: Callback> HandshakeRole for ServerHandshake<S, C> {
     }
 }
 
-/// Why a client is not let in.
-enum Refusal {
-    Rule(ProtocolError),
-    Callback(ErrorResponse),
-    Other(Error),
-}
-
-impl From<ProtocolError> for Refusal {
-    fn from(rule: ProtocolError) -> Self {
-        Self::Rule(rule)
-    }
-}
-
-impl From<ErrorResponse> for Refusal {
-    fn from(response: ErrorResponse) -> Self {
-        if response.status().is_success() {
-            return Self::Other(ProtocolError::CustomResponseSuccessful.into());
-        }
-        Self::Callback(response)
-    }
+/// A client is not let in: what it is told, and why.
+struct Refusal {
+    response: ErrorResponse,
+    error: Error,
 }
 
 impl Refusal {
-    fn response(&self) -> ErrorResponse {
-        let rule = match self {
-            Self::Callback(response) => return response.clone(),
-            Self::Rule(rule) => Some(rule),
-            Self::Other(_) => None,
+    fn new(status: StatusCode, field: Option<(HeaderName, &'static str)>, error: Error) -> Self {
+        let body = match &error {
+            Error::Protocol(rule) if status.is_client_error() => format!("{rule}\n"),
+            _ => String::new(),
         };
-        // RFC 9110 §15.5.6, §15.5.22, RFC 6455 §4.2.2 (4).
-        let (status, field) = match rule {
-            Some(ProtocolError::WrongHttpMethod) => (405, Some((ALLOW, "GET"))),
-            Some(ProtocolError::WrongHttpVersion) => (505, None),
-            Some(ProtocolError::MissingUpgradeWebSocketHeader) => {
-                (426, Some((UPGRADE, "websocket")))
-            }
-            Some(ProtocolError::MissingSecWebSocketVersionHeader) => {
-                (426, Some((SEC_WEBSOCKET_VERSION, "13")))
-            }
-            Some(_) => (400, None),
-            None => (500, None),
-        };
-        let body = rule.map_or_else(String::new, |rule| format!("{rule}\n"));
         let mut response = ErrorResponse::new(None);
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        *response.status_mut() = status;
         let fields = response.headers_mut();
         fields.extend(field.map(|(name, value)| (name, HeaderValue::from_static(value))));
         fields.insert(CONNECTION, HeaderValue::from_static("close"));
         fields.insert(CONTENT_LENGTH, body.len().into());
         *response.body_mut() = Some(body);
-        response
+        Self { response, error }
     }
+}
 
-    fn into_error(self) -> Error {
-        match self {
-            Self::Rule(rule) => rule.into(),
-            Self::Callback(response) => {
-                let response = response.map(|body| body.map(String::into_bytes));
-                Error::Http(response.into())
+/// RFC 9110 §15.5.6, §15.5.22, §15.6.6, RFC 6455 §4.2.2 (4).
+impl From<ProtocolError> for Refusal {
+    fn from(rule: ProtocolError) -> Self {
+        let (status, field) = match rule {
+            ProtocolError::WrongHttpMethod => {
+                (StatusCode::METHOD_NOT_ALLOWED, Some((ALLOW, "GET")))
             }
-            Self::Other(error) => error,
+            ProtocolError::WrongHttpVersion => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, None),
+            ProtocolError::MissingUpgradeWebSocketHeader => {
+                (StatusCode::UPGRADE_REQUIRED, Some((UPGRADE, "websocket")))
+            }
+            ProtocolError::MissingSecWebSocketVersionHeader => (
+                StatusCode::UPGRADE_REQUIRED,
+                Some((SEC_WEBSOCKET_VERSION, "13")),
+            ),
+            _ => (StatusCode::BAD_REQUEST, None),
+        };
+        Self::new(status, field, rule.into())
+    }
+}
+
+/// The callback's.
+impl From<ErrorResponse> for Refusal {
+    fn from(response: ErrorResponse) -> Self {
+        if response.status().is_success() {
+            let error = ProtocolError::CustomResponseSuccessful.into();
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, None, error);
         }
+        let told = response.clone().map(|body| body.map(String::into_bytes));
+        let error = Error::Http(told.into());
+        Self { response, error }
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::sync::OnceLock;
 
+#[cfg(feature = "handshake")]
+use http::header::{GetAll, HeaderValue};
 use sansocket::config::Limits;
-use sansocket::{ClientConfig, Negotiated, Role, ServerConfig};
+#[cfg(feature = "handshake")]
+use sansocket::extension::{Extensions, MessageExtension};
+use sansocket::{ClientConfig, Connection, Negotiated, Role, ServerConfig};
 
 use crate::masks::OfThread;
 
@@ -106,60 +110,34 @@ impl WebSocketConfig {
     }
 
     /// A connection over a stream whose opening handshake is done.
-    pub(super) fn connection(&self, role: Role, agreed: Negotiated) -> sansocket::Connection {
+    pub(super) fn connection(&self, role: Role, agreed: Negotiated) -> Connection {
+        static DEFAULT: OnceLock<(ServerConfig, ClientConfig)> = OnceLock::new();
+        let both = || {
+            let (server, client) = (ServerConfig::upgraded(), ClientConfig::new());
+            let server = server.limits(self.limits()).manual_pong();
+            let client = client.limits(self.limits()).manual_pong();
+            (server.echo_close_reason(), client.echo_close_reason())
+        };
+        let (server, client) = if self.is_shared() {
+            DEFAULT.get_or_init(both).clone()
+        } else {
+            both()
+        };
+        #[cfg(feature = "deflate")]
+        let (server, client) = match self.deflate.map(|deflate| deflate.for_role(role)) {
+            Some(deflate) => (server.deflate(deflate.clone()), client.deflate(deflate)),
+            None => (server, client),
+        };
         match role {
-            Role::Server => sansocket::Connection::upgraded_server(&self.server(), agreed),
+            Role::Server if self.accept_unmasked_frames => {
+                Connection::upgraded_server(&server.accept_unmasked(), agreed)
+            }
+            Role::Server => Connection::upgraded_server(&server, agreed),
             Role::Client => {
                 let masks = Box::new(OfThread); // of no size: nothing is allocated
-                let config = self.client();
-                sansocket::Connection::upgraded_client_with_entropy(&config, agreed, masks)
+                Connection::upgraded_client_with_entropy(&client, agreed, masks)
             }
         }
-    }
-
-    fn server(&self) -> ServerConfig {
-        static DEFAULT: OnceLock<ServerConfig> = OnceLock::new();
-        let with = |limits| {
-            ServerConfig::upgraded()
-                .limits(limits)
-                .manual_pong()
-                .echo_close_reason()
-        };
-        let config = if self.is_shared() {
-            DEFAULT.get_or_init(|| with(self.limits())).clone()
-        } else {
-            with(self.limits())
-        };
-        let config = if self.accept_unmasked_frames {
-            config.accept_unmasked()
-        } else {
-            config
-        };
-        #[cfg(feature = "deflate")]
-        if let Some(deflate) = self.deflate {
-            return config.deflate(deflate.for_role(Role::Server));
-        }
-        config
-    }
-
-    fn client(&self) -> ClientConfig {
-        static DEFAULT: OnceLock<ClientConfig> = OnceLock::new();
-        let with = |limits| {
-            ClientConfig::new()
-                .limits(limits)
-                .manual_pong()
-                .echo_close_reason()
-        };
-        let config = if self.is_shared() {
-            DEFAULT.get_or_init(|| with(self.limits())).clone()
-        } else {
-            with(self.limits())
-        };
-        #[cfg(feature = "deflate")]
-        if let Some(deflate) = self.deflate {
-            return config.deflate(deflate.for_role(Role::Client));
-        }
-        config
     }
 
     /// It has the limits of most connections, which share one configuration of the core's.
@@ -167,6 +145,47 @@ impl WebSocketConfig {
         let default = Self::default();
         self.max_message_size == default.max_message_size
             && self.max_frame_size == default.max_frame_size
+    }
+}
+
+/// Extensions in the opening handshakes of this crate: none without compression.
+#[cfg(feature = "handshake")]
+impl WebSocketConfig {
+    fn extension(&self, role: Role) -> Option<Box<dyn MessageExtension>> {
+        #[cfg(feature = "deflate")]
+        return Some(Box::new(self.deflate?.for_role(role)));
+        #[cfg(not(feature = "deflate"))]
+        {
+            let _ = role;
+            None
+        }
+    }
+
+    /// What a client offers.
+    pub(crate) fn offer(&self) -> Option<String> {
+        Some(self.extension(Role::Client)?.offer())
+    }
+
+    /// What a server answers to a client's offers.
+    pub(crate) fn answer(&self, offers: GetAll<'_, HeaderValue>) -> Option<String> {
+        let extension = self.extension(Role::Server)?;
+        let offers: Vec<_> = offers.iter().map(HeaderValue::as_bytes).collect();
+        let offers = Extensions::parse(offers).ok()?;
+        let offers: Vec<_> = offers
+            .filter(|offer| offer.name() == extension.name())
+            .collect();
+        extension.answer(&offers)
+    }
+
+    /// What a client and the server agree on by the server's answer; `None` where that does not meet the offer.
+    pub(crate) fn agreed(&self, answer: &HeaderValue) -> Option<String> {
+        let extension = self.extension(Role::Client)?;
+        let mut answers = Extensions::parse([answer.as_bytes()]).ok()?;
+        let (first, None) = (answers.next()?, answers.next()) else {
+            return None;
+        };
+        let agreed = first.name() == extension.name() && extension.accepts(&first);
+        agreed.then(|| answer.to_str().unwrap_or_default().to_owned())
     }
 }
 
@@ -203,7 +222,7 @@ impl Deflate {
         self
     }
 
-    pub(crate) fn for_role(self, role: Role) -> sansocket::extension::PermessageDeflate {
+    fn for_role(self, role: Role) -> sansocket::extension::PermessageDeflate {
         use sansocket::extension::PermessageDeflate;
         let fresh = !self.context_takeover;
         match role {

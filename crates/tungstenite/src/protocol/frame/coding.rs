@@ -197,35 +197,3 @@ impl From<&CloseCode> for u16 {
         (*code).into()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_survive_both_ways() {
-        for number in 0..16 {
-            assert_eq!(u8::from(OpCode::from(number)), number);
-        }
-        for code in 0..=u16::MAX {
-            assert_eq!(u16::from(CloseCode::from(code)), code);
-        }
-        let shown = [2, 5, 9, 12].map(|number| OpCode::from(number).to_string());
-        assert_eq!(
-            shown,
-            ["BINARY", "RESERVED_DATA_5", "PING", "RESERVED_CONTROL_12"]
-        );
-    }
-
-    #[test]
-    fn codes_that_may_be_on_the_wire() {
-        let allowed = |code| CloseCode::from(code).is_allowed();
-        assert!(
-            [1000, 1003, 1007, 1014, 3000, 4999]
-                .into_iter()
-                .all(allowed)
-        );
-        let others = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000];
-        assert!(!others.into_iter().any(allowed));
-    }
-}

@@ -1,9 +1,7 @@
 //! Text in shared bytes.
 
 use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::str::Utf8Error;
 
@@ -17,7 +15,7 @@ use bytestring::ByteString;
 /// assert_eq!(text, "grüezi");
 /// assert_eq!(text.len(), 7);
 /// ```
-#[derive(Debug, Default, Clone, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Utf8Bytes(ByteString);
 
 impl Utf8Bytes {
@@ -47,31 +45,6 @@ impl Deref for Utf8Bytes {
 impl Borrow<str> for Utf8Bytes {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-/// As that of a `str`.
-impl Hash for Utf8Bytes {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
-    }
-}
-
-impl Ord for Utf8Bytes {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other)
-    }
-}
-
-impl PartialOrd for Utf8Bytes {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Utf8Bytes {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
     }
 }
 
@@ -131,35 +104,5 @@ impl From<&String> for Utf8Bytes {
 impl From<Utf8Bytes> for Bytes {
     fn from(text: Utf8Bytes) -> Self {
         text.0.into_bytes()
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::borrow::Cow;
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn compared_sorted_and_found_as_text() {
-        let text = Utf8Bytes::from_static("foo");
-        let (string, same) = (String::from("foo"), Utf8Bytes::from("foo"));
-        let (cow, less) = (Cow::from("foo"), Utf8Bytes::from("fo"));
-        assert!(text == "foo" && text == string && text == cow && text == same);
-        assert!(text != "fo" && text > less);
-        assert!(HashSet::from([text.clone()]).contains("foo"));
-        assert_eq!(format!("{text:>5}"), "  foo");
-        let bytes: &Bytes = text.as_ref();
-        assert_eq!(bytes, "foo");
-    }
-
-    #[test]
-    fn only_from_text() {
-        assert_eq!(Utf8Bytes::try_from(b"ab".to_vec()).unwrap(), "ab");
-        assert!(Utf8Bytes::try_from(Bytes::from_static(b"\xff")).is_err());
-        assert!(Utf8Bytes::try_from(BytesMut::from(&b"a\xc3"[..])).is_err());
-        assert_eq!(Bytes::from(Utf8Bytes::from("ab")), "ab");
     }
 }
