@@ -4,8 +4,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::decimal::decimal_in;
 use crate::error::BadEntry;
+
+use super::{is_host_and_port, is_origin};
 
 /// Which origins a server takes connections from (RFC 6455 §4.2.2, §10.2). There is no default:
 /// leaving it open is how cross-site WebSocket hijacking happens.
@@ -54,13 +55,8 @@ impl OriginPolicy {
     /// # Errors
     /// [`BadEntry::Origin`] for an entry that no origin fits, such as one with a path.
     pub fn list<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Result<Self, BadEntry> {
-        let is_origin = |origin: &str| {
-            let (scheme, authority) = origin.split_once("://")?;
-            let scheme_fits = !scheme.is_empty() && scheme.bytes().all(is_plain);
-            (scheme_fits && is_host_and_port(authority)).then_some(())
-        };
         let origins = origins.into_iter().map(Into::into).map(|origin: String| {
-            if origin == "null" || is_origin(&origin).is_some() {
+            if is_origin(&origin) {
                 Ok(origin)
             } else {
                 Err(BadEntry::Origin(origin))
@@ -102,29 +98,6 @@ impl Hosts {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|host| &**host)
     }
-}
-
-/// `host [":" port]`, where `*.` may begin the host and the port may be `*`.
-fn is_host_and_port(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':') {
-        // The colons of an address are in brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (text, None),
-    };
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    let is_port = |port: &str| port == ANY_PORT || decimal_in::<u16>(port).is_some();
-    let in_brackets = |name: &str| name.starts_with('[') && name.ends_with(']') && name == host;
-    let is_name = name.bytes().all(is_plain) || in_brackets(name);
-    !name.is_empty() && is_name && port.is_none_or(is_port)
-}
-
-/// In place of a port: every port.
-pub(crate) const ANY_PORT: &str = "*";
-
-/// Neither a delimiter of URIs nor a wildcard.
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic()
-        && !matches!(byte, b'/' | b'?' | b'#' | b'@' | b':' | b'[' | b']' | b'*')
 }
 
 #[cfg(test)]

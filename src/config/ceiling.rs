@@ -7,9 +7,6 @@ use crate::extension::Configured;
 use super::{Limits, Settings};
 
 impl Limits {
-    /// No ceiling on memory.
-    pub const UNBOUNDED: u64 = u64::MAX;
-
     /// The ceiling, if there is one.
     pub(crate) fn ceiling(&self) -> Option<u64> {
         (self.memory != Self::UNBOUNDED).then(|| self.memory.max(LEAST))

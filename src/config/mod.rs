@@ -5,20 +5,29 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "alloc")]
 pub(crate) mod admission;
 mod budgets;
+#[cfg(feature = "alloc")]
 mod ceiling;
+#[cfg(feature = "alloc")]
 pub(crate) mod endpoint;
+mod entry;
 
+#[cfg(feature = "alloc")]
 pub(crate) use endpoint::{
     CLIENT_DEFAULTS, ClientConfig, CloseAnswer, SERVER_DEFAULTS, ServerConfig, Settings,
 };
 
+#[cfg(feature = "alloc")]
 pub(crate) use ceiling::SET_ASIDE;
 
+#[cfg(feature = "alloc")]
+pub(crate) use admission::OriginPolicy;
+#[cfg(feature = "alloc")]
 pub use admission::Origins;
-pub(crate) use admission::{ANY_PORT, Hosts, OriginPolicy};
 pub use budgets::{Budgets, Rate};
+pub(crate) use entry::{ANY_PORT, is_host_and_port, is_origin};
 
 /// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///
@@ -100,6 +109,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// No ceiling on [`memory`](Self::memory).
+    pub const UNBOUNDED: u64 = u64::MAX;
+
     /// For a server on the open internet: 16 KiB of head in 64 fields, 1 MiB a frame and a message, 4096 fragments.
     #[must_use]
     pub const fn server() -> Self {

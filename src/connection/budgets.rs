@@ -1,12 +1,12 @@
 //! What a peer has spent of its budgets over time ([`Budgets`], RFC 6455 §10.4): a bucket for each that
 //! fills with what comes and empties as time passes, in whole numbers.
 
+use crate::clock::{Nanos, since};
 use crate::config::{Budgets, Rate};
 use crate::error::{Limit, ProtocolError};
 use crate::frame::Opcode;
 
 use super::Connection;
-use super::clock::{Nanos, since};
 
 /// What has a budget.
 #[derive(Clone, Copy, PartialEq, Eq)]

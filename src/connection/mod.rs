@@ -1,9 +1,8 @@
 //! The machine: one type for the whole life of a connection, client or server. Each file holds one
-//! concern of it; those of [`Life`], [`Reading`], [`Gathering`] and [`Clock`] are types of their own.
+//! concern of it; those of [`Reading`] and [`Gathering`] are types of their own, and so are [`Life`] and [`Clock`], which stand below.
 //!
 //! | file | what of it |
 //! |---|---|
-//! | `life` | who closes, when, and what is still read and sent until then (§7) |
 //! | `fast` | what the fast paths ask, worked out in one place |
 //! | `rare` | what few connections need, and none while idle |
 //! | `rules` | what is asked of the next frame (§5, §10.4) |
@@ -20,13 +19,12 @@
 //! | `outgoing`, `send`, `parts` | messages out (§6.1) |
 //! | `encoding`, `decoding` | messages that an extension encodes, out and in (§5.8) |
 //! | `closing` | Close sent, failures, the report, who closes TCP (§7) |
-//! | `clock`, `time` | deadlines |
+//! | `time` | deadlines |
 //! | `event` | what the application is told |
 //! | `recorded` | what a recording asks |
 //! | `saved` | what goes to another process |
 
 mod budgets;
-mod clock;
 mod closing;
 mod control;
 mod decoding;
@@ -35,7 +33,6 @@ mod event;
 mod fast;
 mod gathering;
 pub(crate) mod handed;
-mod life;
 mod memory;
 mod opening;
 mod outgoing;
@@ -62,6 +59,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::clock::Clock;
 use crate::config::{
     CLIENT_DEFAULTS, ClientConfig, Limits, SERVER_DEFAULTS, ServerConfig, Settings,
 };
@@ -69,17 +67,15 @@ use crate::entropy::{Entropy, Randomness};
 use crate::error::NoEntropy;
 use crate::extension::Codec;
 use crate::handshake::{ClientRequest, Negotiated};
+use crate::life::{Life, State, Transport};
 use crate::output::Output;
 use crate::role::Role;
 
-use clock::Clock;
 use fast::Fast;
 use gathering::Gathering;
-use life::Life;
 use rare::Rare;
 use reading::Reading;
 
-pub use closing::{State, Transport};
 pub use event::Event;
 pub use outgoing::{Outgoing, Prepared};
 pub use parts::Part;

@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
+use crate::clock::Nanos;
 use crate::error::{Failure, ProtocolError};
 use crate::event::{CloseFrame, CutOff};
 use crate::payload::growth_within;
 
 use super::Connection;
 use super::budgets::Spent;
-use super::clock::Nanos;
 use super::event::Event;
 use super::memory::Room;
 use super::opening::Opening;

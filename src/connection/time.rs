@@ -3,11 +3,11 @@
 use core::mem;
 use core::time::Duration;
 
+use crate::clock::{Deadline, Nanos, after, since};
 use crate::error::Timeout;
 use crate::event::Pong;
 use crate::frame::Opcode;
 
-use super::clock::{Deadline, Nanos, after, since};
 use super::rare::Rare;
 use super::{Connection, Transport};
 

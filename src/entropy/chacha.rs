@@ -8,7 +8,8 @@ use chacha20::rand_core::{Rng, SeedableRng};
 
 use crate::error::NoEntropy;
 
-use super::{Block, Entropy, system};
+use super::Entropy;
+use super::randomness::{Block, system};
 
 /// Random bytes from ChaCha20 (RFC 8439), for clients that send many small messages: half the time
 /// of asking the operating system. Feature `chacha`.

@@ -8,9 +8,11 @@
 //! for bindings, logs and counters: 100 to 199 is the protocol, 200 timeouts and the application, 300 the
 //! handshake, 400 sending, 500 closing, 600 accepting, 700 fields, 800 randomness, 900 extended CONNECT,
 //! 1000 URIs, 1100 redirections, 1200 proxies, 1300 codecs, 1400 grammars, 1500 settings, 1600 the observer,
-//! 1700 exceptions of scripts, 1800 the crates `sansocket-blocking` and `sansocket-tokio`, 1900 the hand-over.
+//! 1700 exceptions of scripts, 1800 the crates `sansocket-blocking` and `sansocket-tokio`, 1900 the hand-over,
+//! 2000 endpoints in fixed room.
 
 mod accept;
+#[cfg(feature = "alloc")]
 mod bad_entry;
 mod close;
 mod extended_connect;
@@ -22,6 +24,7 @@ mod protocol;
 mod send;
 
 pub use accept::AcceptError;
+#[cfg(feature = "alloc")]
 pub use bad_entry::BadEntry;
 pub use close::CloseError;
 pub use extended_connect::ExtendedConnectError;

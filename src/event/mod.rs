@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::close_code::CloseCode;
 use crate::error::Failure;
 
+pub use crate::life::Side;
 pub use crate::payload::{Payload, Text};
 
 pub(crate) mod message;
@@ -151,17 +152,6 @@ impl fmt::Debug for CloseFrame {
             self.reason.len()
         )
     }
-}
-
-/// Who sent the first Close frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// This end.
-    Us,
-    /// The other end.
-    Peer,
-    /// Both at once: the peer's Close frame arrived before ours had left.
-    Both,
 }
 
 /// What had begun and lacks its end when the peer's stream ended.

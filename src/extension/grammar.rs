@@ -6,8 +6,8 @@
 //! extension-param = token [ "=" ( token | quoted-string ) ]   ; a token once unquoted
 //! ```
 
+#[cfg(feature = "alloc")]
 use alloc::borrow::Cow;
-use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::identified;
@@ -47,7 +47,7 @@ impl core::error::Error for Malformed {}
 /// let foo = extensions.next().unwrap();
 /// assert_eq!((foo.name(), foo.params().count()), ("foo", 2));
 /// let bar = extensions.next().unwrap();
-/// assert_eq!(bar.params().next().unwrap().value(), Some("2"));
+/// assert_eq!(bar.params().next().unwrap().value().as_deref(), Some("2"));
 /// assert!(extensions.next().is_none());
 /// # Ok::<(), sansocket::extension::Malformed>(())
 /// ```
@@ -197,16 +197,16 @@ impl fmt::Debug for Params<'_> {
 /// use sansocket::extension::Extensions;
 /// let extension = Extensions::parse([&br#"foo; a="x\y"; b"#[..]])?.next().unwrap();
 /// let mut params = extension.params();
-/// assert_eq!(params.next().unwrap().value(), Some("xy"));
+/// assert_eq!(params.next().unwrap().value().as_deref(), Some("xy"));
 /// assert_eq!(params.next().unwrap().value(), None);
 /// # Ok::<(), sansocket::extension::Malformed>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Param<'h> {
     /// A token.
     name: &'h [u8],
-    /// A token, without quotes.
-    value: Option<Cow<'h, [u8]>>,
+    /// A token, or one in quotes.
+    value: Option<&'h [u8]>,
 }
 
 impl<'h> Param<'h> {
@@ -216,10 +216,22 @@ impl<'h> Param<'h> {
         text(self.name)
     }
 
-    /// The value, a token, without its quotes if it had any (RFC 6455 §9.1).
+    /// The value, a token, without its quotes if it had any (RFC 6455 §9.1). Borrowed, unless a character in
+    /// them is escaped.
+    #[cfg(feature = "alloc")]
     #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        self.value.as_deref().map(text)
+    pub fn value(&self) -> Option<Cow<'h, str>> {
+        let value = text(self.value?);
+        let quoted = value
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        Some(match quoted {
+            // A token has no backslash of its own.
+            Some(quoted) if quoted.contains('\\') => {
+                quoted.chars().filter(|&char| char != '\\').collect()
+            }
+            quoted => quoted.unwrap_or(value).into(),
+        })
     }
 }
 
@@ -305,25 +317,26 @@ impl<'h> ValueReader<'h> {
         Ok(Some(Param { name, value }))
     }
 
-    fn value(&mut self) -> Result<Cow<'h, [u8]>, Malformed> {
-        if !self.eat(b'"') {
-            return self.token().map(Cow::Borrowed);
+    /// A value as it stands: a token, or one in quotes.
+    fn value(&mut self) -> Result<&'h [u8], Malformed> {
+        let from = self.rest;
+        if self.eat(b'"') {
+            self.quoted()?;
+        } else {
+            self.token()?;
         }
-        // RFC 6455 §9.1: the unquoted value has to be a token, so each character can be checked when its
-        // pair (RFC 9110 §5.6.4) is undone.
-        let plain = self.token();
-        let mut value = match (plain, self.rest.first()) {
-            (plain, Some(b'"')) => {
-                self.eat(b'"');
-                return plain.map(Cow::Borrowed);
-            }
-            (plain, _) => Vec::from(plain.unwrap_or_default()),
-        };
+        Ok(&from[..from.len() - self.rest.len()])
+    }
+
+    /// RFC 6455 §9.1: the unquoted value has to be a token, so each character is checked when its pair
+    /// (RFC 9110 §5.6.4) is undone.
+    fn quoted(&mut self) -> Result<(), Malformed> {
+        let mut empty = true;
         loop {
             let byte = match *self.rest {
                 [b'"', ref rest @ ..] => {
                     self.rest = rest;
-                    return Ok(Cow::Owned(value));
+                    return if empty { Err(Malformed) } else { Ok(()) };
                 }
                 [b'\\', byte, ref rest @ ..] | [byte, ref rest @ ..] => {
                     self.rest = rest;
@@ -334,7 +347,7 @@ impl<'h> ValueReader<'h> {
             if !is_token_byte(byte) {
                 return Err(Malformed);
             }
-            value.push(byte);
+            empty = false;
         }
     }
 }
@@ -360,7 +373,7 @@ mod tests {
                     text += param.name();
                     if let Some(value) = param.value() {
                         text += "=";
-                        text += value;
+                        text += &value;
                     }
                 }
                 text

@@ -18,6 +18,7 @@
 //! ```
 
 mod close;
+#[cfg(feature = "alloc")]
 mod encode;
 mod header;
 #[cfg(any(feature = "handover", feature = "observer"))]
@@ -27,9 +28,11 @@ mod raw;
 mod reader;
 mod reserved;
 mod rules;
+#[cfg(feature = "alloc")]
 mod whole;
 
 pub use close::{decode_close, encode_close};
+#[cfg(feature = "alloc")]
 pub(crate) use encode::{encode_frame, encode_header};
 pub use header::FrameHeader;
 pub(crate) use header::{first_byte, header_len, is_continuation, is_final, write_header};
@@ -38,6 +41,7 @@ pub(crate) use raw::RawHeader;
 pub use reader::HeaderReader;
 pub(crate) use reserved::{RESERVED_BITS, RSV1};
 pub(crate) use rules::{HeaderPart, Place};
+#[cfg(feature = "alloc")]
 pub(crate) use whole::WholeMessage;
 
 /// The most bytes that the payload of a control frame has (RFC 6455 §5.5).

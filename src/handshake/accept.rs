@@ -5,15 +5,19 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::iter::once;
 
 use crate::config::Settings;
-use crate::error::{AcceptError, Field, FieldError};
+use crate::error::{AcceptError, Field, FieldError, HandshakeError};
 use crate::extension::{Answer, Configured, MessageExtension};
 
 use super::accept_key::AcceptValue;
 use super::extensions::ApplicationExtensions;
-use super::field::{self, Extra, FieldList, elements};
+use super::extra::{self, Extra, FieldList, join};
+use super::field::{SingleField, elements, values};
+use super::head::{RequestLine, pairs, parse_request, slots};
 use super::negotiated::Negotiated;
+use super::rules::{Gathered, Judged, Span, judge_fields, target_span};
 
 /// How a server accepts a request: with a subprotocol or none, extensions that the application does
 /// itself, and fields of its own (RFC 6455 §4.2.2).
@@ -196,6 +200,40 @@ impl fmt::Debug for Accept {
     }
 }
 
+/// What a well-formed request asks for, when its head is gone.
+pub(crate) enum Asked {
+    /// WebSocket: a valid opening handshake.
+    Upgrade(Offer),
+    /// No upgrade to WebSocket; the answer of a server that serves nothing else.
+    Plain(HandshakeError),
+}
+
+/// Judges a whole head, as the scanner cut it off: where its target is, and what it asks for.
+pub(crate) fn judge(head: &[u8], settings: &Settings) -> Result<(Span, Asked), HandshakeError> {
+    let mut slots = slots();
+    let (line, fields) = parse_request(head, &mut slots)?;
+    let target = target_span(head, &line)?;
+    Ok((target, Asked::judge(line, pairs(fields), settings)?))
+}
+
+impl Asked {
+    /// Judges a request of HTTP/1, whichever parser it comes from.
+    pub(crate) fn judge<'h>(
+        line: RequestLine<'h>,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+        settings: &Settings,
+    ) -> Result<Self, HandshakeError> {
+        Ok(match judge_fields(line, fields.clone(), settings)? {
+            Judged::Upgrade(accept, gathered) => Self::Upgrade(Offer {
+                accept,
+                expect_continue: gathered.expect_continue,
+                ..Offer::without_key(&gathered, fields)?
+            }),
+            Judged::Plain(refusal) => Self::Plain(refusal),
+        })
+    }
+}
+
 /// A valid request for WebSocket: what is needed to answer it when its head is gone.
 #[derive(Clone, Default)]
 pub(crate) struct Offer {
@@ -210,6 +248,29 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
+    /// The subprotocols and the extensions that are offered: the lists were checked. The fields are walked
+    /// again only where a list is spread over several.
+    pub(super) fn without_key<'h>(
+        gathered: &Gathered<'h>,
+        fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
+    ) -> Result<Self, HandshakeError> {
+        let subprotocols = match gathered.protocols {
+            SingleField::Never => Some(String::new()),
+            SingleField::Once(value) => join(elements(value)),
+            SingleField::Again => join(values(fields.clone(), Field::Protocol).flat_map(elements)),
+        };
+        let extensions = match gathered.extensions {
+            SingleField::Never => Some(String::new()),
+            SingleField::Once(value) => join(once(value)),
+            SingleField::Again => join(values(fields, Field::Extensions)),
+        };
+        Ok(Self {
+            subprotocols: subprotocols.ok_or(HandshakeError::Invalid(Field::Protocol))?,
+            extensions: extensions.ok_or(HandshakeError::Invalid(Field::Extensions))?,
+            ..Self::default()
+        })
+    }
+
     /// What is agreed on (RFC 6455 §4.2.2), with the answer of the message extensions to the offer.
     ///
     /// # Errors
@@ -249,7 +310,7 @@ impl Offer {
         out.extend_from_slice(&self.accept);
         out.extend_from_slice(b"\r\n");
         for (field, value) in negotiated_fields(negotiated) {
-            field::write(out, field.name(), &[value.as_bytes()]);
+            extra::write(out, field.name(), &[value.as_bytes()]);
         }
         accept.fields.write(out);
         out.extend_from_slice(b"\r\n");

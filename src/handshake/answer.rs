@@ -7,12 +7,12 @@ use core::fmt;
 use crate::config::{Limits, Settings};
 use crate::decimal::decimal;
 use crate::error::{Field, HandshakeError};
-use crate::extension::Extensions;
-use crate::token::is_token;
 
 use super::accept_key::AcceptValue;
+use super::answer_rules::{check_101, check_extensions, chosen_subprotocol};
 use super::extensions::{self, ApplicationExtensions};
-use super::field::{SingleField, elements, has_element, join, trim, values};
+use super::extra::join;
+use super::field::values;
 use super::head::{
     Headers, HttpVersion, first_line, pairs, parse_response, reason_phrase, slots, unfold,
 };
@@ -82,37 +82,7 @@ impl Expectation {
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         settings: &Settings,
     ) -> Result<Negotiated, HandshakeError> {
-        let (mut upgrade, mut connection, mut accept) =
-            (SingleField::Never, false, SingleField::Never);
-        let mut has_connection = false;
-        for (name, value) in fields.clone() {
-            match Field::of(name) {
-                Some(Field::Upgrade) => upgrade.note(trim(value)),
-                Some(Field::Accept) => accept.note(trim(value)),
-                Some(Field::Connection) => {
-                    has_connection = true;
-                    connection |= has_element(value, b"Upgrade");
-                }
-                _ => {}
-            }
-        }
-        // (2): the whole value, unlike in a request, where it is one element of a list.
-        let upgrade = upgrade.required(Field::Upgrade)?;
-        if !upgrade.eq_ignore_ascii_case(b"websocket") {
-            return Err(HandshakeError::Invalid(Field::Upgrade));
-        }
-        // (3)
-        if !has_connection {
-            return Err(HandshakeError::Missing(Field::Connection));
-        }
-        if !connection {
-            return Err(HandshakeError::Invalid(Field::Connection));
-        }
-        // (4), §11.3.3: once, and with regard to case.
-        let accept = accept.required(Field::Accept)?;
-        if self.accept.as_ref().is_none_or(|value| accept != value) {
-            return Err(HandshakeError::AcceptMismatch);
-        }
+        check_101(fields.clone(), self.accept.as_ref())?;
         self.check_lists(fields, settings)
     }
 
@@ -137,28 +107,8 @@ impl Expectation {
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
         required: bool,
     ) -> Result<Option<String>, HandshakeError> {
-        let mut seen = SingleField::Never;
-        for value in values(fields, Field::Protocol) {
-            seen.note(value);
-        }
-        // RFC 6455 §11.3.4: once in a response.
-        let Some(value) = seen.optional(Field::Protocol)? else {
-            // RFC 6455 §4.1 takes a response without one, the WHATWG API does not.
-            if required && !self.subprotocols.is_empty() {
-                return Err(HandshakeError::SubprotocolRequired);
-            }
-            return Ok(None);
-        };
-        let malformed = HandshakeError::Invalid(Field::Protocol);
-        if !is_token(value) {
-            return Err(malformed);
-        }
-        let chosen = core::str::from_utf8(value).map_err(|_| malformed)?;
-        let mut offered = elements(self.subprotocols.as_bytes());
-        if !offered.any(|offered| offered == value) {
-            return Err(HandshakeError::SubprotocolNotOffered);
-        }
-        Ok(Some(chosen.into()))
+        let chosen = chosen_subprotocol(fields, &self.subprotocols, required)?;
+        Ok(chosen.map(Into::into))
     }
 
     /// The accepted extensions: inside the grammar, and each name was offered.
@@ -168,17 +118,8 @@ impl Expectation {
     ) -> Result<String, HandshakeError> {
         // RFC 6455 erratum 3433: one list, over one field or several.
         let values = values(fields, Field::Extensions);
-        let malformed = HandshakeError::Invalid(Field::Extensions);
-        let mut accepted = Extensions::parse(values.clone()).map_err(|_| malformed)?;
-        let is_offered = |name: &str| {
-            let offer = (!self.extensions.is_empty()).then_some(self.extensions.as_bytes());
-            let mut offered = Extensions::parse(offer).ok().into_iter().flatten();
-            offered.any(|offered| offered.name() == name)
-        };
-        if !accepted.all(|accepted| is_offered(accepted.name())) {
-            return Err(HandshakeError::ExtensionNotOffered);
-        }
-        join(values).ok_or(malformed)
+        check_extensions(values.clone(), &self.extensions)?;
+        join(values).ok_or(HandshakeError::Invalid(Field::Extensions))
     }
 }
 

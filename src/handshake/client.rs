@@ -10,7 +10,8 @@ use crate::token::is_token;
 use super::accept_key::{accept_value, key_text};
 use super::answer::Expectation;
 use super::extensions::{ApplicationExtensions, append};
-use super::field::{self, Extra, elements};
+use super::extra::{self, Extra};
+use super::field::elements;
 use super::uri::Uri;
 
 /// What a client asks for: a URI, subprotocols, extensions, an origin, and fields of its own
@@ -196,12 +197,12 @@ impl ClientRequest {
         out.extend_from_slice(b" HTTP/1.1\r\n");
         // RFC 9110 §7.2: Host first.
         let host = self.uri.authority();
-        field::write(out, Field::Host.name(), &[host.as_bytes()]);
-        field::write(out, Field::Upgrade.name(), &[b"websocket"]);
-        field::write(out, Field::Connection.name(), &[b"Upgrade"]);
-        field::write(out, Field::Key.name(), &[&key_text(nonce)]);
+        extra::write(out, Field::Host.name(), &[host.as_bytes()]);
+        extra::write(out, Field::Upgrade.name(), &[b"websocket"]);
+        extra::write(out, Field::Connection.name(), &[b"Upgrade"]);
+        extra::write(out, Field::Key.name(), &[&key_text(nonce)]);
         for (field, value) in self.negotiated_fields(&expectation) {
-            field::write(out, field.name(), &[value.as_bytes()]);
+            extra::write(out, field.name(), &[value.as_bytes()]);
         }
         self.fields.write(out);
         out.extend_from_slice(b"\r\n");

@@ -22,16 +22,16 @@ use alloc::vec::Vec;
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{ExtendedConnectError, Field, HandshakeError};
 
+use super::absolute_uri::Authority;
 use super::accept::Offer;
 use super::client::ClientRequest;
 use super::extensions;
-use super::field::{is_connection_specific, lower_case, trim};
+use super::extra::lower_case;
+use super::field::{is_connection_specific, trim};
 use super::foreign::{ForeignResponse, Upgrade, Way};
 use super::negotiated::Negotiated;
-use super::origin::answers_to;
 use super::refusal::Refusal;
-use super::rules::{Gathered, is_resource_name};
-use super::uri::Authority;
+use super::rules::{Admission, Gathered, is_resource_name};
 
 /// The setting by which a server says that it takes extended CONNECT, with the value 1 (RFC 8441 §3;
 /// the same number in HTTP/3: RFC 9220 §3).
@@ -194,22 +194,18 @@ where
     let gathered = Gathered::from(fields.clone());
     gathered.check_host(&authority, scheme)?;
     let settings = config.settings();
-    if !answers_to(settings.hosts.as_ref(), &authority) {
+    if !settings.answers_to(&authority) {
         return Err(HandshakeError::Misdirected);
     }
     if gathered.content {
         return Err(HandshakeError::Content);
     }
     gathered.check_version()?;
-    let (subprotocols, extensions) = gathered.lists(fields)?;
+    gathered.check_lists(fields.clone())?;
     gathered.check_origin(&authority, settings)?;
     Ok(Upgrade {
         config: config.clone(),
-        offer: Offer {
-            subprotocols,
-            extensions,
-            ..Offer::default()
-        },
+        offer: Offer::without_key(&gathered, fields)?,
         way: Way::ExtendedConnect,
     })
 }

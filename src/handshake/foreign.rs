@@ -8,12 +8,11 @@ use core::fmt;
 use crate::config::ServerConfig;
 use crate::error::{AcceptError, Field, HandshakeError};
 
-use super::accept::{Accept, Offer, negotiated_fields};
-use super::field::{FieldList, lower_case};
+use super::accept::{Accept, Asked, Offer, negotiated_fields};
+use super::extra::{FieldList, lower_case};
 use super::head::{HttpVersion, RequestLine};
 use super::negotiated::Negotiated;
 use super::response::Response;
-use super::rules::{Asked, judge_fields};
 
 /// A request for WebSocket that another HTTP stack has parsed, checked by the rules of RFC 6455 §4.2.
 ///
@@ -63,7 +62,7 @@ impl Upgrade {
             target,
             version,
         };
-        match judge_fields(line, fields.into_iter(), config.settings())? {
+        match Asked::judge(line, fields.into_iter(), config.settings())? {
             Asked::Upgrade(offer) => Ok(Self {
                 offer,
                 way: Way::Http1,

@@ -11,12 +11,15 @@ use crate::error::HandshakeError;
 use crate::token::is_token;
 
 use super::field::{is_value, trim};
+#[cfg(feature = "alloc")]
 use super::scanner::MAX_FIELDS;
 
-/// Room on the stack for the fields of a head while it is judged.
-pub(crate) type Slots<'h> = [MaybeUninit<httparse::Header<'h>>; MAX_FIELDS];
+/// Room for one field of a head while it is judged.
+pub(crate) type Slot<'h> = MaybeUninit<httparse::Header<'h>>;
 
-pub(crate) const fn slots<'h>() -> Slots<'h> {
+/// Room on the stack for as many as a head can have.
+#[cfg(feature = "alloc")]
+pub(crate) const fn slots<'h>() -> [Slot<'h>; MAX_FIELDS] {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
 
@@ -51,7 +54,7 @@ impl HttpVersion {
 /// Parses a whole request head.
 pub(crate) fn parse_request<'s, 'h>(
     head: &'h [u8],
-    slots: &'s mut Slots<'h>,
+    slots: &'s mut [Slot<'h>],
 ) -> Result<(RequestLine<'h>, &'s [httparse::Header<'h>]), HandshakeError> {
     let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(head, slots);
@@ -83,7 +86,7 @@ pub(crate) struct StatusLine<'h> {
 pub(crate) fn parse_response<'s, 'h>(
     head: &'h [u8],
     opening: RangeInclusive<u64>,
-    slots: &'s mut Slots<'h>,
+    slots: &'s mut [Slot<'h>],
 ) -> Result<(StatusLine<'h>, &'s [httparse::Header<'h>]), HandshakeError> {
     let mut response = httparse::Response::new(&mut []);
     let mut config = httparse::ParserConfig::default();

@@ -1,27 +1,22 @@
-//! Whether the policy allows an origin (RFC 6455 §4.2.2, §10.2), and whether the server answers to a host
+//! Whether an origin is of the same host, or in a list (RFC 6455 §4.2.2, §10.2), and whether a host is in one
 //! (RFC 9110 §7.4).
 
-use crate::config::{ANY_PORT, Hosts, OriginPolicy};
+use crate::config::ANY_PORT;
 use crate::decimal::decimal_in;
 
-use super::uri::{AbsoluteUri, Authority};
+use super::absolute_uri::{AbsoluteUri, Authority};
 
-/// Whether the policy allows this value of `Origin` in a request to this host and port.
-///
-/// Only browsers send a true one: the check keeps out the pages of other sites, not other clients.
-pub(crate) fn allowed(policy: &OriginPolicy, origin: &[u8], host: &Authority<'_>) -> bool {
-    match policy {
-        OriginPolicy::Any | OriginPolicy::Application => true,
-        OriginPolicy::SameHost => same_host(origin, host),
-        OriginPolicy::List(list) => core::str::from_utf8(origin)
-            .is_ok_and(|origin| list.iter().any(|entry| fits(entry, origin))),
-    }
+/// Whether one of the entries of a list stands for this value of `Origin`.
+pub(crate) fn is_listed<'e>(mut entries: impl Iterator<Item = &'e str>, origin: &[u8]) -> bool {
+    core::str::from_utf8(origin).is_ok_and(|origin| entries.any(|entry| fits(entry, origin)))
 }
 
-/// Whether the server answers to this host: to all, if there is no list. A port that is left out is the
-/// default one of http or https.
-pub(crate) fn answers_to(hosts: Option<&Hosts>, authority: &Authority<'_>) -> bool {
-    let fits = |entry: &str| {
+/// Whether one of these hosts is this one. A port that is left out is the default one of http or https.
+pub(crate) fn names_host<'e>(
+    mut hosts: impl Iterator<Item = &'e str>,
+    authority: &Authority<'_>,
+) -> bool {
+    hosts.any(|entry| {
         let (name, port) = split_port(entry);
         let port_fits = match (port, authority.port) {
             (None | Some(ANY_PORT), _) => true,
@@ -29,12 +24,11 @@ pub(crate) fn answers_to(hosts: Option<&Hosts>, authority: &Authority<'_>) -> bo
             (Some(port), None) => matches!(port, "80" | "443"),
         };
         port_fits && host_fits(name, authority.host)
-    };
-    hosts.is_none_or(|hosts| hosts.iter().any(fits))
+    })
 }
 
 /// A page of the same host and port. The two texts are compared first: nearly always they are equal.
-fn same_host(origin: &[u8], host: &Authority<'_>) -> bool {
+pub(crate) fn same_host(origin: &[u8], host: &Authority<'_>) -> bool {
     let without_scheme = origin
         .strip_prefix(b"https://")
         .or_else(|| origin.strip_prefix(b"http://"));
@@ -91,163 +85,4 @@ fn web_origin(text: &str) -> Option<(bool, Authority<'_>)> {
     let bare = uri.path.is_empty() && uri.query.is_none();
     let https = uri.web().filter(|_| bare)?;
     Some((https, uri.authority))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by a panic")]
-mod tests {
-    use super::*;
-
-    fn at(policy: &OriginPolicy, origin: &str, host: &str) -> bool {
-        allowed(
-            policy,
-            origin.as_bytes(),
-            &Authority::of(host.as_bytes()).unwrap(),
-        )
-    }
-
-    /// The CVEs about foreign pages: foreign, null, case and port variants.
-    #[test]
-    fn same_host() {
-        let policy = OriginPolicy::SameHost;
-        for (origin, host) in [
-            ("http://a.example", "a.example"),
-            ("https://a.example", "a.example"),
-            ("HTTPS://A.example", "a.EXAMPLE"),
-            ("http://a.example", "a.example:80"),
-            ("https://a.example:443", "a.example"),
-            ("https://a.example", "a.example:443"),
-            ("http://a.example:8080", "a.example:8080"),
-            ("http://[::1]:81", "[::1]:81"),
-        ] {
-            assert!(at(&policy, origin, host), "{origin} {host}");
-        }
-        for (origin, host) in [
-            ("null", "a.example"),
-            ("", "a.example"),
-            ("a.example", "a.example"),
-            ("http://b.example", "a.example"),
-            ("http://a.example.evil", "a.example"),
-            ("http://sub.a.example", "a.example"),
-            ("http://a.example:8080", "a.example"),
-            ("http://a.example", "a.example:8080"),
-            ("http://a.example:443", "a.example"),
-            ("http://a.example:80", "a.example:443"),
-            ("http://a.example/", "a.example"),
-            ("http://a.example?", "a.example"),
-            ("http://u@a.example", "a.example"),
-            ("http://a.example http://b.example", "a.example"),
-            ("ftp://a.example", "a.example"),
-            ("chrome-extension://a.example", "a.example"),
-        ] {
-            assert!(!at(&policy, origin, host), "{origin} {host}");
-        }
-    }
-
-    #[test]
-    fn a_list() {
-        let policy = OriginPolicy::list([
-            "https://a.example",
-            "http://b.example:80",
-            "null",
-            "chrome-extension://abc",
-        ]);
-        let policy = policy.unwrap();
-        for origin in [
-            "https://a.example",
-            "HTTPS://a.example:443",
-            "http://b.example",
-            "Null",
-            "chrome-extension://ABC",
-        ] {
-            assert!(at(&policy, origin, "h"), "{origin}");
-        }
-        for origin in [
-            "http://a.example",
-            "https://a.example:80",
-            "https://a.example/",
-            "https://b.example",
-            "http://b.example:8080",
-            "https://h",
-            "",
-        ] {
-            assert!(!at(&policy, origin, "h"), "{origin}");
-        }
-        let nobody = OriginPolicy::list::<&str>([]).unwrap();
-        assert!(!at(&nobody, "null", "h"));
-    }
-
-    /// A label at least, and whole labels only.
-    #[test]
-    fn patterns() {
-        let policy = OriginPolicy::list(["https://*.a.example", "http://localhost:*"]).unwrap();
-        for origin in [
-            "https://x.a.example",
-            "https://x.y.A.example:443",
-            "http://localhost",
-            "HTTP://LOCALHOST:3000",
-        ] {
-            assert!(at(&policy, origin, "h"), "{origin}");
-        }
-        for origin in [
-            "https://a.example",
-            "https://.a.example",
-            "https://xa.example",
-            "https://x.a.example:444",
-            "http://x.a.example",
-            "https://x.a.example.evil",
-            "https://x.a.example/",
-            "https://localhost:3000",
-            "http://localhost.evil:3000",
-            "null",
-        ] {
-            assert!(!at(&policy, origin, "h"), "{origin}");
-        }
-    }
-
-    /// RFC 9110 §7.4: against DNS rebinding.
-    #[test]
-    fn hosts() {
-        let hosts = [
-            "a.example",
-            "*.b.example",
-            "c.example:8080",
-            "d.example:443",
-            "[::1]",
-        ];
-        let hosts = Hosts::new(hosts).unwrap();
-        let answers =
-            |host: &str| answers_to(Some(&hosts), &Authority::of(host.as_bytes()).unwrap());
-        for host in [
-            "a.example",
-            "A.Example:9001",
-            "x.b.example",
-            "c.example:8080",
-            "d.example",
-            "[::1]:9001",
-        ] {
-            assert!(answers(host), "{host}");
-        }
-        for host in [
-            "evil.example",
-            "x.a.example",
-            "b.example",
-            "c.example",
-            "c.example:80",
-            "d.example:80",
-            "127.0.0.1",
-            "a.example.",
-        ] {
-            assert!(!answers(host), "{host}");
-        }
-        assert!(answers_to(None, &Authority::of(b"evil.example").unwrap()));
-    }
-
-    #[test]
-    fn anyone_and_the_application() {
-        for policy in [OriginPolicy::Any, OriginPolicy::Application] {
-            assert!(at(&policy, "http://evil.example", "h"));
-            assert!(at(&policy, "null", "h"));
-        }
-    }
 }

@@ -30,7 +30,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The head has passed [`judge`](super::rules::judge), which found the target.
+    /// The head has passed [`judge`](super::accept::judge), which found the target.
     pub(crate) fn new(head: Payload<'a>, target: Span) -> Self {
         Self { head, target }
     }
@@ -189,8 +189,8 @@ mod tests {
 
     use crate::config::{OriginPolicy, Settings};
 
+    use super::super::accept::judge;
     use super::super::head::tests::SAMPLE;
-    use super::super::rules::judge;
     use super::*;
 
     fn request(head: &mut [u8]) -> Request<'_> {

@@ -1,40 +1,45 @@
 //! The server's reading of a request (RFC 6455 §4.2.1): the rules for a request line and its fields,
 //! whichever parser they come from.
 
-use alloc::string::String;
 use core::iter::once;
 
-use crate::config::Settings;
 use crate::error::{Field, HandshakeError};
 use crate::extension::Extensions;
 use crate::token::is_token;
 
-use super::accept::Offer;
+use super::absolute_uri::{AbsoluteUri, Authority};
 use super::accept_key::{AcceptValue, accept_value, is_key};
-use super::field::{SingleField, elements, has_element, join, trim, values};
-use super::head::{HttpVersion, RequestLine, line_start, pairs, parse_request, slots};
-use super::origin;
-use super::uri::{AbsoluteUri, Authority};
+use super::field::{SingleField, elements, has_element, trim, values};
+use super::head::{HttpVersion, RequestLine, line_start};
 
 /// What a well-formed request asks for.
-pub(crate) enum Asked {
-    /// WebSocket: a valid opening handshake.
-    Upgrade(Offer),
+pub(crate) enum Judged<'h> {
+    /// WebSocket: a valid opening handshake, with what it proves to have been read.
+    Upgrade(AcceptValue, Gathered<'h>),
     /// No upgrade to WebSocket; the answer of a server that serves nothing else.
     Plain(HandshakeError),
+}
+
+/// Who is let in.
+pub(crate) trait Admission {
+    /// The server answers to this host and port (RFC 9110 §7.4).
+    fn answers_to(&self, host: &Authority<'_>) -> bool;
+
+    /// The policy allows this value of `Origin` in a request to this host and port (RFC 6455 §10.2).
+    fn allows(&self, origin: &[u8], host: &Authority<'_>) -> bool;
+
+    /// A request without `Origin` is refused.
+    fn requires_origin(&self) -> bool;
 }
 
 /// Where the request target stands in the head, in bytes.
 pub(crate) type Span = (u32, u32);
 
-/// Judges a whole head, as the scanner cut it off: where its target is, and what it asks for.
-pub(crate) fn judge(head: &[u8], settings: &Settings) -> Result<(Span, Asked), HandshakeError> {
-    let mut slots = slots();
-    let (line, fields) = parse_request(head, &mut slots)?;
+/// Where the target of a parsed request stands in its head.
+pub(crate) fn target_span(head: &[u8], line: &RequestLine<'_>) -> Result<Span, HandshakeError> {
     let start = line_start(head) + line.method.len() + 1;
     let offset = |at: usize| u32::try_from(at).map_err(|_| HandshakeError::HeadTooLong);
-    let target = (offset(start)?, offset(start + line.target.len())?);
-    Ok((target, judge_fields(line, pairs(fields), settings)?))
+    Ok((offset(start)?, offset(start + line.target.len())?))
 }
 
 /// Judges a request of HTTP/1.
@@ -44,26 +49,25 @@ pub(crate) fn judge(head: &[u8], settings: &Settings) -> Result<(Span, Asked), H
 pub(crate) fn judge_fields<'h>(
     line: RequestLine<'h>,
     fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    settings: &Settings,
-) -> Result<Asked, HandshakeError> {
+    admission: &impl Admission,
+) -> Result<Judged<'h>, HandshakeError> {
     let absolute = target(line.target)?;
     let gathered = Gathered::from(fields.clone());
     let host = host(gathered.host, line.version)?;
     // RFC 9112 §3.2.2: in absolute form the target's host counts, and `Host` is ignored.
     let authority = absolute.map(|uri| uri.authority).or(host);
-    let hosts = settings.hosts.as_ref();
-    if authority.is_some_and(|authority| !origin::answers_to(hosts, &authority)) {
+    if authority.is_some_and(|authority| !admission.answers_to(&authority)) {
         return Err(HandshakeError::Misdirected);
     }
     // RFC 9110 §7.8: in HTTP/1.0 Upgrade is ignored.
     if line.version == HttpVersion::Http10 {
-        return Ok(Asked::Plain(HandshakeError::Http10));
+        return Ok(Judged::Plain(HandshakeError::Http10));
     }
     if !gathered.websocket && line.method == "GET" {
-        return Ok(Asked::Plain(HandshakeError::NotAnUpgrade));
+        return Ok(Judged::Plain(HandshakeError::NotAnUpgrade));
     }
     if !gathered.websocket {
-        return Ok(Asked::Plain(HandshakeError::Method));
+        return Ok(Judged::Plain(HandshakeError::Method));
     }
     if line.method != "GET" {
         return Err(HandshakeError::Method);
@@ -82,14 +86,9 @@ pub(crate) fn judge_fields<'h>(
     gathered.check_version()?;
     let accept = gathered.accept()?;
     let authority = authority.ok_or(HandshakeError::Missing(Field::Host))?;
-    let (subprotocols, extensions) = gathered.lists(fields)?;
-    gathered.check_origin(&authority, settings)?;
-    Ok(Asked::Upgrade(Offer {
-        accept,
-        subprotocols,
-        extensions,
-        expect_continue: gathered.expect_continue,
-    }))
+    gathered.check_lists(fields)?;
+    gathered.check_origin(&authority, admission)?;
+    Ok(Judged::Upgrade(accept, gathered))
 }
 
 /// The fields that the rules look at, gathered in one walk.
@@ -103,9 +102,9 @@ pub(crate) struct Gathered<'h> {
     has_connection: bool,
     connection_upgrade: bool,
     pub(crate) content: bool,
-    expect_continue: bool,
-    protocols: SingleField<'h>,
-    extensions: SingleField<'h>,
+    pub(crate) expect_continue: bool,
+    pub(super) protocols: SingleField<'h>,
+    pub(super) extensions: SingleField<'h>,
 }
 
 impl<'h> Gathered<'h> {
@@ -195,11 +194,11 @@ impl<'h> Gathered<'h> {
     pub(crate) fn check_origin(
         &self,
         authority: &Authority<'_>,
-        settings: &Settings,
+        admission: &impl Admission,
     ) -> Result<(), HandshakeError> {
         let Some(value) = self.origin.optional(Field::Origin)? else {
             let missing = HandshakeError::Missing(Field::Origin);
-            return if settings.require_origin {
+            return if admission.requires_origin() {
                 Err(missing)
             } else {
                 Ok(())
@@ -208,53 +207,49 @@ impl<'h> Gathered<'h> {
         if !value.is_ascii() {
             return Err(HandshakeError::Invalid(Field::Origin));
         }
-        if origin::allowed(&settings.origin, value, authority) {
+        if admission.allows(value, authority) {
             Ok(())
         } else {
             Err(HandshakeError::Origin)
         }
     }
 
-    /// The subprotocols and the extensions that are offered. The fields are walked again only where a
-    /// list is spread over several.
-    pub(crate) fn lists(
+    /// The subprotocols and the extensions that are offered are inside the grammar.
+    pub(crate) fn check_lists(
         &self,
         fields: impl Iterator<Item = (&'h str, &'h [u8])> + Clone,
-    ) -> Result<(String, String), HandshakeError> {
-        let subprotocols = match self.protocols {
-            SingleField::Never => String::new(),
-            SingleField::Once(value) => offered_subprotocols(once(value))?,
-            SingleField::Again => offered_subprotocols(values(fields.clone(), Field::Protocol))?,
-        };
-        let extensions = match self.extensions {
-            SingleField::Never => String::new(),
-            SingleField::Once(value) => offered_extensions(once(value))?,
-            SingleField::Again => offered_extensions(values(fields, Field::Extensions))?,
-        };
-        Ok((subprotocols, extensions))
+    ) -> Result<(), HandshakeError> {
+        match self.protocols {
+            SingleField::Never => {}
+            SingleField::Once(value) => check_subprotocols(once(value))?,
+            SingleField::Again => check_subprotocols(values(fields.clone(), Field::Protocol))?,
+        }
+        match self.extensions {
+            SingleField::Never => Ok(()),
+            SingleField::Once(value) => check_extensions(once(value)),
+            SingleField::Again => check_extensions(values(fields, Field::Extensions)),
+        }
     }
 }
 
 /// Tokens, at least one, in order over all fields (RFC 6455 §4.2.1 (8), §4.3).
-fn offered_subprotocols<'h>(
+fn check_subprotocols<'h>(
     values: impl Iterator<Item = &'h [u8]> + Clone,
-) -> Result<String, HandshakeError> {
+) -> Result<(), HandshakeError> {
     let tokens = values.flat_map(elements);
-    let malformed = HandshakeError::Invalid(Field::Protocol);
-    if !tokens.clone().all(is_token) {
-        return Err(malformed);
+    if tokens.clone().next().is_none() || !tokens.clone().all(is_token) {
+        return Err(HandshakeError::Invalid(Field::Protocol));
     }
-    let list = join(tokens).filter(|list| !list.is_empty());
-    list.ok_or(malformed)
+    Ok(())
 }
 
 /// RFC 6455 §9.1: a value outside the grammar fails the handshake, wanted or not.
-fn offered_extensions<'h>(
+fn check_extensions<'h>(
     values: impl Iterator<Item = &'h [u8]> + Clone,
-) -> Result<String, HandshakeError> {
+) -> Result<(), HandshakeError> {
     let malformed = HandshakeError::Invalid(Field::Extensions);
-    Extensions::parse(values.clone()).map_err(|_| malformed)?;
-    join(values).ok_or(malformed)
+    Extensions::parse(values).map_err(|_| malformed)?;
+    Ok(())
 }
 
 /// The request target (RFC 6455 §4.2.1 (1)): `None` for a resource name, or an absolute http or https

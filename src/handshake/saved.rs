@@ -15,10 +15,11 @@ use super::answer::Expectation;
 use super::extensions::ApplicationExtensions;
 use super::field::elements;
 use super::head::{HttpVersion, line_start, parse_request, slots};
+use super::head_reader::HeadReader;
 use super::refusal::Refusal;
 use super::refusal_reader::{BodyLeft, ChunkState, RefusalReader};
 use super::request::Request;
-use super::scanner::{HeadReader, MAX_FIELDS};
+use super::scanner::MAX_FIELDS;
 
 impl HeadReader {
     pub(crate) fn save(&self, to: &mut Writer) {

@@ -4,109 +4,12 @@
 //! reads the head afterwards would take a lone LF: with this scanner before it the two cannot see
 //! different ends, and bytes of a head are never taken for frames.
 
-use alloc::vec::Vec;
-use core::mem;
-
 use memchr::memchr3;
 
 use crate::config::Limits;
 use crate::error::HandshakeError;
-use crate::payload::{Payload, extend_within};
 
 use super::start_line::{StartLine, position};
-
-/// Reads a head, which may come in several reads.
-pub(crate) struct HeadReader {
-    pub(super) scanner: Scanner,
-    /// The start of a head that came in several reads.
-    pub(super) gathered: Vec<u8>,
-}
-
-impl HeadReader {
-    pub(crate) const fn request() -> Self {
-        Self {
-            scanner: Scanner::request(),
-            gathered: Vec::new(),
-        }
-    }
-
-    pub(crate) const fn response() -> Self {
-        Self {
-            scanner: Scanner::response(),
-            gathered: Vec::new(),
-        }
-    }
-
-    /// Reads on, and gives the head when it is complete: lent from the input if it came in one piece.
-    #[inline]
-    pub(crate) fn read<'a>(
-        &mut self,
-        input: &mut &'a mut [u8],
-        limits: &Limits,
-    ) -> Result<Option<Payload<'a>>, HandshakeError> {
-        let gathered = self.gathered.len();
-        let scan = if gathered == 0 {
-            self.scanner.scan(input, limits)
-        } else {
-            // One byte over the limit is enough to see that it is passed.
-            let max = (limits.head as usize).saturating_add(1);
-            let more = &input[..max.saturating_sub(gathered).min(input.len())];
-            extend_within(&mut self.gathered, more, max);
-            self.scanner.scan(&self.gathered, limits)
-        };
-        match scan {
-            Scan::More => {
-                let rest = mem::take(input);
-                if gathered == 0 {
-                    self.gathered.extend_from_slice(rest);
-                }
-                Ok(None)
-            }
-            Scan::Bad(error) => {
-                let read = mem::take(input);
-                let max = limits.head as usize;
-                if gathered == 0 {
-                    self.gathered
-                        .extend_from_slice(&read[..read.len().min(max)]);
-                }
-                self.gathered.truncate(max);
-                Err(error)
-            }
-            Scan::Head(len) => {
-                let (last, rest) = mem::take(input).split_at_mut(len - gathered);
-                *input = rest;
-                if gathered == 0 {
-                    self.scanner.start_line.lower_minor(last);
-                    return Ok(Some(Payload::from(last)));
-                }
-                let mut head = mem::take(&mut self.gathered);
-                head.truncate(len);
-                self.scanner.start_line.lower_minor(&mut head);
-                Ok(Some(Payload::from(head)))
-            }
-        }
-    }
-
-    /// The request is HEAD, whose response has no content (RFC 9110 §9.3.2).
-    pub(crate) const fn asks_head(&self) -> bool {
-        self.scanner.start_line.is_head()
-    }
-
-    /// What was read of a head that was not handed out.
-    pub(crate) fn take_read(&mut self) -> Vec<u8> {
-        mem::take(&mut self.gathered)
-    }
-
-    /// Starts over for the head after one of `len` bytes, on the same limit of bytes.
-    pub(crate) fn next(&mut self, len: usize) {
-        self.scanner.next_head(len);
-    }
-
-    /// Bytes of heap.
-    pub(crate) fn memory_held(&self) -> usize {
-        self.gathered.capacity()
-    }
-}
 
 /// What the scanner says about the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +79,11 @@ impl Scanner {
             Ok(None) => Scan::Bad(HandshakeError::HeadTooLong),
             Err(error) => Scan::Bad(error),
         }
+    }
+
+    /// Makes a higher minor version of a whole head the one that the parser knows.
+    pub(crate) fn lower_minor(&self, head: &mut [u8]) {
+        self.start_line.lower_minor(head);
     }
 
     /// The number of the line that is read: 1 is the first.
@@ -301,6 +209,7 @@ pub(crate) const MAX_FIELDS: usize = 128;
 mod tests {
     use alloc::format;
     use alloc::string::String;
+    use alloc::vec::Vec;
 
     use super::super::head::tests::SAMPLE;
     use super::super::head::{

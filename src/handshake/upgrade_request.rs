@@ -13,7 +13,7 @@ use super::answer::Expectation;
 use super::client::ClientRequest;
 use super::extended_connect::Outcome;
 use super::extensions;
-use super::field::FieldList;
+use super::extra::FieldList;
 use super::refusal::Refusal;
 
 /// A request for another stack of HTTP/1 to send, and the check of the response that it has read: the

@@ -4,12 +4,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::config::admission::Hosts;
 use crate::config::{
-    Budgets, CloseAnswer, Delivery, Hosts, Limits, OriginPolicy, Rate, Settings, Timeouts,
+    Budgets, CloseAnswer, Delivery, Limits, OriginPolicy, Rate, Settings, Timeouts,
 };
 use crate::extension::{Configured, MessageExtension};
 use crate::handshake::extensions::ApplicationExtensions;
-use crate::handshake::field::FieldList;
+use crate::handshake::extra::FieldList;
 use crate::handshake::uri::Uri;
 use crate::handshake::{Accept, ClientRequest, Negotiated, Response};
 

@@ -60,10 +60,11 @@ use core::time::Duration;
 
 use crate::Event;
 use crate::config::{ClientConfig, Delivery};
-use crate::connection::{Connection, Transport};
+use crate::connection::Connection;
 use crate::entropy::Entropy;
 use crate::event::CloseReport;
 use crate::handshake::{AcceptedHead, ClientRequest, Negotiated, Refusal};
+use crate::life::Transport;
 
 pub use attributes::{BinaryType, Exception, ReadyState};
 pub use event::{CloseEvent, DomEvent};

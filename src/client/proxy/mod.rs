@@ -42,7 +42,7 @@ use core::{fmt, mem};
 
 use crate::config::{Limits, Timeouts};
 use crate::error::{FieldError, HandshakeError, identified};
-use crate::handshake::field::{self, Extra};
+use crate::handshake::extra::{self, Extra};
 use crate::handshake::head::{pairs, parse_response, slots, unfold};
 use crate::handshake::uri::Uri;
 use crate::handshake::{HeadReader, Refusal, RefusalReader};
@@ -272,7 +272,7 @@ impl Connect {
     pub fn new(uri: &Uri, options: &ConnectOptions) -> Self {
         let target = uri.host_and_port();
         let mut output = format!("CONNECT {target} HTTP/1.1\r\n").into_bytes();
-        field::write(&mut output, "Host", &[target.as_bytes()]);
+        extra::write(&mut output, "Host", &[target.as_bytes()]);
         options.extra.write(&mut output);
         output.extend_from_slice(b"\r\n");
         Self {

@@ -1,8 +1,7 @@
 //! The clock, and times: all of them relative to what it was told last, as another process counts from elsewhere.
 
+use crate::clock::{Clock, MILLI, NEVER, Nanos, Since, since};
 use crate::wire::{Bad, Reader, Writer};
-
-use super::super::clock::{Clock, MILLI, NEVER, Nanos, Since, since};
 
 /// What times are counted from.
 #[derive(Clone, Copy)]

@@ -1,10 +1,9 @@
 //! The life of a connection as the transitions that led to it: no other one can be read back.
 
 use crate::event::Side;
+use crate::life::{Closes, Failing, Life, Progress};
 use crate::role::Role;
 use crate::wire::{Bad, Reader, Writer};
-
-use super::super::life::{Closes, Failing, Life, Progress};
 
 pub(super) fn save(life: &Life, to: &mut Writer) {
     let phase = match (life.is_opening(), life.is_refused()) {

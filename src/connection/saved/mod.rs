@@ -14,18 +14,18 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use crate::clock::nanos;
 use crate::config::Settings;
 use crate::entropy::Randomness;
 use crate::handshake::Negotiated;
+use crate::life::Closes;
 use crate::output::Output;
 use crate::role::Role;
 use crate::wire::{Bad, Reader, Saved, Writer};
 
-use super::clock::nanos;
 use super::decoding::agreed_codec;
 use super::event::Event;
 use super::gathering::Gathering;
-use super::life::Closes;
 use super::parts::InParts;
 use super::rare::Rare;
 use super::reading::Reading;

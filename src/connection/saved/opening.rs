@@ -7,10 +7,10 @@ use crate::config::Limits;
 use crate::error::HandshakeError;
 use crate::handshake::accept::Offer;
 use crate::handshake::{Asked, Expectation, HeadReader, RefusalReader};
+use crate::life::Life;
 use crate::role::Role;
 use crate::wire::{Bad, Reader, Saved, Writer};
 
-use super::super::life::Life;
 use super::super::opening::{Opening, Stage};
 
 pub(super) fn save(opening: &Opening, to: &mut Writer) {

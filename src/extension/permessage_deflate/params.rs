@@ -35,7 +35,7 @@ impl DeflateParams {
     fn read(extension: &Extension<'_>) -> Option<Self> {
         let mut read = Self::default();
         for param in extension.params() {
-            let new = match (param.name(), param.value()) {
+            let new = match (param.name(), param.value().as_deref()) {
                 ("server_no_context_takeover", None) => {
                     !core::mem::replace(&mut read.server_no_context_takeover, true)
                 }

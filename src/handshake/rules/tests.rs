@@ -1,15 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::config::{Hosts, Limits, OriginPolicy};
+use crate::config::admission::Hosts;
+use crate::config::{Limits, OriginPolicy, Settings};
 use crate::error::{AcceptError, FieldError};
 use crate::extension::Answer;
 
-use super::super::accept::Accept;
+use super::super::accept::{Accept, Asked, Offer, judge};
 use super::super::head::tests::SAMPLE;
 use super::super::scanner::{Scan, Scanner};
 use super::*;

@@ -4,7 +4,8 @@ use alloc::string::String;
 
 use url::{ParseError, Url};
 
-use super::{Uri, UriError, UriPart, default_port};
+use super::super::absolute_uri::{UriError, UriPart, default_port};
+use super::Uri;
 
 impl Uri {
     /// Reads a URL as browsers do, by the URL Standard: blanks and the like are percent-encoded, names of

@@ -2,7 +2,8 @@
 
 use alloc::string::{String, ToString};
 
-use super::{Authority, Uri, UriPart};
+use super::super::absolute_uri::Authority;
+use super::{Uri, UriPart};
 
 fn part(text: &str) -> UriPart {
     Uri::parse(text).unwrap_err().part()

@@ -1,5 +1,7 @@
 //! The parts that need no connection: headers, masks, UTF-8, URIs, the extension grammar.
 
+use std::borrow::Cow;
+
 use super::Taker;
 use sansocket::Uri;
 use sansocket::error::ProtocolError;
@@ -285,7 +287,7 @@ pub fn extension_grammar(data: &[u8]) {
 
 fn extensions(values: &[&[u8]]) -> Option<Read> {
     let extensions = Extensions::parse(values.iter().copied()).ok()?;
-    let param = |param: Param<'_>| (param.name().to_owned(), param.value().map(str::to_owned));
+    let param = |param: Param<'_>| (param.name().to_owned(), param.value().map(Cow::into_owned));
     let extension = |extension: Extension<'_>| {
         let params = extension.params().map(param).collect();
         (extension.name().to_owned(), params)

@@ -12,6 +12,7 @@ pub mod cut;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 pub mod driven;
+pub mod fixed;
 #[cfg(feature = "handover")]
 pub mod handed_over;
 pub mod heads;
@@ -53,6 +54,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("connection_bytes", cut::connection_bytes),
     ("connection_ops", operations::connection_ops),
     ("conversation", conversation::conversation),
+    ("fixed", fixed::fixed),
     ("pair", pair::pair),
     ("through", through::through),
     #[cfg(feature = "observer")]
@@ -134,8 +136,12 @@ impl<'d> Taker<'d> {
 pub struct Scripted(u64);
 
 impl Scripted {
+    pub fn new() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+
     pub fn boxed() -> Box<dyn Entropy + Send + Sync> {
-        Box::new(Self(0x9e37_79b9_7f4a_7c15))
+        Box::new(Self::new())
     }
 }
 

@@ -62,6 +62,8 @@ hold! {
     /// Recordings, changed and made up; that any operations are replayed is a part of theirs.
     #[cfg(feature = "replay")]
     any_bytes_as_a_recording = oracle::replay::replay, 600, 900;
+    /// In room that is given once: as a connection with the same limits.
+    any_conversation_in_fixed_room = oracle::fixed::fixed, 1000, 500;
     /// Answers of servers and proxies, long and crooked.
     #[cfg(feature = "client")]
     any_answer_to_the_tools = oracle::client_tools::client_tools, 2000, 60;

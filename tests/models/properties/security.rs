@@ -742,7 +742,7 @@ fn cve_2020_7662() {
     let value = Extensions::parse([closed.as_bytes()])
         .unwrap()
         .next()
-        .and_then(|extension| extension.params().next()?.value().map(str::len));
+        .and_then(|extension| Some(extension.params().next()?.value()?.len()));
     assert_eq!(value, Some(1 << 20));
 }
 

@@ -8,6 +8,7 @@ use sansocket::error::{
     HandshakeError, Limit, NoEntropy, ProtocolError, SendError, Timeout,
 };
 use sansocket::extension::{DecodeError, EncodeError, Extensions};
+use sansocket::fixed::AskError;
 use sansocket::{Uri, utf8};
 
 /// Every kind of error, once: its number and name as they are, and as they have to be.
@@ -120,6 +121,7 @@ fn table() -> Vec<(u16, &'static str, u16, &'static str)> {
         uri("ws://h/ ") => 1005 "uri_path",
         uri("ws://h/? ") => 1006 "uri_query",
         uri("ws://h/#") => 1007 "uri_fragment",
+        AskError::TooLong { room: 1 } => 2001 "request_beyond_room",
         DecodeError::Corrupt => 1301 "decode_corrupt",
         DecodeError::TooLong { value: 2, max: 1 } => 1302 "decode_too_long",
         DecodeError::Ratio { max: 1 } => 1303 "decode_ratio",

@@ -230,13 +230,28 @@ impl Source {
         names
     }
 
-    /// What an import brings in: the names at the ends of its paths, which go on at `at`.
-    fn last_names(&self, at: usize) -> Vec<String> {
-        let rest = &self.tokens[at..];
-        let len = rest.iter().take_while(|token| *token != ";").count();
-        let pairs = rest[..=len].windows(2);
-        let ends = pairs.filter(|pair| matches!(&*pair[1], "," | "}" | ";") && pair[0] != "}");
-        ends.map(|pair| pair[0].clone()).collect()
+    /// The names that a `pub use` brings to the root, each with its module: of one path, or of several in braces.
+    fn exports(&self, at: usize) -> Vec<(String, String)> {
+        let (mut module, mut depth, mut exports) = (None, 0, Vec::new());
+        for pair in self.tokens[at..].windows(2) {
+            let [token, next] = pair else { break };
+            match &**token {
+                "{" => depth += 1,
+                "}" => depth -= 1,
+                "," if depth <= 1 && self.tokens[at] == "{" => module = None,
+                "::" | "," => {}
+                name => {
+                    let module = module.get_or_insert_with(|| name.to_string());
+                    if matches!(&**next, "," | "}" | ";") {
+                        exports.push((name.to_string(), module.clone()));
+                    }
+                }
+            }
+            if next == ";" {
+                break;
+            }
+        }
+        exports
     }
 
     /// Whole paths into `std`, from imports and in place.
@@ -353,12 +368,9 @@ impl Layers {
             &fs::read_to_string(root().join("lib.rs")).unwrap(),
         );
         let mut exports = BTreeMap::new();
-        for (at, window) in lib.tokens.windows(4).enumerate() {
-            if let ["pub", "use", module, "::"] =
-                window.iter().map(|token| &**token).collect::<Vec<_>>()[..]
-            {
-                let names = lib.last_names(at + 4).into_iter();
-                exports.extend(names.map(|name| (name, module.to_string())));
+        for (at, window) in lib.tokens.windows(2).enumerate() {
+            if window == ["pub", "use"] {
+                exports.extend(lib.exports(at + 2));
             }
         }
         assert!(
@@ -445,8 +457,8 @@ fn planted_imports_are_found() {
         ("event.rs", "use crate::connection::State;"),
         ("connection/mod.rs", "use crate::client::gate::Gate;"),
         ("connection/mod.rs", "use crate::webapi::WebSocket;"),
-        ("client/gate/mod.rs", "use crate::connection::State;"),
-        ("client/gate/mod.rs", "use crate::State;"),
+        ("client/gate/mod.rs", "use crate::connection::Connection;"),
+        ("client/gate/mod.rs", "use crate::Connection;"),
         ("client/gate/mod.rs", "use crate::webapi::WebSocket;"),
         ("somewhere/new.rs", "use crate::mask;"),
     ] {
@@ -563,7 +575,7 @@ fn the_system_is_asked_for_randomness_only() {
         .iter()
         .filter(|source| source.has(&["getrandom", "::"]));
     let files: Vec<_> = uses.map(|source| &*source.file).collect();
-    assert_eq!(files, ["entropy/mod.rs"]);
+    assert_eq!(files, ["entropy/randomness.rs"]);
     let manifest = manifest();
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap();
     let lines = dependencies.lines().take_while(|line| !line.is_empty());

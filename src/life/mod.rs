@@ -19,18 +19,19 @@
 //!
 //! A connection that ends between two of these rows follows the lower one.
 
-use crate::event::Side;
 use crate::role::Role;
 
-use super::closing::{State, Transport};
+mod state;
+
+pub use state::{Side, State, Transport};
 
 /// The life of one connection: what has happened to it, and what follows from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Life {
+pub(crate) struct Life {
     role: Role,
     facts: Facts,
     /// The first byte of the output has left.
-    pub(super) has_sent: bool,
+    pub(crate) has_sent: bool,
     /// What is asked for each frame, worked out at each change.
     reads_frames: bool,
     may_send: bool,
@@ -66,7 +67,7 @@ enum Phase {
 
 /// The Close frames (RFC 6455 §7.1.3): ours counts from when it is queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closes {
+pub(crate) enum Closes {
     None,
     Ours,
     Peers,
@@ -76,7 +77,7 @@ pub(super) enum Closes {
 
 /// Whether the connection was failed (RFC 6455 §7.1.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failing {
+pub(crate) enum Failing {
     No,
     /// Yes, and `Event::Failed` is due.
     Due,
@@ -96,24 +97,24 @@ enum Stream {
 /// What the life of a connection depends on beside itself: how far its input was read and its
 /// output was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Input that came before the end of the stream is still to be read, or an event of it to be handed out.
-    pub(super) unread: bool,
+    pub(crate) unread: bool,
     /// Nothing is queued, and no answer over HTTP lacks some of its body.
-    pub(super) drained: bool,
+    pub(crate) drained: bool,
     /// Something is queued that may leave now: it does not wait for the end of a frame in pieces.
-    pub(super) can_leave: bool,
+    pub(crate) can_leave: bool,
     /// The last byte of our Close frame was taken.
-    pub(super) close_has_left: bool,
+    pub(crate) close_has_left: bool,
     /// The frame that is sent in pieces lacks some.
-    pub(super) in_frame: bool,
+    pub(crate) in_frame: bool,
     /// A close deadline is running.
-    pub(super) bounded: bool,
+    pub(crate) bounded: bool,
 }
 
 impl Life {
     /// A connection whose opening handshake begins.
-    pub(super) const fn new(role: Role) -> Self {
+    pub(crate) const fn new(role: Role) -> Self {
         Self {
             role,
             facts: Facts {
@@ -132,7 +133,7 @@ impl Life {
     // ── what happens
 
     /// The opening handshake succeeded (RFC 6455 §4.1, §4.2.2): `Event::Open` is due.
-    pub(super) fn established(&mut self) {
+    pub(crate) fn established(&mut self) {
         self.change(|facts| {
             facts.phase = Phase::Established {
                 open_due: true,
@@ -143,12 +144,12 @@ impl Life {
     }
 
     /// The opening handshake ended otherwise: with an answer over HTTP, or with nothing.
-    pub(super) fn refused(&mut self) {
+    pub(crate) fn refused(&mut self) {
         self.change(|facts| facts.phase = Phase::Refused);
     }
 
     /// Our Close frame was queued (RFC 6455 §7.1.2).
-    pub(super) fn close_queued(&mut self) {
+    pub(crate) fn close_queued(&mut self) {
         self.change_closes(|closes| match closes {
             Closes::None | Closes::Ours => Closes::Ours,
             Closes::Peers => Closes::Both(Side::Peer),
@@ -157,7 +158,7 @@ impl Life {
     }
 
     /// The peer's Close frame came (RFC 6455 §5.5.1). It answers ours only if that had left.
-    pub(super) fn close_received(&mut self, progress: Progress) {
+    pub(crate) fn close_received(&mut self, progress: Progress) {
         self.change_closes(|closes| match closes {
             Closes::None | Closes::Peers => Closes::Peers,
             Closes::Ours if progress.close_has_left => Closes::Both(Side::Us),
@@ -167,17 +168,17 @@ impl Life {
     }
 
     /// The connection was failed (RFC 6455 §7.1.7), and the application is told.
-    pub(super) fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         self.set_failure(Failing::Yes);
     }
 
     /// The connection was failed by something that is no input: `Event::Failed` is due.
-    pub(super) fn failure_is_due(&mut self) {
+    pub(crate) fn failure_is_due(&mut self) {
         self.set_failure(Failing::Due);
     }
 
     /// The peer sends no more. False if that is not news.
-    pub(super) fn eof(&mut self) -> bool {
+    pub(crate) fn eof(&mut self) -> bool {
         let news = self.facts.stream == Stream::Up;
         if news {
             self.change(|facts| facts.stream = Stream::Ended);
@@ -186,7 +187,7 @@ impl Life {
     }
 
     /// Nothing can be written any more. False if that is not news.
-    pub(super) fn write_lost(&mut self) -> bool {
+    pub(crate) fn write_lost(&mut self) -> bool {
         let news = !self.facts.unwritable;
         if news {
             self.change(|facts| facts.unwritable = true);
@@ -195,7 +196,7 @@ impl Life {
     }
 
     /// The transport is gone in both directions. False if that is not news.
-    pub(super) fn lost(&mut self) -> bool {
+    pub(crate) fn lost(&mut self) -> bool {
         let news = !self.is_lost();
         if news {
             self.change(|facts| facts.stream = Stream::Lost);
@@ -204,28 +205,28 @@ impl Life {
     }
 
     /// TLS failed: the transport is gone, or is known now to have gone for this reason.
-    pub(super) fn tls_failed(&mut self) {
+    pub(crate) fn tls_failed(&mut self) {
         self.change(|facts| facts.stream = Stream::TlsFailed);
     }
 
     /// The transport is to be closed at once.
-    pub(super) fn gave_up(&mut self) {
+    pub(crate) fn gave_up(&mut self) {
         self.change(|facts| facts.given_up = true);
     }
 
     /// `Event::Closed` is handed out. It is the last event.
-    pub(super) fn reported(&mut self) {
+    pub(crate) fn reported(&mut self) {
         self.change(|facts| facts.reported = true);
     }
 
     /// So many bytes of the output have left.
     #[inline]
-    pub(super) const fn output_left(&mut self, n: usize) {
+    pub(crate) const fn output_left(&mut self, n: usize) {
         self.has_sent |= n > 0;
     }
 
     /// Whether `Event::Open` is due; it is handed out now.
-    pub(super) fn take_open(&mut self) -> bool {
+    pub(crate) fn take_open(&mut self) -> bool {
         let due = self.open_is_due();
         if due {
             self.change(|facts| {
@@ -238,7 +239,7 @@ impl Life {
     }
 
     /// Whether `Event::Failed` is due; it is handed out now.
-    pub(super) fn take_failure(&mut self) -> bool {
+    pub(crate) fn take_failure(&mut self) -> bool {
         let due = self.failure() == Failing::Due;
         if due {
             self.failed();
@@ -271,32 +272,32 @@ impl Life {
 
     // ── how it stands
 
-    pub(super) const fn role(&self) -> Role {
+    pub(crate) const fn role(&self) -> Role {
         self.role
     }
 
     /// The opening handshake is under way.
-    pub(super) const fn is_opening(&self) -> bool {
+    pub(crate) const fn is_opening(&self) -> bool {
         matches!(self.facts.phase, Phase::Opening)
     }
 
-    pub(super) const fn is_established(&self) -> bool {
+    pub(crate) const fn is_established(&self) -> bool {
         matches!(self.facts.phase, Phase::Established { .. })
     }
 
     /// The opening handshake ended without a connection.
-    pub(super) const fn is_refused(&self) -> bool {
+    pub(crate) const fn is_refused(&self) -> bool {
         matches!(self.facts.phase, Phase::Refused)
     }
 
-    pub(super) const fn closes(&self) -> Closes {
+    pub(crate) const fn closes(&self) -> Closes {
         match self.facts.phase {
             Phase::Established { closes, .. } => closes,
             _ => Closes::None,
         }
     }
 
-    pub(super) const fn failure(&self) -> Failing {
+    pub(crate) const fn failure(&self) -> Failing {
         match self.facts.phase {
             Phase::Established { failure, .. } => failure,
             _ => Failing::No,
@@ -304,7 +305,7 @@ impl Life {
     }
 
     /// Our Close frame was queued.
-    pub(super) const fn close_is_queued(&self) -> bool {
+    pub(crate) const fn close_is_queued(&self) -> bool {
         matches!(self.closes(), Closes::Ours | Closes::Both(_))
     }
 
@@ -317,12 +318,12 @@ impl Life {
     }
 
     /// Established, and failed since (RFC 6455 §7.1.7).
-    pub(super) const fn has_failed(&self) -> bool {
+    pub(crate) const fn has_failed(&self) -> bool {
         !matches!(self.failure(), Failing::No)
     }
 
     /// `Event::Open` or `Event::Failed` is due.
-    pub(super) const fn event_is_due(&self) -> bool {
+    pub(crate) const fn event_is_due(&self) -> bool {
         matches!(
             self.facts.phase,
             Phase::Established { open_due: true, .. }
@@ -334,33 +335,33 @@ impl Life {
     }
 
     /// `Event::Open` is due.
-    pub(super) const fn open_is_due(&self) -> bool {
+    pub(crate) const fn open_is_due(&self) -> bool {
         matches!(self.facts.phase, Phase::Established { open_due: true, .. })
     }
 
     /// Nothing can be written any more.
-    pub(super) const fn is_unwritable(&self) -> bool {
+    pub(crate) const fn is_unwritable(&self) -> bool {
         self.facts.unwritable
     }
 
     /// The peer sends no more.
-    pub(super) fn has_eof(&self) -> bool {
+    pub(crate) fn has_eof(&self) -> bool {
         self.facts.stream != Stream::Up
     }
 
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.facts.stream >= Stream::Lost
     }
 
-    pub(super) fn is_tls_failed(&self) -> bool {
+    pub(crate) fn is_tls_failed(&self) -> bool {
         self.facts.stream == Stream::TlsFailed
     }
 
-    pub(super) const fn is_given_up(&self) -> bool {
+    pub(crate) const fn is_given_up(&self) -> bool {
         self.facts.given_up
     }
 
-    pub(super) const fn is_reported(&self) -> bool {
+    pub(crate) const fn is_reported(&self) -> bool {
         self.facts.reported
     }
 
@@ -368,25 +369,25 @@ impl Life {
 
     /// Input is read as frames, and nothing is due before it. At the end of the stream more is.
     #[inline]
-    pub(super) const fn reads_frames(&self) -> bool {
+    pub(crate) const fn reads_frames(&self) -> bool {
         self.reads_frames
     }
 
     /// Messages and control frames of the application's are sent (RFC 6455 §6.1).
     #[inline]
-    pub(super) const fn may_send(&self) -> bool {
+    pub(crate) const fn may_send(&self) -> bool {
         self.may_send
     }
 
     /// Pings and pongs of the application's are sent (RFC 6455 §5.5.2, §5.5.3): a Ping has to be
     /// answered until the peer's Close frame has come, so also after ours, which forbids data only (§5.5.1).
-    pub(super) const fn may_send_control(&self) -> bool {
+    pub(crate) const fn may_send_control(&self) -> bool {
         self.facts.let_control()
     }
 
     /// Nothing that still comes is read: after the peer's Close frame (RFC 6455 §5.5.1), a failure
     /// (§7.1.7), a refusal, or the end.
-    pub(super) fn discards(&self) -> bool {
+    pub(crate) fn discards(&self) -> bool {
         self.is_refused()
             || self.peer_has_closed()
             || self.has_failed()
@@ -397,12 +398,12 @@ impl Life {
 
     /// A message that was begun may be finished: also after our Close frame was asked for, which
     /// cannot go into a frame (RFC 6455 §5.5.1), and not after a failure.
-    pub(super) fn may_finish_message(&self, progress: Progress) -> bool {
+    pub(crate) fn may_finish_message(&self, progress: Progress) -> bool {
         !self.is_over(progress) && !self.has_failed() && !self.facts.unwritable
     }
 
     /// A Close frame may be asked for (RFC 6455 §7.1.2): there is one at most, and none after a failure.
-    pub(super) fn may_close(&self, progress: Progress) -> bool {
+    pub(crate) fn may_close(&self, progress: Progress) -> bool {
         !self.is_over(progress)
             && !self.close_is_queued()
             && !self.has_failed()
@@ -411,7 +412,7 @@ impl Life {
     }
 
     /// The peer has closed, and the application has not answered.
-    pub(super) fn may_answer_close(&self, progress: Progress) -> bool {
+    pub(crate) fn may_answer_close(&self, progress: Progress) -> bool {
         matches!(self.closes(), Closes::Peers)
             && !self.is_over(progress)
             && !self.has_failed()
@@ -419,7 +420,7 @@ impl Life {
     }
 
     /// The application may fail it (RFC 6455 §7.1.7): not once the peer has closed.
-    pub(super) fn may_fail(&self, progress: Progress) -> bool {
+    pub(crate) fn may_fail(&self, progress: Progress) -> bool {
         !self.is_over(progress)
             && !self.has_failed()
             && !self.peer_has_closed()
@@ -430,7 +431,7 @@ impl Life {
 
     /// Whether the WebSocket connection is closed (RFC 6455 §7.1.4). For a server when both Close
     /// frames are through; for a client when the stream has ended too, as the server closes first.
-    pub(super) fn is_over(&self, progress: Progress) -> bool {
+    pub(crate) fn is_over(&self, progress: Progress) -> bool {
         if self.is_lost() || self.facts.given_up || self.facts.reported {
             return true;
         }
@@ -456,7 +457,7 @@ impl Life {
     }
 
     /// Where the connection is in its life (RFC 6455 §4.1, §7.1.3, §7.1.4).
-    pub(super) fn state(&self, progress: Progress) -> State {
+    pub(crate) fn state(&self, progress: Progress) -> State {
         if self.is_over(progress) {
             return State::Closed;
         }
@@ -476,7 +477,7 @@ impl Life {
     }
 
     /// What to do with the transport (RFC 6455 §7.1.1).
-    pub(super) fn transport(&self, progress: Progress) -> Transport {
+    pub(crate) fn transport(&self, progress: Progress) -> Transport {
         if self.is_lost() || self.facts.given_up {
             return Transport::Close;
         }
@@ -503,12 +504,12 @@ impl Life {
 
     /// Whether the closing handshake was complete before the transport was closed (RFC 6455
     /// §7.1.4). Our Close frame is sent when its last byte was taken.
-    pub(super) const fn is_clean(&self, progress: Progress) -> bool {
+    pub(crate) const fn is_clean(&self, progress: Progress) -> bool {
         self.peer_has_closed() && !self.has_failed() && progress.close_has_left
     }
 
     /// Who sent the first Close frame.
-    pub(super) const fn began(&self) -> Option<Side> {
+    pub(crate) const fn began(&self) -> Option<Side> {
         match self.closes() {
             Closes::None => None,
             Closes::Ours => Some(Side::Us),
@@ -518,7 +519,7 @@ impl Life {
     }
 
     /// The close timeout has passed in vain: not both Close frames are through (RFC 6455 §7.1.1).
-    pub(super) const fn is_incomplete(&self, progress: Progress) -> bool {
+    pub(crate) const fn is_incomplete(&self, progress: Progress) -> bool {
         !(self.closes_are_exchanged() && progress.drained)
     }
 }

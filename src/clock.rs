@@ -14,29 +14,29 @@ use crate::config::Timeouts;
 /// | idle | the last byte that came | puts it off |
 /// | message | the first byte of the message | ends it with the last one |
 /// | handshake, close | its beginning | ends it with what is waited for |
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// [`NEVER`] before it was told.
-    pub(super) now: Nanos,
+    pub(crate) now: Nanos,
     /// When the peer was last heard: a frame ended, or a KiB of one came.
-    pub(super) heard: Nanos,
+    pub(crate) heard: Nanos,
     /// When the last keepalive ping was queued, or later: from when on its answer is waited for.
-    pub(super) pinged: Nanos,
+    pub(crate) pinged: Nanos,
     /// The handshake or close deadline.
-    pub(super) due: Nanos,
-    pub(super) since: Since,
+    pub(crate) due: Nanos,
+    pub(crate) since: Since,
     /// The payload of the last keepalive ping.
-    pub(super) ping_number: u16,
+    pub(crate) ping_number: u16,
     /// The last keepalive ping was not answered yet.
-    pub(super) unanswered: bool,
+    pub(crate) unanswered: bool,
 }
 
 /// What has happened since the peer was heard; one number, as hearing it sets it to zero: nothing.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Since(pub(super) u32);
+pub(crate) struct Since(pub(crate) u32);
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deadline {
+pub(crate) enum Deadline {
     /// The end of the opening handshake, or of the closing one.
     Handshake,
     /// The next keepalive ping.
@@ -51,14 +51,14 @@ pub(super) enum Deadline {
 
 /// Nanoseconds since the caller's origin; 292 years of them. What came before a clock of a younger process began
 /// is below zero.
-pub(super) type Nanos = i64;
+pub(crate) type Nanos = i64;
 
 impl Clock {
     // ── the time
 
     /// Tells the time: how much has passed, or `None` if the clock starts. Time that goes backwards is
     /// ignored.
-    pub(super) fn tell(&mut self, now: Duration) -> Option<Nanos> {
+    pub(crate) fn tell(&mut self, now: Duration) -> Option<Nanos> {
         let now = nanos(now).min(NEVER - 1);
         if self.now == NEVER {
             *self = Self {
@@ -74,18 +74,18 @@ impl Clock {
     }
 
     /// The time, if it was told.
-    pub(super) fn now(&self) -> Option<Nanos> {
+    pub(crate) fn now(&self) -> Option<Nanos> {
         (self.now != NEVER).then_some(self.now)
     }
 
     /// The time was told.
     #[inline]
-    pub(super) const fn is_told(&self) -> bool {
+    pub(crate) const fn is_told(&self) -> bool {
         self.now != NEVER
     }
 
     /// Whether a deadline has passed.
-    pub(super) const fn is_past(&self, due: Nanos) -> bool {
+    pub(crate) const fn is_past(&self, due: Nanos) -> bool {
         due <= self.now
     }
 
@@ -93,7 +93,7 @@ impl Clock {
 
     /// One was found to have passed. What it waits for may have arrived before and not been read: the
     /// driver gets the time to do so. True if it had that time already.
-    pub(super) const fn find_late(&mut self) -> bool {
+    pub(crate) const fn find_late(&mut self) -> bool {
         let had = self.since.late() == Since::LATEST;
         if !had {
             self.since.0 += 1;
@@ -103,25 +103,25 @@ impl Clock {
 
     /// Whether a deadline has passed, and the driver is given time.
     #[inline]
-    pub(super) const fn is_late(&self) -> bool {
+    pub(crate) const fn is_late(&self) -> bool {
         self.since.late() > 0
     }
 
     /// Whether the driver has had the time to read, and delivers now what it has.
-    pub(super) const fn is_last_chance(&self) -> bool {
+    pub(crate) const fn is_last_chance(&self) -> bool {
         self.since.late() == Since::LATEST
     }
 
     /// No deadline has passed, or something came after it had.
     #[inline]
-    pub(super) const fn in_time(&mut self) {
+    pub(crate) const fn in_time(&mut self) {
         self.since.0 &= !Since::LATE;
     }
 
     // ── the handshakes
 
     /// The opening or closing handshake has to end in time. Nothing is bounded before the time is told.
-    pub(super) fn bound(&mut self, after: Duration) {
+    pub(crate) fn bound(&mut self, after: Duration) {
         if self.now != NEVER {
             self.due = self::after(self.now, after);
             self.in_time();
@@ -129,56 +129,56 @@ impl Clock {
     }
 
     /// So much time does not count.
-    pub(super) const fn prolong(&mut self, by: Nanos) {
+    pub(crate) const fn prolong(&mut self, by: Nanos) {
         self.due = self.due.saturating_add(by);
     }
 
     /// The handshake has ended, or its deadline has passed.
-    pub(super) const fn unbound(&mut self) {
+    pub(crate) const fn unbound(&mut self) {
         self.due = NEVER;
         self.in_time();
     }
 
     /// A handshake has to end in time.
-    pub(super) const fn is_bounded(&self) -> bool {
+    pub(crate) const fn is_bounded(&self) -> bool {
         self.due != NEVER
     }
 
     // ── the peer
 
     /// When the peer was heard before what is being read now.
-    pub(super) const fn last_heard(&self) -> Nanos {
+    pub(crate) const fn last_heard(&self) -> Nanos {
         self.heard
     }
 
     /// The peer was heard: a frame ended, or a KiB of one came. It lives, whatever was waited for.
     #[inline]
-    pub(super) const fn heard(&mut self) {
+    pub(crate) const fn heard(&mut self) {
         self.heard = self.now;
         self.since = Since(0);
     }
 
     /// Nothing has happened since the peer was heard.
     #[inline]
-    pub(super) fn is_undisturbed(&self) -> bool {
+    pub(crate) fn is_undisturbed(&self) -> bool {
         self.since == Since(0)
     }
 
     /// The peer was heard again, while the clock [is undisturbed](Self::is_undisturbed).
     #[inline]
-    pub(super) const fn heard_again(&mut self) {
+    pub(crate) const fn heard_again(&mut self) {
         self.heard = self.now;
     }
 
     /// Bytes came. What ends nothing and is not much may be a drip that never ends, and is noted beside.
     #[inline]
-    pub(super) fn trickled(&mut self) {
+    pub(crate) fn trickled(&mut self) {
         self.in_time();
         self.begin_idle();
     }
 
     /// The idle time begins now.
-    pub(super) fn begin_idle(&mut self) {
+    pub(crate) fn begin_idle(&mut self) {
         if self.heard < self.now {
             self.since.set_trickle(since(self.heard, self.now));
         }
@@ -190,7 +190,7 @@ impl Clock {
     }
 
     /// The wait for a Pong begins now: how much later than before.
-    pub(super) const fn wait_anew(&mut self) -> Nanos {
+    pub(crate) const fn wait_anew(&mut self) -> Nanos {
         let later = if self.unanswered {
             self.now.saturating_sub(self.pinged)
         } else {
@@ -201,24 +201,24 @@ impl Clock {
     }
 
     /// It is time for a keepalive ping, and the last one has not left: that one is waited for, from now on.
-    pub(super) const fn put_ping_off(&mut self) -> Nanos {
+    pub(crate) const fn put_ping_off(&mut self) -> Nanos {
         self.since.0 |= Since::ASKED;
         self.wait_anew()
     }
 
     /// An answer is waited for, and nothing else that would prove life has come.
-    pub(super) const fn is_asked(&self) -> bool {
+    pub(crate) const fn is_asked(&self) -> bool {
         self.since.is_asked()
     }
 
     /// A keepalive ping begins.
-    pub(super) const fn begin_ping(&mut self) {
+    pub(crate) const fn begin_ping(&mut self) {
         self.pinged = self.now;
     }
 
     /// The keepalive ping is queued. Its payload is a number of our own, so that no other Pong is taken
     /// for its answer.
-    pub(super) const fn ping_queued(&mut self) -> [u8; 2] {
+    pub(crate) const fn ping_queued(&mut self) -> [u8; 2] {
         self.ping_number = self.ping_number.wrapping_add(1);
         self.unanswered = true;
         self.since.0 |= Since::ASKED;
@@ -226,7 +226,7 @@ impl Clock {
     }
 
     /// From when on the answer was waited for, if this is it.
-    pub(super) fn ping_answered(&mut self, payload: &[u8]) -> Option<Nanos> {
+    pub(crate) fn ping_answered(&mut self, payload: &[u8]) -> Option<Nanos> {
         let answers = self.unanswered && payload == self.ping_number.to_be_bytes();
         if !answers {
             return None;
@@ -236,19 +236,19 @@ impl Clock {
     }
 
     /// Microseconds since then, as far as they can be told.
-    pub(super) fn micros_since(&self, then: Nanos) -> Option<u32> {
+    pub(crate) fn micros_since(&self, then: Nanos) -> Option<u32> {
         u32::try_from(since(then, self.now) / 1000).ok()
     }
 
     // ── deadlines
 
     /// The earliest deadline of a handshake.
-    pub(super) fn handshake_deadline(&self) -> Option<(Deadline, Nanos)> {
+    pub(crate) fn handshake_deadline(&self) -> Option<(Deadline, Nanos)> {
         set(Deadline::Handshake, self.due)
     }
 
     /// The earliest deadline while the peer may send, with the message that it began at that time.
-    pub(super) fn earliest(
+    pub(crate) fn earliest(
         &self,
         timeouts: &Timeouts,
         message_since: Option<Nanos>,
@@ -270,7 +270,7 @@ impl Clock {
     }
 
     /// When the next keepalive ping is due, unless the answer to the last one is waited for.
-    pub(super) fn ping_deadline(&self, timeouts: &Timeouts) -> Option<(Deadline, Nanos)> {
+    pub(crate) fn ping_deadline(&self, timeouts: &Timeouts) -> Option<(Deadline, Nanos)> {
         if self.is_asked() && timeouts.pong.is_some() {
             return None;
         }
@@ -287,14 +287,14 @@ impl Clock {
 
 impl Since {
     /// How often a deadline was found to have passed.
-    pub(super) const LATE: u32 = 0b11;
-    pub(super) const LATEST: u32 = 2;
+    pub(crate) const LATE: u32 = 0b11;
+    pub(crate) const LATEST: u32 = 2;
     /// A keepalive ping was queued.
     const ASKED: u32 = 0b100;
     /// Above these: milliseconds until the latest byte of an unfinished frame came.
     const TRICKLE: u32 = 3;
 
-    pub(super) const fn late(self) -> u32 {
+    pub(crate) const fn late(self) -> u32 {
         self.0 & Self::LATE
     }
 
@@ -302,7 +302,7 @@ impl Since {
         self.0 & Self::ASKED != 0
     }
 
-    pub(super) const fn trickle(self) -> Nanos {
+    pub(crate) const fn trickle(self) -> Nanos {
         (self.0 >> Self::TRICKLE) as Nanos * MILLI
     }
 
@@ -333,12 +333,12 @@ fn expiry(start: Nanos, wait: Option<Duration>) -> Nanos {
 }
 
 /// So much time has passed since then.
-pub(super) fn since(then: Nanos, now: Nanos) -> u64 {
+pub(crate) fn since(then: Nanos, now: Nanos) -> u64 {
     now.saturating_sub(then).max(0).unsigned_abs()
 }
 
 /// So long after that time.
-pub(super) fn after(start: Nanos, wait: Duration) -> Nanos {
+pub(crate) fn after(start: Nanos, wait: Duration) -> Nanos {
     start.saturating_add(nanos(wait))
 }
 
@@ -346,15 +346,15 @@ fn set(deadline: Deadline, due: Nanos) -> Option<(Deadline, Nanos)> {
     (due != NEVER).then_some((deadline, due))
 }
 
-pub(super) fn nanos(duration: Duration) -> Nanos {
+pub(crate) fn nanos(duration: Duration) -> Nanos {
     // 292 years are enough; a longer wait is one without a deadline.
     Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
 }
 
-pub(super) const MILLI: Nanos = 1_000_000;
+pub(crate) const MILLI: Nanos = 1_000_000;
 
 /// No deadline is set.
-pub(super) const NEVER: Nanos = Nanos::MAX;
+pub(crate) const NEVER: Nanos = Nanos::MAX;
 
 #[cfg(test)]
 mod tests {
