@@ -1,29 +1,79 @@
-//! A chat room over `sansocket-tokio`: what one says goes to all.
+//! A chat over `sansocket-tokio`: what one says in a room goes to all who are in it, whichever process they are
+//! connected to. The README beside it has the frames that members and this server send each other.
 //!
 //! | file | what of it |
 //! |---|---|
 //! | `lib` | one connection, from the request to the end |
-//! | `room` | who is there, and what is said |
-//! | `queue` | what waits for one member while its socket is slow |
+//! | `hall` | the rooms of this process |
+//! | `room`, `member` | what was said lately, and a place in it |
+//! | `presence` | who is there, over all processes |
+//! | `engine` | what keeps the rooms: this process, NATS, or Redis |
+//! | `wire` | frames and entries as JSON |
 //! | `main` | TCP, as many connections as are served, the end by a signal |
 
-mod queue;
+pub mod engine;
+mod hall;
+mod member;
+mod presence;
 mod room;
+mod wire;
 
+use std::fmt::Display;
 use std::future::pending;
+use std::io::{self, Write};
 use std::pin::pin;
 
 use sansocket_tokio::sansocket::event::CloseReport;
-use sansocket_tokio::{Accept, CloseCode, Error, Incoming, Response, Sender, WebSocket};
+use sansocket_tokio::{
+    Accept, CloseCode, Error, Incoming, Message, Prepared, Response, Sender, WebSocket,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use room::Seat;
-pub use room::{PATIENCE, Room};
+use engine::{Engine, Position};
+pub use hall::{Hall, PATIENCE};
+use member::Member;
+pub use presence::{GONE, SIGN};
+use wire::Say;
 
 const PAGE: &str = include_str!("page.html");
 
-impl Room {
+/// How many answers wait for a member that says much and reads nothing.
+const ANSWERS: usize = 16;
+
+/// Who wants to come in.
+struct Wish {
+    room: String,
+    name: String,
+    after: Option<Position>,
+}
+
+impl Wish {
+    /// `room=R&name=N&after=P`, all of them optional.
+    fn from_query(query: &str) -> Option<Self> {
+        let mut wish = Self {
+            room: "lobby".into(),
+            name: "somebody".into(),
+            after: None,
+        };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "room" => wish.room = value.into(),
+                "name" => wish.name = value.trim().into(),
+                "after" => wish.after = Some(value.parse().ok()?),
+                _ => {}
+            }
+        }
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let fits = |text: &str, most| (1..=most).contains(&text.chars().count());
+        let good = fits(&wish.room, 32) && wish.room.bytes().all(word) && fits(&wish.name, 30);
+        good.then_some(wish)
+    }
+}
+
+impl<E: Engine> Hall<E> {
     /// Serves one connection to its end, which `stop` brings about in an orderly way. How it ended, if it was
     /// a member's.
     ///
@@ -43,33 +93,60 @@ impl Room {
             () = &mut stop => return Ok(None), // nothing was asked for
         };
         let request = incoming.request();
-        let seat = match (incoming.is_upgrade(), request.method(), request.path()) {
-            (true, _, "/ws") => self.enter(),
+        let wish = match (incoming.is_upgrade(), request.method(), request.path()) {
+            (true, _, "/ws") => Wish::from_query(request.query().unwrap_or_default()),
             (false, "GET" | "HEAD", "/") => return answer(incoming, page()?).await,
-            _ => {
-                let nothing = Response::new(404).body("there is nothing here\n");
-                return answer(incoming, nothing).await;
-            }
+            _ => return answer(incoming, Response::new(404).body("there is nothing here\n")).await,
         };
-        let Some(seat) = seat else {
-            return answer(incoming, full()?).await;
+        let Some(Wish { room, name, after }) = wish else {
+            let bad = "a room is letters, digits and '-'; room and name have some characters\n";
+            return answer(incoming, Response::new(400).body(bad)).await;
         };
-
+        let entered = self.enter(&room, name, after);
+        let member = select! {
+            entered = entered => match entered {
+                Ok(member) => member,
+                Err(why) => return answer(incoming, later(why)?).await,
+            },
+            () = &mut stop => return Ok(None),
+        };
         let ws = incoming.accept(Accept::new()).await?;
+        self.converse(ws, &room, member, stop).await
+    }
+
+    async fn converse<S>(
+        &self,
+        ws: WebSocket<S>,
+        room: &str,
+        mut member: Member,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Option<CloseReport>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let (mut receiver, sender) = ws.split();
+        let (to_answer, mut answers) = mpsc::channel(ANSWERS);
+        let name = member.name.clone();
         let listen = async {
             while let Some(message) = receiver.recv().await {
-                self.say(&message?).await;
+                // One after the other, so that nobody says more than the engine takes.
+                let answer = match understood(&message?) {
+                    Some(say) => Some(self.say(room, &name, say).await.prepared().0),
+                    None => None,
+                };
+                if timeout(PATIENCE, to_answer.send(answer)).await.is_err() {
+                    break; // it reads nothing
+                }
             }
             Ok(receiver.report())
         };
         let speak = async {
             let end = select! {
-                () = seat.left_behind() => Some((CloseCode::TRY_AGAIN_LATER, "too far behind")),
                 () = stop => Some((CloseCode::GOING_AWAY, "the server stops")),
-                () = pass_on(&seat, &sender) => None,
+                end = pass_on(&mut member, &mut answers, &sender) => end,
             };
-            drop(seat);
+            answers.close();
+            drop(member);
             if let Some((code, why)) = end {
                 let _ = sender.close(code, why).await;
             }
@@ -82,16 +159,32 @@ impl Room {
     }
 }
 
-/// What the room says, until nothing can be sent any more.
-async fn pass_on<S>(seat: &Seat, sender: &Sender<S>)
+fn understood(message: &Message<'_>) -> Option<Say> {
+    let say: Say = serde_json::from_slice(message.as_bytes()).ok()?;
+    (say.id.len() <= 64).then_some(say)
+}
+
+/// What the room says and what is answered, until the member is to go, or nothing can be sent any more.
+async fn pass_on<S>(
+    member: &mut Member,
+    answers: &mut mpsc::Receiver<Option<Prepared>>,
+    sender: &Sender<S>,
+) -> Option<(CloseCode, &'static str)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let message = seat.next().await;
-        // Not more than one is in the connection: the others wait where they are counted.
+        let message = select! {
+            biased;
+            Some(answer) = answers.recv() => match answer {
+                Some(answer) => answer,
+                None => return Some((CloseCode::POLICY_VIOLATION, "that is no message of a chat")),
+            },
+            message = member.next() => message,
+        };
+        // Not more than one is in the connection: the others wait where all members share them.
         if sender.send(&message).await.is_err() || sender.flush().await.is_err() {
-            return;
+            return None;
         }
     }
 }
@@ -108,7 +201,12 @@ fn page() -> Result<Response, Error> {
     Ok(page.body(PAGE))
 }
 
-fn full() -> Result<Response, Error> {
-    let full = Response::new(503).header("Retry-After", b"10")?;
-    Ok(full.body("the room is full\n"))
+fn later(why: &str) -> Result<Response, Error> {
+    let later = Response::new(503).header("Retry-After", b"10")?;
+    Ok(later.body(why))
+}
+
+/// Where nobody reads the log any more, the server goes on without.
+pub fn log(who: impl Display, what: impl Display) {
+    let _ = writeln!(io::stderr(), "{who}: {what}");
 }

@@ -1,22 +1,24 @@
-//! `cargo run -p chat [ADDR [SECONDS [CONNECTIONS]]]`, then open <http://127.0.0.1:9002/> in two browser windows.
+//! `cargo run -p chat [ADDR [SECONDS [CONNECTIONS]]] [ENGINE]`, then open <http://127.0.0.1:9002/> in two browser
+//! windows.
 //!
 //! - A peer may take 20 s (SECONDS) to send its request and to answer a ping.
 //! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; others wait
 //!   in the listen queue until one of them ends. Half of them may be members: the others are for the page, and
-//!   for the answer that the room is full (503, with Retry-After).
+//!   for the answer that all seats are taken (503, with Retry-After).
+//! - Rooms are shared with other processes over `nats://HOST` or `redis://HOST` (ENGINE), where the crate is built
+//!   with that feature. They are this process's own otherwise.
 //! - SIGTERM and Ctrl-C end it in order: each member is told 1001, for no longer than 10 s.
 
-use std::error::Error;
-use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{env, future};
 
-use chat::Room;
-use sansocket_tokio::sansocket::config::Timeouts;
+use chat::engine::{Embedded, Engine, Error};
+use chat::{Hall, log};
+use sansocket_tokio::sansocket::config::{Limits, Timeouts};
 use sansocket_tokio::sansocket::extension::PermessageDeflate;
 use sansocket_tokio::{OriginPolicy, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +28,9 @@ use tokio::{select, signal, task};
 
 /// Twice what a closing handshake may take.
 const END: Duration = Duration::from_secs(10);
+
+/// What may be said at once, in bytes of the frame.
+const LONGEST: u64 = 16 << 10;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -38,8 +43,25 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Box<dyn Error>> {
-    let mut args = env::args().skip(1);
+async fn run() -> Result<(), Error> {
+    let (engines, arguments): (Vec<_>, Vec<_>) =
+        env::args().skip(1).partition(|word| word.contains("://"));
+    match engines.first().map(String::as_str) {
+        None => serve(Embedded::default(), arguments).await,
+        #[cfg(feature = "nats")]
+        Some(url) if url.starts_with("nats:") => {
+            serve(chat::engine::Nats::connect(url).await?, arguments).await
+        }
+        #[cfg(feature = "redis")]
+        Some(url) if url.starts_with("redis:") => {
+            serve(chat::engine::Redis::connect(url)?, arguments).await
+        }
+        Some(url) => Err(format!("{url}: this is built without such an engine").into()),
+    }
+}
+
+async fn serve(engine: impl Engine, arguments: Vec<String>) -> Result<(), Error> {
+    let mut args = arguments.into_iter();
     let addr = args.next().unwrap_or_else(|| "127.0.0.1:9002".into());
     let seconds = args.next().map_or(Ok(20), |seconds| seconds.parse())?;
     let connections = args.next().map_or(Ok(1000), |number| number.parse())?;
@@ -51,26 +73,21 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut asked_to_end = Box::pin(asked_to_end()?);
     println!("chat: http://{}/", door.listener.local_addr()?);
 
-    let patience = Duration::from_secs(seconds);
-    let mut timeouts = Timeouts::default();
-    timeouts.handshake = patience;
-    timeouts.ping = Some(patience);
-    timeouts.pong = Some(patience);
-    let config = ServerConfig::new(OriginPolicy::SameHost)
-        .timeouts(timeouts)
-        .deflate(PermessageDeflate::server())
-        .serve_http();
-    let room = Room::new(config, connections.div_ceil(2));
+    let hall = Hall::new(
+        engine,
+        config(Duration::from_secs(seconds)),
+        connections.div_ceil(2),
+    );
     let (stop, stopped) = watch::channel(());
     let mut tasks = task::JoinSet::new();
     loop {
         select! {
             (stream, peer, place) = door.accept() => {
                 let _ = stream.set_nodelay(true);
-                let (room, mut stopped) = (room.clone(), stopped.clone());
+                let (hall, mut stopped) = (hall.clone(), stopped.clone());
                 tasks.spawn(async move {
                     let _place = place;
-                    match room.serve(stream, async { _ = stopped.changed().await }).await {
+                    match hall.serve(stream, async { _ = stopped.changed().await }).await {
                         Ok(Some(report)) => log(peer, report),
                         Ok(None) => {}
                         Err(error) => log(peer, error),
@@ -83,8 +100,24 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
     // Nobody else comes, and each is told Close and answers: who does not is left behind.
     drop((door, stop));
-    let _ = timeout(END, async { while tasks.join_next().await.is_some() {} }).await;
+    let end = async { while tasks.join_next().await.is_some() {} };
+    let _ = timeout(END, end).await;
+    let _ = timeout(END, hall.leave()).await;
     Ok(())
+}
+
+fn config(patience: Duration) -> ServerConfig {
+    let mut timeouts = Timeouts::default();
+    timeouts.handshake = patience;
+    timeouts.ping = Some(patience);
+    timeouts.pong = Some(patience);
+    let mut limits = Limits::server();
+    (limits.frame, limits.message) = (LONGEST, LONGEST);
+    ServerConfig::new(OriginPolicy::SameHost)
+        .timeouts(timeouts)
+        .limits(limits)
+        .deflate(PermessageDeflate::server())
+        .serve_http()
 }
 
 /// Where connections come in.
@@ -136,9 +169,4 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     Ok(async { _ = signal::ctrl_c().await })
-}
-
-/// Where nobody reads the log any more, the server goes on without.
-fn log(who: impl Display, what: impl Display) {
-    let _ = writeln!(io::stderr(), "{who}: {what}");
 }

@@ -1,148 +1,156 @@
-//! Who is there, and what is said.
+//! A room in this process: what was said lately, for members to read at their own pace.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sansocket_tokio::{Message, Prepared, ServerConfig};
-use tokio::select;
+use sansocket_tokio::Prepared;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
-use crate::queue::Queue;
+use crate::engine::{KEPT, News, Position};
+use crate::presence::Presence;
+use crate::wire::Event;
 
-/// How long a message waits for members whose queues are full. Who is still that far behind then is sent
-/// away.
-///
-/// Who speaks is not read from meanwhile. So nobody can say more than the others take, and throw them out
-/// that way; and nobody who takes nothing can silence the room for longer than this.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How many bytes a ring holds at most. All members share them.
+const BYTES: usize = 4 << 20;
 
-/// From so many bytes on a message is worth compressing.
-const WORTH_COMPRESSING: usize = 64;
+#[derive(Default)]
+pub(crate) struct Room {
+    state: Mutex<State>,
+    news: Notify,
+}
 
-/// Where all meet. A clone is the same room.
-#[derive(Clone)]
-pub struct Room(Arc<Inside>);
-
-struct Inside {
-    config: ServerConfig,
-    seats: usize,
-    members: Mutex<Vec<Arc<Queue>>>,
-    /// A queue has more room than before, or its member has left.
-    freed: Notify,
+#[derive(Default)]
+pub(crate) struct State {
+    pub said: Ring<(Position, Prepared)>,
+    /// Who came and who left.
+    pub changes: Ring<Prepared>,
+    pub presence: Presence,
+    /// Up to where the log was heard.
+    pub heard: Option<Position>,
+    /// All that it had when it began to be followed has been.
+    pub open: bool,
 }
 
 impl Room {
-    /// For so many members at most: each message goes to all of them.
-    #[must_use]
-    pub fn new(config: ServerConfig, seats: usize) -> Self {
-        Self(Arc::new(Inside {
-            config,
-            seats,
-            members: Mutex::default(),
-            freed: Notify::new(),
-        }))
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing is half done where that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Members now.
-    #[must_use]
-    pub fn members(&self) -> usize {
-        self.lock().len()
-    }
-
-    pub(crate) fn config(&self) -> &ServerConfig {
-        &self.0.config
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Queue>>> {
-        let members = &self.0.members;
-        members.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A seat, if one is free.
-    pub(crate) fn enter(&self) -> Option<Seat> {
-        let mut members = self.lock();
-        if members.len() >= self.0.seats {
-            return None;
-        }
-        let queue = Arc::<Queue>::default();
-        members.push(queue.clone());
-        let room = self.clone();
-        Some(Seat { room, queue })
-    }
-
-    /// Says it to all, the one who says it among them, in the same order for all.
-    pub(crate) async fn say(&self, message: &Message<'_>) {
-        let len = message.as_bytes().len();
-        // Encoded and compressed once, whoever is there to hear it.
-        let mut prepared = match message {
-            Message::Text(text) => Prepared::text(text),
-            Message::Binary(bytes) => Prepared::binary(bytes),
-        };
-        if len >= WORTH_COMPRESSING {
-            prepared = prepared.with_deflate(3, &[15]);
-        }
-        let late = sleep(PATIENCE);
-        tokio::pin!(late);
+    /// Until there is what the question asks for.
+    pub(crate) async fn when<T>(&self, mut question: impl FnMut(&State) -> Option<T>) -> T {
         loop {
-            let freed = self.0.freed.notified();
-            if self.post(&prepared, len) {
-                return;
+            let news = self.news.notified();
+            if let Some(answer) = question(&self.lock()) {
+                return answer;
             }
-            select! {
-                () = freed => {}
-                () = &mut late => self.give_up_the_late(len),
-            }
+            news.await;
         }
     }
 
-    /// To all or to nobody.
-    fn post(&self, message: &Prepared, len: usize) -> bool {
-        let members = self.lock();
-        let all_have_room = members.iter().all(|queue| queue.has_room(len));
-        if all_have_room {
-            members.iter().for_each(|queue| queue.push(message, len));
-        }
-        all_have_room
+    /// Members in this process.
+    pub(crate) fn members(&self) -> usize {
+        self.lock().presence.own()
     }
 
-    fn give_up_the_late(&self, len: usize) {
-        self.lock().retain(|queue| {
-            let in_time = queue.has_room(len);
-            if !in_time {
-                queue.give_up();
+    pub(crate) fn hear(&self, news: News) {
+        let mut state = self.lock();
+        match news {
+            News::Told(told) => return state.presence.hear(&told, Instant::now()),
+            News::Entry(at, entry) => state.hear(at, &entry),
+            News::Current(at) => {
+                state.open = true;
+                state.presence.hears(Instant::now());
+                if !state.has_heard(at) {
+                    state.heard = Some(at);
+                }
             }
-            in_time
-        });
-        self.0.freed.notify_waiters();
+        }
+        drop(state);
+        self.news.notify_waiters();
+    }
+
+    /// Shows who came and left. What to tell other processes, if it is time.
+    pub(crate) fn tick(&self, now: Instant) -> Option<String> {
+        let mut state = self.lock();
+        if let Some((joined, left)) = state.presence.changes(now) {
+            let event = Event::Changed {
+                joined: joined.iter().map(String::as_str).collect(),
+                left: left.iter().map(String::as_str).collect(),
+            };
+            let (message, len) = event.prepared();
+            state.changes.push(message, len);
+            self.news.notify_waiters();
+        }
+        state.presence.sign(now)
     }
 }
 
-/// A member's place, which is free again when this is dropped.
-pub(crate) struct Seat {
-    room: Room,
-    queue: Arc<Queue>,
-}
-
-impl Seat {
-    /// The next message for this member.
-    pub(crate) async fn next(&self) -> Prepared {
-        let message = self.queue.next().await;
-        self.room.0.freed.notify_waiters();
-        message
+impl State {
+    fn has_heard(&self, at: Position) -> bool {
+        self.heard.is_some_and(|heard| heard.covers(at))
     }
 
-    /// Until it is too far behind.
-    pub(crate) async fn left_behind(&self) {
-        self.queue.given_up().await;
+    fn hear(&mut self, at: Position, entry: &str) {
+        if self.has_heard(at) {
+            return;
+        }
+        self.heard = Some(at);
+        // What is no entry is a hole, which members are told of.
+        if let Ok(entry) = serde_json::from_str(entry) {
+            let (message, len) = Event::said(at, entry).prepared();
+            self.said.push((at, message), len);
+        }
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.room
-            .lock()
-            .retain(|queue| !Arc::ptr_eq(queue, &self.queue));
-        self.room.0.freed.notify_waiters();
+/// The last ones of many. Each has a number, which stays.
+pub(crate) struct Ring<T> {
+    /// With their lengths.
+    items: VecDeque<(T, usize)>,
+    first: u64,
+    bytes: usize,
+}
+
+impl<T> Default for Ring<T> {
+    fn default() -> Self {
+        Self {
+            items: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl<T> Ring<T> {
+    fn push(&mut self, item: T, len: usize) {
+        self.items.push_back((item, len));
+        self.bytes += len;
+        while self.items.len() > KEPT || self.bytes > BYTES {
+            self.bytes -= self.items.pop_front().map_or(0, |(_, len)| len);
+            self.first += 1;
+        }
+    }
+
+    /// The number of the first.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number of the next that will come.
+    pub(crate) fn end(&self) -> u64 {
+        self.first + self.items.len() as u64
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator + Clone {
+        self.items.iter().map(|(item, _)| item)
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<&T> {
+        let at = number.checked_sub(self.first)?;
+        self.items
+            .get(usize::try_from(at).ok()?)
+            .map(|(item, _)| item)
     }
 }

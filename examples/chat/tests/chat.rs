@@ -1,188 +1,323 @@
-//! The room over pipes in memory, with tokio's clock stopped: it only moves when all wait.
+//! The chat over pipes in memory, with tokio's clock stopped: it only moves when all wait.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
-use std::future::pending;
+mod memory;
+
 use std::time::Duration;
 
-use chat::{PATIENCE, Room};
-use sansocket_tokio::sansocket::event::CloseReport;
-use sansocket_tokio::sansocket::extension::PermessageDeflate;
-use sansocket_tokio::{
-    ClientConfig, ClientRequest, CloseCode, Error, OriginPolicy, ServerConfig, Uri, WebSocket,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use chat::engine::{Embedded, Engine, KEPT};
+use chat::{GONE, Hall, PATIENCE, SIGN};
+use memory::{Shared, connect, hall, join, named, open};
+use sansocket_tokio::{ClientConfig, CloseCode, Error};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-type Member = WebSocket<DuplexStream>;
-
-fn room(seats: usize) -> Room {
-    let config = ServerConfig::new(OriginPolicy::SameHost)
-        .deflate(PermessageDeflate::server())
-        .serve_http();
-    Room::new(config, seats)
-}
-
-/// The near end of a pipe that takes so many bytes each way.
-fn connect(room: &Room, pipe: usize) -> DuplexStream {
-    let (near, far) = duplex(pipe);
-    let room = room.clone();
-    tokio::spawn(async move { room.serve(far, pending()).await });
-    near
-}
-
-async fn open(stream: DuplexStream, config: ClientConfig) -> Result<Member, Error> {
-    let request = ClientRequest::new(Uri::parse("ws://h/ws").unwrap());
-    WebSocket::client(stream, &config, request).await
-}
-
-async fn join(room: &Room, pipe: usize) -> Member {
-    open(connect(room, pipe), ClientConfig::new())
-        .await
-        .unwrap()
-}
-
-/// Until so many are in the room.
-async fn filled(room: &Room, count: usize) {
+/// Until so many are in the hall.
+async fn filled<E: Engine>(hall: &Hall<E>, count: usize) {
     let filled = async {
-        while room.members() != count {
+        while hall.members() != count {
             sleep(Duration::from_millis(1)).await;
         }
     };
     let in_time = timeout(Duration::from_secs(60), filled).await;
-    assert!(in_time.is_ok(), "{} members, not {count}", room.members());
-}
-
-async fn hear(member: &mut Member) -> Vec<u8> {
-    member.recv().await.unwrap().unwrap().as_bytes().to_vec()
-}
-
-async fn end(member: &mut Member) -> CloseReport {
-    while let Some(Ok(_)) = member.recv().await {}
-    member.report().unwrap().clone()
+    assert!(in_time.is_ok(), "{} members, not {count}", hall.members());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_one_says_goes_to_all() {
-    let room = room(3);
+    let hall = hall(Embedded::default(), 4);
     let mut members = Vec::new();
     for pipe in [64, 1000, 7] {
-        members.push(join(&room, pipe).await);
+        members.push(join(&hall, pipe, "").await);
     }
-    members[1].send("hello").await.unwrap();
-    members[1].send(&[7; 5000]).await.unwrap();
+    let mut elsewhere = join(&hall, 100, "room=elsewhere").await;
+    let long = "x".repeat(5000);
+    members[1].say("hello").await;
+    members[1].say(&long).await;
+    elsewhere.say("nobody hears this").await;
     for member in [1, 0, 2] {
-        assert_eq!(hear(&mut members[member]).await, b"hello");
-        assert_eq!(hear(&mut members[member]).await, [7; 5000]);
+        assert_eq!(members[member].hear().await, "hello");
+        assert_eq!(members[member].hear().await, long);
     }
-    for member in &mut members {
-        let report = member.close(CloseCode::NORMAL_CLOSURE, "").await.unwrap();
+    assert_eq!(elsewhere.hear().await, "nobody hears this");
+    for member in members.iter_mut().chain([&mut elsewhere]) {
+        let report = member
+            .ws
+            .close(CloseCode::NORMAL_CLOSURE, "")
+            .await
+            .unwrap();
         assert!(report.clean, "{report}");
     }
-    filled(&room, 0).await;
+    filled(&hall, 0).await;
 }
 
-/// Takes 10 Mbit/s until so many bytes have come: the lengths of the messages.
-fn steady_reader(stream: DuplexStream, bytes: usize) -> JoinHandle<Vec<usize>> {
-    tokio::spawn(async move {
-        let mut member = open(stream, ClientConfig::new()).await.unwrap();
-        let mut heard = Vec::new();
-        while heard.iter().sum::<usize>() < bytes {
-            let message = match member.recv().await {
-                Some(Ok(message)) => message,
-                other => panic!("{other:?}, after {heard:?}"),
-            };
-            let len = message.as_bytes().len();
-            heard.push(len);
-            sleep(Duration::from_secs_f64(len as f64 * 8.0 / 10e6)).await;
+/// One that was said twice, as its answer was lost, is heard once.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_again_is_heard_once() {
+    let hall = hall(Embedded::default(), 2);
+    let mut member = join(&hall, 100, "").await;
+    for say in [
+        r#"{"say":"a","id":"1"}"#,
+        r#"{"say":"a","id":"1"}"#,
+        r#"{"say":"b","id":"2"}"#,
+    ] {
+        member.ws.send(say).await.unwrap();
+    }
+    let mut heard = (Vec::new(), Vec::new());
+    while heard.0.len() + heard.1.len() < 5 {
+        let event = member.event().await;
+        match named(&event) {
+            "said" => heard.0.push(event["text"].as_str().unwrap().to_owned()),
+            "kept" => heard.1.push(event["id"].as_str().unwrap().to_owned()),
+            _ => {}
         }
-        heard
-    })
+    }
+    assert_eq!(heard.0, ["a", "b"]);
+    assert_eq!(heard.1, ["1", "1", "2"]);
 }
 
-/// They take a kilobyte each from the one who says them, and a mebibyte for everybody else.
+/// Who comes back goes on where it was; and is told where that is no more.
 #[tokio::test(start_paused = true)]
-async fn zeros_throw_nobody_out() {
-    let room = room(100);
-    let readers: Vec<_> = (0..20)
-        .map(|_| steady_reader(connect(&room, 64 << 10), 8 << 20))
-        .collect();
-    filled(&room, 20).await;
-    let config = ClientConfig::new().deflate(PermessageDeflate::client());
-    let speaker = open(connect(&room, 64 << 10), config).await.unwrap();
-    let (mut receiver, sender) = speaker.split();
-    let listening = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
-    let zeros = vec![0; 1 << 20];
-    for _ in 0..8 {
-        sender.send(&zeros).await.unwrap();
+async fn who_was_away_hears_the_rest() {
+    let engine = Embedded::default();
+    let hall = hall(engine.clone(), 3);
+    let mut speaker = join(&hall, 1000, "name=Eve").await;
+    let mut away = join(&hall, 1000, "").await;
+    speaker.say("0").await;
+    assert_eq!(away.hear().await, "0");
+    let after = format!("after={}", away.at);
+    drop(away);
+    for i in 1..=KEPT {
+        speaker.say(&i.to_string()).await;
+        while speaker.hear().await != i.to_string() {}
     }
-    for reader in readers {
-        assert_eq!(reader.await.unwrap(), [1 << 20; 8]);
+    let mut back = join(&hall, 1000, &after).await;
+    for i in 1..=KEPT {
+        assert_eq!(back.hear().await, i.to_string());
     }
-    assert_eq!(
-        room.members(),
-        1,
-        "the readers have left, the speaker has not"
-    );
-    listening.abort();
+    assert_eq!(back.missed, 0);
+
+    speaker.say("one more").await;
+    assert_eq!(speaker.hear().await, "one more");
+    let mut late = join(&hall, 1000, &after).await;
+    assert_eq!(late.hear().await, "2");
+    assert_eq!(late.missed, 1);
 }
 
-/// Who does not read is not waited for for ever, and the others only notice that once.
+/// Another log, as that of a process that was started again, goes on nowhere; nor do positions that are ahead.
 #[tokio::test(start_paused = true)]
-async fn who_is_too_far_behind_is_sent_away() {
-    let room = room(3);
-    let mut slow = join(&room, 100).await;
-    let mut other = join(&room, 100).await;
-    let mut speaker = join(&room, 100).await;
+async fn positions_of_another_log() {
+    let hall = hall(Embedded::default(), 4);
+    let mut first = join(&hall, 1000, "").await;
+    first.say("first").await;
+    assert_eq!(first.hear().await, "first");
+    let mut other = join(&hall, 1000, "after=5-1").await;
+    assert_eq!(other.hear().await, "first");
+    assert_eq!(other.missed, 1);
+
+    // It was connected to a process that is ahead of this one.
+    let (epoch, _) = first.at.split_once('-').unwrap();
+    let mut ahead = join(&hall, 1000, &format!("after={epoch}-2")).await;
+    first.say("second").await;
+    first.say("third").await;
+    assert_eq!(ahead.hear().await, "third");
+    assert_eq!(ahead.missed, 0);
+}
+
+/// Only the last are shown to who comes for the first time.
+#[tokio::test(start_paused = true)]
+async fn what_was_said_before() {
+    let hall = hall(Embedded::default(), 2);
+    let mut speaker = join(&hall, 1000, "").await;
+    for i in 0..80 {
+        speaker.say(&i.to_string()).await;
+        assert_eq!(speaker.hear().await, i.to_string());
+    }
+    let mut new = join(&hall, 1000, "").await;
+    assert_eq!(new.hear().await, "30");
+    assert_eq!(new.missed, 0);
+}
+
+/// Who does not read holds nobody up, and is told what that costs.
+#[tokio::test(start_paused = true)]
+async fn who_is_slow_misses_some() {
+    let hall = hall(Embedded::default(), 3);
+    let mut slow = join(&hall, 100, "").await;
+    let mut other = join(&hall, 100, "").await;
+    let mut speaker = join(&hall, 100, "").await;
     let began = Instant::now();
-    for i in 0..1000 {
+    for i in 0..3 * KEPT {
         let text = format!("{i} {}", "x".repeat(100));
-        speaker.send(&text).await.unwrap();
-        assert_eq!(hear(&mut speaker).await, text.as_bytes());
-        assert_eq!(hear(&mut other).await, text.as_bytes());
+        speaker.say(&text).await;
+        assert_eq!(speaker.hear().await, text);
+        assert_eq!(other.hear().await, text);
     }
-    let took = began.elapsed();
-    assert!((PATIENCE..PATIENCE * 2).contains(&took), "{took:?}");
-    assert_eq!(room.members(), 2);
-
-    // It hears what was on its way, and why it has to go.
-    assert!(hear(&mut slow).await.starts_with(b"0 "));
-    let report = end(&mut slow).await;
-    let received = report.received.unwrap();
-    assert_eq!(received.code, Some(CloseCode::TRY_AGAIN_LATER));
-    assert_eq!(received.reason(), "too far behind");
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    let mut heard = Vec::new();
+    while heard.last() != Some(&(3 * KEPT - 1)) {
+        let text = slow.hear().await;
+        let (number, _) = text.split_once(' ').unwrap();
+        heard.push(number.parse().unwrap());
+    }
+    assert_eq!(slow.missed, 1);
+    let holes = heard.windows(2).filter(|two| two[1] != two[0] + 1).count();
+    assert_eq!(holes, 1, "{heard:?}");
+    assert!((KEPT..KEPT + 10).contains(&heard.len()), "{}", heard.len());
 }
 
-/// A queue holds as much as that, and nobody waits for who reads it late.
+/// Who reads nothing and says much ends that way, and nobody else notices.
 #[tokio::test(start_paused = true)]
-async fn who_is_a_little_behind_stays() {
-    let room = room(2);
-    let mut slow = join(&room, 100).await;
-    let mut speaker = join(&room, 100).await;
+async fn who_takes_no_answers_goes() {
+    let hall = hall(Embedded::default(), 2);
+    let member = join(&hall, 100, "").await;
+    let (_receiver, sender) = member.ws.split();
+    let text = format!(r#"{{"say":"x","id":"{}"}}"#, "i".repeat(60));
+    let sends = async { while sender.send(&*text).await.is_ok() {} };
+    timeout(Duration::from_secs(60), sends).await.unwrap();
+    filled(&hall, 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_message_ends_it() {
+    let hall = hall(Embedded::default(), 2);
+    for wrong in ["hello", "{}", r#"{"say":1,"id":"x"}"#] {
+        let mut member = join(&hall, 100, "").await;
+        member.ws.send(wrong).await.unwrap();
+        let report = member.end().await;
+        let received = report.received.unwrap();
+        assert_eq!(received.code, Some(CloseCode::POLICY_VIOLATION));
+    }
+}
+
+/// Two processes, one of which is killed.
+#[tokio::test(start_paused = true)]
+async fn who_is_here_over_processes() {
+    let engine = Shared::default();
+    let other = engine.again();
+    let (one, two) = (hall(engine.clone(), 9), hall(other.clone(), 9));
+    let mut ann = join(&one, 1000, "name=Ann").await;
+    assert_eq!(ann.here_are(1).await, ["Ann"]);
+    let _ann_again = join(&two, 1000, "name=Ann").await;
+    let mut bob = join(&two, 1000, "name=Bob+%C3%9C.").await;
+    assert_eq!(ann.here_are(2).await, ["Ann", "Bob Ü."]);
+    assert_eq!(bob.here_are(2).await, ["Ann", "Bob Ü."]);
+
+    // Signs of life keep them here.
     let began = Instant::now();
-    for i in 0..250 {
-        speaker.send(&i.to_string()).await.unwrap();
-        assert_eq!(hear(&mut speaker).await, i.to_string().as_bytes());
+    let more = timeout(3 * GONE, ann.here_are(3)).await;
+    assert!(more.is_err(), "{more:?}");
+    other.cut();
+    assert_eq!(ann.here_are(1).await, ["Ann"]);
+    let took = began.elapsed() - 3 * GONE;
+    assert!((GONE - SIGN..GONE + SIGN).contains(&took), "{took:?}");
+}
+
+/// Who has seen somebody come sees them leave, however soon.
+#[tokio::test(start_paused = true)]
+async fn who_leaves_soon() {
+    let hall = hall(Embedded::default(), 9);
+    let mut ann = join(&hall, 1000, "name=Ann").await;
+    for wait in 0..30 {
+        let bob = join(&hall, 1000, "name=Bob").await;
+        sleep(Duration::from_millis(wait * 10)).await;
+        let mut eve = join(&hall, 1000, "name=Eve").await;
+        drop(bob);
+        sleep(SIGN).await;
+        let text = wait.to_string();
+        eve.say(&text).await;
+        while eve.hear().await != text {}
+        assert_eq!(eve.here, ["Ann", "Eve"]);
+        assert_eq!(ann.hear().await, text);
+        assert_eq!(ann.here, ["Ann", "Eve"]);
+        drop(eve);
+        sleep(SIGN).await;
     }
-    assert!(began.elapsed() < PATIENCE);
-    for i in 0..250 {
-        assert_eq!(hear(&mut slow).await, i.to_string().as_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_is_gone_at_once() {
+    let engine = Shared::default();
+    let other = engine.again();
+    let (one, two) = (hall(engine.clone(), 9), hall(other.clone(), 9));
+    let mut ann = join(&one, 1000, "name=Ann").await;
+    let bob = join(&two, 1000, "name=Bob").await;
+    assert_eq!(ann.here_are(2).await, ["Ann", "Bob"]);
+    drop(bob);
+    let left = timeout(SIGN, ann.here_are(1)).await;
+    assert_eq!(left.unwrap(), ["Ann"]);
+}
+
+/// The engine fails: members stay, are told that nothing can be said, and go on where they were.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_fails_for_a_while() {
+    let engine = Shared::default();
+    let other = engine.again();
+    let (one, two) = (hall(engine.clone(), 9), hall(other.clone(), 9));
+    let mut ann = join(&one, 1000, "name=Ann").await;
+    let mut bob = join(&two, 1000, "name=Bob").await;
+    assert_eq!(ann.here_are(2).await, ["Ann", "Bob"]);
+    bob.say("before").await;
+    assert_eq!(ann.hear().await, "before");
+    engine.fail(true);
+    bob.say("meanwhile").await;
+    while named(&bob.event().await) != "failed" {}
+    // No sign is heard, and nobody is taken for gone.
+    sleep(2 * GONE).await;
+    engine.fail(false);
+    bob.say("after").await;
+    assert_eq!(ann.hear().await, "after");
+    assert_eq!((ann.missed, ann.here.len()), (0, 2));
+    let before = ann.at.clone();
+
+    // It has forgotten what it had.
+    engine.fail(true);
+    sleep(SIGN).await;
+    engine.forget();
+    engine.fail(false);
+    bob.say("new").await;
+    assert_eq!(ann.hear().await, "new");
+    assert_eq!(ann.missed, 1);
+
+    // Who was there before goes on with what is new; who was not hears what this process remembers.
+    let mut back = join(&one, 1000, &format!("after={before}")).await;
+    assert_eq!(back.hear().await, "new");
+    assert_eq!(back.missed, 1);
+    let mut new = join(&one, 1000, "").await;
+    assert_eq!(new.hear().await, "before");
+    assert_eq!(new.hear().await, "after");
+    assert_eq!(new.hear().await, "new");
+}
+
+/// Who comes while the engine fails is told to come again.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_is_not_there() {
+    let engine = Shared::default();
+    engine.fail(true);
+    let hall = hall(engine.clone(), 1);
+    for _ in 0..2 {
+        let refused = open(connect(&hall, 1000), ClientConfig::new(), "").await;
+        let Err(Error::Refused(refusal)) = refused else {
+            panic!("it is let in");
+        };
+        assert_eq!(refusal.status, 503);
     }
+    engine.fail(false);
+    join(&hall, 1000, "").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_server_stops_in_order() {
-    let room = room(1);
+    let hall = hall(Embedded::default(), 1);
     let (near, far) = duplex(1000);
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn({
-        let room = room.clone();
-        async move { room.serve(far, async { _ = stopped.await }).await }
+        let hall = hall.clone();
+        async move { hall.serve(far, async { _ = stopped.await }).await }
     });
-    let mut member = open(near, ClientConfig::new()).await.unwrap();
+    let mut member = open(near, ClientConfig::new(), "").await.unwrap();
     stop.send(()).unwrap();
-    let report = end(&mut member).await;
+    let report = member.end().await;
     assert!(report.clean, "{report}");
     assert_eq!(report.code, CloseCode::GOING_AWAY.get());
     assert_eq!(report.received.unwrap().reason(), "the server stops");
@@ -194,7 +329,10 @@ async fn the_server_stops_in_order() {
 async fn the_server_stops_before_a_request() {
     let (mut near, far) = duplex(1000);
     let (stop, stopped) = oneshot::channel::<()>();
-    let served = tokio::spawn(async move { room(1).serve(far, async { _ = stopped.await }).await });
+    let served = tokio::spawn(async move {
+        let hall = hall(Embedded::default(), 1);
+        hall.serve(far, async { _ = stopped.await }).await
+    });
     near.write_all(b"GET /ws HTTP/1.1\r\n").await.unwrap();
     stop.send(()).unwrap();
     assert!(served.await.unwrap().unwrap().is_none());
@@ -202,25 +340,25 @@ async fn the_server_stops_before_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_room_says_when_to_come_again() {
-    let room = room(1);
-    let mut first = join(&room, 1000).await;
-    let second = open(connect(&room, 1000), ClientConfig::new()).await;
+async fn a_full_hall_says_when_to_come_again() {
+    let hall = hall(Embedded::default(), 1);
+    let mut first = join(&hall, 1000, "").await;
+    let second = open(connect(&hall, 1000), ClientConfig::new(), "room=b").await;
     let Err(Error::Refused(refusal)) = second else {
-        panic!("{second:?}");
+        panic!("it is let in");
     };
     assert_eq!(refusal.status, 503);
     assert_eq!(refusal.header("Retry-After"), Some(&b"10"[..]));
-    first.close(None, "").await.unwrap();
-    filled(&room, 0).await;
-    join(&room, 1000).await;
+    first.ws.close(None, "").await.unwrap();
+    filled(&hall, 0).await;
+    join(&hall, 1000, "").await;
 }
 
 /// The same port serves the page, and nothing else.
 #[tokio::test(start_paused = true)]
 async fn a_browser_finds_the_page() {
     let ask = async |method: &str, path: &str| {
-        let mut stream = connect(&room(1), 100);
+        let mut stream = connect(&hall(Embedded::default(), 1), 100);
         let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -237,38 +375,66 @@ async fn a_browser_finds_the_page() {
     assert!(ask("POST", "/").await.starts_with("HTTP/1.1 404 "));
 }
 
+#[tokio::test(start_paused = true)]
+async fn rooms_and_names_that_are_none() {
+    let hall = hall(Embedded::default(), 1);
+    let long = format!("room={}", "x".repeat(33));
+    for query in [
+        "room=",
+        "room=a%20b",
+        "room=%2e",
+        &long,
+        "name=+",
+        "after=1",
+        "after=x-1",
+    ] {
+        let refused = open(connect(&hall, 1000), ClientConfig::new(), query).await;
+        let Err(Error::Refused(refusal)) = refused else {
+            panic!("{query} is let in");
+        };
+        assert_eq!(refusal.status, 400, "{query}");
+    }
+}
+
 /// A peer that goes away without a word.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_is_the_end() {
-    let room = room(1);
-    let member = join(&room, 100).await;
-    filled(&room, 1).await;
+    let hall = hall(Embedded::default(), 1);
+    let member = join(&hall, 100, "").await;
+    filled(&hall, 1).await;
     drop(member);
-    filled(&room, 0).await;
+    filled(&hall, 0).await;
 }
 
 /// The process is stopped for an hour, and the member had answered the ping before: it stays. One that had
 /// not is closed.
 #[tokio::test(start_paused = true)]
-async fn a_room_that_was_stopped() {
+async fn a_process_that_was_stopped() {
     const REQUEST: &[u8] =
         b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     for answers in [true, false] {
         // Pings after 20 s, which is the default of these connections.
-        let mut near = connect(&room(1), 1000);
+        let mut near = connect(&hall(Embedded::default(), 1), 1000);
         near.write_all(REQUEST).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(near.read_u8().await.unwrap());
         }
-        let mut ping = [0; 4];
-        near.read_exact(&mut ping).await.unwrap();
-        assert_eq!(ping[..2], [0x89, 2]);
+        let mut control = async || loop {
+            let mut start = [0; 2];
+            near.read_exact(&mut start).await.unwrap();
+            let mut payload = vec![0; usize::from(start[1])];
+            near.read_exact(&mut payload).await.unwrap();
+            if start[0] & 8 != 0 {
+                return (start[0], payload);
+            }
+        };
+        let (first, ping) = control().await;
+        assert_eq!((first, ping.len()), (0x89, 2));
         if answers {
-            near.write_all(&[0x8a, 0x82, 0, 0, 0, 0, ping[2], ping[3]])
-                .await
-                .unwrap();
+            let pong = [0x8a, 0x82, 0, 0, 0, 0, ping[0], ping[1]];
+            near.write_all(&pong).await.unwrap();
         }
         tokio::time::advance(Duration::from_secs(3600)).await;
         let mut next = [0; 2];
