@@ -1,14 +1,14 @@
 //! From a URL to a connection.
 
 use tokio::net::TcpStream;
-use tungstenite::Result;
-use tungstenite::client::{IntoClientRequest, uri_mode};
+use tungstenite::client::{IntoClientRequest, host, uri_mode};
 use tungstenite::handshake::client::Response;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::stream::Mode;
+use tungstenite::{Connector, Result};
 
-use crate::tls::{client_async_tls_with_config, host};
-use crate::{Connector, MaybeTlsStream, WebSocketStream};
+use crate::tls::client_async_tls_with_config;
+use crate::{MaybeTlsStream, WebSocketStream};
 
 type Connected = (WebSocketStream<MaybeTlsStream<TcpStream>>, Response);
 
@@ -53,7 +53,7 @@ where
 ///
 /// # Panics
 /// As there, without a connector.
-#[cfg(feature = "__rustls-tls")]
+#[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
 pub async fn connect_async_tls_with_config<R>(
     request: R,
     config: Option<WebSocketConfig>,

@@ -10,12 +10,17 @@ mod io;
 mod socket;
 #[cfg(feature = "stream")]
 mod stream;
-#[cfg(any(feature = "connect", feature = "__rustls-tls"))]
+#[cfg(any(feature = "connect", feature = "native-tls", feature = "__rustls-tls"))]
 mod tls;
 
 pub use tungstenite;
+#[cfg(any(feature = "connect", feature = "native-tls", feature = "__rustls-tls"))]
+pub use tungstenite::Connector;
 
-#[cfg(all(feature = "connect", feature = "__rustls-tls"))]
+#[cfg(all(
+    feature = "connect",
+    any(feature = "native-tls", feature = "__rustls-tls")
+))]
 pub use connect::connect_async_tls_with_config;
 #[cfg(feature = "connect")]
 pub use connect::{connect_async, connect_async_with_config};
@@ -27,7 +32,5 @@ pub use handshake::{
 pub use socket::WebSocketStream;
 #[cfg(feature = "stream")]
 pub use stream::MaybeTlsStream;
-#[cfg(any(feature = "connect", feature = "__rustls-tls"))]
-pub use tls::Connector;
-#[cfg(feature = "__rustls-tls")]
+#[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
 pub use tls::{client_async_tls, client_async_tls_with_config};

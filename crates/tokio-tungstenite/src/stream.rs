@@ -16,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub enum MaybeTlsStream<S> {
     /// The stream itself.
     Plain(S),
+    /// TLS by the platform.
+    #[cfg(feature = "native-tls")]
+    NativeTls(tokio_native_tls::TlsStream<S>),
     /// TLS by rustls.
     #[cfg(feature = "__rustls-tls")]
     Rustls(tokio_rustls::client::TlsStream<S>),
@@ -26,6 +29,8 @@ impl<S> MaybeTlsStream<S> {
     pub fn get_ref(&self) -> &S {
         match self {
             Self::Plain(stream) => stream,
+            #[cfg(feature = "native-tls")]
+            Self::NativeTls(stream) => stream.get_ref().get_ref().get_ref(),
             #[cfg(feature = "__rustls-tls")]
             Self::Rustls(stream) => stream.get_ref().0,
         }
@@ -37,6 +42,11 @@ macro_rules! either {
     ($this:expr, $stream:ident => $code:expr) => {
         match $this.get_mut() {
             MaybeTlsStream::Plain(inner) => {
+                let $stream = Pin::new(inner);
+                $code
+            }
+            #[cfg(feature = "native-tls")]
+            MaybeTlsStream::NativeTls(inner) => {
                 let $stream = Pin::new(inner);
                 $code
             }
@@ -75,6 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MaybeTlsStream<S> {
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "native-tls")]
+            Self::NativeTls(stream) => stream.is_write_vectored(),
             #[cfg(feature = "__rustls-tls")]
             Self::Rustls(stream) => stream.is_write_vectored(),
         }

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    AUTHORIZATION, CONNECTION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::uri::{Scheme, Uri};
 
@@ -14,6 +14,7 @@ use crate::handshake::HandshakeError;
 use crate::handshake::client::{ClientHandshake, Request, Response, generate_key};
 use crate::protocol::{WebSocket, WebSocketConfig};
 use crate::stream::{MaybeTlsStream, Mode, NoDelay};
+use crate::tls::client_tls_with_config;
 
 /// Connects to a ws or wss URL, which needs a feature for TLS, and waits for the connection. Three redirections
 /// are followed.
@@ -33,8 +34,8 @@ pub fn connect<Req: IntoClientRequest>(
     connect_with_config(request, None, 3)
 }
 
-/// [`connect`] with a configuration and a number of redirections to follow. Credentials are not sent to another
-/// origin, and no redirection leads from wss to ws.
+/// [`connect`] with a configuration and a number of redirections to follow. To another origin goes no `Authorization`,
+/// `Cookie` or `Proxy-Authorization`, not on the way back either; all other fields do. None leads from wss to ws.
 ///
 /// # Errors
 /// [`Error::Url`] for a URL that is of no use or leads nowhere, [`Error::Http`] where the server answers with
@@ -66,11 +67,7 @@ fn connect_once(
 ) -> Result<(WebSocket<MaybeTlsStream<TcpStream>>, Response)> {
     let mut stream = dial(request.uri())?;
     NoDelay::set_nodelay(&mut stream, true)?;
-    #[cfg(feature = "__rustls-tls")]
-    let connected = crate::tls::client_tls_with_config(request, stream, config, None);
-    #[cfg(not(feature = "__rustls-tls"))]
-    let connected = client_with_config(request, MaybeTlsStream::Plain(stream), config);
-    connected.map_err(|error| match error {
+    client_tls_with_config(request, stream, config, None).map_err(|error| match error {
         HandshakeError::Failure(error) => error,
         HandshakeError::Interrupted(_) => {
             // A socket that blocks, unless it has a timeout of somebody's.
@@ -85,61 +82,72 @@ fn dial(uri: &Uri) -> Result<TcpStream> {
         Mode::Plain => (Mode::Plain, 80),
         Mode::Tls => (Mode::Tls, 443),
     };
-    if matches!(mode, Mode::Tls) && cfg!(not(feature = "__rustls-tls")) {
+    if matches!(mode, Mode::Tls) && cfg!(not(any(feature = "native-tls", feature = "__rustls-tls")))
+    {
         return Err(UrlError::TlsFeatureNotEnabled.into());
     }
-    let host = uri.host().ok_or(UrlError::NoHostName)?;
     let port = uri.port_u16().unwrap_or(default_port);
-    let mut addresses = (without_brackets(host), port).to_socket_addrs()?;
+    let mut addresses = (host(uri)?, port).to_socket_addrs()?;
     let stream = addresses.find_map(|address| TcpStream::connect(address).ok());
     Ok(stream.ok_or_else(|| UrlError::UnableToConnect(uri.to_string()))?)
 }
 
-/// An address of IPv6 as resolvers and certificates have it.
-pub(crate) fn without_brackets(host: &str) -> &str {
+/// An address of IPv6 without its brackets, as resolvers and certificates have it.
+#[doc(hidden)]
+pub fn host(uri: &Uri) -> Result<&str> {
+    let host = uri.host().ok_or(UrlError::NoHostName)?;
     let inner = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));
-    inner.unwrap_or(host)
+    Ok(inner.unwrap_or(host))
 }
 
-/// The request for the place that a redirection names (RFC 9110 §15.4); `None` where it leads nowhere.
+/// What is not sent to another origin than the one that it was meant for.
+const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// The request for the place that a redirection names (RFC 9110 §15.4); `None` where it leads nowhere, or out of TLS.
 fn redirected(mut request: Request, response: &Response) -> Result<Option<Request>> {
     let Some(location) = response.headers().get(LOCATION) else {
         return Ok(None);
     };
     let before = request.uri().clone();
-    let mut parts = location.to_str()?.parse::<Uri>()?.into_parts();
-    parts.scheme = match parts.scheme.as_ref().map(Scheme::as_str) {
-        None => before.scheme().cloned(),
-        Some("http") => Some("ws".parse()?),
-        Some("https") => Some("wss".parse()?),
-        Some(_) => parts.scheme,
-    };
-    if parts.authority.is_none() {
-        parts.authority = before.authority().cloned();
-    }
-    let uri = Uri::from_parts(parts).map_err(http::Error::from)?;
-    if matches!(
-        (uri_mode(&before)?, uri_mode(&uri)?),
-        (Mode::Tls, Mode::Plain)
-    ) {
+    let uri = resolved(&before, location.to_str()?)?;
+    if let (Mode::Tls, Mode::Plain) = (uri_mode(&before)?, uri_mode(&uri)?) {
         return Ok(None);
     }
-    let elsewhere = (before.scheme(), before.authority()) != (uri.scheme(), uri.authority());
     let fresh = uri.clone().into_client_request()?;
-    let fields = request.headers_mut();
-    fields.insert(
-        SEC_WEBSOCKET_KEY,
-        fresh.headers()[SEC_WEBSOCKET_KEY].clone(),
-    );
-    if elsewhere {
-        fields.insert(HOST, fresh.headers()[HOST].clone());
-        fields.remove(AUTHORIZATION);
-        fields.remove(COOKIE);
+    let (fields, fresh) = (request.headers_mut(), fresh.headers());
+    fields.insert(SEC_WEBSOCKET_KEY, fresh[SEC_WEBSOCKET_KEY].clone());
+    if (before.scheme(), before.authority()) != (uri.scheme(), uri.authority()) {
+        fields.insert(HOST, fresh[HOST].clone());
+        for secret in SECRETS {
+            fields.remove(secret);
+        }
     }
     *request.uri_mut() = uri;
     Ok(Some(request))
+}
+
+/// A reference as it is meant there (RFC 3986 §5.2); http stands for ws. Dots in a path are left to the server.
+fn resolved(base: &Uri, location: &str) -> Result<Uri> {
+    let scheme = base.scheme_str().unwrap_or_default();
+    let authority = base.authority().map_or("", |authority| authority.as_str());
+    let (path, folder) = (base.path(), base.path().rfind('/').map_or(0, |at| at + 1));
+    let delimiter = location.find([':', '/', '?', '#']);
+    let missing = match location.as_bytes() {
+        [b'/', b'/', ..] => format!("{scheme}:"),
+        [b'/', ..] => format!("{scheme}://{authority}"),
+        [] | [b'?' | b'#', ..] => format!("{scheme}://{authority}{path}"),
+        _ if delimiter.is_some_and(|at| location[at..].starts_with(':')) => String::new(),
+        _ => format!("{scheme}://{authority}{}", &path[..folder]),
+    };
+    let mut parts = (missing + location).parse::<Uri>()?.into_parts();
+    parts.scheme = match parts.scheme.as_ref().map(Scheme::as_str) {
+        Some("http") => Some("ws".parse()?),
+        Some("https") => Some("wss".parse()?),
+        _ => parts.scheme,
+    };
+    Ok(Uri::from_parts(parts).map_err(http::Error::from)?)
 }
 
 /// Whether a URL asks for TLS.
@@ -300,5 +308,41 @@ impl IntoClientRequest for ClientRequestBuilder {
             );
         }
         Ok(request)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// RFC 3986 §5.4.1, but for dots.
+    #[test]
+    fn where_redirections_lead() {
+        let base = "wss://a:9/b/c?q".parse().unwrap();
+        for (location, uri) in [
+            ("https://h/x", "wss://h/x"),
+            ("ws://h", "ws://h/"),
+            ("//h/x", "wss://h/x"),
+            ("/x?ws://h/", "wss://a:9/x?ws://h/"),
+            ("x:y", "x:y"),
+            ("x/y:z", "wss://a:9/b/x/y:z"),
+            ("x", "wss://a:9/b/x"),
+            ("?y", "wss://a:9/b/c?y"),
+            ("#s", "wss://a:9/b/c"),
+            ("", "wss://a:9/b/c"),
+        ] {
+            let resolved = resolved(&base, location).map(|uri| uri.to_string());
+            assert_eq!(resolved.unwrap_or_default(), uri, "{location}");
+        }
+        let led = |from: &str, to: &str| {
+            let mut response = Response::new(None);
+            response.headers_mut().insert(LOCATION, to.parse().unwrap());
+            redirected(from.into_client_request().unwrap(), &response)
+                .unwrap()
+                .is_some()
+        };
+        assert!(led("wss://a/", "https://h/") && led("ws://a/", "/") && led("ws://a/", "wss://h/"));
+        assert!(!led("wss://a/", "http://a/") && !led("wss://a/", "ws://a/"));
     }
 }

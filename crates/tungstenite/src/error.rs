@@ -154,6 +154,9 @@ errors! {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
+    /// Of the platform's TLS.
+    #[cfg(feature = "native-tls")]
+    Native(Box<native_tls_crate::Error>),
     /// Of rustls.
     #[cfg(feature = "__rustls-tls")]
     Rustls(Box<rustls::Error>),
@@ -203,12 +206,11 @@ impl std::error::Error for Error {
 }
 
 impl fmt::Display for TlsError {
-    #[cfg_attr(
-        not(feature = "__rustls-tls"),
-        allow(unused_variables, reason = "there is no error without TLS")
-    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _: &fmt::Formatter<'_> = f; // without TLS there is no error
         match *self {
+            #[cfg(feature = "native-tls")]
+            Self::Native(ref error) => error.fmt(f),
             #[cfg(feature = "__rustls-tls")]
             Self::Rustls(ref error) => error.fmt(f),
             #[cfg(feature = "__rustls-tls")]
@@ -258,6 +260,8 @@ wrapped! {
         httparse::Error::TooManyHeaders => CapacityError::TooManyHeaders.into(),
         error => ProtocolError::HttparseError(error).into(),
     };
+    #[cfg(feature = "native-tls")]
+    native_tls_crate::Error => TlsError, |error| Self::Native(Box::new(error));
     #[cfg(feature = "__rustls-tls")]
     rustls::Error => TlsError, |error| Self::Rustls(Box::new(error));
 }

@@ -17,7 +17,7 @@ pub mod protocol;
 #[cfg(feature = "handshake")]
 mod server;
 pub mod stream;
-#[cfg(all(feature = "__rustls-tls", feature = "handshake"))]
+#[cfg(feature = "handshake")]
 mod tls;
 pub mod util;
 
@@ -33,5 +33,5 @@ pub use handshake::{HandshakeError, client::ClientHandshake, server::ServerHands
 pub use protocol::{Message, WebSocket, frame::Utf8Bytes};
 #[cfg(feature = "handshake")]
 pub use server::{accept, accept_hdr, accept_hdr_with_config, accept_with_config};
-#[cfg(all(feature = "__rustls-tls", feature = "handshake"))]
+#[cfg(feature = "handshake")]
 pub use tls::{Connector, client_tls, client_tls_with_config};

@@ -28,6 +28,13 @@ impl NoDelay for TcpStream {
     }
 }
 
+#[cfg(feature = "native-tls")]
+impl<S: Read + Write + NoDelay> NoDelay for native_tls_crate::TlsStream<S> {
+    fn set_nodelay(&mut self, nodelay: bool) -> Result<()> {
+        self.get_mut().set_nodelay(nodelay)
+    }
+}
+
 #[cfg(feature = "__rustls-tls")]
 impl<S, T, D> NoDelay for rustls::StreamOwned<S, T>
 where
@@ -49,6 +56,9 @@ where
 pub enum MaybeTlsStream<S: Read + Write> {
     /// The stream itself.
     Plain(S),
+    /// TLS by the platform.
+    #[cfg(feature = "native-tls")]
+    NativeTls(native_tls_crate::TlsStream<S>),
     /// TLS by rustls.
     #[cfg(feature = "__rustls-tls")]
     Rustls(rustls::StreamOwned<rustls::ClientConnection, S>),
@@ -59,6 +69,8 @@ macro_rules! either {
     ($this:expr, $stream:ident => $code:expr) => {
         match $this {
             MaybeTlsStream::Plain($stream) => $code,
+            #[cfg(feature = "native-tls")]
+            MaybeTlsStream::NativeTls($stream) => $code,
             #[cfg(feature = "__rustls-tls")]
             MaybeTlsStream::Rustls($stream) => $code,
         }
@@ -95,6 +107,8 @@ impl<S: Read + Write + fmt::Debug> fmt::Debug for MaybeTlsStream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(stream) => f.debug_tuple("Plain").field(stream).finish(),
+            #[cfg(feature = "native-tls")]
+            Self::NativeTls(stream) => f.debug_tuple("NativeTls").field(stream.get_ref()).finish(),
             #[cfg(feature = "__rustls-tls")]
             Self::Rustls(stream) => f.debug_tuple("Rustls").field(&stream.sock).finish(),
         }

@@ -1,13 +1,13 @@
 //! TLS below a client's connection.
 
 use std::io::{Read, Write};
+#[cfg(feature = "__rustls-tls")]
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
-use crate::client::{IntoClientRequest, client_with_config, uri_mode, without_brackets};
-use crate::error::{Result, TlsError, UrlError};
+use crate::client::{IntoClientRequest, client_with_config, host, uri_mode};
+#[cfg(any(feature = "native-tls", feature = "__rustls-tls"))]
+use crate::error::TlsError;
+use crate::error::{Result, UrlError};
 use crate::handshake::HandshakeError;
 use crate::handshake::client::{ClientHandshake, Response};
 use crate::protocol::{WebSocket, WebSocketConfig};
@@ -19,35 +19,53 @@ use crate::stream::{MaybeTlsStream, Mode};
 pub enum Connector {
     /// Not at all: wss is refused.
     Plain,
-    /// With rustls, configured like this.
-    Rustls(Arc<ClientConfig>),
+    /// By the platform, configured like this.
+    #[cfg(feature = "native-tls")]
+    NativeTls(native_tls_crate::TlsConnector),
+    /// By rustls, configured like this.
+    #[cfg(feature = "__rustls-tls")]
+    Rustls(Arc<rustls::ClientConfig>),
 }
 
 impl Connector {
-    /// What is done where no connector is given: rustls with the certificates that the features bring along.
+    /// What is used where none is given: by the features the platform's, or rustls with the certificates that they
+    /// bring along, or [`Plain`](Self::Plain).
     ///
     /// # Errors
-    /// If the operating system trusts no certificate.
+    /// If the operating system trusts no certificate, or the platform's TLS fails.
     ///
     /// # Panics
     /// If rustls has no provider of cryptography, or several: install one.
-    pub fn default_rustls() -> Result<Arc<ClientConfig>> {
-        #[allow(unused_mut, reason = "it depends on the features")]
-        let mut roots = RootCertStore::empty();
-        #[cfg(feature = "rustls-tls-webpki-roots")]
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        #[cfg(feature = "rustls-tls-native-roots")]
-        {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let why = format!("the system trusts no certificate: {:?}", found.errors);
-                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
-            }
-        }
-        let config = ClientConfig::builder().with_root_certificates(roots);
-        Ok(Arc::new(config.with_no_client_auth()))
+    pub fn by_features() -> Result<Self> {
+        #[cfg(feature = "native-tls")]
+        let connector = native_tls_crate::TlsConnector::new()
+            .map(Self::NativeTls)
+            .map_err(TlsError::from)?;
+        #[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
+        let connector = Self::Rustls(rustls_config()?);
+        #[cfg(not(any(feature = "native-tls", feature = "__rustls-tls")))]
+        let connector = Self::Plain;
+        Ok(connector)
     }
+}
+
+#[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
+fn rustls_config() -> Result<Arc<rustls::ClientConfig>> {
+    #[allow(unused_mut, reason = "it depends on the features")]
+    let mut roots = rustls::RootCertStore::empty();
+    #[cfg(feature = "rustls-tls-webpki-roots")]
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    #[cfg(feature = "rustls-tls-native-roots")]
+    {
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let why = format!("the system trusts no certificate: {:?}", found.errors);
+            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
+        }
+    }
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+    Ok(Arc::new(config.with_no_client_auth()))
 }
 
 type Connected<S> = (WebSocket<MaybeTlsStream<S>>, Response);
@@ -56,7 +74,8 @@ type NotConnected<S> = HandshakeError<ClientHandshake<MaybeTlsStream<S>>>;
 /// Does the opening handshake over a stream that leads to the server, with TLS for wss.
 ///
 /// # Errors
-/// As [`client`](crate::client()), and [`Error::Tls`](crate::Error::Tls).
+/// As [`client`](crate::client()), and [`Error::Tls`](crate::Error::Tls). The platform's TLS waits for the stream: one
+/// that would block is an [`Error::Io`](crate::Error::Io) there.
 ///
 /// # Panics
 /// For wss, if rustls has no provider of cryptography, or several: install one.
@@ -80,27 +99,42 @@ where
     S: Read + Write,
 {
     let request = request.into_client_request()?;
-    let host = request.uri().host().ok_or(UrlError::NoHostName);
-    let host = host.map_err(crate::Error::from)?;
+    let host = host(request.uri())?;
     let stream = match uri_mode(request.uri())? {
         Mode::Plain => MaybeTlsStream::Plain(stream),
-        Mode::Tls => MaybeTlsStream::Rustls(encrypted(stream, host, connector)?),
+        Mode::Tls => encrypted(stream, host, connector)?,
     };
     client_with_config(request, stream, config)
 }
 
+#[cfg_attr(
+    not(any(feature = "native-tls", feature = "__rustls-tls")),
+    allow(unused_variables, reason = "there is nothing to encrypt with")
+)]
 fn encrypted<S: Read + Write>(
     stream: S,
     host: &str,
     connector: Option<Connector>,
-) -> Result<StreamOwned<ClientConnection, S>> {
-    let config = match connector {
-        Some(Connector::Rustls(config)) => config,
-        Some(Connector::Plain) => return Err(UrlError::TlsFeatureNotEnabled.into()),
-        None => Connector::default_rustls()?,
-    };
-    let name = ServerName::try_from(without_brackets(host).to_owned());
-    let name = name.map_err(|_| TlsError::InvalidDnsName)?;
-    let connection = ClientConnection::new(config, name).map_err(TlsError::from)?;
-    Ok(StreamOwned::new(connection, stream))
+) -> Result<MaybeTlsStream<S>> {
+    match connector.map_or_else(Connector::by_features, Ok)? {
+        Connector::Plain => Err(UrlError::TlsFeatureNotEnabled.into()),
+        #[cfg(feature = "native-tls")]
+        Connector::NativeTls(connector) => match connector.connect(host, stream) {
+            Ok(stream) => Ok(MaybeTlsStream::NativeTls(stream)),
+            Err(native_tls_crate::HandshakeError::Failure(error)) => {
+                Err(TlsError::from(error).into())
+            }
+            Err(native_tls_crate::HandshakeError::WouldBlock(_)) => {
+                Err(std::io::Error::from(std::io::ErrorKind::WouldBlock).into())
+            }
+        },
+        #[cfg(feature = "__rustls-tls")]
+        Connector::Rustls(config) => {
+            let name = rustls::pki_types::ServerName::try_from(host.to_owned());
+            let name = name.map_err(|_| TlsError::InvalidDnsName)?;
+            let connection = rustls::ClientConnection::new(config, name).map_err(TlsError::from)?;
+            let stream = rustls::StreamOwned::new(connection, stream);
+            Ok(MaybeTlsStream::Rustls(stream))
+        }
+    }
 }

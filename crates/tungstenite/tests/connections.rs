@@ -5,65 +5,21 @@
     reason = "what a callback refuses with is tungstenite's"
 )]
 
+mod peers;
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+
+use peers::{echo, echoes_and_closes, serve};
 
 use tungstenite::client::{IntoClientRequest, client_with_config};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tungstenite::protocol::frame::coding::CloseCode;
-use tungstenite::protocol::frame::{CloseFrame, Frame, coding};
+use tungstenite::protocol::frame::{Frame, coding};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket, accept, accept_hdr, connect};
-
-/// A server for one connection.
-fn serve<T: Send + 'static>(
-    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
-) -> (SocketAddr, JoinHandle<T>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    (
-        address,
-        thread::spawn(move || serve(listener.accept().unwrap().0)),
-    )
-}
-
-/// Sends back what comes, and says how it ended.
-fn echo<S: Read + Write>(mut socket: WebSocket<S>) -> Error {
-    loop {
-        match socket.read() {
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) => socket.send(message).unwrap(),
-            Ok(_) => {}
-            Err(error) => return error,
-        }
-    }
-}
-
-fn close_frame(code: CloseCode) -> Option<CloseFrame> {
-    let reason = "done".into();
-    Some(CloseFrame { code, reason })
-}
-
-/// RFC 6455 §7.1.1: the server ends TCP first, and both ends know that it was in order.
-fn echoes_and_closes<S: Read + Write>(socket: &mut WebSocket<S>) {
-    for message in [
-        Message::text("Grüezi"),
-        Message::binary(vec![7; 70_000]),
-        Message::text("a".repeat(300_000)),
-        Message::text(""),
-    ] {
-        socket.send(message.clone()).unwrap();
-        assert!(socket.read().unwrap() == message);
-    }
-    socket.close(close_frame(CloseCode::Normal)).unwrap();
-    assert_eq!(
-        socket.read().unwrap(),
-        Message::Close(close_frame(CloseCode::Normal))
-    );
-    assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
-    assert!(matches!(socket.read(), Err(Error::AlreadyClosed)));
-}
 
 #[test]
 fn over_tcp() {
@@ -98,51 +54,69 @@ fn a_failure_is_told() {
     assert!(matches!(second, Error::AlreadyClosed));
 }
 
-/// A server that sends a client elsewhere, and what it saw of the request.
-fn redirects(to: String) -> (SocketAddr, JoinHandle<String>) {
-    serve(move |mut stream| {
-        let mut head = Vec::new();
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        write!(stream, "HTTP/1.1 302 Found\r\nLocation: {to}\r\n\r\n").unwrap();
-        String::from_utf8(head).unwrap().to_ascii_lowercase()
-    })
+/// Sends a client elsewhere, and says what it saw of the request, in lower case.
+fn redirect(mut stream: TcpStream, to: &str) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    write!(stream, "HTTP/1.1 302 Found\r\nLocation: {to}\r\n\r\n").unwrap();
+    String::from_utf8(head).unwrap().to_ascii_lowercase()
 }
 
-/// RFC 9110 §15.4: credentials do not go elsewhere, and the host is the new one.
+fn redirects(to: String) -> (SocketAddr, JoinHandle<String>) {
+    serve(move |stream| redirect(stream, &to))
+}
+
+/// RFC 9110 §15.4: secrets do not go elsewhere, not on the way back either, and the host is the new one. What has to be
+/// agreed on goes along.
 #[test]
 fn redirections() {
-    let (there, server) = serve(|stream| {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = listener.local_addr().unwrap();
+    let (here, back) = redirects(format!("//{there}/new?x"));
+    let server = thread::spawn(move || {
+        let first = redirect(listener.accept().unwrap().0, &format!("http://{here}/on"));
         let mut seen = None;
-        let see = |request: &Request, response: Response| {
+        let see = |request: &Request, mut response: Response| {
             seen = Some(request.clone());
+            let fields = response.headers_mut();
+            fields.insert("sec-websocket-protocol", "chat".parse().unwrap());
             Ok(response)
         };
-        let end = echo(accept_hdr(stream, see).unwrap());
-        (seen.unwrap(), end)
+        let end = echo(accept_hdr(listener.accept().unwrap().0, see).unwrap());
+        (first, seen.unwrap(), end)
     });
-    let (here, redirecting) = redirects(format!("http://{there}/new?x"));
-    let mut request = format!("ws://{here}/old").into_client_request().unwrap();
-    for name in ["authorization", "cookie", "x-kept"] {
-        request
-            .headers_mut()
-            .insert(name, "secret".parse().unwrap());
+    let mut request = format!("ws://{there}/old").into_client_request().unwrap();
+    let secrets = ["authorization", "cookie", "proxy-authorization"];
+    for name in secrets.into_iter().chain(["x-kept"]) {
+        let fields = request.headers_mut();
+        fields.insert(name, "secret".parse().unwrap());
     }
+    let fields = request.headers_mut();
+    fields.insert("sec-websocket-protocol", "chat".parse().unwrap());
     let (mut socket, _) = connect(request).unwrap();
     echoes_and_closes(&mut socket);
-    let head = redirecting.join().unwrap();
-    assert!(head.contains("authorization: secret") && head.contains("cookie: secret"));
-    let (seen, end) = server.join().unwrap();
+    let ((first, last, end), between) = (server.join().unwrap(), back.join().unwrap());
     assert!(matches!(end, Error::ConnectionClosed));
-    assert_eq!(seen.uri(), "/new?x");
-    assert_eq!(seen.headers()["host"], there.to_string());
-    assert_eq!(seen.headers()["x-kept"], "secret");
-    assert!(
-        !seen.headers().contains_key("authorization") && !seen.headers().contains_key("cookie")
-    );
+    assert_eq!(last.uri(), "/new?x");
+    assert_eq!(last.headers()["host"], there.to_string());
+    assert_eq!(last.headers()["x-kept"], "secret");
+    assert!(between.contains(&format!("host: {here}\r\n")) && between.starts_with("get /on "));
+    assert!(between.contains("sec-websocket-protocol: chat") && between.contains("x-kept: secret"));
+    let key = |head: &str| {
+        head.split("-key: ")
+            .nth(1)
+            .map(|rest| rest[..24].to_owned())
+    };
+    assert_ne!(key(&first), key(&between));
+    for name in secrets {
+        assert!(first.contains(&format!("{name}: secret\r\n")), "{first}");
+        assert!(!between.contains(name), "{between}");
+        assert!(!last.headers().contains_key(name), "{last:?}");
+    }
 }
 
 #[test]
@@ -386,51 +360,14 @@ fn large_messages_and_raw_frames_stay_in_order() {
     }
 }
 
-#[cfg(feature = "__rustls-tls")]
+/// A stream that is to be plain is not for wss.
 #[test]
-fn over_tls() {
-    use std::sync::Arc;
-
-    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-    use tungstenite::Connector;
-
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let certificate = made.cert.der().clone();
-    let config = rustls::ServerConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    let (address, server) = serve(move |stream| {
-        let connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
-        echo(accept(rustls::StreamOwned::new(connection, stream)).unwrap())
-    });
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connector = Some(Connector::Rustls(Arc::new(config)));
-    let stream = TcpStream::connect(address).unwrap();
-    let url = format!("wss://localhost:{}/", address.port());
-    let (mut socket, _) =
-        tungstenite::client_tls_with_config(url, stream, None, connector).unwrap();
-    echoes_and_closes(&mut socket);
-    assert!(matches!(server.join().unwrap(), Error::ConnectionClosed));
-    // A stream that is to be plain is not for wss.
-    let connected = tungstenite::client_tls_with_config(
-        "wss://h/",
-        io::Cursor::new(Vec::new()),
-        None,
-        Some(Connector::Plain),
-    );
+fn no_tls() {
+    use tungstenite::{Connector, HandshakeError, client_tls_with_config};
+    let nothing = io::Cursor::new(Vec::new());
+    let refused = client_tls_with_config("wss://h/", nothing, None, Some(Connector::Plain));
     assert!(matches!(
-        connected,
-        Err(tungstenite::HandshakeError::Failure(Error::Url(_)))
+        refused,
+        Err(HandshakeError::Failure(Error::Url(_)))
     ));
 }

@@ -27,6 +27,8 @@ pub const HANDSHAKES: &[(&str, Conversation)] = &[
     ("requests that do not end", requests_that_do_not_end),
     ("a request byte by byte", a_request_byte_by_byte),
     ("responses for others", responses_for_others),
+    ("redirections", redirections),
+    ("what goes to another origin", what_goes_to_another_origin),
 ];
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -470,4 +472,86 @@ fn responses_for_others(log: &mut Log) {
         create_response(&Request::new(()))
             .map_or_else(|error| show_error(&error), |_| "made".into()),
     );
+}
+
+/// Answers each request, as long as there are any, and says what came: `None` stops it.
+fn server(
+    answer: impl Fn(&str) -> String + Send + 'static,
+) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let thread = std::thread::spawn(move || {
+        let mut heads = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                if stream.read(&mut byte).unwrap() == 0 {
+                    return heads;
+                }
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            write!(stream, "{}", answer(&head)).unwrap();
+            heads.push(head);
+        }
+    });
+    (address, thread)
+}
+
+/// What the server has got until now.
+fn stop((address, thread): (String, std::thread::JoinHandle<Vec<String>>)) -> Vec<String> {
+    drop(std::net::TcpStream::connect(address).unwrap());
+    thread.join().unwrap()
+}
+
+fn no_place(_: &str) -> String {
+    "HTTP/1.1 404 Not Found\r\n\r\n".into()
+}
+
+fn redirections(log: &mut Log) {
+    for location in ["ws://THERE/x", "http://THERE/x", "//THERE/x", "/x", "x", "?y", "ftp://THERE/"] {
+        let there = server(no_place);
+        let place = location.replace("THERE", &there.0);
+        let here = server(move |head| match head.starts_with("GET /a/b ") {
+            true => format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\n\r\n"),
+            false => no_place(head),
+        });
+        assert!(tungstenite::connect(format!("ws://{}/a/b", here.0)).is_err());
+        let (here, there) = (stop(here), stop(there));
+        let targets = |heads: Vec<String>| {
+            let targets: Vec<_> = heads.iter().filter_map(|head| head.split(' ').nth(1)).collect();
+            if targets.is_empty() { "nothing".to_owned() } else { targets.join(", ") }
+        };
+        log.step(location, format!("here {}; there {}", targets(here), targets(there)));
+    }
+}
+
+fn what_goes_to_another_origin(log: &mut Log) {
+    let there = server(no_place);
+    let place = there.0.clone();
+    let here = server(move |_| format!("HTTP/1.1 302 Found\r\nLocation: ws://{place}/\r\n\r\n"));
+    let mut request = format!("ws://{}/", here.0).into_client_request().unwrap();
+    let names = [
+        "authorization", "cookie", "proxy-authorization", "origin", "sec-websocket-protocol", "user-agent", "x-own",
+    ];
+    for name in names {
+        request.headers_mut().insert(name, "mine".parse().unwrap());
+    }
+    assert!(tungstenite::connect(request).is_err());
+    let place = there.0.clone();
+    let (here, there) = (stop(here).remove(0), stop(there).remove(0));
+    let field = |head: &str, name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map_or("nothing".to_owned(), |(_, value)| value.to_owned())
+    };
+    log.step("host", if field(&there, "host") == place { "the new one" } else { "the first one" });
+    let keys = [&here, &there].map(|head| field(head, "sec-websocket-key"));
+    log.step("key", if keys[0] == keys[1] { "the same" } else { "a new one" });
+    for name in names {
+        log.step(name, field(&there, name));
+    }
 }
