@@ -257,16 +257,21 @@ impl Clock {
             Some(pong) if self.is_asked() => self.pong_due(pong),
             _ => NEVER,
         };
-        let message = expiry(message_since.unwrap_or(NEVER), timeouts.message);
-        [
-            set(Deadline::Pong, pong),
-            self.ping_deadline(timeouts),
-            set(Deadline::Idle, expiry(self.last_byte(), timeouts.idle)),
-            set(Deadline::Message, message),
-        ]
-        .into_iter()
-        .flatten()
-        .min_by_key(|(_, due)| *due)
+        let ping = self.ping_deadline(timeouts).map_or(NEVER, |(_, due)| due);
+        let mut earliest = (Deadline::Pong, pong);
+        for next in [
+            (Deadline::Ping, ping),
+            (Deadline::Idle, expiry(self.last_byte(), timeouts.idle)),
+            (
+                Deadline::Message,
+                expiry(message_since.unwrap_or(NEVER), timeouts.message),
+            ),
+        ] {
+            if next.1 < earliest.1 {
+                earliest = next;
+            }
+        }
+        set(earliest.0, earliest.1)
     }
 
     /// When the next keepalive ping is due, unless the answer to the last one is waited for.
@@ -338,6 +343,7 @@ pub(crate) fn since(then: Nanos, now: Nanos) -> u64 {
 }
 
 /// So long after that time.
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn after(start: Nanos, wait: Duration) -> Nanos {
     start.saturating_add(nanos(wait))
 }
@@ -348,7 +354,11 @@ fn set(deadline: Deadline, due: Nanos) -> Option<(Deadline, Nanos)> {
 
 pub(crate) fn nanos(duration: Duration) -> Nanos {
     // 292 years are enough; a longer wait is one without a deadline.
-    Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
+    let seconds = Nanos::try_from(duration.as_secs()).unwrap_or(NEVER);
+    seconds
+        .checked_mul(1000 * MILLI)
+        .and_then(|nanos| nanos.checked_add(duration.subsec_nanos().into()))
+        .unwrap_or(NEVER)
 }
 
 pub(crate) const MILLI: Nanos = 1_000_000;

@@ -10,6 +10,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::too_many_lines))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    allow(dead_code, unused_imports, reason = "what only a `Connection` asks")
+)]
 
 #[cfg(any(test, feature = "alloc"))]
 extern crate alloc;
@@ -56,7 +60,7 @@ mod token;
 mod wire;
 
 pub use close_code::CloseCode;
-pub use life::{State, Transport};
+pub use life::{Side, State, Transport};
 pub use role::Role;
 #[cfg(feature = "alloc")]
 pub use {

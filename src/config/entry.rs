@@ -7,7 +7,14 @@ pub(crate) fn is_origin(text: &str) -> bool {
     let is_web = |(scheme, authority): (&str, &str)| {
         !scheme.is_empty() && scheme.bytes().all(is_plain) && is_host_and_port(authority)
     };
-    text == "null" || text.split_once("://").is_some_and(is_web)
+    text == "null" || split_scheme(text).is_some_and(is_web)
+}
+
+/// What stands before the first `://`, and after it.
+pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    // Not by a pattern of several characters, whose search takes a kilobyte of code.
+    let (scheme, rest) = text.split_once(':')?;
+    Some((scheme, rest.strip_prefix("//")?))
 }
 
 /// `host [":" port]`, where `*.` may begin the host and the port may be `*`.

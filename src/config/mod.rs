@@ -27,7 +27,7 @@ pub(crate) use admission::OriginPolicy;
 #[cfg(feature = "alloc")]
 pub use admission::Origins;
 pub use budgets::{Budgets, Rate};
-pub(crate) use entry::{ANY_PORT, is_host_and_port, is_origin};
+pub(crate) use entry::{ANY_PORT, is_host_and_port, is_origin, split_scheme};
 
 /// Limits on everything that the peer controls, and on queued output (RFC 6455 §10.4).
 ///

@@ -62,8 +62,8 @@ impl Field {
     /// The field of this name, without regard to ASCII case (RFC 9110 §5.1). Length and first letter
     /// leave one candidate, so most fields of a browser's request are told without comparing names.
     // A call in WebAssembly, where size counts: it saves 4 KB.
-    #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
-    #[cfg_attr(target_arch = "wasm32", inline(never))]
+    #[cfg_attr(not(any(target_arch = "wasm32", target_os = "none")), inline(always))]
+    #[cfg_attr(any(target_arch = "wasm32", target_os = "none"), inline(never))]
     pub(crate) fn of(name: &str) -> Option<Self> {
         let first = name.as_bytes().first()?.to_ascii_lowercase();
         match (name.len(), first) {

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use crate::close_code::CloseCode;
 use crate::error::Failure;
+use crate::life::Side;
 
-pub use crate::life::Side;
 pub use crate::payload::{Payload, Text};
 
 pub(crate) mod message;

@@ -6,7 +6,7 @@
 //! extension-param = token [ "=" ( token | quoted-string ) ]   ; a token once unquoted
 //! ```
 
-#[cfg(feature = "alloc")]
+#[cfg(any(test, feature = "alloc"))]
 use alloc::borrow::Cow;
 use core::fmt;
 
@@ -218,7 +218,7 @@ impl<'h> Param<'h> {
 
     /// The value, a token, without its quotes if it had any (RFC 6455 §9.1). Borrowed, unless a character in
     /// them is escaped.
-    #[cfg(feature = "alloc")]
+    #[cfg(any(test, feature = "alloc"))]
     #[must_use]
     pub fn value(&self) -> Option<Cow<'h, str>> {
         let value = text(self.value?);

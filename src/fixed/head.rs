@@ -38,23 +38,32 @@ impl<'e> RequestHead<'e> {
     /// The path, without the query, as sent: percent-encoded, dots included.
     #[must_use]
     pub fn path(&self) -> &'e str {
-        let target = self.target;
-        let rest = match target.split_once("://") {
-            Some((scheme, rest)) if !scheme.starts_with('/') => {
-                rest.find(['/', '?']).map_or("", |at| &rest[at..])
-            }
-            _ => target,
+        let target = self.target.as_bytes();
+        let find = |from: usize, end: fn(u8) -> bool| {
+            let found = target[from..].iter().position(|&byte| end(byte));
+            found.map_or(target.len(), |at| from + at)
         };
-        match rest.split_once('?').map_or(rest, |(path, _)| path) {
-            "" => "/",
-            path => path,
+        // RFC 9112 §3.2: else it is an absolute URI, and its path begins after the authority.
+        let authority = match target {
+            [b'/', ..] => 0,
+            _ => (find(0, |byte| byte == b'/') + 2).min(target.len()),
+        };
+        let start = match authority {
+            0 => 0,
+            at => find(at, |byte| matches!(byte, b'/' | b'?')),
+        };
+        match &target[start..find(start, |byte| byte == b'?')] {
+            [] => "/",
+            path => text(path),
         }
     }
 
     /// What follows the first `?` of the target.
     #[must_use]
     pub fn query(&self) -> Option<&'e str> {
-        self.target.split_once('?').map(|(_, query)| query)
+        let target = self.target.as_bytes();
+        let mark = target.iter().position(|&byte| byte == b'?')?;
+        Some(text(&target[mark + 1..]))
     }
 
     /// The value of the first field of this name, which is compared without regard to ASCII case.

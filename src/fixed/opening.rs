@@ -12,7 +12,6 @@ use crate::handshake::field::values;
 use crate::handshake::head::{Slot, pairs, parse_request, parse_response, unfold};
 use crate::handshake::rules::{Judged, judge_fields, target_span};
 use crate::handshake::scanner::{Scan, Scanner};
-use crate::handshake::status::reason;
 
 use super::head::{RequestHead, ResponseHead};
 use super::queue::Queue;
@@ -23,7 +22,12 @@ use super::{Admitted, Ask, AskError, Endpoint, Frames, Incoming, Room, Stage};
 pub(super) struct Opening<'b> {
     scanner: Scanner,
     way: Way<'b>,
+    /// By which a whole head is judged. A pointer, so that a program with one role has no code of the other.
+    judge: Judge,
 }
+
+/// Judges a whole head, also by whether a subprotocol is required.
+type Judge = for<'e> fn(&Way<'_>, &'e mut [u8], bool) -> Result<Judgement<'e>, HandshakeError>;
 
 enum Way<'b> {
     /// A request is waited for.
@@ -50,6 +54,7 @@ impl<'b> Opening<'b> {
         Self {
             scanner: Scanner::request(),
             way: Way::Request(admitted),
+            judge: judge_request,
         }
     }
 
@@ -67,6 +72,7 @@ impl<'b> Opening<'b> {
         Ok(Self {
             scanner: Scanner::response(),
             way: Way::Answer(accept_value(&key), ask.subprotocols),
+            judge: judge_answer,
         })
     }
 }
@@ -181,12 +187,11 @@ impl Endpoint<'_> {
             405 => b"\r\nAllow: GET\r\nConnection: close",
             _ => b"\r\nConnection: close",
         };
-        let (digits, reason) = (digits(status), reason(status));
         self.write_answer(&[
             b"HTTP/1.1 ",
-            &digits,
+            &digits(status),
+            // The reason may be left out, and the blank before it may not (RFC 9112 §4).
             b" ",
-            reason.as_bytes(),
             own,
             // RFC 6455 §4.4.
             b"\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0",
@@ -232,7 +237,8 @@ impl Endpoint<'_> {
         let Stage::Opening(opening) = &mut self.stage else {
             return Incoming::Binary(head);
         };
-        match opening.judge(head, self.options.require_subprotocol) {
+        opening.scanner.lower_minor(head);
+        match (opening.judge)(&opening.way, head, self.options.require_subprotocol) {
             Ok(Judgement::Request(offered, head)) => {
                 opening.way = Way::Deciding(offered);
                 Incoming::Request(head)
@@ -328,21 +334,6 @@ impl Opening<'_> {
             Scan::Bad(error) => Err(error),
         }
     }
-
-    fn judge<'e>(
-        &self,
-        head: &'e mut [u8],
-        require_subprotocol: bool,
-    ) -> Result<Judgement<'e>, HandshakeError> {
-        self.scanner.lower_minor(head);
-        match self.way {
-            Way::Request(admitted) => judge_request(head, &admitted),
-            Way::Answer(accept, offered) => {
-                judge_answer(head, &accept, offered, require_subprotocol)
-            }
-            Way::Deciding(_) => Err(HandshakeError::Malformed { line: 1 }),
-        }
-    }
 }
 
 /// What a whole head is.
@@ -367,9 +358,14 @@ fn slots<'h>() -> [Slot<'h>; FIELDS] {
 
 /// As the server reads it (RFC 6455 §4.2.1).
 fn judge_request<'e>(
-    head: &'e [u8],
-    admitted: &Admitted<'_>,
+    way: &Way<'_>,
+    head: &'e mut [u8],
+    _: bool,
 ) -> Result<Judgement<'e>, HandshakeError> {
+    let Way::Request(admitted) = way else {
+        return Err(HandshakeError::Malformed { line: 1 });
+    };
+    let head: &[u8] = head;
     let mut slots = slots();
     let (line, fields) = parse_request(head, &mut slots)?;
     let target = target_span(head, &line)?;
@@ -387,11 +383,13 @@ fn judge_request<'e>(
 
 /// As the client reads it (RFC 6455 §4.1).
 fn judge_answer<'e>(
+    way: &Way<'_>,
     head: &'e mut [u8],
-    accept: &AcceptValue,
-    offered: &str,
-    required: bool,
+    require_subprotocol: bool,
 ) -> Result<Judgement<'e>, HandshakeError> {
+    let &Way::Answer(accept, offered) = way else {
+        return Err(HandshakeError::Malformed { line: 1 });
+    };
     unfold(head);
     let head: &[u8] = head;
     let mut slots = slots();
@@ -401,8 +399,8 @@ fn judge_answer<'e>(
         // RFC 9110 §2.5: HTTP/1.0 has neither 101 nor other interim responses.
         100..200 if line.version == HttpVersion::Http10 => Err(HandshakeError::HttpVersion),
         101 => {
-            check_101(fields.clone(), Some(accept))?;
-            let chosen = chosen_subprotocol(fields.clone(), offered, required)?;
+            check_101(fields.clone(), Some(&accept))?;
+            let chosen = chosen_subprotocol(fields.clone(), offered, require_subprotocol)?;
             // None was offered.
             check_extensions(values(fields, Field::Extensions), "")?;
             Ok(Judgement::Accepted(ResponseHead::new(head, chosen)))

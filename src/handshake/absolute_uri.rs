@@ -4,8 +4,6 @@
 //! (RFC 9110 §7.2) and `Origin` (RFC 6454 §6.1).
 
 use core::fmt;
-use core::net::Ipv6Addr;
-use core::str::FromStr;
 
 use memchr::{memchr, memchr3};
 
@@ -226,16 +224,125 @@ const fn is_pchar(byte: u8) -> bool {
 
 /// What stands in brackets (RFC 3986 §3.2.2): an IPv6 address, or one of a future version.
 fn is_ip_literal(bytes: &[u8]) -> bool {
-    let Ok(text) = core::str::from_utf8(bytes) else {
-        return false;
+    let [b'v' | b'V', future @ ..] = bytes else {
+        return is_ipv6(bytes);
     };
-    if let Some(future) = text.strip_prefix(['v', 'V']) {
-        return future.split_once('.').is_some_and(|(version, address)| {
-            let in_address = |byte| is_reg_name_byte(byte) || byte == b':';
-            let hex = version.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let valid = hex && address.bytes().all(in_address);
-            valid && !version.is_empty() && !address.is_empty()
-        });
+    let version = future.iter().take_while(|byte| byte.is_ascii_hexdigit());
+    let (version, address) = future.split_at(version.count());
+    let in_address = |&byte: &u8| is_reg_name_byte(byte) || byte == b':';
+    match address {
+        [b'.', address @ ..] => {
+            !version.is_empty() && !address.is_empty() && address.iter().all(in_address)
+        }
+        _ => false,
     }
-    Ipv6Addr::from_str(text).is_ok()
+}
+
+/// `IPv6address`. Not by the standard library, whose parser takes 2 KiB of code on a small processor.
+fn is_ipv6(mut rest: &[u8]) -> bool {
+    let (mut groups, mut gap) = (0, false);
+    if let [b':', b':', after @ ..] = rest {
+        (rest, gap) = (after, true);
+    }
+    while !rest.is_empty() && groups < 8 {
+        let len = rest.iter().take_while(|byte| byte.is_ascii_hexdigit());
+        let (group, after) = rest.split_at(len.count());
+        if after.first() == Some(&b'.') {
+            groups += 2;
+            return is_ipv4(rest) && if gap { groups < 8 } else { groups == 8 };
+        }
+        if !(1..=4).contains(&group.len()) {
+            return false;
+        }
+        groups += 1;
+        rest = match after {
+            [] => after,
+            [b':', b':', after @ ..] if !gap => {
+                gap = true;
+                after
+            }
+            [b':', after @ ..] if !after.is_empty() => after,
+            _ => return false,
+        };
+    }
+    rest.is_empty() && if gap { groups < 8 } else { groups == 8 }
+}
+
+/// `IPv4address`: numbers up to 255 without leading zeros.
+fn is_ipv4(bytes: &[u8]) -> bool {
+    let is_octet = |text: &[u8]| match text {
+        [b'0'..=b'9'] => true,
+        [b'1'..=b'9', ..] if text.len() <= 3 => decimal(text).is_some_and(|octet| octet <= 255),
+        _ => false,
+    };
+    let mut octets = bytes.split(|&byte| byte == b'.');
+    octets.clone().count() == 4 && octets.all(is_octet)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use core::net::Ipv6Addr;
+
+    use proptest::prelude::*;
+
+    use super::is_ipv6;
+
+    fn as_the_standard_library(text: &str) {
+        let expected = text.parse::<Ipv6Addr>().is_ok();
+        assert_eq!(is_ipv6(text.as_bytes()), expected, "{text}");
+    }
+
+    #[test]
+    fn addresses() {
+        for text in [
+            "::",
+            "::1",
+            "1::",
+            ":",
+            "",
+            ":::",
+            "1:::2",
+            "1::2::3",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7:8::",
+            "::1:2:3:4:5:6:7:8",
+            "1:2:3::4:5:6:7:8",
+            "1:2:3:4:5:6:7:",
+            ":2:3:4:5:6:7:8",
+            "12345::",
+            "::g",
+            "::1.2.3.4",
+            "1:2:3:4:5:6:1.2.3.4",
+            "1:2:3:4:5:1.2.3.4",
+            "1:2:3:4:5:6:7:1.2.3.4",
+            "1:2:3:4:5::1.2.3.4",
+            "1:2:3:4:5:6::1.2.3.4",
+            "1.2.3.4",
+            "::1.2.3",
+            "::1.2.3.256",
+            "::1.2.3.04",
+            "::1.2.3.4.5",
+            "::1.2.3.",
+            "::a.2.3.4",
+            "::1.2.3.4:5",
+            "fe80::1%eth0",
+        ] {
+            as_the_standard_library(text);
+        }
+    }
+
+    proptest! {
+        /// Any groups, gaps and ends: taken and refused as by the standard library.
+        #[test]
+        fn any_address(parts in proptest::collection::vec(0usize..14, 0..20)) {
+            const PARTS: [&str; 14] = [":", ":", ":", "::", "0", "12", "abc", "FFFF", "1:", "2:", "255", ".", "1.2.3.4", "7.08.9.10"];
+            let text: String = parts.into_iter().map(|part| PARTS[part]).collect();
+            as_the_standard_library(&text);
+        }
+    }
 }

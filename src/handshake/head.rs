@@ -11,14 +11,14 @@ use crate::error::HandshakeError;
 use crate::token::is_token;
 
 use super::field::{is_value, trim};
-#[cfg(feature = "alloc")]
+#[cfg(any(test, feature = "alloc"))]
 use super::scanner::MAX_FIELDS;
 
 /// Room for one field of a head while it is judged.
 pub(crate) type Slot<'h> = MaybeUninit<httparse::Header<'h>>;
 
 /// Room on the stack for as many as a head can have.
-#[cfg(feature = "alloc")]
+#[cfg(any(test, feature = "alloc"))]
 pub(crate) const fn slots<'h>() -> [Slot<'h>; MAX_FIELDS] {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }

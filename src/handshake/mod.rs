@@ -41,7 +41,6 @@ pub(crate) mod rules;
 mod saved;
 pub(crate) mod scanner;
 mod start_line;
-pub(crate) mod status;
 #[cfg(feature = "alloc")]
 mod upgrade_request;
 #[cfg(feature = "alloc")]

@@ -1,7 +1,7 @@
 //! Whether an origin is of the same host, or in a list (RFC 6455 §4.2.2, §10.2), and whether a host is in one
 //! (RFC 9110 §7.4).
 
-use crate::config::ANY_PORT;
+use crate::config::{ANY_PORT, split_scheme};
 use crate::decimal::decimal_in;
 
 use super::absolute_uri::{AbsoluteUri, Authority};
@@ -43,7 +43,7 @@ pub(crate) fn same_host(origin: &[u8], host: &Authority<'_>) -> bool {
 /// Anything else, such as `null`, is compared as text without regard to ASCII case (RFC 6455 §4.2.2).
 fn fits(entry: &str, origin: &str) -> bool {
     let (Some((scheme, place)), Some((https, authority))) =
-        (entry.split_once("://"), web_origin(origin))
+        (split_scheme(entry), web_origin(origin))
     else {
         return entry.eq_ignore_ascii_case(origin);
     };

@@ -7,7 +7,6 @@ use core::{fmt, mem};
 use crate::error::{AcceptError, Field, FieldError, HandshakeError};
 
 use super::extra::{self, Extra, FieldList};
-use super::status::reason;
 
 /// How the body of a response ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -178,6 +177,42 @@ impl fmt::Debug for Response {
 pub(crate) fn status_line(status: u16, out: &mut Vec<u8>) {
     let line = format!("HTTP/1.1 {status} {}\r\n", reason(status));
     out.extend_from_slice(line.as_bytes());
+}
+
+/// The reason phrases (RFC 9110 §15) of what answers an opening handshake.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
 }
 
 /// The status line, and the fields that are added.

@@ -2,8 +2,9 @@
 
 use crate::connection::Event;
 use crate::error::Failure;
-use crate::event::{CloseFrame, CloseReport, CutOff, Kind, Side};
+use crate::event::{CloseFrame, CloseReport, CutOff, Kind};
 use crate::handshake::Request;
+use crate::life::Side;
 use crate::wire::checksum::Checksum;
 
 use super::left_out::{self, LeftOut};

@@ -10,12 +10,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
+use sansocket_blocking::sansocket::Side;
 use sansocket_blocking::sansocket::client::backoff::Policy;
 use sansocket_blocking::sansocket::client::proxy::ProxyError;
 use sansocket_blocking::sansocket::client::socks5::Socks5Error;
 use sansocket_blocking::sansocket::config::Timeouts;
 use sansocket_blocking::sansocket::error::{AcceptError, Failure, SendError, Timeout};
-use sansocket_blocking::sansocket::event::Side;
 use sansocket_blocking::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connector, Error, Event, Incoming, Message,
     OriginPolicy, Response, ServerConfig, Stream, Uri, WebSocket,

@@ -10,8 +10,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
+use sansocket_blocking::sansocket::Side;
 use sansocket_blocking::sansocket::config::Timeouts;
-use sansocket_blocking::sansocket::event::Side;
 use sansocket_blocking::{
     Accept, ClientConfig, CloseCode, Connector, Incoming, OriginPolicy, ServerConfig, Stream,
     WebSocket,

@@ -1,7 +1,7 @@
 //! Events as a structure of C.
 
+use sansocket::Side;
 use sansocket::error::Failure;
-use sansocket::event::Side;
 use sansocket::handshake::{Refusal, Request};
 use sansocket::{Event, Kind, Message};
 

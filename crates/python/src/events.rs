@@ -7,8 +7,9 @@ use pyo3::exceptions::PyNotImplementedError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use pyo3::{PyClass, PyClassInitializer};
+use sansocket::Side;
 use sansocket::error::Failure;
-use sansocket::event::{self, CloseFrame, CloseReport, MessageHead, Side};
+use sansocket::event::{self, CloseFrame, CloseReport, MessageHead};
 use sansocket::handshake::{self, HttpVersion};
 use sansocket::{Event, Kind, Message as CoreMessage};
 

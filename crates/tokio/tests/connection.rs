@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use sansocket_tokio::sansocket::Side;
 use sansocket_tokio::sansocket::error::{AcceptError, CloseError, Failure, SendError, Timeout};
-use sansocket_tokio::sansocket::event::Side;
 use sansocket_tokio::{
     Accept, ClientConfig, CloseCode, Connection, Error, Event, Message, Negotiated, Prepared,
     Response, ServerConfig, WebSocket,

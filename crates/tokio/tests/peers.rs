@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use sansocket_tokio::sansocket::Side;
 use sansocket_tokio::sansocket::error::{Failure, SendError, Timeout};
-use sansocket_tokio::sansocket::event::Side;
 use sansocket_tokio::{Accept, ClientConfig, ClientRequest, CloseCode, Message, Uri, WebSocket};
 use support::{accept, quiet, server_config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

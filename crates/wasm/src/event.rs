@@ -5,8 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use sansocket::Side;
 use sansocket::error::Failure;
-use sansocket::event::Side;
 use sansocket::handshake::{Refusal, Request};
 use sansocket::{Event, Kind, Message};
 

@@ -7,8 +7,9 @@ use crate::client::proxy::{ConnectError, ProxyError};
 use crate::client::socks5::Socks5Error;
 use crate::close_code::CloseCode;
 use crate::error::{Failure, HandshakeError, Timeout};
-use crate::event::{CloseReport, Side};
+use crate::event::CloseReport;
 use crate::handshake::Refusal;
+use crate::life::Side;
 
 /// How a connection or an attempt to get one ended: what a [`Backoff`](super::Backoff) decides by.
 ///

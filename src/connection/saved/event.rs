@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use crate::close_code::CloseCode;
 use crate::event::{
-    Chunk, CloseFrame, CloseReport, CutOff, Kind, Message, MessageHead, Payload, Pong, Side, Text,
+    Chunk, CloseFrame, CloseReport, CutOff, Kind, Message, MessageHead, Payload, Pong, Text,
 };
 use crate::handshake::{Refusal, Request};
+use crate::life::Side;
 use crate::wire::{Bad, Reader, Saved, Writer};
 
 use super::super::event::Event;

@@ -1,6 +1,6 @@
 //! The life of a connection as the transitions that led to it: no other one can be read back.
 
-use crate::event::Side;
+use crate::life::Side;
 use crate::life::{Closes, Failing, Life, Progress};
 use crate::role::Role;
 use crate::wire::{Bad, Reader, Writer};

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use sansocket::Side;
 use sansocket::config::{self, Limits, Timeouts};
 use sansocket::entropy::Entropy;
 use sansocket::error::Failure;
 use sansocket::error::NoEntropy;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{Limit, ProtocolError, Timeout};
-use sansocket::event::{CloseFrame, CloseReport, CutOff, Side};
+use sansocket::event::{CloseFrame, CloseReport, CutOff};
 use sansocket::{ClientConfig, ServerConfig};
 use sansocket::{
     CloseCode, Connection, Event, Kind, Message, Negotiated, OriginPolicy, Part, Prepared, State,

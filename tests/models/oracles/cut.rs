@@ -5,9 +5,10 @@ use super::judge::Judge;
 use super::model::{Seen, expected, streams};
 use super::opening::{self, Leads};
 use super::{Scripted, Taker, heads, wire};
+use sansocket::Side;
 use sansocket::config::{Delivery, Limits, Rate, Timeouts};
 use sansocket::error::Failure;
-use sansocket::event::{CloseReport, Side};
+use sansocket::event::CloseReport;
 #[cfg(feature = "deflate")]
 use sansocket::extension::PermessageDeflate;
 use sansocket::{

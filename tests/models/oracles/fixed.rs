@@ -4,9 +4,9 @@
 use core::time::Duration;
 
 use super::{Scripted, Taker, heads, wire};
+use sansocket::Side;
 use sansocket::config::{Budgets, Limits, Timeouts};
 use sansocket::error::{CloseError, Failure, SendError};
-use sansocket::event::Side;
 use sansocket::fixed::{Admitted, Ask, Endpoint, Incoming, Options, Room};
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Message, OriginPolicy,

@@ -1,10 +1,11 @@
 //! The closing handshake (RFC 6455 §7) and its codes (§7.4).
 
+use sansocket::Side;
 use sansocket::config::Delivery;
 use sansocket::error::Failure;
 use sansocket::error::{CloseError, SendError};
 use sansocket::error::{HandshakeError, Limit, ProtocolError, Timeout};
-use sansocket::event::{CloseReport, Side};
+use sansocket::event::CloseReport;
 use sansocket::{CloseCode, Connection, Event, Kind, Role, State, Transport};
 
 use crate::support::*;

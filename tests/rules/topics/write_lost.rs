@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sansocket::Side;
 use sansocket::config::Timeouts;
 use sansocket::error::{Failure, ProtocolError, SendError, Timeout};
-use sansocket::event::{CloseReport, Side};
+use sansocket::event::CloseReport;
 use sansocket::{
     Accept, ClientConfig, ClientRequest, CloseCode, Connection, Kind, Part, Role, State, Transport,
     Uri,
