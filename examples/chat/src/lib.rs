@@ -15,6 +15,7 @@ pub mod engine;
 mod hall;
 mod member;
 mod presence;
+mod ring;
 mod room;
 mod wire;
 
@@ -22,11 +23,10 @@ use std::fmt::Display;
 use std::future::pending;
 use std::io::{self, Write};
 use std::pin::pin;
+use std::sync::Arc;
 
 use sansocket_tokio::sansocket::event::CloseReport;
-use sansocket_tokio::{
-    Accept, CloseCode, Error, Incoming, Message, Prepared, Response, Sender, WebSocket,
-};
+use sansocket_tokio::{Accept, CloseCode, Error, Message, Prepared, Response, Sender, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio::sync::mpsc;
@@ -80,7 +80,7 @@ impl<E: Engine> Hall<E> {
     /// # Errors
     /// That it did not end in an orderly way.
     pub async fn serve<S>(
-        &self,
+        self: &Arc<Self>,
         stream: S,
         stop: impl Future<Output = ()>,
     ) -> Result<Option<CloseReport>, Error>
@@ -89,29 +89,36 @@ impl<E: Engine> Hall<E> {
     {
         let mut stop = pin!(stop);
         let incoming = select! {
-            incoming = WebSocket::server(stream, self.config()) => incoming?,
+            incoming = WebSocket::server(stream, &self.config) => incoming?,
             () = &mut stop => return Ok(None), // nothing was asked for
         };
         let request = incoming.request();
-        let wish = match (incoming.is_upgrade(), request.method(), request.path()) {
-            (true, _, "/ws") => Wish::from_query(request.query().unwrap_or_default()),
-            (false, "GET" | "HEAD", "/") => return answer(incoming, page()?).await,
-            _ => return answer(incoming, Response::new(404).body("there is nothing here\n")).await,
-        };
-        let Some(Wish { room, name, after }) = wish else {
-            let bad = "a room is letters, digits and '-'; room and name have some characters\n";
-            return answer(incoming, Response::new(400).body(bad)).await;
-        };
-        let entered = self.enter(&room, name, after);
-        let member = select! {
-            entered = entered => match entered {
-                Ok(member) => member,
-                Err(why) => return answer(incoming, later(why)?).await,
+        let wish = Wish::from_query(request.query().unwrap_or_default());
+        let answer = match (incoming.is_upgrade(), request.method(), request.path()) {
+            (true, _, "/ws") => match wish {
+                None => Response::new(400).body("no such room, name or position\n"),
+                Some(wish) => {
+                    let room = wish.room.clone();
+                    let entered = select! {
+                        entered = self.enter(wish) => entered,
+                        () = &mut stop => return Ok(None),
+                    };
+                    match entered {
+                        Err(why) => Response::new(503).header("Retry-After", b"10")?.body(why),
+                        Ok(member) => {
+                            let ws = incoming.accept(Accept::new()).await?;
+                            return self.converse(ws, &room, member, stop).await;
+                        }
+                    }
+                }
             },
-            () = &mut stop => return Ok(None),
+            (false, "GET" | "HEAD", "/") => {
+                let html = b"text/html; charset=utf-8";
+                Response::new(200).header("Content-Type", html)?.body(PAGE)
+            }
+            _ => Response::new(404).body("there is nothing here\n"),
         };
-        let ws = incoming.accept(Accept::new()).await?;
-        self.converse(ws, &room, member, stop).await
+        incoming.respond(answer).await.map(|()| None)
     }
 
     async fn converse<S>(
@@ -187,23 +194,6 @@ where
             return None;
         }
     }
-}
-
-async fn answer<S>(incoming: Incoming<S>, response: Response) -> Result<Option<CloseReport>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    incoming.respond(response).await.map(|()| None)
-}
-
-fn page() -> Result<Response, Error> {
-    let page = Response::new(200).header("Content-Type", b"text/html; charset=utf-8")?;
-    Ok(page.body(PAGE))
-}
-
-fn later(why: &str) -> Result<Response, Error> {
-    let later = Response::new(503).header("Retry-After", b"10")?;
-    Ok(later.body(why))
 }
 
 /// Where nobody reads the log any more, the server goes on without.

@@ -5,6 +5,7 @@
 //! - 1,000 (CONNECTIONS) are served at once, as most systems let a process have 1,024 descriptors; others wait
 //!   in the listen queue until one of them ends. Half of them may be members: the others are for the page, and
 //!   for the answer that all seats are taken (503, with Retry-After).
+//! - Who says more than 20 messages a second for long is sent away: others would miss some.
 //! - Rooms are shared with other processes over `nats://HOST` or `redis://HOST` (ENGINE), where the crate is built
 //!   with that feature. They are this process's own otherwise.
 //! - SIGTERM and Ctrl-C end it in order: each member is told 1001, for no longer than 10 s.
@@ -18,7 +19,7 @@ use std::{env, future};
 
 use chat::engine::{Embedded, Engine, Error};
 use chat::{Hall, log};
-use sansocket_tokio::sansocket::config::{Limits, Timeouts};
+use sansocket_tokio::sansocket::config::{Limits, Rate, Timeouts};
 use sansocket_tokio::sansocket::extension::PermessageDeflate;
 use sansocket_tokio::{OriginPolicy, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
@@ -102,7 +103,8 @@ async fn serve(engine: impl Engine, arguments: Vec<String>) -> Result<(), Error>
     drop((door, stop));
     let end = async { while tasks.join_next().await.is_some() {} };
     let _ = timeout(END, end).await;
-    let _ = timeout(END, hall.leave()).await;
+    tasks.shutdown().await;
+    let _ = timeout(END, hall.deserted()).await;
     Ok(())
 }
 
@@ -113,6 +115,7 @@ fn config(patience: Duration) -> ServerConfig {
     timeouts.pong = Some(patience);
     let mut limits = Limits::server();
     (limits.frame, limits.message) = (LONGEST, LONGEST);
+    limits.budgets.messages = Some(Rate::per_second(20).at_once(200));
     ServerConfig::new(OriginPolicy::SameHost)
         .timeouts(timeouts)
         .limits(limits)

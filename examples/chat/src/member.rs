@@ -51,27 +51,30 @@ impl Member {
 
 impl Place {
     fn new(state: &State, after: Option<Position>) -> Self {
-        let (said, heard) = (&state.said, state.heard.unwrap_or_default());
-        let number = |index: usize| said.first() + index as u64;
-        let place = |said, after, missed| Self {
-            said,
-            after: Some(after),
-            changes: None,
-            missed,
+        let (ring, heard) = (&state.said, state.heard.unwrap_or_default());
+        let start = |after: Position| {
+            let covered = ring.iter().rfind(|(_, (at, _))| after.covers(*at));
+            let mut same = ring
+                .iter()
+                .skip_while(|(_, (at, _))| at.epoch != after.epoch);
+            match covered {
+                Some((number, _)) => Some(number + 1),
+                None if after.epoch != heard.epoch => None,
+                None => Some(same.next().map_or(ring.end(), |(number, _)| number)),
+            }
         };
-        if let Some(after) = after {
-            let mut all = said.iter().map(|(at, _)| *at);
-            if let Some(index) = all.clone().rposition(|at| after.covers(at)) {
-                return place(number(index) + 1, after, false);
-            }
-            if after.epoch == heard.epoch {
-                let first = all.position(|at| at.epoch == after.epoch);
-                return place(first.map_or(said.end(), number), after, false);
-            }
+        let known = after.and_then(|after| Some((start(after)?, after)));
+        let recent = || {
+            let start = ring.first().max(ring.end().saturating_sub(BEFORE));
+            (start, ring.get(start).map_or(heard, |(at, _)| at.before()))
+        };
+        let (said, last) = known.unwrap_or_else(recent);
+        Self {
+            said,
+            after: Some(last),
+            changes: None,
+            missed: after.is_some() && known.is_none(),
         }
-        let start = said.first().max(said.end().saturating_sub(BEFORE));
-        let before = said.get(start).map_or(heard, |(at, _)| at.before());
-        place(start, before, after.is_some())
     }
 
     fn next(&mut self, state: &State, name: &str) -> Option<Prepared> {

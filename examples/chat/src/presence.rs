@@ -23,9 +23,10 @@ struct Told {
     names: Vec<String>,
 }
 
+#[derive(Default)]
 pub(crate) struct Presence {
-    /// Another one in each process, and each time that the room opens in it.
-    id: u64,
+    /// Random keys: another one in each process, and each time that the room opens in it.
+    id: RandomState,
     /// How many members of this process have a name.
     own: BTreeMap<String, usize>,
     others: HashMap<u64, (Vec<String>, Instant)>,
@@ -37,21 +38,11 @@ pub(crate) struct Presence {
     deaf: bool,
 }
 
-impl Default for Presence {
-    fn default() -> Self {
-        Self {
-            id: RandomState::new().build_hasher().finish(), // the keys are random
-            own: BTreeMap::new(),
-            others: HashMap::new(),
-            shown: BTreeSet::new(),
-            changed: false,
-            told: None,
-            deaf: false,
-        }
-    }
-}
-
 impl Presence {
+    fn id(&self) -> u64 {
+        self.id.build_hasher().finish()
+    }
+
     pub(crate) fn enter(&mut self, name: &str) {
         *self.own.entry(name.to_owned()).or_default() += 1;
         self.own_changed();
@@ -90,7 +81,7 @@ impl Presence {
         let Ok(told) = serde_json::from_str::<Told>(told) else {
             return; // of another version
         };
-        if told.from != self.id {
+        if told.from != self.id() {
             let new = (told.names, now);
             let old = self.others.insert(told.from, new.clone());
             self.changed |= old.is_none_or(|old| old.0 != new.0);
@@ -131,16 +122,12 @@ impl Presence {
             return None;
         }
         self.told = Some(now);
-        Some(self.tell(self.own.keys().cloned().collect()))
+        let (from, names) = (self.id(), self.own.keys().cloned().collect());
+        serde_json::to_string(&Told { from, names }).ok()
     }
 
-    /// What tells the others that nobody is here any more.
-    pub(crate) fn farewell(&self) -> String {
-        self.tell(Vec::new())
-    }
-
-    fn tell(&self, names: Vec<String>) -> String {
-        let from = self.id;
-        serde_json::to_string(&Told { from, names }).unwrap_or_default() // numbers and strings
+    /// Nobody of this process is here any more, and that was told.
+    pub(crate) fn is_over(&self) -> bool {
+        self.own.is_empty() && self.told.is_some()
     }
 }

@@ -1,18 +1,15 @@
 //! A room in this process: what was said lately, for members to read at their own pace.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sansocket_tokio::Prepared;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::engine::{KEPT, News, Position};
+use crate::engine::{News, Position};
 use crate::presence::Presence;
+use crate::ring::Ring;
 use crate::wire::Event;
-
-/// How many bytes a ring holds at most. All members share them.
-const BYTES: usize = 4 << 20;
 
 #[derive(Default)]
 pub(crate) struct Room {
@@ -47,11 +44,6 @@ impl Room {
             }
             news.await;
         }
-    }
-
-    /// Members in this process.
-    pub(crate) fn members(&self) -> usize {
-        self.lock().presence.own()
     }
 
     pub(crate) fn hear(&self, news: News) {
@@ -102,55 +94,5 @@ impl State {
             let (message, len) = Event::said(at, entry).prepared();
             self.said.push((at, message), len);
         }
-    }
-}
-
-/// The last ones of many. Each has a number, which stays.
-pub(crate) struct Ring<T> {
-    /// With their lengths.
-    items: VecDeque<(T, usize)>,
-    first: u64,
-    bytes: usize,
-}
-
-impl<T> Default for Ring<T> {
-    fn default() -> Self {
-        Self {
-            items: VecDeque::new(),
-            first: 0,
-            bytes: 0,
-        }
-    }
-}
-
-impl<T> Ring<T> {
-    fn push(&mut self, item: T, len: usize) {
-        self.items.push_back((item, len));
-        self.bytes += len;
-        while self.items.len() > KEPT || self.bytes > BYTES {
-            self.bytes -= self.items.pop_front().map_or(0, |(_, len)| len);
-            self.first += 1;
-        }
-    }
-
-    /// The number of the first.
-    pub(crate) fn first(&self) -> u64 {
-        self.first
-    }
-
-    /// The number of the next that will come.
-    pub(crate) fn end(&self) -> u64 {
-        self.first + self.items.len() as u64
-    }
-
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator + Clone {
-        self.items.iter().map(|(item, _)| item)
-    }
-
-    pub(crate) fn get(&self, number: u64) -> Option<&T> {
-        let at = number.checked_sub(self.first)?;
-        self.items
-            .get(usize::try_from(at).ok()?)
-            .map(|(item, _)| item)
     }
 }

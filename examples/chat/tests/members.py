@@ -1,4 +1,4 @@
-"""Two members of two processes, whose ports are the arguments. A line says what is to be done to the processes and the
+"""Two members of two processes: the arguments are the kind of engine and both ports. A line says what is to be done to the processes and the
 engine, and another on the standard input that it was; the others are the checks: `ok WHAT` or `FAILED WHAT`."""
 
 import json
@@ -60,7 +60,7 @@ def do(what):
     sys.stdin.readline()
 
 
-ports = [int(port) for port in sys.argv[1:]]
+kind, ports = sys.argv[1], sys.argv[2:]
 ann, bob = Member(ports[0], "Ann"), Member(ports[1], "Bob")
 both = {"Ann", "Bob"}
 check("both know of each other", ann.until(lambda m: m.here == both) and bob.until(lambda m: m.here == both))
@@ -73,6 +73,14 @@ check("and both are still here", ann.here == bob.here == both)
 eve = Member(ports[1], "Eve")
 check("and what was before is there", eve.until(lambda m: m.said == ["one", "two"]))
 eve.ws.close()
+
+if kind == "redis":
+    do("copy")
+    check("a message comes", bob.say("lost") and ann.until(lambda m: m.said[-1] == "lost"))
+    do("set back")
+    ann.missed = 0
+    check("what stands in the place of one that the engine has lost comes, and that there was one",
+          bob.say("instead") and ann.until(lambda m: m.said[-1] == "instead") and ann.missed == 1)
 
 ann.missed = bob.missed = 0
 do("rob")
@@ -92,4 +100,8 @@ began = time.monotonic()
 check("members of a process that was killed are gone", ann.until(lambda m: m.here == {"Ann"}, 12))
 took = time.monotonic() - began
 check(f"within 9 s: {took:.1f} s", took < 9)
+do("start")
+carl = Member(ports[1], "Carl")
+check("there are those of a process that was started again", carl.until(lambda m: m.here == {"Ann", "Carl"}))
 do("end")
+check("members of a process that was ended in order are gone at once", carl.until(lambda m: m.here == {"Carl"}, 3))

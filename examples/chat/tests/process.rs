@@ -50,8 +50,6 @@ fn signals() {
         let mut server = start("", &[LONG]);
         let mut members: Vec<_> = (0..20).map(|_| server.open()).collect();
         let mut silent = server.open();
-        let mut greedy = server.open();
-        stuff(&mut greedy);
         let _undecided = server.connect();
         let sent = Instant::now();
         server.signal(signal);
@@ -70,7 +68,7 @@ fn signals() {
         assert!(server.wait().success());
         let took = sent.elapsed();
         assert!(took < Duration::from_secs(40), "{took:?}");
-        drop((read_to_end(&mut silent), greedy));
+        drop(read_to_end(&mut silent));
         let peer = members[0].local_addr().unwrap();
         let line = format!("{peer}: closed cleanly, code 1001, begun by this end\n");
         until("a line of the log", || server.log().contains(&line));
@@ -116,6 +114,36 @@ fn more_connections_than_descriptors() {
     assert_hears(&mut first, "two");
     let lines = server.log().matches("os error 24").count();
     assert!(lines < 60, "{lines} lines");
+}
+
+/// A member that says more than others could read.
+#[test]
+fn who_says_too_much_is_sent_away() {
+    let server = start("", &[LONG]);
+    let (mut other, mut loud) = (server.open(), server.open());
+    let flood: Vec<_> = (0..400)
+        .flat_map(|i| frame(0x81, format!(r#"{{"say":"x","id":"{i}"}}"#).as_bytes()))
+        .collect();
+    loud.write_all(&flood).unwrap();
+    let close = loop {
+        match read_message(&mut loud) {
+            (0x88, close) => break close,
+            (first, _) => assert_eq!(first, 0x81),
+        }
+    };
+    assert_eq!(close[..2], 1008_u16.to_be_bytes());
+    let mut heard = 0;
+    let say = frame(0x81, br#"{"say":"quiet","id":"quiet"}"#);
+    other.write_all(&say).unwrap();
+    loop {
+        let (_, event) = read_message(&mut other);
+        let event = String::from_utf8(event).unwrap();
+        if event.contains("quiet\",") {
+            break;
+        }
+        heard += usize::from(event.contains(r#""text":"x""#));
+    }
+    assert!((200..250).contains(&heard), "{heard}");
 }
 
 #[test]

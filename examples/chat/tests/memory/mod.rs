@@ -17,7 +17,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::select;
 use tokio::sync::{broadcast, watch};
 
-pub fn hall<E: Engine>(engine: E, seats: usize) -> Hall<E> {
+pub fn hall<E: Engine>(engine: E, seats: usize) -> Arc<Hall<E>> {
     let config = ServerConfig::new(OriginPolicy::SameHost)
         .deflate(PermessageDeflate::server())
         .serve_http();
@@ -25,7 +25,7 @@ pub fn hall<E: Engine>(engine: E, seats: usize) -> Hall<E> {
 }
 
 /// The near end of a pipe that takes so many bytes each way.
-pub fn connect<E: Engine>(hall: &Hall<E>, pipe: usize) -> DuplexStream {
+pub fn connect<E: Engine>(hall: &Arc<Hall<E>>, pipe: usize) -> DuplexStream {
     let (near, far) = duplex(pipe);
     let hall = hall.clone();
     tokio::spawn(async move { hall.serve(far, pending()).await });
@@ -46,7 +46,7 @@ pub async fn open(
     })
 }
 
-pub async fn join<E: Engine>(hall: &Hall<E>, pipe: usize, query: &str) -> Member {
+pub async fn join<E: Engine>(hall: &Arc<Hall<E>>, pipe: usize, query: &str) -> Member {
     open(connect(hall, pipe), ClientConfig::new(), query)
         .await
         .unwrap()
