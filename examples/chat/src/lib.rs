@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `lib` | one connection, from the request to the end |
 //! | `hall` | the rooms of this process |
-//! | `room`, `member` | what was said lately, and a place in it |
+//! | `room`, `ring`, `member` | what was said lately, and a place in it |
 //! | `presence` | who is there, over all processes |
 //! | `engine` | what keeps the rooms: this process, NATS, or Redis |
 //! | `wire` | frames and entries as JSON |

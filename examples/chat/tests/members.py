@@ -65,13 +65,16 @@ ann, bob = Member(ports[0], "Ann"), Member(ports[1], "Bob")
 both = {"Ann", "Bob"}
 check("both know of each other", ann.until(lambda m: m.here == both) and bob.until(lambda m: m.here == both))
 check("one hears the other", bob.say("one") and ann.until(lambda m: m.said == ["one"]))
+check("what is said again is not said twice", bob.say("one") and ann.say("one and a half")
+      and bob.until(lambda m: m.said == ["one", "one and a half"]))
 
+three = ["one", "one and a half", "two"]
 do("restart")
 check("after a restart of the engine it is as before, for who stayed",
-      bob.say("two") and ann.until(lambda m: m.said == ["one", "two"]) and bob.until(lambda m: m.said == ["one", "two"]))
+      bob.say("two") and ann.until(lambda m: m.said == three) and bob.until(lambda m: m.said == three))
 check("and both are still here", ann.here == bob.here == both)
 eve = Member(ports[1], "Eve")
-check("and what was before is there", eve.until(lambda m: m.said == ["one", "two"]))
+check("and what was before is there", eve.until(lambda m: m.said == three))
 eve.ws.close()
 
 if kind == "redis":
