@@ -2,10 +2,11 @@
 //!
 //! Needs neither `alloc` nor `std`.
 
-#[cfg(not(feature = "simdutf8"))]
+// Before 0.1.5, which a lock file may not have yet, simdutf8 reads in WebAssembly as if all were aligned.
+#[cfg(any(not(feature = "simdutf8"), target_arch = "wasm32"))]
 use core::str as of_long;
 
-#[cfg(feature = "simdutf8")]
+#[cfg(all(feature = "simdutf8", not(target_arch = "wasm32")))]
 use simdutf8::basic as of_long;
 
 use crate::error::identified;
