@@ -160,7 +160,9 @@ struct Refusal {
 impl Refusal {
     fn new(status: StatusCode, field: Option<(HeaderName, &'static str)>, error: Error) -> Self {
         let body = match &error {
-            Error::Protocol(rule) if status.is_client_error() => format!("{rule}\n"),
+            Error::Protocol(rule) if status != StatusCode::INTERNAL_SERVER_ERROR => {
+                format!("{rule}\n")
+            }
             _ => String::new(),
         };
         let mut response = ErrorResponse::new(None);

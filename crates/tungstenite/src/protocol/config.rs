@@ -118,7 +118,8 @@ impl WebSocketConfig {
             let client = client.limits(self.limits()).manual_pong();
             (server.echo_close_reason(), client.echo_close_reason())
         };
-        let (server, client) = if self.is_shared() {
+        // Most connections share one configuration of the core's.
+        let (server, client) = if self.limits() == Self::default().limits() {
             DEFAULT.get_or_init(both).clone()
         } else {
             both()
@@ -138,13 +139,6 @@ impl WebSocketConfig {
                 Connection::upgraded_client_with_entropy(&client, agreed, masks)
             }
         }
-    }
-
-    /// It has the limits of most connections, which share one configuration of the core's.
-    fn is_shared(&self) -> bool {
-        let default = Self::default();
-        self.max_message_size == default.max_message_size
-            && self.max_frame_size == default.max_frame_size
     }
 }
 

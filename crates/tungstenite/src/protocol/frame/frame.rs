@@ -68,19 +68,9 @@ impl FrameHeader {
     /// # Errors
     /// [`ProtocolError::InvalidOpcode`].
     pub fn parse(cursor: &mut Cursor<impl AsRef<[u8]>>) -> Result<Option<(Self, u64)>> {
-        let at = cursor.position();
+        let at = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
         let bytes = cursor.get_ref().as_ref();
-        let start = usize::try_from(at).unwrap_or(usize::MAX);
-        let bytes = bytes.get(start..).unwrap_or_default();
-        let Some((header, payload_len, len)) = Self::read(bytes)? else {
-            return Ok(None);
-        };
-        cursor.set_position(at + len as u64);
-        Ok(Some((header, payload_len)))
-    }
-
-    /// The header, the length of the payload, and how many bytes the header has.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, u64, usize)>> {
+        let bytes = bytes.get(at..).unwrap_or_default();
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else {
             return Ok(None);
         };
@@ -111,7 +101,9 @@ impl FrameHeader {
             mask,
             ..Self::new(opcode, first & 0x80 != 0)
         };
-        Ok(Some((header, len, bytes.len() - rest.len())))
+        let taken = bytes.len() - rest.len();
+        cursor.set_position((at + taken) as u64);
+        Ok(Some((header, len)))
     }
 
     /// Bytes of the header with a payload of this length.

@@ -1,6 +1,6 @@
 //! Frames over a stream, and nothing answered.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use bytes::{Buf, BytesMut};
 
@@ -58,11 +58,14 @@ impl<Stream: Read> FrameSocket<Stream> {
     pub fn read(&mut self, max_size: Option<usize>) -> Result<Option<Frame>> {
         let max_size = max_size.unwrap_or(usize::MAX);
         loop {
-            if let Some((header, payload_len, len)) = FrameHeader::read(&self.unread)? {
+            let mut cursor = Cursor::new(&self.unread);
+            if let Some((header, payload_len)) = FrameHeader::parse(&mut cursor)? {
                 let size = usize::try_from(payload_len).unwrap_or(usize::MAX);
                 if payload_len > max_size as u64 {
                     return Err(CapacityError::MessageTooLong { size, max_size }.into());
                 }
+                // `as`: a position within a buffer.
+                let len = cursor.position() as usize;
                 if self.unread.len() - len >= size {
                     self.unread.advance(len);
                     let payload = self.unread.split_to(size).freeze();
