@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use support::{
     REQUEST, Server, assert_tries_again, frame, read_frame, read_head, read_message, read_to_end,
-    stuff, until,
+    until,
 };
 
 /// Seconds that it waits for clients, however slow the machine is.
