@@ -72,7 +72,7 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
     uri: &Uri,
     connector: Option<Connector>,
 ) -> Result<MaybeTlsStream<S>> {
-    match connector.map_or_else(Connector::by_features, Ok)? {
+    match connector.map_or_else(by_features, Ok)? {
         #[cfg(feature = "native-tls")]
         Connector::NativeTls(connector) => {
             let connector = tokio_native_tls::TlsConnector::from(connector);
@@ -90,4 +90,14 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
         }
         _ => Err(UrlError::TlsFeatureNotEnabled.into()),
     }
+}
+
+/// By this crate's features: those of the crate below may be more.
+fn by_features() -> Result<Connector> {
+    #[cfg(feature = "native-tls")]
+    return Connector::default_native_tls();
+    #[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
+    return Connector::default_rustls();
+    #[cfg(not(any(feature = "native-tls", feature = "__rustls-tls")))]
+    Ok(Connector::Plain)
 }

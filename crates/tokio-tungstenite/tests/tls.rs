@@ -147,3 +147,14 @@ async fn no_tls() {
     let refused = connect_async_tls_with_config(&url, None, true, Some(Connector::Plain)).await;
     assert!(matches!(refused, Err(Error::Url(_))));
 }
+
+/// Whatever other crates have asked of the crate below, this one has a way to encrypt.
+#[tokio::test]
+async fn no_connector() {
+    let listener = TcpListener::bind("localhost:0").await.unwrap();
+    let url = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
+    let server = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+    let refused = connect_async_tls_with_config(&url, None, true, None).await;
+    assert!(matches!(refused, Err(Error::Io(_) | Error::Tls(_))));
+    server.await.unwrap();
+}

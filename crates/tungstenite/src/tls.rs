@@ -28,44 +28,50 @@ pub enum Connector {
 }
 
 impl Connector {
-    /// What is used where none is given: by the features the platform's, or rustls with the certificates that they
-    /// bring along, or [`Plain`](Self::Plain).
+    /// The platform's TLS, as it is configured where no connector is given.
     ///
     /// # Errors
-    /// If the operating system trusts no certificate, or the platform's TLS fails.
+    /// Those of the platform.
+    #[cfg(feature = "native-tls")]
+    pub fn default_native_tls() -> Result<Self> {
+        let connector = native_tls_crate::TlsConnector::new();
+        Ok(Self::NativeTls(connector.map_err(TlsError::from)?))
+    }
+
+    /// Rustls with the certificates that the features bring along, as where no connector is given.
+    ///
+    /// # Errors
+    /// If the operating system trusts no certificate.
     ///
     /// # Panics
     /// If rustls has no provider of cryptography, or several: install one.
-    pub fn by_features() -> Result<Self> {
-        #[cfg(feature = "native-tls")]
-        let connector = native_tls_crate::TlsConnector::new()
-            .map(Self::NativeTls)
-            .map_err(TlsError::from)?;
-        #[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
-        let connector = Self::Rustls(rustls_config()?);
-        #[cfg(not(any(feature = "native-tls", feature = "__rustls-tls")))]
-        let connector = Self::Plain;
-        Ok(connector)
-    }
-}
-
-#[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
-fn rustls_config() -> Result<Arc<rustls::ClientConfig>> {
-    #[allow(unused_mut, reason = "it depends on the features")]
-    let mut roots = rustls::RootCertStore::empty();
-    #[cfg(feature = "rustls-tls-webpki-roots")]
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    #[cfg(feature = "rustls-tls-native-roots")]
-    {
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            let why = format!("the system trusts no certificate: {:?}", found.errors);
-            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
+    #[cfg(feature = "__rustls-tls")]
+    pub fn default_rustls() -> Result<Self> {
+        #[allow(unused_mut, reason = "it depends on the features")]
+        let mut roots = rustls::RootCertStore::empty();
+        #[cfg(feature = "rustls-tls-webpki-roots")]
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        #[cfg(feature = "rustls-tls-native-roots")]
+        {
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                let why = format!("the system trusts no certificate: {:?}", found.errors);
+                return Err(std::io::Error::new(std::io::ErrorKind::NotFound, why).into());
+            }
         }
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+        Ok(Self::Rustls(Arc::new(config.with_no_client_auth())))
     }
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-    Ok(Arc::new(config.with_no_client_auth()))
+
+    fn by_features() -> Result<Self> {
+        #[cfg(feature = "native-tls")]
+        return Self::default_native_tls();
+        #[cfg(all(feature = "__rustls-tls", not(feature = "native-tls")))]
+        return Self::default_rustls();
+        #[cfg(not(any(feature = "native-tls", feature = "__rustls-tls")))]
+        Ok(Self::Plain)
+    }
 }
 
 type Connected<S> = (WebSocket<MaybeTlsStream<S>>, Response);
