@@ -38,7 +38,7 @@ impl Member {
 
     /// Takes its place once the room is open: after what it heard before, or near the end.
     pub(crate) async fn begin(&mut self, after: Option<Position>) {
-        let place = |state: &State| Some(Place::new(state, after)).filter(|_| state.open);
+        let place = |state: &State| state.open.then(|| Place::new(state, after));
         self.place = self.room.when(place).await;
     }
 
