@@ -283,7 +283,7 @@ impl Connection {
             } else if let Some(event) = self.control(input) {
                 return Some(event);
             }
-            if self.reading.in_payload() || input.is_empty() {
+            if self.reading.in_payload() {
                 return None;
             }
         }

@@ -100,8 +100,9 @@ pub(super) fn read(now: Nanos, from: &mut Reader<'_>) -> Result<Clock, Bad> {
         unanswered: facts & 4 != 0,
     };
     // The latest byte came before now, to the millisecond.
-    let last_byte = clock.heard.saturating_add(clock.since.trickle());
-    if clock.since.0 & Since::LATE > Since::LATEST || last_byte > now.saturating_add(MILLI) {
+    let trickle = clock.since.trickle().unsigned_abs();
+    let most = since(clock.heard, now) + MILLI.unsigned_abs();
+    if clock.since.late() > Since::LATEST || trickle >= most {
         return Err(Bad);
     }
     Ok(clock)

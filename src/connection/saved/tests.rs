@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec;
 
+use crate::clock::Clock;
 use crate::entropy::{Entropy, Randomness};
 use crate::error::{Failure, NoEntropy};
 use crate::event::{CloseFrame, CloseReport, Kind, Message};
@@ -155,6 +156,55 @@ fn assert_each(cases: &[Case]) {
         let read = read_back(&ws).map(|_| ());
         assert_eq!(read, Err(Unread::Bad), "{name}");
     }
+}
+
+/// With these facts: how much has passed since the time was told, the peer heard, the last ping; what happened since; the
+/// number of that ping; the deadline.
+fn clock(facts: u8, now: Duration, numbers: [u64; 6]) -> Result<Clock, Bad> {
+    let mut to = Writer::new(usize::MAX);
+    to.byte(facts);
+    for number in numbers {
+        to.number(number);
+    }
+    let bytes = to.into_bytes();
+    clock::read(nanos(now), &mut Reader::new(&bytes, 0))
+}
+
+/// A clock that was told no time has nothing to note, and what nobody notes is none.
+#[test]
+fn facts_about_a_clock() {
+    for facts in 0..=u8::MAX {
+        let read = clock(facts, Duration::ZERO, [0; 6]);
+        let is_told = facts & 1 != 0;
+        let good = facts == 0 || is_told && facts < 8;
+        assert_eq!(read.is_ok(), good, "{facts}");
+        let told = read.ok().map(|clock| clock.is_told());
+        assert_eq!(told, good.then_some(is_told), "{facts}");
+    }
+}
+
+/// A deadline gives the driver two calls ([`Since::LATEST`]), and the latest byte has come: its time is told to the
+/// millisecond, rounded up.
+#[test]
+fn what_happened_since_the_peer_was_heard() {
+    for late in 0..=3 {
+        let read = clock(1, Duration::ZERO, [0, 0, 0, late, 0, 0]);
+        assert_eq!(read.is_ok(), late <= 2, "{late}");
+    }
+    for heard_before in [0, 1, 999_999, 1_000_000, 1_000_001] {
+        for millis in 0..4 {
+            let read = clock(1, Duration::ZERO, [0, heard_before, 0, millis << 3, 0, 0]);
+            let good = millis * 1_000_000 < heard_before + 1_000_000;
+            assert_eq!(read.is_ok(), good, "{heard_before} {millis}");
+        }
+    }
+}
+
+/// The latest time that there is counts as told, as [`Connection::advance_time`] has it.
+#[test]
+fn a_clock_at_the_end_of_time() {
+    let read = clock(1, Duration::MAX, [0; 6]);
+    assert!(read.is_ok_and(|clock| clock.is_told()));
 }
 
 #[test]

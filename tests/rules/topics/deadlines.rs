@@ -625,6 +625,23 @@ fn a_drip_is_found() {
     }
 }
 
+/// D-33: after the first KiB of a frame too, less than the next one proves no life, and what fills it does.
+#[test]
+fn a_kibibyte_that_is_not_full() {
+    for role in ROLES {
+        for way in WAYS {
+            let mut driver = Driver::new(open_at_0(role, keepalive()), *way);
+            let input = encode_for(role, &[Frame::new(BINARY, vec![7; 100_000])]);
+            for (now, read, ping) in [(0, 0..1100, 10), (5, 1100..2000, 10), (6, 2000..2100, 16)] {
+                driver.ws.advance_time(s(now));
+                driver.read(&input[read]);
+                let due = driver.ws.next_deadline();
+                assert_eq!(due, Some(s(ping)), "{way:?} {now}");
+            }
+        }
+    }
+}
+
 /// D-33: some bytes of a frame, a pause, and its end: a slow link is no reason to close.
 #[test]
 fn a_frame_in_two_halves() {

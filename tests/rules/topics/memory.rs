@@ -7,8 +7,8 @@ use sansocket::config::{Delivery, Limits, Timeouts};
 use sansocket::error::{AcceptError, Failure, Limit, ProtocolError, SendError};
 use sansocket::event::CloseReport;
 use sansocket::{
-    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, OriginPolicy, Part,
-    Prepared, Response, Role, ServerConfig, State, Uri,
+    Accept, ClientConfig, ClientRequest, CloseCode, Connection, Event, Kind, Negotiated,
+    OriginPolicy, Part, Prepared, Response, Role, ServerConfig, State, Uri,
 };
 
 use crate::support::*;
@@ -76,6 +76,25 @@ fn a_message_that_does_not_fit() {
                 .collect();
             assert_eq!(events.len(), 1);
             assert_eq!(events[0].failure(), None);
+        }
+    }
+}
+
+/// RX-8: what was handed out does not count: a message that lies in the input as a whole is copied out of it.
+#[test]
+fn a_message_that_is_copied_for_the_application() {
+    for role in ROLES {
+        for kind in [TEXT, BINARY] {
+            let payload = vec![b'a'; 60_000];
+            let whole = encode_for(role, &[Frame::new(kind, &payload)]);
+            let mut ws = bounded(role, SMALL);
+            let mut input = &whole[..];
+            let event = ws.receive_copy(&mut input);
+            let Some(Event::Message(message)) = event else {
+                panic!("{event:?}");
+            };
+            assert_eq!(message.as_bytes(), payload);
+            assert_eq!((input.len(), ws.memory_held()), (0, 0));
         }
     }
 }
@@ -450,6 +469,30 @@ fn a_body_in_pieces_at_the_ceiling() {
     assert!(ws.memory_held() <= SMALL as usize);
 }
 
+/// HS-34: a body in pieces needs what a whole one does, and the frame of a chunk (RFC 9112 §7.1).
+#[test]
+fn how_much_an_answer_in_pieces_needs() {
+    let config = ServerConfig::upgraded()
+        .serve_http()
+        .limits(limits(16 << 10));
+    let mut ws = Connection::server(&config);
+    let events = receive(&mut ws, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(matches!(events[..], [Seen::Http { .. }]), "{events:?}");
+    let long = Response::new(200).body(vec![b'a'; 30_000]);
+    let needed = |answered| match answered {
+        Err(AcceptError::Memory { needed, .. }) => needed,
+        other => panic!("{other:?}"),
+    };
+    let whole = needed(ws.respond(long.clone()));
+    let pieces = needed(ws.begin_response(long, None));
+    assert!((1..100).contains(&(pieces - whole)), "{whole} {pieces}");
+    // The least ceiling is enough for a short one.
+    let short = Response::new(200).body("a");
+    assert_eq!(ws.begin_response(short, None), Ok(()));
+    ws.end_response().unwrap();
+    assert!(ws.memory_held() <= 16 << 10);
+}
+
 /// A buffer that does not fit is dropped, and one that does serves.
 #[test]
 fn lent_buffers() {
@@ -592,7 +635,6 @@ fn windows_that_fit() {
 #[cfg(feature = "deflate")]
 #[test]
 fn a_window_that_was_agreed_on_elsewhere() {
-    use sansocket::Negotiated;
     use sansocket::extension::PermessageDeflate;
 
     let config = server_config()
@@ -617,6 +659,23 @@ fn a_window_that_was_agreed_on_elsewhere() {
         "{events:?}"
     );
     assert_eq!(take_frames(&mut ws), [Frame::new(CLOSE, TOO_BIG)]);
+}
+
+/// where no codec was agreed on nothing fails by itself: a subprotocol that leaves no room leaves what is lent.
+#[test]
+fn a_subprotocol_that_was_agreed_on_elsewhere() {
+    let ceiling = 16 << 10;
+    let agreed = Negotiated::new().subprotocol("a".repeat(9000));
+    let config = server_config().limits(limits(ceiling));
+    let mut ws = opened(Connection::upgraded_server(&config, agreed));
+    let frame = encode_for(Role::Server, &[Frame::new(TEXT, "lent")]);
+    assert_eq!(receive(&mut ws, &frame), [Seen::text("lent")]);
+    let (first, rest) = frame.split_at(frame.len() - 1);
+    let events = [receive(&mut ws, first), receive(&mut ws, rest)].concat();
+    assert!(
+        matches!(&events[..], [failed] if is_memory(failed, ceiling)),
+        "{events:?}"
+    );
 }
 
 /// RX-8: a ceiling that comes down replaces no event that is there: a Close frame is told, though nothing may be
@@ -781,7 +840,6 @@ fn keepalive_between_fragments_at_the_ceiling() {
 #[cfg(feature = "deflate")]
 #[test]
 fn compressed_messages_that_come_back() {
-    use sansocket::Negotiated;
     use sansocket::extension::PermessageDeflate;
 
     for fragment in [0, 700] {
@@ -832,7 +890,6 @@ fn compressed_messages_that_come_back() {
 #[cfg(feature = "deflate")]
 #[test]
 fn a_compressed_message_that_does_not_fit() {
-    use sansocket::Negotiated;
     use sansocket::extension::{Compress, PermessageDeflate};
 
     const CEILING: u64 = 800 << 10;

@@ -1,6 +1,9 @@
 //! An extension of the caller's that changes messages (RFC 6455 §5.8, §9), with nothing but what it has to
 //! implement, on RSV2: run lengths, each as a count and a byte.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sansocket::config::{Delivery, Limits};
 use sansocket::error::{Failure, Limit, ProtocolError, SendError};
 use sansocket::extension::{
@@ -321,6 +324,98 @@ fn what_comes_is_decoded() {
                 );
             }
         }
+    }
+}
+
+/// Decodes messages that are there as a whole, and nothing else. It counts those that were taken.
+#[derive(Debug, Clone, Default)]
+struct AtOnce {
+    taken: Arc<AtomicUsize>,
+}
+
+impl MessageExtension for AtOnce {
+    fn name(&self) -> &str {
+        "x-at-once"
+    }
+
+    fn reserved_bit(&self) -> u8 {
+        RSV2
+    }
+
+    fn offer(&self) -> String {
+        "x-at-once".into()
+    }
+
+    fn answer(&self, _: &[Extension<'_>]) -> Option<String> {
+        None
+    }
+
+    fn codec(&self, _: Role, _: &Extension<'_>) -> Option<Box<dyn MessageCodec>> {
+        let (taken, lent) = (Arc::clone(&self.taken), Vec::new());
+        Some(Box::new(AtOnceCodec { taken, lent }))
+    }
+}
+
+struct AtOnceCodec {
+    taken: Arc<AtomicUsize>,
+    lent: Vec<u8>,
+}
+
+impl MessageCodec for AtOnceCodec {
+    fn encode(&mut self, _: &[u8], _: bool, _: &mut Vec<u8>) -> Result<(), EncodeError> {
+        Err(EncodeError)
+    }
+
+    fn decode<'c>(
+        &'c mut self,
+        _: &mut &[u8],
+        _: bool,
+        _: &'c mut [u8],
+        _: u64,
+    ) -> Result<Option<&'c [u8]>, DecodeError> {
+        Err(DecodeError::Corrupt)
+    }
+
+    fn decode_message(&mut self, payload: &[u8], _: u64) -> Option<&[u8]> {
+        self.lent = payload.iter().rev().copied().collect();
+        Some(&self.lent)
+    }
+
+    fn decoded(&mut self) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// [`MessageCodec::decode_message`]: asked for a message that the input has as a whole, and told when it was taken; of
+/// one that is cut [`decode`](MessageCodec::decode) gets the parts.
+#[test]
+fn a_message_that_is_decoded_at_once() {
+    for role in ROLES {
+        let at_once = AtOnce::default();
+        let agreed = Negotiated::new().extensions("x-at-once");
+        let mut ws = opened(match role {
+            Role::Server => {
+                let config = server_config().extension(at_once.clone());
+                Connection::upgraded_server(&config, agreed)
+            }
+            Role::Client => {
+                let config = ClientConfig::new().extension(at_once.clone());
+                Connection::upgraded_client_with_entropy(&config, agreed, Box::new(SampleKey))
+            }
+        });
+        let frame = |opcode| Frame {
+            rsv: RSV2,
+            ..Frame::new(opcode, "abc")
+        };
+        let whole = encode_for(role, &[frame(TEXT), frame(BINARY)]);
+        let expected = [Seen::text("cba"), Seen::binary("cba")];
+        assert_eq!(receive(&mut ws, &whole), expected);
+        assert_eq!(at_once.taken.load(Ordering::Relaxed), 2);
+        let mut events = receive(&mut ws, &whole[..4]);
+        events.extend(receive(&mut ws, &whole[4..]));
+        let corrupt = Failure::Protocol(ProtocolError::CompressedData);
+        assert_eq!(events, [Seen::Failed(corrupt)]);
+        assert_eq!(at_once.taken.load(Ordering::Relaxed), 2);
     }
 }
 

@@ -247,6 +247,12 @@ fn the_queue_is_bounded() {
     let written = String::from_utf8(written).unwrap();
     assert_eq!(written.matches('x').count(), sent);
     assert!(written.ends_with("\r\n1\r\ny\r\n0\r\n\r\n"));
+    // Where all of it is queued there is nothing more to write.
+    let mut ws = asked_with(&server_config().limits(limits), "GET", "1.1");
+    ws.begin_response(Response::new(200), Some(1000)).unwrap();
+    ws.write_response(&[b'x'; 1000]).unwrap();
+    assert!(ws.output_len() > 1000);
+    assert_eq!(ws.write_response(b""), Ok(()));
     // Large pieces, which are more than one buffer, come out in order.
     let mut ws = asked("GET", "1.1");
     ws.begin_response(Response::new(200), Some(400_000))

@@ -246,6 +246,24 @@ fn a_message_in_pieces_is_dropped() {
     }
 }
 
+/// K-19: the Ping that waits for room gets no answer (RFC 6455 §5.5.3), and is not kept.
+#[test]
+fn a_ping_that_waits_is_dropped() {
+    for role in ROLES {
+        let held = |pings: usize| {
+            let mut ws = open(role);
+            receive_frames(&mut ws, &vec![Frame::new(PING, [7; 125]); pings]);
+            let before = ws.memory_held();
+            ws.write_lost();
+            says_nothing(&mut ws);
+            (before, ws.memory_held())
+        };
+        let ((queued, least), (waiting, left)) = (held(16), held(17));
+        assert!(waiting >= queued + 125, "{role:?} {queued} {waiting}");
+        assert_eq!(left, least, "{role:?}");
+    }
+}
+
 /// K-19, P-9: a client reads what the server answered to a request that did not get away as a whole; a
 /// server that has not answered is over.
 #[test]
