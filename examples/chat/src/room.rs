@@ -80,8 +80,11 @@ impl Room {
 }
 
 impl State {
+    /// Also of a log before this one, which an engine may tell again.
     fn has_heard(&self, at: Position) -> bool {
-        self.heard.is_some_and(|heard| heard.covers(at))
+        let next = self.heard.is_some_and(|heard| heard.comes_before(at));
+        let known = self.said.iter().map(|(_, (known, _))| *known);
+        !next && known.chain(self.heard).any(|known| known.covers(at))
     }
 
     fn hear(&mut self, at: Position, entry: &str) {

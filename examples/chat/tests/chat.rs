@@ -5,12 +5,12 @@ mod memory;
 
 use std::time::Duration;
 
-use chat::engine::{Embedded, Engine, KEPT};
+use chat::engine::{Embedded, Engine, KEPT, Position};
 use chat::{GONE, Hall, PATIENCE, SIGN};
-use memory::{Shared, connect, hall, join, named, open};
+use memory::{Again, Shared, connect, hall, join, named, open};
 use sansocket_tokio::{ClientConfig, CloseCode, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Until so many are in the hall.
@@ -287,6 +287,27 @@ async fn an_engine_that_fails_for_a_while() {
     assert_eq!(new.hear().await, "before");
     assert_eq!(new.hear().await, "after");
     assert_eq!(new.hear().await, "new");
+}
+
+/// A log with two epochs is told again from its beginning, after it has lost its end, and by another process.
+#[tokio::test(start_paused = true)]
+async fn what_an_engine_tells_again() {
+    let at = |epoch, number| Position { epoch, number };
+    let (log, told) = watch::channel(vec![at(1, 1), at(1, 2), at(2, 1), at(2, 2)]);
+    let hall = hall(Again(told), 2);
+    let mut member = join(&hall, 1000, "").await;
+    for known in ["1-1", "1-2", "2-1", "2-2"] {
+        assert_eq!(member.hear().await, known);
+    }
+    member.missed = 0;
+    log.send_replace(vec![at(1, 1), at(1, 2), at(2, 1), at(3, 1)]);
+    assert_eq!(member.hear().await, "3-1");
+    assert_eq!(member.missed, 1);
+    log.send_replace(vec![at(1, 1), at(1, 2), at(2, 1), at(3, 1), at(3, 2)]);
+    assert_eq!(member.hear().await, "3-2");
+    assert_eq!(member.missed, 1);
+    let mut back = join(&hall, 1000, "after=2-1").await;
+    assert_eq!(back.hear().await, "2-2");
 }
 
 /// Who comes while the engine fails is told to come again.

@@ -83,7 +83,8 @@ if kind == "redis":
     do("set back")
     ann.missed = 0
     check("what stands in the place of one that the engine has lost comes, and that there was one",
-          bob.say("instead") and ann.until(lambda m: m.said[-1] == "instead") and ann.missed == 1)
+          bob.say("instead") and ann.until(lambda m: m.said[-1] == "instead") and ann.missed == 1
+          and bob.until(lambda m: m.said[-1] == "instead"))
 
 ann.missed = bob.missed = 0
 do("rob")

@@ -103,7 +103,8 @@ impl Engine for Redis {
             .ids
             .first()
             .map_or(Ok(Position::default()), |last| last.id.parse())?;
-        let known = after.filter(|after| after.epoch == end.epoch);
+        // What is read after a position of an earlier epoch are later ones: the log has both.
+        let known = after.filter(|after| after.epoch <= end.epoch);
         let mut heard = known.unwrap_or_default();
         let mut heard_told = "$".to_owned();
         let mut current = false;

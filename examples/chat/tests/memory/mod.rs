@@ -211,3 +211,33 @@ impl Engine for Shared {
         }
     }
 }
+
+/// A log that goes on in another epoch, and is told from its beginning each time.
+pub struct Again(pub watch::Receiver<Vec<Position>>);
+
+impl Engine for Again {
+    async fn append(&self, _: &str, _: &str, _: String) -> Result<(), EngineError> {
+        Err("it cannot be added to".into())
+    }
+
+    async fn tell(&self, _: &str, _: String) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    async fn follow(
+        &self,
+        _: &str,
+        _: Option<Position>,
+        mut hear: impl FnMut(News) + Send,
+    ) -> Result<Infallible, EngineError> {
+        let mut log = self.0.clone();
+        let all = log.borrow_and_update().clone();
+        for at in &all {
+            let entry = json!({ "name": "x", "text": at.to_string(), "time": 0 });
+            hear(News::Entry(*at, entry.to_string()));
+        }
+        hear(News::Current(all[all.len() - 1]));
+        log.changed().await?;
+        Err("another connection".into())
+    }
+}
