@@ -238,14 +238,14 @@ mod tests {
         let mut held = Held::default();
         held.keep(&[0; 1000], usize::MAX, Room::UNBOUNDED).unwrap();
         let mut moved = 0;
-        for _ in 0..900 {
+        for _ in 0..5000 {
             held.at += 1;
             let at = held.at;
             held.keep(&[1], usize::MAX, Room::UNBOUNDED).unwrap();
             moved += if held.at < at { 999 } else { 0 };
             assert_eq!(held.len(), 1000);
         }
-        assert!(moved <= 1900, "{moved} bytes moved");
+        assert!((1..=5000).contains(&moved), "{moved} bytes moved");
         assert!(held.bytes.len() <= 2001);
     }
 }

@@ -151,6 +151,93 @@ fn kept_input_that_does_not_fit() {
     }
 }
 
+/// RX-8: kept input counts once, also where a part of it was read, and no more when all was.
+#[test]
+fn kept_input_counts_once() {
+    for role in ROLES {
+        let mut ws = open(role);
+        ws.ping(b"mine").unwrap();
+        take_output(&mut ws);
+        let before = ws.memory_held();
+        let frames = [[1; 5000], [2; 5000]].map(|payload| Frame::new(BINARY, payload));
+        ws.keep_input(&mut &mut encode_for(role, &frames)[..]);
+        let kept = ws.memory_held();
+        assert!(kept >= before + 10_000, "{before} {kept}");
+        for held in [kept, before] {
+            let event = ws.receive(&mut &mut [][..]);
+            assert!(matches!(event, Some(Event::Message(_))), "{event:?}");
+            drop(event);
+            assert_eq!(ws.memory_held(), held, "{role:?}");
+        }
+    }
+}
+
+/// RX-8: of what came nothing is held once the connection is over: no kept input, and no half frame.
+#[test]
+fn nothing_that_came_is_held_after_the_end() {
+    for role in ROLES {
+        for (opcode, len, keep) in [
+            (BINARY, 5000, true),
+            (BINARY, 5000, false),
+            (PING, 125, false),
+        ] {
+            for lost in [false, true] {
+                let mut ws = open(role);
+                let mut came = encode_for(role, &[Frame::new(opcode, vec![7; len])]);
+                came.pop();
+                if keep {
+                    ws.keep_input(&mut &mut came[..]);
+                } else {
+                    assert_eq!(receive(&mut ws, &came), []);
+                }
+                let before = ws.memory_held();
+                if lost {
+                    ws.transport_lost();
+                    assert!(
+                        ws.memory_held() + len * 3 / 4 <= before,
+                        "{role:?} {opcode} {keep}"
+                    );
+                } else {
+                    ws.receive_eof();
+                }
+                let events = receive(&mut ws, &[]);
+                assert!(matches!(events[..], [Seen::Closed(_)]), "{events:?}");
+                assert!(
+                    ws.memory_held() + len * 3 / 4 <= before,
+                    "{role:?} {opcode} {keep}"
+                );
+            }
+        }
+    }
+}
+
+/// HS-34: what was kept after a request goes with the answer that opens nothing.
+#[test]
+fn what_came_after_a_request_that_is_refused() {
+    for fails in [false, true] {
+        let mut limits = Limits::server();
+        limits.held = 10_000;
+        let config = ServerConfig::new(OriginPolicy::Any).limits(limits);
+        let mut ws = Connection::server(&config);
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        assert!(matches!(
+            receive(&mut ws, request)[..],
+            [Seen::Request { .. }]
+        ));
+        assert_eq!(receive(&mut ws, &[0x81; 10_000]), []);
+        assert!(ws.memory_held() >= 10_000);
+        if fails {
+            let mut more = [0x81];
+            let event = ws.receive(&mut &mut more[..]);
+            assert!(matches!(event, Some(Event::Failed(_))), "{event:?}");
+        } else {
+            ws.respond(Response::new(404)).unwrap();
+        }
+        assert!(ws.memory_held() < 5000, "{fails} {}", ws.memory_held());
+    }
+}
+
 /// TX-5: what does not fit into the queue comes back, and nothing has changed; when some has left it is taken.
 #[test]
 fn messages_that_come_back() {
