@@ -2,7 +2,7 @@
 
 use crate::error::{Field, FieldError};
 use crate::handshake::absolute_uri::Authority;
-use crate::handshake::field::{elements, is_value};
+use crate::handshake::field::{is_value, trim};
 use crate::handshake::rules::is_resource_name;
 use crate::token::is_token;
 
@@ -54,10 +54,11 @@ impl<'r> Ask<'r> {
         if !self.origin.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(FieldError::BadValue);
         }
-        let mut offered = elements(self.subprotocols.as_bytes());
+        let subprotocols = self.subprotocols.as_bytes();
+        let mut offered = subprotocols.split(|&byte| byte == b',').map(trim);
         while let Some(subprotocol) = offered.next() {
             let again = offered.clone().any(|other| other == subprotocol);
-            if again || !is_token(subprotocol) {
+            if !subprotocols.is_empty() && (again || !is_token(subprotocol)) {
                 return Err(FieldError::BadSubprotocol);
             }
         }

@@ -184,13 +184,8 @@ impl<'b> Endpoint<'b> {
     /// handshake and control frames, and messages take what is beyond 280.
     #[must_use]
     pub fn server(admitted: Admitted<'b>, options: Options, output: &'b mut [u8]) -> Self {
-        Self::new(
-            Role::Server,
-            Opening::server(admitted),
-            options,
-            None,
-            output,
-        )
+        let opening = Opening::server(admitted);
+        Self::new(Role::Server, opening, options, None, Queue::new(output))
     }
 
     /// A client's end; its request is queued.
@@ -208,9 +203,8 @@ impl<'b> Endpoint<'b> {
         entropy.fill(&mut nonce)?;
         let mut queue = Queue::new(output);
         let opening = Opening::client(ask, nonce, &mut queue)?;
-        let mut endpoint = Self::new(Role::Client, opening, options, Some(entropy), &mut []);
-        endpoint.queue = queue;
-        Ok(endpoint)
+        let entropy = Some(entropy);
+        Ok(Self::new(Role::Client, opening, options, entropy, queue))
     }
 
     fn new(
@@ -218,14 +212,14 @@ impl<'b> Endpoint<'b> {
         opening: Opening<'b>,
         options: Options,
         entropy: Option<&'b mut (dyn Entropy + Send)>,
-        output: &'b mut [u8],
+        queue: Queue<'b>,
     ) -> Self {
         Self {
             life: Life::new(role),
             clock: Clock::default(),
             options,
             entropy,
-            queue: Queue::new(output),
+            queue,
             stage: Stage::Opening(opening),
             waits: Waits::NONE,
             report: Report::default(),

@@ -162,6 +162,7 @@ fn who_is_let_in() {
     for (admitted, host, origin, status) in [
         (Admitted::same_host(), "h", "http://h", None),
         (Admitted::same_host(), "h", "http://evil", Some(403)),
+        (Admitted::same_host(), "h", "none", None),
         (Admitted::anyone(), "h", "http://evil", None),
         (listed, "h", "http://h", None),
         (listed, "h", "https://a.example.com", None),
@@ -173,6 +174,8 @@ fn who_is_let_in() {
         let request = request.replace("http://h/", "/");
         let request = request.replace("Host: h", &format!("Host: {host}"));
         let request = request.replace("Origin: http://h", &format!("Origin: {origin}"));
+        // Whoever is no browser sends none.
+        let request = request.replace("Origin: none\r\n", "");
         let (mut output, mut bytes) = ([0; 512], [0; 512]);
         let mut room = Room::new(&mut bytes);
         let mut ws = Endpoint::server(admitted, Options::new(), &mut output);
@@ -325,6 +328,7 @@ fn what_cannot_be_asked() {
     let bad_subprotocol = FieldError::BadSubprotocol;
     assert_eq!(refused(|ask| ask.subprotocols = "a, a"), bad_subprotocol);
     assert_eq!(refused(|ask| ask.subprotocols = "a/b"), bad_subprotocol);
+    assert_eq!(refused(|ask| ask.subprotocols = "a, , b"), bad_subprotocol);
     let bad_name = FieldError::BadName;
     assert_eq!(refused(|ask| ask.fields = &[("a b", b"")]), bad_name);
     for fields in [&[("Host", &b"x"[..])], &[("proxy-authorization", b"x")]] {
@@ -431,4 +435,43 @@ fn how_large_it_is() {
         "{}",
         size_of::<Endpoint<'_>>()
     );
+}
+
+/// RFC 6455 §10.5: lengths, never payloads, reasons, targets or the values of fields.
+#[test]
+fn what_is_printed() {
+    let ask = Ask {
+        resource_name: "/?secret",
+        fields: &[("Authorization", b"secret")],
+        ..Ask::new("h", "/")
+    };
+    assert_eq!(
+        format!("{ask:?}"),
+        "Ask { host: \"h\", resource_name: 8, subprotocols: 0, fields: 1, .. }"
+    );
+    let code = Some(CloseCode::GOING_AWAY);
+    let failure = Failure::Application(CloseCode::GOING_AWAY);
+    for (incoming, text) in [
+        (Incoming::Refused(404), "Refused(404)"),
+        (Incoming::Text("secret"), "Text(6 bytes)"),
+        (Incoming::Binary(b"secret"), "Binary(6 bytes)"),
+        (Incoming::Ping(b"secret"), "Ping(6 bytes)"),
+        (
+            Incoming::Pong {
+                payload: b"secret",
+                round_trip: None,
+            },
+            "Pong(6 bytes)",
+        ),
+        (
+            Incoming::Close {
+                code,
+                reason: "secret",
+            },
+            "Close(Some(1001), reason of 6 bytes)",
+        ),
+        (Incoming::Failed(failure), &format!("Failed({failure:?})")),
+    ] {
+        assert_eq!(format!("{incoming:?}"), text);
+    }
 }
