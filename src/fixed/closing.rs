@@ -13,8 +13,9 @@ impl Endpoint<'_> {
     /// How far input and output are, as the rules of [`Life`](crate::life::Life) ask for it.
     pub(super) fn progress(&self) -> Progress {
         Progress {
-            unread: matches!(&self.stage, Stage::Frames(frames) if frames.is_due())
-                && !self.life.discards(),
+            unread: self.report.untold
+                || matches!(&self.stage, Stage::Frames(frames) if frames.is_due())
+                    && !self.life.discards(),
             drained: self.queue.is_empty(),
             can_leave: !self.queue.is_empty(),
             close_has_left: self.queue.close_has_left(),

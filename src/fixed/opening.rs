@@ -173,7 +173,7 @@ impl Endpoint<'_> {
             Stage::Opening(Opening {
                 way: Way::Deciding(offered),
                 ..
-            }) if self.life.is_opening() => Some(offered),
+            }) if self.life.is_opening() && !self.is_over() => Some(offered),
             _ => None,
         }
     }
@@ -223,6 +223,10 @@ impl Endpoint<'_> {
         self.life.take_open();
         self.stage = Stage::Frames(Frames::default());
         self.start_idle_timers();
+        // An end that nothing can be written to any more closes in time.
+        if self.life.is_unwritable() {
+            self.start_close_timer();
+        }
     }
 
     /// A request that was neither accepted nor refused: nobody serves it.

@@ -18,6 +18,8 @@ pub(super) struct Waits {
     message_since: Option<Nanos>,
     /// Bytes that were queued before the last keepalive ping and have not left: the peer cannot answer before.
     before_ping: usize,
+    /// How much later than the keepalive ping its answer was waited for.
+    later: Nanos,
     /// The deadline that was found to have passed, and when.
     late: Option<(Nanos, Nanos)>,
 }
@@ -27,6 +29,7 @@ impl Waits {
         closing: false,
         message_since: None,
         before_ping: 0,
+        later: 0,
         late: None,
     };
 }
@@ -152,23 +155,26 @@ impl Endpoint<'_> {
     /// Queues a keepalive ping. At most one: a second one after one that has not left proves nothing.
     fn keep_alive(&mut self) {
         if self.waits.before_ping > 0 {
-            self.clock.put_ping_off();
+            // Its round trip goes on.
+            self.waits.later += self.clock.put_ping_off();
             return;
         }
         self.clock.begin_ping();
+        self.waits.later = 0;
         let Ok(key) = self.masking_key() else { return };
         let before = self.queue.len();
         let payload = self.clock.ping_queued();
         if (self.queue).frame((true, Opcode::Ping), key, &payload, Leaves::Close) {
             self.waits.before_ping = before;
         } else {
-            self.clock.put_ping_off();
+            self.waits.later += self.clock.put_ping_off();
         }
     }
 
     /// How long the answer took, if this is the answer to the last keepalive ping.
     pub(super) fn pong_came(&mut self, payload: &[u8]) -> Option<Duration> {
         let since = self.clock.ping_answered(payload)?;
+        let since = since.saturating_sub(self.waits.later);
         let micros = self.clock.micros_since(since).unwrap_or(u32::MAX);
         Some(Duration::from_micros(micros.into()))
     }
@@ -189,9 +195,9 @@ impl Endpoint<'_> {
     }
 
     /// A Close frame, a failure, a refusal or the end of the stream: the rest has to come in time. A further reason
-    /// does not prolong the wait.
+    /// does not prolong the wait, once it runs for closing.
     pub(super) fn start_close_timer(&mut self) {
-        let runs = self.waits.closing && self.clock.is_bounded();
+        let runs = self.life.is_established() && self.clock.is_bounded();
         if !runs && !self.life.is_given_up() {
             self.waits.closing = true;
             self.be_in_time();
@@ -205,7 +211,7 @@ impl Endpoint<'_> {
         self.clock.in_time();
         if self.waits.before_ping > 0 {
             self.waits.before_ping = self.waits.before_ping.saturating_sub(n);
-            self.clock.wait_anew();
+            self.waits.later += self.clock.wait_anew();
         }
         if self.waits.closing && self.clock.is_bounded() && !close_had_left {
             self.be_in_time();

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use super::{Scripted, Taker, heads, wire};
+use super::{ACCEPT, Scripted, Taker, heads, wire};
 use sansocket::Side;
 use sansocket::config::{Budgets, Limits, Timeouts};
 use sansocket::error::{CloseError, Failure, SendError};
@@ -16,7 +16,8 @@ use sansocket::{
 /// What is told, in the words of both.
 #[derive(Debug, PartialEq)]
 enum Told {
-    Request(String),
+    /// The target, and whether it was accepted, if it was to be.
+    Request(String, Option<bool>),
     Accepted(Option<String>),
     Refused(u16),
     Text(String),
@@ -33,6 +34,13 @@ enum Told {
         began: Option<Side>,
     },
 }
+
+const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+
+const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Accept: ";
 
 /// So many pongs a connection queues.
 const PINGS: usize = 16;
@@ -53,97 +61,215 @@ struct Both<'b> {
     apart: bool,
 }
 
+/// What both ends are made with.
+struct Setup {
+    role: Role,
+    /// Bytes of the room, and of that for output.
+    room: usize,
+    output: usize,
+    timeouts: Timeouts,
+    fragments: u32,
+    require_subprotocol: bool,
+}
+
 pub fn fixed(data: &[u8]) {
     let t = &mut Taker::new(data);
-    let role = t.role();
-    let mut room = vec![0; t.pick(&[300, 400, 1000, 70_200])];
-    let mut output = vec![0; OUTPUT];
-    let mut random = Scripted::new();
-    let len = room.len();
-    let room = Room::new(&mut room);
-    let mut limits = Limits::trusted();
-    limits.message = room.message() as u64;
-    limits.frame = u64::MAX;
-    limits.head = len as u32 - 1;
-    limits.fields = 48;
-    limits.fragments = t.pick(&[1, 2, 5, 4096]);
-    limits.budgets = Budgets::NONE;
-    let mut timeouts = Timeouts::default();
+    let mut setup = Setup {
+        role: t.role(),
+        room: t.pick(&[300, 400, 1000, 70_200]),
+        output: OUTPUT,
+        timeouts: Timeouts::default(),
+        fragments: t.pick(&[1, 2, 5, 4096]),
+        require_subprotocol: t.once_in(4),
+    };
     if t.once_in(2) {
         let seconds = |n| (n > 0).then(|| Duration::from_secs(n));
-        timeouts.ping = seconds(t.below(9) as u64);
-        timeouts.pong = seconds(t.below(9) as u64);
-        timeouts.idle = seconds(t.below(30) as u64);
-        timeouts.message = seconds(t.below(9) as u64);
+        setup.timeouts.ping = seconds(t.below(9) as u64);
+        setup.timeouts.pong = seconds(t.below(9) as u64);
+        setup.timeouts.idle = seconds(t.below(30) as u64);
+        setup.timeouts.message = seconds(t.below(9) as u64);
     }
-    let mut options = Options::new();
-    options.timeouts = timeouts;
-    options.fragments = limits.fragments;
-    options.require_subprotocol = t.once_in(4);
-    let (ws, fixed) = match role {
-        Role::Server => {
-            let config = ServerConfig::new(OriginPolicy::SameHost)
-                .limits(limits)
-                .timeouts(timeouts)
-                .silent_failures();
-            let admitted = Admitted::same_host();
-            (
-                Connection::server(&config),
-                Endpoint::server(admitted, options, &mut output),
-            )
+    setup.run(|both| {
+        if t.once_in(2) {
+            both.tell_time(0);
         }
-        Role::Client => {
-            let mut config = ClientConfig::new()
-                .limits(limits)
-                .timeouts(timeouts)
-                .silent_failures();
-            if options.require_subprotocol {
-                config = config.require_subprotocol();
-            }
-            let uri = Uri::parse("ws://example.com/chat?a=b").unwrap();
-            let request = ClientRequest::new(uri).subprotocol("chat").unwrap();
-            let request = request.subprotocol("superchat").unwrap();
-            let request = request.header("X-Own", b"1").unwrap();
-            let ask = Ask {
-                subprotocols: "chat, superchat",
-                fields: &[("X-Own", b"1")],
-                ..Ask::new("example.com", "/chat?a=b")
-            };
-            (
-                Connection::client_with_entropy(&config, request, Scripted::boxed()).unwrap(),
-                Endpoint::client(&ask, options, &mut random, &mut output).unwrap(),
-            )
+        both.open(t);
+        while !t.is_empty() && !both.apart {
+            both.step(t);
         }
-    };
-    let mut both = Both {
+    });
+}
+
+/// One input of a short conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// A head that opens the connection.
+    Head,
+    Text,
+    /// A frame that is no message yet, and the header of the next one.
+    Fragment,
+    Ping,
+    /// The answer to the keepalive ping, if one is queued.
+    Pong,
+    Close,
+    /// A frame that breaks a rule.
+    Wrong,
+    /// Nothing, as when a driver has waited in vain.
+    Nothing,
+    Eof,
+    WriteLost,
+    Lost,
+    /// All output leaves, or a byte of it.
+    Drain,
+    Byte,
+    /// The application sends, and closes.
+    Send,
+    Shut,
+    /// So many seconds.
+    Pass(u64),
+}
+
+/// The same after each input; with deadlines of 4, 5, 8 and 9 seconds for ping, pong, message and idle.
+pub fn script(role: Role, inputs: &[Input]) {
+    let mut timeouts = Timeouts::default();
+    timeouts.ping = Some(Duration::from_secs(4));
+    timeouts.pong = Some(Duration::from_secs(5));
+    timeouts.message = Some(Duration::from_secs(8));
+    timeouts.idle = Some(Duration::from_secs(9));
+    let setup = Setup {
         role,
-        ws,
-        fixed,
-        room,
-        now: Duration::ZERO,
-        pings: 0,
-        apart: false,
+        room: 300,
+        output: 2000,
+        timeouts,
+        fragments: 4,
+        require_subprotocol: false,
     };
-    both.compare("at birth");
-    if t.once_in(2) {
+    setup.run(|both| {
         both.tell_time(0);
+        for &input in inputs {
+            both.input(input);
+            both.compare("after an input");
+        }
+    });
+}
+
+impl Setup {
+    /// Makes both ends, lets them do the same, and ends them.
+    fn run(self, act: impl FnOnce(&mut Both<'_>)) {
+        let (mut room, mut output) = (vec![0; self.room], vec![0; self.output]);
+        let mut random = Scripted::new();
+        let room = Room::new(&mut room);
+        let mut limits = Limits::trusted();
+        limits.message = room.message() as u64;
+        limits.frame = u64::MAX;
+        limits.head = self.room as u32 - 1;
+        limits.fields = 48;
+        limits.fragments = self.fragments;
+        limits.budgets = Budgets::NONE;
+        let mut options = Options::new();
+        options.timeouts = self.timeouts;
+        options.fragments = self.fragments;
+        options.require_subprotocol = self.require_subprotocol;
+        let ws = self.connection(limits);
+        let fixed = match self.role {
+            Role::Server => Endpoint::server(Admitted::same_host(), options, &mut output),
+            Role::Client => {
+                let ask = Ask {
+                    subprotocols: "chat, superchat",
+                    fields: &[("X-Own", b"1")],
+                    ..Ask::new("example.com", "/chat?a=b")
+                };
+                Endpoint::client(&ask, options, &mut random, &mut output).unwrap()
+            }
+        };
+        let mut both = Both {
+            role: self.role,
+            ws,
+            fixed,
+            room,
+            now: Duration::ZERO,
+            pings: 0,
+            apart: false,
+        };
+        both.compare("at birth");
+        act(&mut both);
+        if !both.apart {
+            both.end();
+        }
     }
-    both.open(t);
-    while !t.is_empty() && !both.apart {
-        both.step(t);
-    }
-    if !both.apart {
-        both.end();
+
+    fn connection(&self, limits: Limits) -> Connection {
+        if self.role == Role::Server {
+            let config = ServerConfig::new(OriginPolicy::SameHost).limits(limits);
+            return Connection::server(&config.timeouts(self.timeouts).silent_failures());
+        }
+        let config = ClientConfig::new().limits(limits);
+        let mut config = config.timeouts(self.timeouts).silent_failures();
+        if self.require_subprotocol {
+            config = config.require_subprotocol();
+        }
+        let uri = Uri::parse("ws://example.com/chat?a=b").unwrap();
+        let request = ClientRequest::new(uri).subprotocol("chat").unwrap();
+        let request = request.subprotocol("superchat").unwrap();
+        let request = request.header("X-Own", b"1").unwrap();
+        Connection::client_with_entropy(&config, request, Scripted::boxed()).unwrap()
     }
 }
 
 impl Both<'_> {
     /// The opening handshake: valid for the most part.
     fn open(&mut self, t: &mut Taker<'_>) {
-        let from = self.role.peer();
-        let head = heads::head(t, from);
-        self.deliver(head, t);
+        if t.once_in(4) {
+            let head = heads::head(t, self.role.peer());
+            self.deliver(head, t);
+        } else {
+            self.input(Input::Head);
+        }
         self.drain(usize::MAX);
+    }
+
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::Head => {
+                let mut head = match self.role {
+                    Role::Server => REQUEST.to_vec(),
+                    Role::Client => format!("{ANSWER}{ACCEPT}\r\n\r\n").into_bytes(),
+                };
+                self.receive(&mut head);
+            }
+            Input::Text => self.frame(0x81, b"Hello"),
+            Input::Fragment => {
+                self.frame(0x01, b"Hel");
+                self.receive(&mut [0x80]);
+            }
+            Input::Ping => self.frame(0x89, b"alive?"),
+            Input::Pong => self.frame(0x8a, &[0, 1]),
+            Input::Close => self.frame(0x88, b"\x03\xe8bye"),
+            Input::Wrong => self.frame(0x83, b""),
+            Input::Nothing => self.receive(&mut []),
+            Input::Eof => self.both(|ws| ws.receive_eof(), |fixed| fixed.receive_eof()),
+            Input::WriteLost => self.both(|ws| ws.write_lost(), |fixed| fixed.write_lost()),
+            Input::Lost => self.both(|ws| ws.transport_lost(), |fixed| fixed.transport_lost()),
+            Input::Drain => self.drain(usize::MAX),
+            Input::Byte => self.drain(1),
+            Input::Send => {
+                let theirs = self.ws.send("Hello").map_err(|unsent| unsent.why);
+                let ours = self.fixed.send_text("Hello");
+                self.same_answer(ours, theirs);
+            }
+            Input::Shut => {
+                let code = CloseCode::GOING_AWAY;
+                assert_eq!(self.fixed.close(code, "bye"), self.ws.close(code, "bye"));
+            }
+            Input::Pass(seconds) => self.tell_time(1000 * seconds),
+        }
+    }
+
+    fn frame(&mut self, first: u8, payload: &[u8]) {
+        let key = (self.role == Role::Server).then_some([7; 4]);
+        let mut frame = Vec::new();
+        wire::frame(&mut frame, first, key, payload);
+        self.receive(&mut frame);
     }
 
     fn step(&mut self, t: &mut Taker<'_>) {
@@ -319,12 +445,16 @@ fn receive(ws: &mut Connection, read: &mut [u8]) -> Vec<Told> {
         told.push(match event {
             Event::Request(request) => {
                 let target = request.target().to_owned();
-                if request.path() == "/" {
-                    ws.respond(Response::new(404)).unwrap();
-                } else {
-                    ws.accept(Accept::new().prefer(["chat"])).unwrap();
-                }
-                Told::Request(target)
+                let accept = request.path() != "/";
+                Told::Request(
+                    target,
+                    if accept {
+                        Some(ws.accept(Accept::new().prefer(["chat"])).is_ok())
+                    } else {
+                        let _ = ws.respond(Response::new(404));
+                        None
+                    },
+                )
             }
             Event::Open if ws.role() == Role::Server => continue,
             Event::Open => Told::Accepted(ws.subprotocol().map(str::to_owned)),
@@ -360,10 +490,10 @@ fn receive_fixed(ws: &mut Endpoint<'_>, read: &mut [u8], room: &mut Room<'_>) ->
         told.push(match incoming {
             Incoming::Request(request) => {
                 let chosen = request.subprotocols().any(|name| name == "chat");
-                if request.path() != "/" {
-                    ws.accept(&request, chosen.then_some("chat")).unwrap();
-                } // else it is refused by the next call
-                Told::Request(request.target().to_owned())
+                // Else it is refused by the next call.
+                let accepted = (request.path() != "/")
+                    .then(|| ws.accept(&request, chosen.then_some("chat")).is_ok());
+                Told::Request(request.target().to_owned(), accepted)
             }
             Incoming::Accepted(head) => Told::Accepted(head.subprotocol().map(str::to_owned)),
             Incoming::Refused(status) => Told::Refused(status),

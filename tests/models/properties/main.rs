@@ -16,6 +16,7 @@ mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fixed;
 mod random;
 mod secrets;
 mod security;
