@@ -4,9 +4,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     unreachable_pub,
     dead_code,
-    reason = "a test fails by a panic, and calls some of the oracles"
+    reason = "a test fails by a panic, says with which input, and calls some of the oracles"
 )]
 
 extern crate alloc; // of what the unit tests use too
