@@ -221,7 +221,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{MaskingKey, apply_mask, copy_masked, extend_masked, rotate};
+    use super::{MaskingKey, apply_mask, copy_masked, extend_masked, rotate, xor_plain};
 
     /// RFC 6455 §5.3, word for word: transformed-octet-i = original-octet-i XOR masking-key-octet-(i mod 4).
     fn naive(payload: &[u8], key: MaskingKey, offset: u64) -> Vec<u8> {
@@ -249,6 +249,9 @@ mod tests {
                     naive(&bytes[..len], key, offset),
                     "{len} bytes at {offset}"
                 );
+                let mut plain = bytes[..len].to_vec();
+                xor_plain(&mut plain, rotate(key, offset));
+                assert_eq!(plain, payload, "{len} bytes at {offset}, word by word");
                 let mut copy = vec![0; len];
                 copy_masked(&mut copy, &bytes[..len], rotate(key, offset));
                 assert_eq!(copy, payload, "{len} bytes at {offset}, copied");

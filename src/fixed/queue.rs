@@ -114,10 +114,15 @@ impl<'b> Queue<'b> {
         true
     }
 
+    /// There is room for so many bytes.
+    pub(super) const fn has_room(&self, len: usize, leaves: Leaves) -> bool {
+        let needed = self.len().saturating_add(len);
+        needed.saturating_add(leaves.bytes()) <= self.room.len()
+    }
+
     /// Room for so many bytes at the end of the queue.
     fn take_room(&mut self, len: usize, leaves: Leaves) -> Option<&mut [u8]> {
-        let needed = self.len().checked_add(len)?.checked_add(leaves.bytes())?;
-        if needed > self.room.len() {
+        if !self.has_room(len, leaves) {
             return None;
         }
         if self.room.len() - self.end < len {

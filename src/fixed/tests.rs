@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::CloseCode;
 use crate::error::{AcceptError, CloseError, HandshakeError, Limit, ProtocolError, SendError};
@@ -412,7 +413,8 @@ fn no_masking_key() {
                 (None, Some(&b"1"[..]))
             );
             assert_eq!(head.headers().count(), 4);
-            assert_eq!(format!("{head:?}"), "ResponseHead(117 bytes)");
+            let accepted = Incoming::Accepted(head);
+            assert_eq!(format!("{accepted:?}"), "ResponseHead(117 bytes)");
         }
         other => panic!("{other:?}"),
     }
@@ -474,4 +476,97 @@ fn what_is_printed() {
     ] {
         assert_eq!(format!("{incoming:?}"), text);
     }
+}
+
+/// RFC 6455 §4.2.2: requests that are none, and those that wait for 100 (RFC 9110 §10.1.1).
+#[test]
+fn how_a_request_is_answered() {
+    for (line, other, start, has) in [
+        (
+            "Version: 13",
+            "Version: 8",
+            "HTTP/1.1 426 ",
+            "\r\nUpgrade: websocket\r\n",
+        ),
+        (
+            "Upgrade: w",
+            "X: w",
+            "HTTP/1.1 426 ",
+            "Connection: Upgrade, close\r\n",
+        ),
+        ("GET ", "POST ", "HTTP/1.1 405 ", "\r\nAllow: GET\r\n"),
+        (
+            "Key: ",
+            "Key: x",
+            "HTTP/1.1 400 ",
+            "\r\nConnection: close\r\n",
+        ),
+        (
+            "Origin: ",
+            "Expect: 100-continue\r\nOrigin: ",
+            "HTTP/1.1 100 ",
+            "HTTP/1.1 101 ",
+        ),
+    ] {
+        let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+        let mut request = request.replace(line, other).into_bytes();
+        let (mut output, mut bytes) = ([0; 512], [0; 512]);
+        let mut room = Room::new(&mut bytes);
+        let mut ws = Endpoint::server(Admitted::same_host(), Options::default(), &mut output);
+        if let Some(Incoming::Request(request)) = ws.receive(&mut &mut request[..], &mut room) {
+            ws.accept(&request, None).unwrap();
+        }
+        let answer = core::str::from_utf8(ws.output()).unwrap();
+        assert!(
+            answer.starts_with(start) && answer.contains(has),
+            "{answer}"
+        );
+    }
+}
+
+/// RFC 6455 §5.5.1, §8.1: a body that is none, and text that is none, whole, cut and at its end.
+#[test]
+fn what_fails() {
+    for (stream, error) in [
+        (frame(0x88, b"\x03"), ProtocolError::CloseBodyTooShort),
+        (
+            frame(0x81, b"a\xff"),
+            ProtocolError::TextNotUtf8 { at: 1, cut: false },
+        ),
+        (
+            frame(0x81, b"a\xc3"),
+            ProtocolError::TextNotUtf8 { at: 2, cut: true },
+        ),
+        (
+            [frame(0x01, b"a"), frame(0x80, b"\xc3")].concat(),
+            ProtocolError::TextNotUtf8 { at: 2, cut: true },
+        ),
+        (
+            [frame(0x01, b"a"), frame(0x80, b"\xff")].concat(),
+            ProtocolError::TextNotUtf8 { at: 1, cut: false },
+        ),
+    ] {
+        let (mut output, mut bytes) = ([0; 512], [0; 200]);
+        let mut ws = open(&mut output);
+        let all = told(&mut ws, &stream, &mut Room::new(&mut bytes));
+        let failure = Failure::Protocol(error);
+        assert_eq!(all, [format!("Failed({failure:?})")]);
+        assert_eq!(ws.output()[2..4], error.close_code().to_be_bytes());
+    }
+}
+
+/// RFC 6455 §5.5.2: a keepalive ping for which there is no room is put off, and comes when there is.
+#[test]
+fn a_ping_without_room() {
+    let mut output = vec![0; 261];
+    let mut ws = open(&mut output);
+    ws.options.timeouts.ping = Some(Duration::from_secs(4));
+    ws.options.timeouts.pong = None;
+    ws.advance_time(Duration::ZERO);
+    ws.ping(&[0; 125]).unwrap();
+    ws.advance_time(Duration::from_secs(4));
+    assert_eq!(ws.output().len(), 127);
+    ws.consume_output(127);
+    ws.advance_time(Duration::from_secs(8));
+    assert_eq!(ws.output(), b"\x89\x02\0\x01");
 }

@@ -131,13 +131,12 @@ impl Endpoint<'_> {
         if !self.clock.is_last_chance() {
             return false;
         }
-        match self.past_deadline() {
-            None | Some((Deadline::Ping, _)) => false,
-            Some((deadline, _)) => {
-                self.deadline_passed(deadline);
-                true
-            }
+        let passed = self.past_deadline();
+        let judged = passed.filter(|(deadline, _)| *deadline != Deadline::Ping);
+        if let Some((deadline, _)) = judged {
+            self.deadline_passed(deadline);
         }
+        judged.is_some()
     }
 
     /// A server says that the request came too late; a client drops the transport.
@@ -161,14 +160,16 @@ impl Endpoint<'_> {
         }
         self.clock.begin_ping();
         self.waits.later = 0;
-        let Ok(key) = self.masking_key() else { return };
-        let before = self.queue.len();
-        let payload = self.clock.ping_queued();
-        if (self.queue).frame((true, Opcode::Ping), key, &payload, Leaves::Close) {
-            self.waits.before_ping = before;
-        } else {
+        if !self.queue.has_room(KEEPALIVE, Leaves::Close) {
             self.waits.later += self.clock.put_ping_off();
+            return;
         }
+        let Ok(key) = self.masking_key() else { return };
+        self.waits.before_ping = self.queue.len();
+        let payload = self.clock.ping_queued();
+        // There is room for it.
+        let ping = (true, Opcode::Ping);
+        self.queue.frame(ping, key, &payload, Leaves::Close);
     }
 
     /// How long the answer took, if this is the answer to the last keepalive ping.
@@ -228,6 +229,9 @@ impl Endpoint<'_> {
         }
     }
 }
+
+/// Bytes of a keepalive ping, with a masking key.
+const KEEPALIVE: usize = 2 + 4 + 2;
 
 /// RFC 9110 §15.5.9.
 const REQUEST_TIMEOUT: u16 = 408;

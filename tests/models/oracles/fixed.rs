@@ -129,28 +129,30 @@ pub enum Input {
     Pass(u64),
 }
 
-/// The same after each input; with deadlines of 4, 5, 8 and 9 seconds for ping, pong, message and idle.
+/// The same after each input, with deadlines for pings, their answers and messages, and for silence alone.
 pub fn script(role: Role, inputs: &[Input]) {
-    let mut timeouts = Timeouts::default();
-    timeouts.ping = Some(Duration::from_secs(4));
-    timeouts.pong = Some(Duration::from_secs(5));
-    timeouts.message = Some(Duration::from_secs(8));
-    timeouts.idle = Some(Duration::from_secs(9));
-    let setup = Setup {
-        role,
-        room: 300,
-        output: 2000,
-        timeouts,
-        fragments: 4,
-        require_subprotocol: false,
-    };
-    setup.run(|both| {
-        both.tell_time(0);
-        for &input in inputs {
-            both.input(input);
-            both.compare("after an input");
-        }
-    });
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let mut lively = Timeouts::default();
+    (lively.ping, lively.pong, lively.message) = (seconds(4), seconds(5), seconds(8));
+    let mut idle = Timeouts::default();
+    idle.idle = seconds(9);
+    for timeouts in [lively, idle] {
+        let setup = Setup {
+            role,
+            room: 300,
+            output: 2000,
+            timeouts,
+            fragments: 4,
+            require_subprotocol: false,
+        };
+        setup.run(|both| {
+            both.tell_time(0);
+            for &input in inputs {
+                both.input(input);
+                both.compare("after an input");
+            }
+        });
+    }
 }
 
 impl Setup {
