@@ -7,15 +7,13 @@ use crate::life::Progress;
 use crate::role::Role;
 
 use super::queue::Leaves;
-use super::{Ended, Endpoint, Incoming, Stage};
+use super::{Ended, Endpoint, Incoming};
 
 impl Endpoint<'_> {
     /// How far input and output are, as the rules of [`Life`](crate::life::Life) ask for it.
     pub(super) fn progress(&self) -> Progress {
         Progress {
-            unread: self.report.untold
-                || matches!(&self.stage, Stage::Frames(frames) if frames.is_due())
-                    && !self.life.discards(),
+            unread: self.report.untold,
             drained: self.queue.is_empty(),
             can_leave: !self.queue.is_empty(),
             close_has_left: self.queue.close_has_left(),

@@ -59,7 +59,7 @@ impl Payload {
 
 impl Frames {
     /// A frame without payload has come whole, and was not handed out.
-    pub(super) fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         self.reader.is_whole() && self.reader.raw().payload_len() == self.have
     }
 

@@ -159,7 +159,7 @@ impl Setup {
     /// Makes both ends, lets them do the same, and ends them.
     fn run(self, act: impl FnOnce(&mut Both<'_>)) {
         let (mut room, mut output) = (vec![0; self.room], vec![0; self.output]);
-        let mut random = Scripted::new();
+        let mut random = Scripted::sample();
         let room = Room::new(&mut room);
         let mut limits = Limits::trusted();
         limits.message = room.message() as u64;

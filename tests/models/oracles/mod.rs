@@ -136,12 +136,12 @@ impl<'d> Taker<'d> {
 pub struct Scripted(u64);
 
 impl Scripted {
-    pub fn new() -> Self {
+    pub fn sample() -> Self {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
     pub fn boxed() -> Box<dyn Entropy + Send + Sync> {
-        Box::new(Self::new())
+        Box::new(Self::sample())
     }
 }
 

@@ -99,4 +99,14 @@ fn every_short_wait() {
         &WAITS,
         len() + 1,
     );
+    // The end: of an opening handshake that took too long, and of both Close frames.
+    every(&[Input::Pass(100), Input::Pass(100)], &INPUTS, len() - 1);
+    let closed = [
+        Input::Drain,
+        Input::Head,
+        Input::Shut,
+        Input::Drain,
+        Input::Close,
+    ];
+    every(&closed, &WAITS, len());
 }
